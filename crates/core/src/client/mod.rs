@@ -1,0 +1,517 @@
+//! The client's end of a stream.
+
+mod config;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_jid::FullJid;
+use xmppwire_sasl::{ChannelBindings, ClientExchange, wire};
+use xmppwire_xml::{Element, ElementRef, StreamHeader};
+
+pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
+use crate::connection::Connection;
+use crate::entropy::Entropy;
+use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerIncompatible, PeerMisbehaved};
+use crate::features::StreamFeatures;
+use crate::log::log;
+use crate::negotiation::{self, Item, Phase, Role};
+use crate::ns;
+use crate::sasl_failure::SaslFailure;
+use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
+use crate::stream::{Incoming, Stream};
+use crate::stream_error::{StreamError, StreamErrorCondition};
+use crate::time::Instant;
+use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::version::speaks_1_0;
+
+/// What a [`Client`] tells its application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
+    StartTls(StartTls),
+    /// The login is complete and stanzas may be sent, as this address.
+    Bound(FullJid),
+    /// A stanza arrived.
+    Stanza(Stanza),
+    /// A malformed stanza arrived and was answered with an error where RFC 6120 wants one.
+    Refused(StanzaFault),
+    /// The connection has ended. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// The client's end of a stream: logs in, then passes stanzas. It does no I/O; see [`Connection`].
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    entropy: Entropy,
+    stream: Stream,
+    state: State,
+    features: Option<StreamFeatures>,
+    event: Option<ClientEvent>,
+}
+
+/// Where the negotiation stands; each variant holds what only that phase needs.
+#[derive(Debug)]
+enum State {
+    Answering,
+    Offering,
+    StartingTls,
+    Tls,
+    Sasl(Box<ClientExchange>),
+    Binding { id: String },
+    Session { id: String, jid: FullJid },
+    Bound(FullJid),
+}
+
+impl State {
+    const fn phase(&self) -> Phase {
+        match self {
+            Self::Answering => Phase::Answering,
+            Self::Offering => Phase::Offering,
+            Self::StartingTls => Phase::StartingTls,
+            Self::Tls => Phase::Tls,
+            Self::Sasl(_) => Phase::Sasl,
+            Self::Binding { .. } => Phase::Binding,
+            Self::Session { .. } => Phase::Session,
+            Self::Bound(_) => Phase::Bound,
+        }
+    }
+}
+
+impl Client {
+    /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
+    /// The stream header is owed at once.
+    pub fn new(config: ClientConfig, entropy: Entropy, now: Instant) -> Self {
+        Self::start(config, entropy, now, None)
+    }
+
+    /// A connection over a transport that TLS protects from the first byte (XEP-0368).
+    pub fn with_direct_tls(
+        config: ClientConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: TlsInfo,
+    ) -> Self {
+        Self::start(config, entropy, now, Some(tls))
+    }
+
+    fn start(config: ClientConfig, entropy: Entropy, now: Instant, tls: Option<TlsInfo>) -> Self {
+        let stream = Stream::new(config.limits.clone(), now, tls);
+        let mut client = Self {
+            config,
+            entropy,
+            stream,
+            state: State::Answering,
+            features: None,
+            event: None,
+        };
+        client.open();
+        client
+    }
+
+    /// The address that is bound; `None` until then.
+    pub const fn jid(&self) -> Option<&FullJid> {
+        match &self.state {
+            State::Bound(jid) => Some(jid),
+            _ => None,
+        }
+    }
+
+    /// What the server offered on the present stream.
+    pub const fn features(&self) -> Option<&StreamFeatures> {
+        self.features.as_ref()
+    }
+
+    /// How far negotiation has come.
+    pub const fn phase(&self) -> Phase {
+        if self.stream.is_over() {
+            Phase::Closed
+        } else {
+            self.state.phase()
+        }
+    }
+
+    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
+    fn open(&mut self) {
+        self.state = State::Answering;
+        self.features = None;
+        let mut header = StreamHeader::new(ns::CLIENT);
+        header.version = Some("1.0".into());
+        header.to = Some(self.config.jid.domainpart().into());
+        header.lang.clone_from(&self.config.lang);
+        // Who logs in is nobody's business until the stream is protected (RFC 6120 §4.7.1).
+        if self.stream.secured() {
+            header.from = Some(self.config.jid.as_str().into());
+        }
+        self.stream.set_header(header);
+        self.stream.write_header();
+    }
+
+    // --- What arrives -----------------------------------------------------------------------------
+
+    fn handle(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Header(header) => self.handle_header(&header),
+            Incoming::Element(element) if matches!(self.state, State::Bound(_)) => {
+                self.handle_stanza(element);
+            }
+            // Negotiation is over once we closed; the closing tag is all that is awaited.
+            Incoming::Element(_) if self.stream.is_closing() => {}
+            Incoming::Element(element) => self.handle_negotiation(&element),
+        }
+    }
+
+    fn handle_header(&mut self, header: &StreamHeader) {
+        if header.content_ns != ns::CLIENT {
+            return self.stream.fail(
+                StreamErrorCondition::InvalidNamespace,
+                PeerMisbehaved::Header("the content namespace is not jabber:client"),
+            );
+        }
+        if !speaks_1_0(header.version.as_deref()) {
+            let error = StreamError::new(StreamErrorCondition::UnsupportedVersion);
+            let reason = CloseReason::Incompatible(PeerIncompatible::Version);
+            return self.stream.close_with(error, reason);
+        }
+        self.state = State::Offering;
+    }
+
+    fn handle_negotiation(&mut self, element: &Element) {
+        let item = Item::of(element);
+        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
+        let phase = self.state.phase();
+        let allowed = negotiation::next(phase, Role::Server, item, secured, authenticated);
+        if allowed.is_none() {
+            return self.unexpected(element);
+        }
+        match (core::mem::replace(&mut self.state, State::Offering), item) {
+            (_, Item::Features) => self.handle_features(element),
+            (_, Item::Proceed) => self.handle_proceed(),
+            (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
+            (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, element),
+            (State::Sasl(exchange), Item::Success) => self.handle_success(exchange, element),
+            (_, Item::SaslFailure) => {
+                let failure = SaslFailure::parse(element.root());
+                self.stream.end_with_footer(CloseReason::AuthFailed(failure));
+            }
+            (State::Binding { id }, Item::Result | Item::Error) if answers(element, &id) => {
+                self.handle_bind_answer(element);
+            }
+            (State::Session { id, jid }, Item::Result | Item::Error) if answers(element, &id) => {
+                self.handle_session_answer(jid, element);
+            }
+            (_, _) => self.unexpected(element),
+        }
+    }
+
+    fn handle_stanza(&mut self, element: Element) {
+        match Stanza::parse(element) {
+            Parsed::Stanza(stanza) => self.event = Some(ClientEvent::Stanza(stanza)),
+            Parsed::Fault(fault) => {
+                if let Some(reply) = fault.reply() {
+                    self.stream.push_own(&reply);
+                }
+                self.event = Some(ClientEvent::Refused(fault));
+            }
+            // Features may be offered anew at any time, which asks nothing of us (RFC 6120 §4.3.5).
+            Parsed::Other(element) if Item::of(&element) == Item::Features => {}
+            Parsed::Other(_) if self.stream.is_closing() => {}
+            Parsed::Other(element) => self.unexpected(&element),
+        }
+    }
+
+    fn unexpected(&mut self, element: &Element) {
+        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
+            StreamErrorCondition::NotAuthorized
+        } else {
+            StreamErrorCondition::UnsupportedStanzaType
+        };
+        let why = PeerMisbehaved::UnexpectedElement {
+            name: element.name().into(),
+            ns: element.ns().into(),
+        };
+        self.stream.fail(condition, why);
+    }
+
+    // --- The steps of negotiation -----------------------------------------------------------------
+
+    fn handle_features(&mut self, element: &Element) {
+        let features = StreamFeatures::new(element.clone());
+        log!(debug, features = %element.to_xml(), "the server offers features");
+        let next = self.choose(&features);
+        self.features = Some(features);
+        match next {
+            Ok(state) => self.state = state,
+            Err(why) => {
+                let reason = CloseReason::Incompatible(why);
+                self.stream.end_with_footer(reason);
+            }
+        }
+    }
+
+    /// Takes the next step that the features allow: TLS, then SASL, then binding.
+    fn choose(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
+        if let Some((name, ns)) = features.unknown_required() {
+            return Err(PeerIncompatible::UnknownRequiredFeature { name, ns });
+        }
+        if !self.stream.secured() && !self.stream.authenticated() {
+            match self.config.tls {
+                TlsPolicy::Forbidden if features.starttls_required() => {
+                    return Err(PeerIncompatible::TlsRequired);
+                }
+                TlsPolicy::Forbidden => {}
+                _ if features.starttls() => return Ok(self.start_tls()),
+                TlsPolicy::Required => return Err(PeerIncompatible::NoTls),
+                TlsPolicy::Preferred => {}
+            }
+        }
+        if !self.stream.authenticated() {
+            return self.authenticate(features);
+        }
+        if features.bind() {
+            return Ok(self.bind());
+        }
+        Err(PeerIncompatible::NoBind)
+    }
+
+    fn start_tls(&mut self) -> State {
+        self.stream
+            .push_own(&Element::builder("starttls", ns::TLS).build());
+        State::StartingTls
+    }
+
+    fn handle_proceed(&mut self) {
+        let [a, b, c, d, e, f, g, h] = self.entropy.bytes();
+        self.stream
+            .hand_off(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        self.state = State::Tls;
+    }
+
+    fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
+        let offered = features.mechanisms();
+        let none = ChannelBindings::none();
+        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
+        let names = offered.iter().map(String::as_str);
+        let choice = self
+            .config
+            .mechanisms
+            .choose(names, bindings, self.stream.secured());
+        let Some(choice) = choice else {
+            return Err(PeerIncompatible::NoMechanism { offered });
+        };
+        let nonce = self.entropy.bytes();
+        let exchange = ClientExchange::new(
+            choice.mechanism,
+            &self.config.credentials,
+            bindings,
+            choice.server_offers_plus,
+            nonce,
+        );
+        let mut exchange = exchange.map_err(PeerIncompatible::Credentials)?;
+        log!(debug, mechanism = choice.mechanism.name(), "authenticating");
+        let auth = Element::builder("auth", ns::SASL)
+            .attr("mechanism", choice.mechanism.name())
+            .text(&wire::encode(&exchange.initial_response()))
+            .build();
+        self.stream.push_own(&auth);
+        Ok(State::Sasl(Box::new(exchange)))
+    }
+
+    fn handle_challenge(&mut self, mut exchange: Box<ClientExchange>, challenge: &Element) {
+        let response = sasl_data(challenge.root())
+            .and_then(|data| exchange.respond(&data).map_err(PeerMisbehaved::Sasl));
+        match response {
+            Ok(response) => {
+                let response = Element::builder("response", ns::SASL)
+                    .text(&wire::encode(&response))
+                    .build();
+                self.stream.push_own(&response);
+                self.state = State::Sasl(exchange);
+            }
+            Err(why) => {
+                // The server hears that we gave up before it hears why (RFC 6120 §6.4.4).
+                self.stream
+                    .push_own(&Element::builder("abort", ns::SASL).build());
+                self.stream.fail(StreamErrorCondition::NotAuthorized, why);
+            }
+        }
+    }
+
+    fn handle_success(&mut self, mut exchange: Box<ClientExchange>, success: &Element) {
+        // An empty element carries no data; "=" stands for data of no length (RFC 6120 §6.4.6).
+        let data = match success.text().is_empty() {
+            true => Ok(None),
+            false => sasl_data(success.root()).map(Some),
+        };
+        let proven =
+            data.and_then(|data| exchange.finish(data.as_deref()).map_err(PeerMisbehaved::Sasl));
+        match proven {
+            Ok(()) => {
+                self.stream.set_authenticated();
+                self.open();
+            }
+            Err(why) => self.stream.fail(StreamErrorCondition::NotAuthorized, why),
+        }
+    }
+
+    fn bind(&mut self) -> State {
+        let id = self.entropy.id();
+        let mut request = Element::builder("iq", ns::CLIENT)
+            .attr("type", "set")
+            .attr("id", &id)
+            .open("bind", ns::BIND);
+        if let Some(resource) = &self.config.resource {
+            request = request
+                .open("resource", ns::BIND)
+                .text(resource.as_str())
+                .close();
+        }
+        self.stream.push_own(&request.build());
+        State::Binding { id }
+    }
+
+    fn handle_bind_answer(&mut self, answer: &Element) {
+        if let Some(refusal) = refusal(answer) {
+            return self.stream.end_with_footer(CloseReason::BindFailed(refusal));
+        }
+        let jid = answer
+            .child("bind", ns::BIND)
+            .and_then(|bind| bind.child("jid", ns::BIND))
+            .and_then(|jid| FullJid::new(&jid.text()).ok());
+        let Some(jid) = jid else {
+            return self.stream.fail(
+                StreamErrorCondition::InvalidXml,
+                PeerMisbehaved::Negotiation("the bind result holds no full JID"),
+            );
+        };
+        let session = self.features.as_ref().is_some_and(StreamFeatures::session_required);
+        if session {
+            let id = self.entropy.id();
+            let request = Element::builder("iq", ns::CLIENT)
+                .attr("type", "set")
+                .attr("id", &id)
+                .open("session", ns::SESSION)
+                .build();
+            self.stream.push_own(&request);
+            self.state = State::Session { id, jid };
+        } else {
+            self.bound(jid);
+        }
+    }
+
+    fn handle_session_answer(&mut self, jid: FullJid, answer: &Element) {
+        match refusal(answer) {
+            Some(refusal) => self.stream.end_with_footer(CloseReason::BindFailed(refusal)),
+            None => self.bound(jid),
+        }
+    }
+
+    fn bound(&mut self, jid: FullJid) {
+        log!(debug, %jid, "bound");
+        self.stream.set_bound();
+        self.event = Some(ClientEvent::Bound(jid.clone()));
+        self.state = State::Bound(jid);
+    }
+}
+
+/// Whether an IQ answers the negotiation request with that id.
+fn answers(iq: &Element, id: &str) -> bool {
+    iq.attr("id") == Some(id)
+}
+
+/// The error of an IQ of type error.
+fn refusal(iq: &Element) -> Option<StanzaError> {
+    (iq.attr("type") == Some("error")).then(|| {
+        iq.child("error", ns::CLIENT).map_or_else(
+            || StanzaError::new(crate::stanza::StanzaErrorCondition::UndefinedCondition),
+            StanzaError::parse,
+        )
+    })
+}
+
+/// The base64 content of a SASL element (RFC 6120 §6.4.2, §13.9.1).
+fn sasl_data(element: ElementRef<'_>) -> Result<Vec<u8>, PeerMisbehaved> {
+    let text: Cow<'_, str> = element.text();
+    wire::decode(&text).map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
+}
+
+impl Connection for Client {
+    type Event = ClientEvent;
+
+    fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
+        let mut rest = input;
+        while self.wants_read() {
+            let Some(incoming) = self.stream.read(now, &mut rest) else {
+                break;
+            };
+            self.handle(incoming);
+        }
+        input.len().saturating_sub(rest.len())
+    }
+
+    fn receive_eof(&mut self, _now: Instant) {
+        self.stream.receive_eof();
+    }
+
+    fn wants_read(&self) -> bool {
+        self.event.is_none() && self.stream.wants_read()
+    }
+
+    fn output(&self) -> &[u8] {
+        self.stream.output()
+    }
+
+    fn consume_output(&mut self, n: usize) {
+        self.stream.out().consume(n);
+    }
+
+    fn take_output(&mut self) -> Vec<u8> {
+        self.stream.take_output()
+    }
+
+    fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.event
+            .take()
+            .or_else(|| self.stream.poll_start_tls().map(ClientEvent::StartTls))
+            .or_else(|| self.stream.poll_closed().map(ClientEvent::Closed))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.stream.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.stream.handle_timeout(now);
+    }
+
+    fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError> {
+        self.stream.begin_tls(&request, unread)
+    }
+
+    fn tls_established(
+        &mut self,
+        _now: Instant,
+        handoff: TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), ApiMisuse> {
+        self.stream.tls_established(&handoff, tls)?;
+        self.open();
+        Ok(())
+    }
+
+    fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        self.stream.send(stanza)
+    }
+
+    fn close(&mut self, now: Instant, error: Option<StreamError>) {
+        self.stream.close(now, error);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stream.is_finished()
+    }
+}

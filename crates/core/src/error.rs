@@ -1,0 +1,171 @@
+//! What can go wrong, sorted by whose fault it is.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_sasl::ClientError;
+use xmppwire_xml::{ReadError, WriteError};
+
+use crate::sasl_failure::SaslFailure;
+use crate::stanza::StanzaError;
+use crate::stream_error::StreamError;
+
+/// A bug of the caller. The peer can never cause one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiMisuse {
+    /// A stanza was sent before a resource was bound (RFC 6120 §7.3.1).
+    #[error("no stanza may be sent before a resource is bound")]
+    NotBound,
+    /// A token was used that is not the open one: answered already, or of another connection.
+    #[error("the request is not the open one")]
+    StaleRequest,
+    /// The answer does not fit the question, such as `Accept` where SCRAM keys were asked for.
+    #[error("the answer does not fit the question")]
+    WrongAnswer,
+    /// The stanza cannot be written.
+    #[error("the stanza cannot be written: {0}")]
+    InvalidStanza(#[from] InvalidStanza),
+}
+
+/// Why a stanza of the caller cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidStanza {
+    /// It holds a name or character that XML cannot carry.
+    #[error(transparent)]
+    Xml(#[from] WriteError),
+    /// It is of type `error` and has no `<error/>` (RFC 6120 §8.3.1).
+    #[error("a stanza of type 'error' needs an <error/> child")]
+    NoError,
+}
+
+/// Why a transport cannot be handed to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandoffError {
+    /// Bytes followed the STARTTLS exchange in clear text. Somebody injected them (the peer has to wait
+    /// for the handshake, RFC 6120 §5.4.2.3); the connection is closed.
+    #[error("{0} bytes of clear text follow the STARTTLS exchange")]
+    UnreadInput(usize),
+    /// The request is not the open one.
+    #[error("the request is not the open one")]
+    Stale,
+}
+
+/// Why a connection ended. Every connection ends with exactly one.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// We closed, and the peer agreed or was sent a stream error.
+    Local,
+    /// The peer closed with `</stream:stream>`.
+    Peer,
+    /// The peer closed with a stream error.
+    PeerError(StreamError),
+    /// The peer broke the protocol. `sent` is the stream error that it was told, if it could be told one.
+    Violation {
+        /// The stream error on the wire.
+        sent: Option<StreamError>,
+        /// What the peer did.
+        why: PeerMisbehaved,
+    },
+    /// The peer keeps to the protocol and cannot do what is needed.
+    Incompatible(PeerIncompatible),
+    /// The transport ended without a closing tag.
+    TransportEof,
+    /// A wait was over.
+    TimedOut(Timer),
+    /// The server refused the credentials (RFC 6120 §6.5).
+    AuthFailed(SaslFailure),
+    /// The server refused to bind a resource or to start a session (RFC 6120 §7.6.2, §7.7.2).
+    BindFailed(StanzaError),
+    /// The server cannot start TLS (RFC 6120 §5.4.2.2).
+    TlsRefused,
+}
+
+/// The wait that was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timer {
+    /// Negotiation, from the first byte to the bound resource.
+    Negotiation,
+    /// The peer's answer to our closing tag.
+    Close,
+    /// Any byte from the peer on a bound stream.
+    Idle,
+}
+
+/// What a peer did against the protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerMisbehaved {
+    /// It sent XML that XMPP does not allow or over a budget.
+    #[error("malformed input: {0}")]
+    Xml(#[from] ReadError),
+    /// It sent an element that has no place in this phase of the stream.
+    #[error("<{name} xmlns='{ns}'/> has no place in this phase")]
+    UnexpectedElement {
+        /// The element's local name.
+        name: String,
+        /// The element's namespace.
+        ns: String,
+    },
+    /// Its stream header lacks or misstates something.
+    #[error("unacceptable stream header: {0}")]
+    Header(&'static str),
+    /// A negotiation element does not have the form that its RFC gives it.
+    #[error("malformed negotiation: {0}")]
+    Negotiation(&'static str),
+    /// It sent clear text after the STARTTLS exchange.
+    #[error("clear text after the STARTTLS exchange")]
+    ClearTextAfterStartTls,
+    /// Its part of the SASL exchange is wrong; among others, it could not prove that it knows the
+    /// user's keys.
+    #[error("SASL: {0}")]
+    Sasl(#[from] ClientError),
+    /// It tried to log in too often.
+    #[error("too many failed attempts")]
+    TooManyAttempts,
+    /// It sends white space without end.
+    #[error("too much white space between stanzas")]
+    WhiteSpaceFlood,
+    /// It does not read what it is sent.
+    #[error("the peer does not read its stanzas")]
+    BacklogExceeded,
+}
+
+/// What a peer cannot do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerIncompatible {
+    /// Its stream has no version or one below 1.0 (RFC 6120 §4.7.5): a server of before RFC 3920.
+    #[error("the server does not speak XMPP 1.0")]
+    Version,
+    /// It offers no STARTTLS where protection is required.
+    #[error("the server offers no TLS")]
+    NoTls,
+    /// It requires STARTTLS where the configuration forbids it.
+    #[error("the server insists on TLS")]
+    TlsRequired,
+    /// None of the mechanisms that it offers is acceptable.
+    #[error("no acceptable SASL mechanism among: {}", .offered.join(", "))]
+    NoMechanism {
+        /// What it offered.
+        offered: Vec<String>,
+    },
+    /// It offers no resource binding (RFC 6120 §7.3.1).
+    #[error("the server offers no resource binding")]
+    NoBind,
+    /// It insists on a feature that is not known here.
+    #[error("the server insists on the unknown feature <{name} xmlns='{ns}'/>")]
+    UnknownRequiredFeature {
+        /// The feature's local name.
+        name: String,
+        /// The feature's namespace.
+        ns: String,
+    },
+    /// The local credentials cannot be used with the mechanism, such as a password that SASLprep refuses.
+    #[error("the credentials cannot be used: {0}")]
+    Credentials(ClientError),
+}

@@ -1,0 +1,128 @@
+//! `<stream:features/>` (RFC 6120 §4.3.2).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_sasl::Mechanism;
+use xmppwire_xml::{Element, ElementRef};
+
+use crate::ns;
+
+/// The features that a server offers on a stream, as received.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamFeatures {
+    element: Element,
+}
+
+impl StreamFeatures {
+    pub(crate) const fn new(element: Element) -> Self {
+        Self { element }
+    }
+
+    /// The whole element, with features that this library does not know.
+    pub const fn element(&self) -> &Element {
+        &self.element
+    }
+
+    /// Whether STARTTLS is offered (RFC 6120 §5.4.1).
+    pub fn starttls(&self) -> bool {
+        self.element.child("starttls", ns::TLS).is_some()
+    }
+
+    /// Whether STARTTLS is mandatory: it says so, or it is the only feature (RFC 6120 §5.3.1).
+    pub fn starttls_required(&self) -> bool {
+        self.element.child("starttls", ns::TLS).is_some_and(|starttls| {
+            is_required(starttls) || self.element.children().count() == 1
+        })
+    }
+
+    /// The SASL mechanisms on offer, in the server's order (RFC 6120 §6.4.1).
+    pub fn mechanisms(&self) -> Vec<String> {
+        self.element
+            .child("mechanisms", ns::SASL)
+            .into_iter()
+            .flat_map(|mechanisms| mechanisms.children())
+            .filter(|child| child.is("mechanism", ns::SASL))
+            .map(|mechanism| mechanism.text().into_owned())
+            .collect()
+    }
+
+    /// Whether resource binding is offered (RFC 6120 §7.4).
+    pub fn bind(&self) -> bool {
+        self.element.child("bind", ns::BIND).is_some()
+    }
+
+    /// Whether the server is so old that it wants a session to be started after binding (RFC 3921 §3)
+    /// and does not say that it is optional.
+    pub fn session_required(&self) -> bool {
+        self.element
+            .child("session", ns::SESSION)
+            .is_some_and(|session| session.child("optional", ns::SESSION).is_none())
+    }
+
+    /// A feature that is marked as required and that this library does not know (RFC 6120 §4.3.2).
+    pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
+        const KNOWN: [&str; 4] = [ns::TLS, ns::SASL, ns::BIND, ns::SESSION];
+        self.element
+            .children()
+            .find(|feature| !KNOWN.contains(&feature.ns()) && is_required(*feature))
+            .map(|feature| (feature.name().into(), feature.ns().into()))
+    }
+}
+
+fn is_required(feature: ElementRef<'_>) -> bool {
+    feature.child("required", feature.ns()).is_some()
+}
+
+/// What a server writes into its features.
+pub(crate) struct Offer<'a> {
+    pub(crate) starttls: Option<StartTlsOffer>,
+    pub(crate) mechanisms: &'a [Mechanism],
+    pub(crate) bind: bool,
+    pub(crate) extra: &'a [Element],
+}
+
+pub(crate) enum StartTlsOffer {
+    Optional,
+    Required,
+}
+
+impl Offer<'_> {
+    pub(crate) fn to_element(&self) -> Element {
+        let mut features = Element::builder("features", ns::STREAMS);
+        if let Some(starttls) = &self.starttls {
+            features = features.open("starttls", ns::TLS);
+            if let StartTlsOffer::Required = starttls {
+                features = features.open("required", ns::TLS).close();
+            }
+            features = features.close();
+        }
+        if !self.mechanisms.is_empty() {
+            features = features.open("mechanisms", ns::SASL);
+            for mechanism in self.mechanisms {
+                features = features
+                    .open("mechanism", ns::SASL)
+                    .text(mechanism.name())
+                    .close();
+            }
+            features = features.close();
+        }
+        if self.bind {
+            features = features
+                .open("bind", ns::BIND)
+                .open("required", ns::BIND)
+                .close()
+                .close()
+                // Old clients start a session where they are offered one; it costs a round trip and
+                // nothing else, and the mark spares newer ones that.
+                .open("session", ns::SESSION)
+                .open("optional", ns::SESSION)
+                .close()
+                .close();
+        }
+        for extra in self.extra {
+            features = features.append(extra.root());
+        }
+        features.build()
+    }
+}

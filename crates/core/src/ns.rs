@@ -1,0 +1,24 @@
+//! The XML namespaces of RFC 6120 and the few legacy ones that peers still speak.
+
+/// Content namespace of client-to-server streams (RFC 6120 §4.8.2).
+pub const CLIENT: &str = "jabber:client";
+/// Content namespace of server-to-server streams (RFC 6120 §4.8.2).
+pub const SERVER: &str = "jabber:server";
+/// The stream element itself, `<features/>` and `<error/>` (RFC 6120 §4.8.1).
+pub const STREAMS: &str = xmppwire_xml::STREAMS_NS;
+/// Conditions of stream errors (RFC 6120 §4.9.2).
+pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+/// STARTTLS (RFC 6120 §5).
+pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+/// SASL (RFC 6120 §6).
+pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// Resource binding (RFC 6120 §7).
+pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+/// Session establishment of RFC 3921 §3, of no effect since RFC 6121.
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// Conditions of stanza errors (RFC 6120 §8.3.2).
+pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// The namespace of `xml:lang`.
+pub const XML: &str = xmppwire_xml::XML_NS;
+/// XMPP Ping (XEP-0199).
+pub const PING: &str = "urn:xmpp:ping";

@@ -1,0 +1,85 @@
+//! SASL failures on the wire (RFC 6120 §6.5).
+
+use core::fmt;
+
+use xmppwire_sasl::Condition;
+use xmppwire_xml::{Element, ElementRef};
+
+use crate::ns;
+use crate::text::Text;
+
+/// Why a server refused an authentication attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaslFailure {
+    condition: Condition,
+    text: Option<Text>,
+}
+
+impl SaslFailure {
+    /// A failure with nothing but its condition.
+    pub const fn new(condition: Condition) -> Self {
+        Self {
+            condition,
+            text: None,
+        }
+    }
+
+    /// Adds an English text for people.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.text = Some(Text::en(text));
+        self
+    }
+
+    /// The defined condition. RFC 6120 §6.5 says to take an unknown one as `not-authorized`.
+    pub const fn condition(&self) -> Condition {
+        self.condition
+    }
+
+    /// The text for people.
+    pub const fn text(&self) -> Option<&Text> {
+        self.text.as_ref()
+    }
+
+    /// Whether another attempt with the same credentials may succeed later.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(
+            self.condition,
+            Condition::TemporaryAuthFailure | Condition::Aborted
+        )
+    }
+
+    /// Reads `<failure/>`.
+    pub(crate) fn parse(failure: ElementRef<'_>) -> Self {
+        let condition = failure
+            .children()
+            .filter(|child| child.ns() == ns::SASL)
+            .find_map(|child| Condition::from_name(child.name()))
+            .unwrap_or(Condition::NotAuthorized);
+        Self {
+            condition,
+            text: Text::child_of(failure, ns::SASL),
+        }
+    }
+
+    /// Writes `<failure/>`.
+    pub(crate) fn to_element(&self) -> Element {
+        let mut builder = Element::builder("failure", ns::SASL)
+            .open(self.condition.name(), ns::SASL)
+            .close();
+        if let Some(text) = &self.text {
+            builder = text.write(builder, ns::SASL);
+        }
+        builder.build()
+    }
+}
+
+impl fmt::Display for SaslFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.condition.name())?;
+        match &self.text {
+            Some(text) => write!(f, " ({})", text.text),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a server offers.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_sasl::{DecoyKey, Mechanism};
+use xmppwire_xml::Element;
+
+use crate::limits::Limits;
+
+/// What holds for a connection before it is known which domain it is for.
+///
+/// ```
+/// use xmppwire::{DecoyKey, ServerConfig};
+///
+/// // The same for all connections of a server, and secret: see [`DecoyKey`].
+/// let decoy = DecoyKey::new([0x17; 32]);
+/// let config = ServerConfig::new(decoy).with_lang("en");
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub(super) decoy: DecoyKey,
+    pub(super) lang: String,
+    pub(super) default_domain: Option<String>,
+    pub(super) limits: Limits,
+}
+
+impl ServerConfig {
+    /// The defaults. `decoy` makes unknown users look like known ones; it has to be the same for every
+    /// connection of the server, or asking twice would tell them apart.
+    pub fn new(decoy: DecoyKey) -> Self {
+        Self {
+            decoy,
+            lang: "en".into(),
+            default_domain: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Sets the language of the texts that the server writes (RFC 6120 §4.7.4).
+    #[must_use]
+    pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
+        self.lang = lang.into();
+        self
+    }
+
+    /// Sets the domain that the server calls itself where it does not serve the one that was asked for
+    /// (RFC 6120 §4.9.1.2).
+    #[must_use]
+    pub fn with_default_domain(mut self, domain: impl Into<String>) -> Self {
+        self.default_domain = Some(domain.into());
+        self
+    }
+
+    /// Sets the caps of the connection.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// What a server offers on a domain that it serves.
+///
+/// ```
+/// use xmppwire::{Host, Mechanism, TlsOffer};
+///
+/// let host = Host::new(TlsOffer::Required, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256]);
+/// # let _ = host;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub(super) tls: TlsOffer,
+    pub(super) mechanisms: Vec<Mechanism>,
+    pub(super) features: Vec<Element>,
+}
+
+impl Host {
+    /// A domain with its STARTTLS and the mechanisms that its users may log in with, best first.
+    ///
+    /// The machine offers of those what is safe at the moment: nothing before TLS where TLS is
+    /// required, never PLAIN in clear text, and -PLUS only with a channel binding.
+    pub fn new(tls: TlsOffer, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
+        Self {
+            tls,
+            mechanisms: mechanisms.into_iter().collect(),
+            features: Vec::new(),
+        }
+    }
+
+    /// Adds a feature of the application that authenticated clients are offered beside binding.
+    #[must_use]
+    pub fn with_feature(mut self, feature: Element) -> Self {
+        self.features.push(feature);
+        self
+    }
+}
+
+/// Whether a server can and wants to protect a stream by STARTTLS (RFC 6120 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsOffer {
+    /// Nobody logs in without TLS.
+    Required,
+    /// TLS is there for those who want it.
+    Optional,
+    /// There is no certificate.
+    Unavailable,
+}

@@ -1,0 +1,837 @@
+//! The server's end of a stream.
+
+mod config;
+mod question;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Resourcepart};
+use xmppwire_sasl::{
+    ChannelBindings, Condition, Mechanism, ServerAnswer, ServerExchange, ServerQuestion,
+    ServerStep, wire,
+};
+use xmppwire_xml::{Element, StreamHeader};
+
+pub use self::config::{Host, ServerConfig, TlsOffer};
+pub use self::question::{
+    BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
+};
+use crate::connection::Connection;
+use crate::entropy::Entropy;
+use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
+use crate::features::{Offer, StartTlsOffer};
+use crate::log::log;
+use crate::negotiation::{self, Item, Phase, Role};
+use crate::ns;
+use crate::sasl_failure::SaslFailure;
+use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
+use crate::stream::{Incoming, Stream};
+use crate::stream_error::{StreamError, StreamErrorCondition};
+use crate::time::Instant;
+use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::version::speaks_1_0;
+
+/// What a [`Server`] tells its application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// A stream was opened to a domain: answer with [`Server::choose_host`].
+    Opened(HostRequest),
+    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
+    StartTls(StartTls),
+    /// A client logs in: answer with [`Server::answer_sasl`].
+    Sasl(SaslRequest),
+    /// The client has proven to be this account.
+    Authenticated(BareJid),
+    /// The client wants to bind a resource: answer with [`Server::answer_bind`].
+    Bind(BindRequest),
+    /// A stanza arrived. Its `from` is the address that is bound here, whatever the client wrote
+    /// (RFC 6120 §8.1.2.1).
+    Stanza(Stanza),
+    /// A malformed stanza arrived and was answered with an error where RFC 6120 wants one.
+    Refused(StanzaFault),
+    /// The connection has ended. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// The server's end of a stream: lets a client log in, then passes stanzas. It does no I/O; see
+/// [`Connection`].
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    entropy: Entropy,
+    stream: Stream,
+    state: State,
+    host: Option<Hosting>,
+    account: Option<BareJid>,
+    /// The default language of the client's stanzas (RFC 6120 §4.7.4).
+    peer_lang: Option<String>,
+    failed_logins: u8,
+    failed_binds: u8,
+    event: Option<ServerEvent>,
+}
+
+/// The domain that the stream is for and what it offers.
+#[derive(Debug)]
+struct Hosting {
+    domain: Domainpart,
+    host: Host,
+}
+
+/// Where the negotiation stands; each variant holds what only that phase needs.
+#[derive(Debug)]
+enum State {
+    Opening,
+    /// The application is asked for the host.
+    ChoosingHost {
+        serial: u64,
+        domain: Domainpart,
+        from: Option<Jid>,
+    },
+    Choosing,
+    Tls,
+    Sasl(Box<ServerExchange>),
+    /// The application is asked for the user's keys.
+    SaslQuestion {
+        serial: u64,
+        exchange: Box<ServerExchange>,
+    },
+    /// The application is asked for the resource.
+    Binding {
+        serial: u64,
+        request: Iq,
+    },
+    Bound(FullJid),
+}
+
+impl State {
+    const fn phase(&self) -> Phase {
+        match self {
+            Self::Opening => Phase::Opening,
+            Self::ChoosingHost { .. } => Phase::Answering,
+            Self::Choosing => Phase::Choosing,
+            Self::Tls => Phase::Tls,
+            Self::Sasl(_) | Self::SaslQuestion { .. } => Phase::Sasl,
+            Self::Binding { .. } => Phase::Binding,
+            Self::Bound(_) => Phase::Bound,
+        }
+    }
+
+    /// Whether a question to the application is open: nothing is read until it is answered.
+    const fn is_question(&self) -> bool {
+        matches!(
+            self,
+            Self::ChoosingHost { .. } | Self::SaslQuestion { .. } | Self::Binding { .. }
+        )
+    }
+}
+
+impl Server {
+    /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
+    pub fn new(config: ServerConfig, entropy: Entropy, now: Instant) -> Self {
+        Self::start(config, entropy, now, None)
+    }
+
+    /// A connection over a transport that TLS protects from the first byte (XEP-0368).
+    pub fn with_direct_tls(
+        config: ServerConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: TlsInfo,
+    ) -> Self {
+        Self::start(config, entropy, now, Some(tls))
+    }
+
+    fn start(config: ServerConfig, entropy: Entropy, now: Instant, tls: Option<TlsInfo>) -> Self {
+        let stream = Stream::new(config.limits.clone(), now, tls);
+        let mut server = Self {
+            config,
+            entropy,
+            stream,
+            state: State::Opening,
+            host: None,
+            account: None,
+            peer_lang: None,
+            failed_logins: 0,
+            failed_binds: 0,
+            event: None,
+        };
+        server.open();
+        server
+    }
+
+    /// The address that is bound; `None` until then.
+    pub const fn jid(&self) -> Option<&FullJid> {
+        match &self.state {
+            State::Bound(jid) => Some(jid),
+            _ => None,
+        }
+    }
+
+    /// How far negotiation has come.
+    pub const fn phase(&self) -> Phase {
+        if self.stream.is_over() {
+            Phase::Closed
+        } else {
+            self.state.phase()
+        }
+    }
+
+    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3).
+    fn open(&mut self) {
+        self.state = State::Opening;
+        let mut header = StreamHeader::new(ns::CLIENT);
+        header.version = Some("1.0".into());
+        header.id = Some(self.entropy.id());
+        header.lang = Some(self.config.lang.clone());
+        header.from.clone_from(&self.config.default_domain);
+        self.stream.set_header(header);
+    }
+
+    fn serial(&mut self) -> u64 {
+        u64::from_be_bytes(self.entropy.bytes())
+    }
+
+    // --- The application's answers ----------------------------------------------------------------
+
+    /// Answers [`ServerEvent::Opened`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    pub fn choose_host(&mut self, request: HostRequest, answer: HostAnswer) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.state {
+            State::ChoosingHost { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let State::ChoosingHost { domain, from, .. } =
+            core::mem::replace(&mut self.state, State::Opening)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let refusal = match answer {
+            HostAnswer::Serve(host) => {
+                self.host = Some(Hosting { domain, host });
+                self.answer_header(from.as_ref());
+                return Ok(());
+            }
+            HostAnswer::Unknown => StreamError::new(StreamErrorCondition::HostUnknown),
+            HostAnswer::Gone => StreamError::new(StreamErrorCondition::HostGone),
+            HostAnswer::SeeOtherHost(other) => StreamError::see_other_host(other),
+        };
+        self.stream.close_with(refusal, CloseReason::Local);
+        Ok(())
+    }
+
+    /// Answers [`ServerEvent::Sasl`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
+    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for. The question stays open then
+    /// only until its time is over, because its token is spent.
+    pub fn answer_sasl(&mut self, request: SaslRequest, answer: SaslAnswer) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.state {
+            State::SaslQuestion { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let asked_for_keys = request.password.is_none();
+        if asked_for_keys && matches!(answer, SaslAnswer::Accept(_)) {
+            return Err(ApiMisuse::WrongAnswer);
+        }
+        let State::SaslQuestion { mut exchange, .. } =
+            core::mem::replace(&mut self.state, State::Choosing)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let step = match answer {
+            SaslAnswer::ScramKeys(keys) => exchange.answer(ServerAnswer::ScramKeys(keys)),
+            SaslAnswer::Accept(account) => {
+                // What the application accepts needs no second opinion, whatever the authzid.
+                return match exchange.answer(ServerAnswer::Accept) {
+                    ServerStep::Success {
+                        additional_data, ..
+                    } => {
+                        self.authenticated(account, additional_data.as_deref());
+                        Ok(())
+                    }
+                    other => {
+                        self.take_step(exchange, other);
+                        Ok(())
+                    }
+                };
+            }
+            SaslAnswer::Reject(failure) if failure.condition() != Condition::NotAuthorized => {
+                self.refuse_login(&failure);
+                return Ok(());
+            }
+            SaslAnswer::Reject(_) => exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized)),
+        };
+        self.take_step(exchange, step);
+        Ok(())
+    }
+
+    /// Answers [`ServerEvent::Bind`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    pub fn answer_bind(&mut self, request: BindRequest, answer: BindAnswer) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.state {
+            State::Binding { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let State::Binding { request: iq, .. } =
+            core::mem::replace(&mut self.state, State::Choosing)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        match answer {
+            BindAnswer::Bind(resource) => {
+                let jid = request.account.with_resource(&resource);
+                let payload = Element::builder("bind", ns::BIND)
+                    .open("jid", ns::BIND)
+                    .text(jid.as_str())
+                    .build();
+                if let Some(result) = iq.result(Some(&payload)) {
+                    self.stream.push_own(result.element());
+                }
+                log!(debug, %jid, "bound");
+                self.stream.set_bound();
+                self.state = State::Bound(jid);
+            }
+            BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
+        }
+        Ok(())
+    }
+
+    /// Whether answers no longer matter.
+    const fn is_done(&self) -> bool {
+        self.stream.is_over() || self.stream.is_closing()
+    }
+
+    // --- What arrives -----------------------------------------------------------------------------
+
+    fn handle(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Header(header) => self.handle_header(header),
+            Incoming::Element(element) if matches!(self.state, State::Bound(_)) => {
+                self.handle_stanza(element);
+            }
+            // Negotiation is over once we closed; the closing tag is all that is awaited.
+            Incoming::Element(_) if self.stream.is_closing() => {}
+            Incoming::Element(element) => self.handle_negotiation(element),
+        }
+    }
+
+    fn handle_header(&mut self, header: StreamHeader) {
+        match self.check_header(&header) {
+            Ok((domain, from)) => {
+                self.peer_lang = header.lang;
+                // After authentication the domain is settled, and nobody needs to be asked.
+                if self.stream.authenticated() {
+                    self.answer_header(from.as_ref());
+                } else {
+                    let serial = self.serial();
+                    self.state = State::ChoosingHost {
+                        serial,
+                        domain: domain.clone(),
+                        from: from.clone(),
+                    };
+                    self.event = Some(ServerEvent::Opened(HostRequest {
+                        serial,
+                        domain,
+                        from,
+                        secured: self.stream.secured(),
+                    }));
+                }
+            }
+            Err((condition, why)) => self.stream.fail(condition, PeerMisbehaved::Header(why)),
+        }
+    }
+
+    fn check_header(
+        &self,
+        header: &StreamHeader,
+    ) -> Result<(Domainpart, Option<Jid>), (StreamErrorCondition, &'static str)> {
+        use StreamErrorCondition as E;
+        if header.content_ns != ns::CLIENT {
+            let why = "the content namespace is not jabber:client";
+            return Err((E::InvalidNamespace, why));
+        }
+        if !speaks_1_0(header.version.as_deref()) {
+            return Err((E::UnsupportedVersion, "the version is below 1.0"));
+        }
+        let Some(to) = &header.to else {
+            return Err((E::ImproperAddressing, "'to' is missing"));
+        };
+        let Ok(domain) = Domainpart::new(to) else {
+            return Err((E::HostUnknown, "'to' is no domain"));
+        };
+        let Ok(from) = header.from.as_deref().map(Jid::new).transpose() else {
+            return Err((E::InvalidFrom, "'from' is no address"));
+        };
+        if let Some(account) = &self.account {
+            if account.domainpart() != domain.as_str() {
+                return Err((E::HostUnknown, "'to' is not the domain of the account"));
+            }
+            // RFC 6120 §6.4.6: who opens the stream has to be who was authenticated.
+            if from.as_ref().is_some_and(|from| from.bare_str() != account.as_str()) {
+                return Err((E::InvalidFrom, "'from' is not the authenticated account"));
+            }
+        }
+        Ok((domain, from))
+    }
+
+    /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
+    fn answer_header(&mut self, peer: Option<&Jid>) {
+        let Some(Hosting { domain, host }) = &self.host else {
+            return;
+        };
+        if let Some(header) = self.stream.header_mut() {
+            header.from = Some(domain.as_str().into());
+            header.to = peer.map(|peer| peer.bare_str().into());
+        }
+        let features = if self.stream.authenticated() {
+            Offer {
+                starttls: None,
+                mechanisms: &[],
+                bind: true,
+                extra: &host.features,
+            }
+            .to_element()
+        } else {
+            Offer {
+                starttls: self.starttls_offer(host),
+                mechanisms: &self.mechanisms(),
+                bind: false,
+                extra: &[],
+            }
+            .to_element()
+        };
+        self.stream.write_header();
+        self.stream.push_own(&features);
+        self.state = State::Choosing;
+    }
+
+    const fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {
+        if self.stream.secured() {
+            return None;
+        }
+        match host.tls {
+            TlsOffer::Required => Some(StartTlsOffer::Required),
+            TlsOffer::Optional => Some(StartTlsOffer::Optional),
+            TlsOffer::Unavailable => None,
+        }
+    }
+
+    /// The host's mechanisms that are safe at the moment (RFC 6120 §6.3.4, §13.8).
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        let Some(Hosting { host, .. }) = &self.host else {
+            return Vec::new();
+        };
+        let secured = self.stream.secured();
+        if !secured && host.tls == TlsOffer::Required {
+            return Vec::new();
+        }
+        let bound = self.stream.tls().is_some_and(|tls| !tls.bindings.is_empty());
+        host.mechanisms
+            .iter()
+            .copied()
+            .filter(|mechanism| (secured || *mechanism != Mechanism::Plain) && (bound || !mechanism.is_plus()))
+            .collect()
+    }
+
+    fn handle_negotiation(&mut self, element: Element) {
+        let item = Item::of(&element);
+        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
+        let phase = self.state.phase();
+        let allowed = negotiation::next(phase, Role::Client, item, secured, authenticated);
+        if allowed.is_none() {
+            return self.unexpected(&element);
+        }
+        match (core::mem::replace(&mut self.state, State::Choosing), item) {
+            (_, Item::StartTls) => self.handle_start_tls(),
+            (_, Item::Auth) => self.handle_auth(&element),
+            (State::Sasl(exchange), Item::Response) => self.handle_response(exchange, &element),
+            (_, Item::Abort) => self.refuse_login(&SaslFailure::new(Condition::Aborted)),
+            (_, Item::Bind) => self.handle_bind(element),
+            (_, _) => self.unexpected(&element),
+        }
+    }
+
+    fn unexpected(&mut self, element: &Element) {
+        // RFC 6120 §4.9.3.12: nothing but negotiation before authentication, and no stanza before binding.
+        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
+            StreamErrorCondition::NotAuthorized
+        } else {
+            StreamErrorCondition::UnsupportedStanzaType
+        };
+        let why = PeerMisbehaved::UnexpectedElement {
+            name: element.name().into(),
+            ns: element.ns().into(),
+        };
+        self.stream.fail(condition, why);
+    }
+
+    // --- The steps of negotiation -----------------------------------------------------------------
+
+    fn handle_start_tls(&mut self) {
+        let offered = self
+            .host
+            .as_ref()
+            .and_then(|hosting| self.starttls_offer(&hosting.host))
+            .is_some();
+        if offered {
+            self.stream
+                .push_own(&Element::builder("proceed", ns::TLS).build());
+            let serial = self.serial();
+            self.stream.hand_off(serial);
+            self.host = None;
+            self.state = State::Tls;
+        } else {
+            // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
+            self.stream
+                .push_own(&Element::builder("failure", ns::TLS).build());
+            self.stream.end_with_footer(CloseReason::Violation {
+                sent: None,
+                why: PeerMisbehaved::Negotiation("STARTTLS was not offered"),
+            });
+        }
+    }
+
+    fn handle_auth(&mut self, auth: &Element) {
+        let name = auth.attr("mechanism").unwrap_or_default();
+        let offered = self.mechanisms();
+        let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
+            let served = self.host.as_ref().is_some_and(|hosting| {
+                hosting.host.mechanisms.iter().any(|served| served.name() == name)
+            });
+            // What would be offered with TLS is not wrong, it is early (RFC 6120 §6.5.4).
+            let condition = if served && !self.stream.secured() {
+                Condition::EncryptionRequired
+            } else {
+                Condition::InvalidMechanism
+            };
+            return self.refuse_login(&SaslFailure::new(condition));
+        };
+        let initial = match auth.text() {
+            text if text.is_empty() => None,
+            text => match wire::decode(&text) {
+                Ok(data) => Some(data),
+                Err(_) => {
+                    return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
+                }
+            },
+        };
+        let nonce = self.entropy.bytes();
+        let none = ChannelBindings::none();
+        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
+        let plus_offered = offered.iter().any(|offer| offer.is_plus());
+        let decoy = self.config.decoy.clone();
+        let mut exchange = ServerExchange::new(mechanism, bindings, plus_offered, nonce, decoy);
+        let step = exchange.step(initial.as_deref());
+        self.take_step(Box::new(exchange), step);
+    }
+
+    fn handle_response(&mut self, mut exchange: Box<ServerExchange>, response: &Element) {
+        match wire::decode(&response.text()) {
+            Ok(data) => {
+                let step = exchange.step(Some(&data));
+                self.take_step(exchange, step);
+            }
+            Err(_) => self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding)),
+        }
+    }
+
+    fn take_step(&mut self, exchange: Box<ServerExchange>, step: ServerStep) {
+        match step {
+            ServerStep::Challenge(data) => {
+                let challenge = Element::builder("challenge", ns::SASL)
+                    .text(&wire::encode_challenge(&data))
+                    .build();
+                self.stream.push_own(&challenge);
+                self.state = State::Sasl(exchange);
+            }
+            ServerStep::Ask => self.ask(exchange),
+            ServerStep::Success {
+                username,
+                authzid,
+                additional_data,
+            } => {
+                let account = self.host.as_ref().and_then(|hosting| question::account(&username, &hosting.domain));
+                match account {
+                    // RFC 6120 §6.3.8: nobody acts as somebody else here.
+                    Some(account) if authzid.is_none_or(|authzid| BareJid::new(&authzid).is_ok_and(|authzid| authzid == account)) => {
+                        self.authenticated(account, additional_data.as_deref());
+                    }
+                    Some(_) => self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid)),
+                    None => self.refuse_login(&SaslFailure::new(Condition::NotAuthorized)),
+                }
+            }
+            ServerStep::Failure(condition) => self.refuse_login(&SaslFailure::new(condition)),
+        }
+    }
+
+    fn ask(&mut self, exchange: Box<ServerExchange>) {
+        let (Some(question), Some(hosting)) = (exchange.question(), &self.host) else {
+            return self.refuse_login(&SaslFailure::new(Condition::TemporaryAuthFailure));
+        };
+        let (username, authzid, password) = match question {
+            ServerQuestion::ScramKeys {
+                username, authzid, ..
+            } => (username, authzid, None),
+            ServerQuestion::Password {
+                username,
+                authzid,
+                password,
+            } => (username, authzid, Some(password)),
+        };
+        let mut request = SaslRequest {
+            serial: 0,
+            mechanism: exchange.mechanism(),
+            domain: hosting.domain.clone(),
+            username: username.into(),
+            authzid: authzid.map(Into::into),
+            password: password.map(Into::into),
+        };
+        request.serial = self.serial();
+        self.state = State::SaslQuestion {
+            serial: request.serial,
+            exchange,
+        };
+        self.event = Some(ServerEvent::Sasl(request));
+    }
+
+    fn authenticated(&mut self, account: BareJid, additional_data: Option<&[u8]>) {
+        let data = additional_data.map(wire::encode).unwrap_or_default();
+        let success = Element::builder("success", ns::SASL).text(&data).build();
+        self.stream.push_own(&success);
+        log!(debug, %account, "authenticated");
+        self.stream.set_authenticated();
+        // An application may map a user to an account of another domain of its own.
+        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart())) {
+            hosting.domain = domain;
+        }
+        self.account = Some(account.clone());
+        self.open();
+        self.event = Some(ServerEvent::Authenticated(account));
+    }
+
+    fn refuse_login(&mut self, failure: &SaslFailure) {
+        log!(debug, condition = failure.condition().name(), "login refused");
+        self.stream.push_own(&failure.to_element());
+        self.state = State::Choosing;
+        self.failed_logins = self.failed_logins.saturating_add(1);
+        if self.failed_logins >= self.stream.limits().sasl_attempts {
+            self.too_many_attempts();
+        }
+    }
+
+    fn handle_bind(&mut self, element: Element) {
+        let iq = match Iq::parse(element) {
+            Ok(iq) => iq,
+            Err(fault) => {
+                if let Some(reply) = fault.reply() {
+                    self.stream.push_own(&reply);
+                }
+                self.event = Some(ServerEvent::Refused(fault));
+                return;
+            }
+        };
+        let asked = iq
+            .payload("bind", ns::BIND)
+            .and_then(|bind| bind.child("resource", ns::BIND))
+            .map(|resource| resource.text().into_owned())
+            .filter(|resource| !resource.is_empty());
+        let requested = match asked.as_deref().map(Resourcepart::new).transpose() {
+            Ok(requested) => requested,
+            // RFC 6120 §7.7.2.1
+            Err(_) => {
+                let error = StanzaError::new(StanzaErrorCondition::BadRequest)
+                    .with_text("the resource cannot be prepared");
+                return self.refuse_bind(&iq, &error);
+            }
+        };
+        let made = Resourcepart::new(&self.entropy.id());
+        let (Some(account), Some(suggested)) =
+            (self.account.clone(), requested.clone().or(made.ok()))
+        else {
+            let error = StanzaError::new(StanzaErrorCondition::InternalServerError);
+            return self.refuse_bind(&iq, &error);
+        };
+        let serial = self.serial();
+        self.state = State::Binding {
+            serial,
+            request: iq,
+        };
+        self.event = Some(ServerEvent::Bind(BindRequest {
+            serial,
+            account,
+            requested,
+            suggested,
+        }));
+    }
+
+    fn refuse_bind(&mut self, iq: &Iq, error: &StanzaError) {
+        if let Some(reply) = iq.error_reply(error) {
+            self.stream.push_own(reply.element());
+        }
+        self.state = State::Choosing;
+        self.failed_binds = self.failed_binds.saturating_add(1);
+        if self.failed_binds >= self.stream.limits().bind_attempts {
+            self.too_many_attempts();
+        }
+    }
+
+    fn too_many_attempts(&mut self) {
+        self.stream.fail(
+            StreamErrorCondition::PolicyViolation,
+            PeerMisbehaved::TooManyAttempts,
+        );
+    }
+
+    // --- Stanzas ----------------------------------------------------------------------------------
+
+    fn handle_stanza(&mut self, mut element: Element) {
+        let State::Bound(jid) = &self.state else {
+            return;
+        };
+        if Item::of(&element) == Item::Other {
+            if !self.stream.is_closing() {
+                self.unexpected(&element);
+            }
+            return;
+        }
+        // RFC 6120 §8.1.2.1: whatever the client wrote, this is who sent it.
+        element.set_attr("from", Some(jid.as_str()));
+        match Stanza::parse(element) {
+            Parsed::Stanza(mut stanza) => {
+                if let Stanza::Presence(presence) = &mut stanza
+                    && presence.presence_type().is_some_and(|kind| kind.is_subscription())
+                {
+                    presence.set_from(Some(jid.to_bare().into()));
+                }
+                if stanza.lang().is_none() && self.peer_lang.is_some() {
+                    stanza.set_lang(self.peer_lang.as_deref());
+                }
+                match self.answer_legacy(&stanza) {
+                    Some(answer) => self.stream.push_own(answer.element()),
+                    None => self.event = Some(ServerEvent::Stanza(stanza)),
+                }
+            }
+            Parsed::Fault(fault) => {
+                if let Some(reply) = fault.reply() {
+                    self.stream.push_own(&reply);
+                }
+                self.event = Some(ServerEvent::Refused(fault));
+            }
+            Parsed::Other(element) => self.unexpected(&element),
+        }
+    }
+
+    /// The answer to negotiation requests that come after binding: a session is there already
+    /// (RFC 3921 §3), and a second resource is not to be had (RFC 6120 §7.1).
+    fn answer_legacy(&self, stanza: &Stanza) -> Option<Iq> {
+        let Stanza::Iq(iq) = stanza else { return None };
+        let ours = match (iq.to(), &self.account) {
+            (None, _) => true,
+            (Some(to), Some(account)) => {
+                to.as_str() == account.as_str() || to.as_str() == account.domainpart()
+            }
+            (Some(_), None) => false,
+        };
+        match Item::of(iq.element()) {
+            Item::Session if ours => iq.result(None),
+            Item::Bind if ours => {
+                iq.error_reply(&StanzaError::new(StanzaErrorCondition::NotAllowed))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Connection for Server {
+    type Event = ServerEvent;
+
+    fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
+        let mut rest = input;
+        while self.wants_read() {
+            let Some(incoming) = self.stream.read(now, &mut rest) else {
+                break;
+            };
+            self.handle(incoming);
+        }
+        input.len().saturating_sub(rest.len())
+    }
+
+    fn receive_eof(&mut self, _now: Instant) {
+        self.stream.receive_eof();
+    }
+
+    fn wants_read(&self) -> bool {
+        self.event.is_none() && !self.state.is_question() && self.stream.wants_read()
+    }
+
+    fn output(&self) -> &[u8] {
+        self.stream.output()
+    }
+
+    fn consume_output(&mut self, n: usize) {
+        self.stream.out().consume(n);
+    }
+
+    fn take_output(&mut self) -> Vec<u8> {
+        self.stream.take_output()
+    }
+
+    fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.event
+            .take()
+            .or_else(|| self.stream.poll_start_tls().map(ServerEvent::StartTls))
+            .or_else(|| self.stream.poll_closed().map(ServerEvent::Closed))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.stream.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.stream.handle_timeout(now);
+    }
+
+    fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError> {
+        self.stream.begin_tls(&request, unread)
+    }
+
+    fn tls_established(
+        &mut self,
+        _now: Instant,
+        handoff: TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), ApiMisuse> {
+        self.stream.tls_established(&handoff, tls)?;
+        self.open();
+        Ok(())
+    }
+
+    fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        self.stream.send(stanza)
+    }
+
+    fn close(&mut self, now: Instant, error: Option<StreamError>) {
+        self.stream.close(now, error);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stream.is_finished()
+    }
+}

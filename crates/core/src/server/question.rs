@@ -1,0 +1,199 @@
+//! Questions of the server machine to its application, as tokens, and the answers.
+//!
+//! A token can be carried elsewhere, such as to a data base, while the connection stays in its event
+//! loop. It is answered once. A dropped one ends the connection when its negotiation time is over.
+
+use alloc::string::String;
+use core::fmt;
+
+use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Localpart, Resourcepart};
+use xmppwire_sasl::{Mechanism, Password, ScramKeys};
+
+use super::config::Host;
+use crate::sasl_failure::SaslFailure;
+use crate::stanza::StanzaError;
+
+/// A client opened a stream to a domain: is it served here?
+#[must_use = "a dropped question ends the connection by time-out"]
+#[derive(Debug)]
+pub struct HostRequest {
+    pub(super) serial: u64,
+    pub(super) domain: Domainpart,
+    pub(super) from: Option<Jid>,
+    pub(super) secured: bool,
+}
+
+impl HostRequest {
+    /// The domain in the client's `to` (RFC 6120 §4.7.2).
+    pub const fn domain(&self) -> &Domainpart {
+        &self.domain
+    }
+
+    /// Who the client says it is; unproven (RFC 6120 §4.7.1).
+    pub const fn from(&self) -> Option<&Jid> {
+        self.from.as_ref()
+    }
+
+    /// Whether the stream is protected by TLS. The question is asked anew after STARTTLS, because
+    /// nothing that was said in clear text counts.
+    pub const fn secured(&self) -> bool {
+        self.secured
+    }
+}
+
+/// The answer to a [`HostRequest`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum HostAnswer {
+    /// It is, with this on offer.
+    Serve(Host),
+    /// It is not: `<host-unknown/>` (RFC 6120 §4.9.3.6).
+    Unknown,
+    /// It was: `<host-gone/>` (§4.9.3.5).
+    Gone,
+    /// It is elsewhere, at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    SeeOtherHost(String),
+}
+
+/// A client wants to log in: what are the account's keys?
+#[must_use = "a dropped question ends the connection by time-out"]
+pub struct SaslRequest {
+    pub(super) serial: u64,
+    pub(super) mechanism: Mechanism,
+    pub(super) domain: Domainpart,
+    pub(super) username: String,
+    pub(super) authzid: Option<String>,
+    pub(super) password: Option<Password>,
+}
+
+impl SaslRequest {
+    /// The mechanism that the client chose.
+    pub const fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// The user name that the client gave, prepared by SASLprep.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The authorization identity that the client gave, if any (RFC 6120 §6.3.8).
+    pub fn authzid(&self) -> Option<&str> {
+        self.authzid.as_deref()
+    }
+
+    /// The account of that user name on the stream's domain; `None` where it can be no localpart, so
+    /// that no such account exists.
+    pub fn account(&self) -> Option<BareJid> {
+        account(&self.username, &self.domain)
+    }
+
+    /// What is asked for.
+    pub fn question(&self) -> SaslQuestion<'_> {
+        match &self.password {
+            None => SaslQuestion::ScramKeys {
+                mechanism: self.mechanism,
+                username: &self.username,
+            },
+            Some(password) => SaslQuestion::Password {
+                username: &self.username,
+                password: password.expose(),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for SaslRequest {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslRequest")
+            .field("mechanism", &self.mechanism)
+            .field("username", &self.username)
+            .field("authzid", &self.authzid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The account of a SASL user name on a domain.
+pub(super) fn account(username: &str, domain: &Domainpart) -> Option<BareJid> {
+    let localpart = Localpart::new(username).ok()?;
+    Some(BareJid::from_parts(Some(&localpart), domain))
+}
+
+/// What a [`SaslRequest`] asks for.
+#[non_exhaustive]
+pub enum SaslQuestion<'a> {
+    /// The stored keys of the user for the hash of this mechanism: answer with
+    /// [`SaslAnswer::ScramKeys`] or [`SaslAnswer::Reject`].
+    ScramKeys {
+        /// The mechanism, whose hash the keys are for.
+        mechanism: Mechanism,
+        /// The prepared user name.
+        username: &'a str,
+    },
+    /// Whether this is the user's password: answer with [`SaslAnswer::Accept`],
+    /// [`SaslAnswer::Reject`], or with the user's [`SaslAnswer::ScramKeys`] of any hash, against which
+    /// the machine checks it.
+    Password {
+        /// The prepared user name.
+        username: &'a str,
+        /// The password in clear text. Do not log it.
+        password: &'a str,
+    },
+}
+
+/// The answer to a [`SaslRequest`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SaslAnswer {
+    /// The user's keys. The client is in if it proves to know them.
+    ScramKeys(ScramKeys),
+    /// The password is right, and this is the account that it opens.
+    Accept(BareJid),
+    /// No. With `not-authorized` an unknown user cannot be told from a wrong password: the exchange
+    /// goes on with made-up keys and fails at its end. Other conditions are sent at once.
+    Reject(SaslFailure),
+}
+
+/// An authenticated client wants to bind a resource (RFC 6120 §7).
+#[must_use = "a dropped question ends the connection by time-out"]
+#[derive(Debug)]
+pub struct BindRequest {
+    pub(super) serial: u64,
+    pub(super) account: BareJid,
+    pub(super) requested: Option<Resourcepart>,
+    pub(super) suggested: Resourcepart,
+}
+
+impl BindRequest {
+    /// Who binds.
+    pub const fn account(&self) -> &BareJid {
+        &self.account
+    }
+
+    /// The resource that the client asks for, if it asks for one (RFC 6120 §7.7).
+    pub const fn requested(&self) -> Option<&Resourcepart> {
+        self.requested.as_ref()
+    }
+
+    /// The requested resource, or else a random one that nobody can guess (RFC 6120 §7.6).
+    pub const fn suggested(&self) -> &Resourcepart {
+        &self.suggested
+    }
+
+    /// The address that the client gets with the suggested resource.
+    pub fn suggested_jid(&self) -> FullJid {
+        self.account.with_resource(&self.suggested)
+    }
+}
+
+/// The answer to a [`BindRequest`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum BindAnswer {
+    /// This resource is bound. Where an older connection holds it, close that one with
+    /// `<conflict/>` first (RFC 6120 §7.7.2.2), or bind another one.
+    Bind(Resourcepart),
+    /// Not this one; the client may try another (RFC 6120 §7.6.2, §7.7.2).
+    Reject(StanzaError),
+}

@@ -1,0 +1,218 @@
+//! What all three kinds of stanzas share: one element whose addresses have been read (RFC 6120 §8.1).
+
+use xmppwire_jid::Jid;
+use xmppwire_xml::{Element, ElementRef};
+
+use super::fault::{FaultKind, StanzaFault};
+use super::StanzaError;
+use crate::ns;
+
+/// A stanza's element and its addresses. The element is the truth; the addresses are what was read
+/// from it, so a forwarded stanza keeps what this library does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Envelope {
+    element: Element,
+    to: Option<Jid>,
+    from: Option<Jid>,
+}
+
+impl Envelope {
+    /// A new stanza without addresses.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            element: Element::builder(name, ns::CLIENT).build(),
+            to: None,
+            from: None,
+        }
+    }
+
+    /// Reads the addresses of a received element.
+    pub(super) fn parse(element: Element) -> Result<Self, StanzaFault> {
+        let address = |name| element.attr(name).map(Jid::new).transpose();
+        match (address("to"), address("from")) {
+            (Ok(to), Ok(from)) => Ok(Self { to, from, element }),
+            _ => Err(StanzaFault::new(FaultKind::Address, element)),
+        }
+    }
+
+    pub(super) const fn element(&self) -> &Element {
+        &self.element
+    }
+
+    pub(super) fn into_element(self) -> Element {
+        self.element
+    }
+
+    pub(super) const fn to(&self) -> Option<&Jid> {
+        self.to.as_ref()
+    }
+
+    pub(super) const fn from(&self) -> Option<&Jid> {
+        self.from.as_ref()
+    }
+
+    pub(super) fn set_to(&mut self, to: Option<Jid>) {
+        self.element.set_attr("to", to.as_ref().map(Jid::as_str));
+        self.to = to;
+    }
+
+    pub(super) fn set_from(&mut self, from: Option<Jid>) {
+        self.element.set_attr("from", from.as_ref().map(Jid::as_str));
+        self.from = from;
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: Option<&str>) {
+        self.element.set_attr(name, value);
+    }
+
+    pub(super) fn set_lang(&mut self, lang: Option<&str>) {
+        self.element.set_attr_ns("lang", ns::XML, lang);
+    }
+
+    pub(super) fn append(&mut self, child: ElementRef<'_>) {
+        self.element.append(child);
+    }
+
+    /// Appends a child that holds nothing but text.
+    pub(super) fn append_text_child(&mut self, name: &str, text: &str) {
+        let child = Element::builder(name, ns::CLIENT).text(text).build();
+        self.element.append(child.root());
+    }
+
+    pub(super) fn error(&self) -> Option<StanzaError> {
+        self.element.child("error", ns::CLIENT).map(StanzaError::parse)
+    }
+
+    /// The answer's frame: same kind and id, the addresses turned round.
+    pub(super) fn reply(&self, kind: Option<&str>) -> Self {
+        let mut reply = Self::new(self.element.name());
+        reply.set("id", self.element.attr("id"));
+        reply.set("type", kind);
+        reply.set_to(self.from.clone());
+        reply.set_from(self.to.clone());
+        reply
+    }
+
+    /// The error answer to this stanza (RFC 6120 §8.3.1).
+    pub(super) fn error_reply(&self, error: &StanzaError) -> Self {
+        let mut reply = self.reply(Some("error"));
+        reply.append(error.to_element().root());
+        reply
+    }
+}
+
+/// The methods that every kind of stanza has, over its private field `envelope`.
+macro_rules! envelope_methods {
+    ($kind:ident) => {
+        impl $kind {
+            /// The whole element, with everything that was received.
+            pub const fn element(&self) -> &xmppwire_xml::Element {
+                self.envelope.element()
+            }
+
+            /// The recipient (RFC 6120 §8.1.1).
+            pub const fn to(&self) -> Option<&xmppwire_jid::Jid> {
+                self.envelope.to()
+            }
+
+            /// The sender (RFC 6120 §8.1.2). On a client's stream a stanza without one is from the
+            /// user's own account.
+            pub const fn from(&self) -> Option<&xmppwire_jid::Jid> {
+                self.envelope.from()
+            }
+
+            /// The identifier that an answer repeats (RFC 6120 §8.1.3).
+            pub fn id(&self) -> Option<&str> {
+                self.envelope.element().attr("id")
+            }
+
+            /// The default language of its text (RFC 6120 §8.1.5).
+            pub fn lang(&self) -> Option<&str> {
+                self.envelope.element().attr_ns("lang", crate::ns::XML)
+            }
+
+            /// The first payload of that name.
+            pub fn payload(&self, name: &str, ns: &str) -> Option<xmppwire_xml::ElementRef<'_>> {
+                self.envelope.element().child(name, ns)
+            }
+
+            /// The error of a stanza whose type is `error` (RFC 6120 §8.3).
+            pub fn error(&self) -> Option<crate::StanzaError> {
+                self.is_error().then(|| self.envelope.error()).flatten()
+            }
+
+            /// Sets the recipient.
+            #[must_use]
+            pub fn with_to(mut self, to: impl Into<xmppwire_jid::Jid>) -> Self {
+                self.set_to(Some(to.into()));
+                self
+            }
+
+            /// Sets the sender. A client leaves that to its server, which overrides it.
+            #[must_use]
+            pub fn with_from(mut self, from: impl Into<xmppwire_jid::Jid>) -> Self {
+                self.set_from(Some(from.into()));
+                self
+            }
+
+            /// Sets the default language of the stanza's text.
+            #[must_use]
+            pub fn with_lang(mut self, lang: &str) -> Self {
+                self.set_lang(Some(lang));
+                self
+            }
+
+            /// Replaces or removes the recipient.
+            pub fn set_to(&mut self, to: Option<xmppwire_jid::Jid>) {
+                self.envelope.set_to(to);
+            }
+
+            /// Replaces or removes the sender.
+            pub fn set_from(&mut self, from: Option<xmppwire_jid::Jid>) {
+                self.envelope.set_from(from);
+            }
+
+            /// Replaces or removes the default language of its text.
+            pub fn set_lang(&mut self, lang: Option<&str>) {
+                self.envelope.set_lang(lang);
+            }
+        }
+
+        impl From<$kind> for crate::Stanza {
+            fn from(stanza: $kind) -> Self {
+                Self::$kind(stanza)
+            }
+        }
+    };
+}
+pub(super) use envelope_methods;
+
+/// The methods of stanzas whose id is optional and that may carry any payload: all but IQ.
+macro_rules! open_methods {
+    ($kind:ident) => {
+        impl $kind {
+            /// Sets the identifier.
+            #[must_use]
+            pub fn with_id(mut self, id: &str) -> Self {
+                self.envelope.set("id", Some(id));
+                self
+            }
+
+            /// Adds a payload.
+            #[must_use]
+            pub fn with_payload(mut self, payload: impl AsRef<xmppwire_xml::Element>) -> Self {
+                self.envelope.append(payload.as_ref().root());
+                self
+            }
+
+            /// The error answer to this stanza, or `None` where it is itself an error: an error must
+            /// never cause another one (RFC 6120 §8.3.1).
+            pub fn error_reply(&self, error: &crate::StanzaError) -> Option<Self> {
+                (!self.is_error()).then(|| Self {
+                    envelope: self.envelope.error_reply(error),
+                })
+            }
+        }
+    };
+}
+pub(super) use open_methods;

@@ -1,0 +1,263 @@
+//! Stanza errors (RFC 6120 §8.3).
+
+use alloc::string::String;
+use core::fmt;
+
+use xmppwire_jid::Jid;
+use xmppwire_xml::{Element, ElementRef};
+
+use crate::condition::conditions;
+use crate::ns;
+use crate::text::Text;
+
+conditions! {
+    /// What the sender of a stanza can do about an error (RFC 6120 §8.3.2).
+    pub enum ErrorType {
+        /// Retry after providing credentials.
+        Auth = "auth",
+        /// Do not retry.
+        Cancel = "cancel",
+        /// Proceed: it was only a warning.
+        Continue = "continue",
+        /// Retry after changing the data.
+        Modify = "modify",
+        /// Retry after waiting.
+        Wait = "wait",
+    }
+}
+
+conditions! {
+    /// The defined conditions of stanza errors (RFC 6120 §8.3.3).
+    pub enum StanzaErrorCondition {
+        /// The stanza is malformed (§8.3.3.1).
+        BadRequest = "bad-request",
+        /// Something of that name exists already (§8.3.3.2).
+        Conflict = "conflict",
+        /// The feature is not implemented (§8.3.3.3).
+        FeatureNotImplemented = "feature-not-implemented",
+        /// The sender lacks the permission (§8.3.3.4).
+        Forbidden = "forbidden",
+        /// The recipient is gone for good, maybe to another address (§8.3.3.5).
+        Gone = "gone",
+        /// The server failed (§8.3.3.6).
+        InternalServerError = "internal-server-error",
+        /// The address or item does not exist (§8.3.3.7).
+        ItemNotFound = "item-not-found",
+        /// An address does not conform to RFC 7622 (§8.3.3.8).
+        JidMalformed = "jid-malformed",
+        /// The stanza does not meet the recipient's criteria (§8.3.3.9).
+        NotAcceptable = "not-acceptable",
+        /// Nobody may do that (§8.3.3.10).
+        NotAllowed = "not-allowed",
+        /// The sender has to authenticate first (§8.3.3.11).
+        NotAuthorized = "not-authorized",
+        /// A local policy was violated (§8.3.3.12).
+        PolicyViolation = "policy-violation",
+        /// The recipient is temporarily unavailable (§8.3.3.13).
+        RecipientUnavailable = "recipient-unavailable",
+        /// The recipient is elsewhere for now (§8.3.3.14).
+        Redirect = "redirect",
+        /// Registration is required (§8.3.3.15).
+        RegistrationRequired = "registration-required",
+        /// The remote server does not exist (§8.3.3.16).
+        RemoteServerNotFound = "remote-server-not-found",
+        /// The remote server cannot be reached in time (§8.3.3.17).
+        RemoteServerTimeout = "remote-server-timeout",
+        /// The server is too busy (§8.3.3.18).
+        ResourceConstraint = "resource-constraint",
+        /// The service is not provided (§8.3.3.19).
+        ServiceUnavailable = "service-unavailable",
+        /// A subscription is required (§8.3.3.20).
+        SubscriptionRequired = "subscription-required",
+        /// A condition of the application (§8.3.3.21).
+        UndefinedCondition = "undefined-condition",
+        /// The request came at the wrong time (§8.3.3.22).
+        UnexpectedRequest = "unexpected-request",
+    }
+}
+
+impl StanzaErrorCondition {
+    /// The type that RFC 6120 associates with the condition in §8.3.3.
+    pub const fn default_type(self) -> ErrorType {
+        match self {
+            Self::BadRequest
+            | Self::JidMalformed
+            | Self::NotAcceptable
+            | Self::PolicyViolation
+            | Self::Redirect => ErrorType::Modify,
+            Self::Forbidden
+            | Self::NotAuthorized
+            | Self::RegistrationRequired
+            | Self::SubscriptionRequired => ErrorType::Auth,
+            Self::RecipientUnavailable
+            | Self::RemoteServerTimeout
+            | Self::ResourceConstraint
+            | Self::UnexpectedRequest => ErrorType::Wait,
+            _ => ErrorType::Cancel,
+        }
+    }
+}
+
+/// The `<error/>` of a stanza.
+///
+/// ```
+/// use xmppwire::{ErrorType, StanzaError, StanzaErrorCondition};
+///
+/// let error = StanzaError::new(StanzaErrorCondition::ItemNotFound).with_text("no such room");
+/// assert_eq!(error.error_type(), ErrorType::Cancel);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct StanzaError {
+    error_type: ErrorType,
+    condition: StanzaErrorCondition,
+    data: Option<String>,
+    by: Option<Jid>,
+    text: Option<Text>,
+    application: Option<Element>,
+}
+
+impl StanzaError {
+    /// An error of the condition's usual type, with nothing else.
+    pub const fn new(condition: StanzaErrorCondition) -> Self {
+        Self {
+            error_type: condition.default_type(),
+            condition,
+            data: None,
+            by: None,
+            text: None,
+            application: None,
+        }
+    }
+
+    /// `<gone/>` with the address that took over, as a URI (RFC 6120 §8.3.3.5).
+    pub fn gone(uri: impl Into<String>) -> Self {
+        Self {
+            data: Some(uri.into()),
+            ..Self::new(StanzaErrorCondition::Gone)
+        }
+    }
+
+    /// `<redirect/>` to an address, as a URI (RFC 6120 §8.3.3.14).
+    pub fn redirect(uri: impl Into<String>) -> Self {
+        Self {
+            data: Some(uri.into()),
+            ..Self::new(StanzaErrorCondition::Redirect)
+        }
+    }
+
+    /// Takes another type than the usual one.
+    #[must_use]
+    pub const fn with_type(mut self, error_type: ErrorType) -> Self {
+        self.error_type = error_type;
+        self
+    }
+
+    /// Adds an English text for people.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(Text::en(text));
+        self
+    }
+
+    /// Says which entity detected the error (RFC 6120 §8.3.2, `by`).
+    #[must_use]
+    pub fn with_by(mut self, by: Jid) -> Self {
+        self.by = Some(by);
+        self
+    }
+
+    /// Adds an application-specific condition (RFC 6120 §8.3.4).
+    #[must_use]
+    pub fn with_application_condition(mut self, condition: Element) -> Self {
+        self.application = Some(condition);
+        self
+    }
+
+    /// What the sender can do about it.
+    pub const fn error_type(&self) -> ErrorType {
+        self.error_type
+    }
+
+    /// The defined condition; `undefined-condition` where the peer sent one that is not defined.
+    pub const fn condition(&self) -> StanzaErrorCondition {
+        self.condition
+    }
+
+    /// The character data of the condition: the URI of `<gone/>` and `<redirect/>`.
+    pub fn data(&self) -> Option<&str> {
+        self.data.as_deref()
+    }
+
+    /// The entity that detected the error.
+    pub const fn by(&self) -> Option<&Jid> {
+        self.by.as_ref()
+    }
+
+    /// The text for people.
+    pub const fn text(&self) -> Option<&Text> {
+        self.text.as_ref()
+    }
+
+    /// The application-specific condition.
+    pub const fn application_condition(&self) -> Option<&Element> {
+        self.application.as_ref()
+    }
+
+    /// Reads `<error/>`. What is missing or unknown gets the most cautious reading, because an error
+    /// must never cause another one (RFC 6120 §8.3.1).
+    pub(crate) fn parse(error: ElementRef<'_>) -> Self {
+        let mut parsed = Self::new(StanzaErrorCondition::UndefinedCondition);
+        for child in error.children() {
+            if child.ns() != ns::STANZA_ERRORS {
+                parsed.application = Some(child.to_element());
+            } else if let Some(condition) = StanzaErrorCondition::from_name(child.name()) {
+                parsed.condition = condition;
+                parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
+            }
+        }
+        parsed.error_type = error
+            .attr("type")
+            .and_then(ErrorType::from_name)
+            .unwrap_or(parsed.condition.default_type());
+        parsed.by = error.attr("by").and_then(|by| Jid::new(by).ok());
+        parsed.text = Text::child_of(error, ns::STANZA_ERRORS);
+        parsed
+    }
+
+    /// Writes `<error/>`.
+    pub(crate) fn to_element(&self) -> Element {
+        let mut builder = Element::builder("error", ns::CLIENT).attr("type", self.error_type.name());
+        if let Some(by) = &self.by {
+            builder = builder.attr("by", by.as_str());
+        }
+        builder = builder
+            .open(self.condition.name(), ns::STANZA_ERRORS)
+            .text(self.data.as_deref().unwrap_or_default())
+            .close();
+        if let Some(text) = &self.text {
+            builder = text.write(builder, ns::STANZA_ERRORS);
+        }
+        if let Some(application) = &self.application {
+            builder = builder.append(application.root());
+        }
+        builder.build()
+    }
+}
+
+impl From<StanzaErrorCondition> for StanzaError {
+    fn from(condition: StanzaErrorCondition) -> Self {
+        Self::new(condition)
+    }
+}
+
+impl fmt::Display for StanzaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.condition)?;
+        match &self.text {
+            Some(text) => write!(f, " ({})", text.text),
+            None => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for StanzaError {}

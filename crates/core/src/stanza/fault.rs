@@ -1,0 +1,91 @@
+//! Stanzas that break a rule of RFC 6120 §8 without hurting the stream.
+
+use core::fmt;
+
+use xmppwire_xml::Element;
+
+use super::error::{StanzaError, StanzaErrorCondition};
+
+/// What is wrong with a refused stanza.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// `to` or `from` is no address (RFC 6120 §8.1.1, §8.1.2).
+    Address,
+    /// An IQ has no `id` (§8.2.3).
+    MissingId,
+    /// The type is not one of those that RFC 6120 §8.2.3 or RFC 6121 §4.7.1 define.
+    UnknownType,
+    /// An IQ has too few or too many children for its type (§8.2.3).
+    ChildCount,
+    /// It is of type `error` and has no `<error/>` (§8.3.1).
+    MissingError,
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "an address is malformed",
+            Self::MissingId => "the id is missing",
+            Self::UnknownType => "the type is unknown",
+            Self::ChildCount => "the number of children is wrong",
+            Self::MissingError => "the error is missing",
+        })
+    }
+}
+
+/// A stanza that was refused, whole, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StanzaFault {
+    kind: FaultKind,
+    element: Element,
+}
+
+impl StanzaFault {
+    pub(crate) const fn new(kind: FaultKind, element: Element) -> Self {
+        Self { kind, element }
+    }
+
+    /// What is wrong with it.
+    pub const fn kind(&self) -> FaultKind {
+        self.kind
+    }
+
+    /// The stanza as it was received.
+    pub const fn element(&self) -> &Element {
+        &self.element
+    }
+
+    /// The error that is owed to the sender, as an element: its addresses may not be readable.
+    /// `None` where the stanza is an error or an IQ result, which are never answered (RFC 6120 §8.3.1).
+    pub(crate) fn reply(&self) -> Option<Element> {
+        let element = &self.element;
+        let kind = element.attr("type");
+        if kind == Some("error") || (element.name() == "iq" && kind == Some("result")) {
+            return None;
+        }
+        let condition = match self.kind {
+            FaultKind::Address => StanzaErrorCondition::JidMalformed,
+            _ => StanzaErrorCondition::BadRequest,
+        };
+        let mut reply = Element::builder(element.name(), element.ns())
+            .attr("type", "error")
+            .append(
+                StanzaError::new(condition)
+                    .with_text(alloc::format!("{}", self.kind))
+                    .to_element()
+                    .root(),
+            )
+            .build();
+        reply.set_attr("id", element.attr("id"));
+        // Only what can be addressed is: a malformed address would make the answer malformed too.
+        let valid = |name| {
+            element
+                .attr(name)
+                .filter(|jid| xmppwire_jid::Jid::new(jid).is_ok())
+        };
+        reply.set_attr("to", valid("from"));
+        reply.set_attr("from", valid("to"));
+        Some(reply)
+    }
+}

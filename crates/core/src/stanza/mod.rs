@@ -1,0 +1,148 @@
+//! The three kinds of stanzas and their errors (RFC 6120 §8).
+
+mod envelope;
+mod error;
+mod fault;
+mod iq;
+mod message;
+mod presence;
+mod tracker;
+
+use xmppwire_jid::Jid;
+use xmppwire_xml::Element;
+
+pub use self::error::{ErrorType, StanzaError, StanzaErrorCondition};
+pub use self::fault::{FaultKind, StanzaFault};
+pub use self::iq::{Iq, IqType};
+pub use self::message::{Message, MessageType};
+pub use self::presence::{Presence, PresenceType};
+pub use self::tracker::IqTracker;
+use crate::ns;
+
+/// A stanza of any kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stanza {
+    /// `<message/>`
+    Message(Message),
+    /// `<presence/>`
+    Presence(Presence),
+    /// `<iq/>`
+    Iq(Iq),
+}
+
+/// What a child of the stream turned out to be.
+pub(crate) enum Parsed {
+    Stanza(Stanza),
+    Fault(StanzaFault),
+    /// Not one of the three kinds.
+    Other(Element),
+}
+
+impl Stanza {
+    /// Reads a child of the stream.
+    pub(crate) fn parse(element: Element) -> Parsed {
+        if element.ns() != ns::CLIENT {
+            return Parsed::Other(element);
+        }
+        let stanza = match element.name() {
+            "message" => Message::parse(element).map(Self::Message),
+            "presence" => Presence::parse(element).map(Self::Presence),
+            "iq" => Iq::parse(element).map(Self::Iq),
+            _ => return Parsed::Other(element),
+        };
+        stanza.map_or_else(Parsed::Fault, Parsed::Stanza)
+    }
+
+    /// The whole element, with everything that was received.
+    pub const fn element(&self) -> &Element {
+        match self {
+            Self::Message(stanza) => stanza.element(),
+            Self::Presence(stanza) => stanza.element(),
+            Self::Iq(stanza) => stanza.element(),
+        }
+    }
+
+    /// The recipient (RFC 6120 §8.1.1).
+    pub const fn to(&self) -> Option<&Jid> {
+        match self {
+            Self::Message(stanza) => stanza.to(),
+            Self::Presence(stanza) => stanza.to(),
+            Self::Iq(stanza) => stanza.to(),
+        }
+    }
+
+    /// The sender (RFC 6120 §8.1.2).
+    pub const fn from(&self) -> Option<&Jid> {
+        match self {
+            Self::Message(stanza) => stanza.from(),
+            Self::Presence(stanza) => stanza.from(),
+            Self::Iq(stanza) => stanza.from(),
+        }
+    }
+
+    /// The identifier (RFC 6120 §8.1.3).
+    pub fn id(&self) -> Option<&str> {
+        self.element().attr("id")
+    }
+
+    /// Whether this is an error answer.
+    pub fn is_error(&self) -> bool {
+        match self {
+            Self::Message(stanza) => stanza.is_error(),
+            Self::Presence(stanza) => stanza.is_error(),
+            Self::Iq(stanza) => stanza.is_error(),
+        }
+    }
+
+    /// The error of a stanza whose type is `error`.
+    pub fn error(&self) -> Option<StanzaError> {
+        match self {
+            Self::Message(stanza) => stanza.error(),
+            Self::Presence(stanza) => stanza.error(),
+            Self::Iq(stanza) => stanza.error(),
+        }
+    }
+
+    /// The error answer to this stanza, or `None` where it must not be answered: it is itself an error
+    /// or an IQ result (RFC 6120 §8.3.1).
+    pub fn error_reply(&self, error: &StanzaError) -> Option<Self> {
+        match self {
+            Self::Message(stanza) => stanza.error_reply(error).map(Self::Message),
+            Self::Presence(stanza) => stanza.error_reply(error).map(Self::Presence),
+            Self::Iq(stanza) => stanza.error_reply(error).map(Self::Iq),
+        }
+    }
+
+    /// Replaces or removes the recipient.
+    pub fn set_to(&mut self, to: Option<Jid>) {
+        match self {
+            Self::Message(stanza) => stanza.set_to(to),
+            Self::Presence(stanza) => stanza.set_to(to),
+            Self::Iq(stanza) => stanza.set_to(to),
+        }
+    }
+
+    /// Replaces or removes the sender, as a server does when it stamps a stanza (RFC 6120 §8.1.2.1).
+    pub fn set_from(&mut self, from: Option<Jid>) {
+        match self {
+            Self::Message(stanza) => stanza.set_from(from),
+            Self::Presence(stanza) => stanza.set_from(from),
+            Self::Iq(stanza) => stanza.set_from(from),
+        }
+    }
+
+    /// The default language of its text (RFC 6120 §8.1.5).
+    pub fn lang(&self) -> Option<&str> {
+        self.element().attr_ns("lang", ns::XML)
+    }
+
+    /// Replaces or removes the default language of its text.
+    pub fn set_lang(&mut self, lang: Option<&str>) {
+        match self {
+            Self::Message(stanza) => stanza.set_lang(lang),
+            Self::Presence(stanza) => stanza.set_lang(lang),
+            Self::Iq(stanza) => stanza.set_lang(lang),
+        }
+    }
+}
+

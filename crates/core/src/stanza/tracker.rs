@@ -1,0 +1,231 @@
+//! Requests that wait for their answers.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use xmppwire_jid::{FullJid, Jid};
+use xmppwire_xml::Element;
+
+use super::iq::Iq;
+use crate::entropy::Entropy;
+use crate::time::Instant;
+
+/// Matches IQ answers to the requests that wait for them, by id, sender and type, and times them out.
+///
+/// An id alone is not enough: anybody can send a stanza with a guessed id, and a client that takes it
+/// for its server's answer has been tricked into a roster or a configuration (CVE-2024-46957). An
+/// answer counts only when its sender is whom the request was sent to (RFC 6120 §8.1.2.1, §8.2.3).
+///
+/// The tracker is a machine of its own beside the connection: make requests with it, send them, and
+/// show it every IQ that arrives.
+///
+/// ```
+/// # use core::time::Duration;
+/// use xmppwire::{Element, Entropy, FullJid, Instant, IqTracker, Jid, ns};
+///
+/// let own = FullJid::new("juliet@example.org/balcony")?;
+/// let mut tracker = IqTracker::new(own, Entropy::from_seed([0; 32]));
+///
+/// let server = Jid::new("example.org")?;
+/// let ping = Element::builder("ping", ns::PING).build();
+/// let request = tracker.get(Instant::ORIGIN, Some(server), &ping, Duration::from_secs(30));
+/// // … send `request`; later an IQ arrives:
+/// let answer = request.result(None).expect("a request can be answered");
+/// assert!(tracker.resolve(&answer));
+/// assert!(!tracker.resolve(&answer), "only once");
+/// # Ok::<_, xmppwire::JidError>(())
+/// ```
+#[derive(Debug)]
+pub struct IqTracker {
+    own: FullJid,
+    entropy: Entropy,
+    open: BTreeMap<String, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    to: Option<Jid>,
+    deadline: Instant,
+}
+
+impl IqTracker {
+    /// A tracker for the stream that `own` is bound to.
+    pub const fn new(own: FullJid, entropy: Entropy) -> Self {
+        Self {
+            own,
+            entropy,
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Makes a request of type `get` with an unguessable id. Without `to` it goes to the user's own account.
+    pub fn get(&mut self, now: Instant, to: Option<Jid>, payload: &Element, wait: Duration) -> Iq {
+        self.track(now, to, wait, |id| Iq::get(id, payload))
+    }
+
+    /// Makes a request of type `set`, else like [`get`](Self::get).
+    pub fn set(&mut self, now: Instant, to: Option<Jid>, payload: &Element, wait: Duration) -> Iq {
+        self.track(now, to, wait, |id| Iq::set(id, payload))
+    }
+
+    fn track(
+        &mut self,
+        now: Instant,
+        to: Option<Jid>,
+        wait: Duration,
+        make: impl FnOnce(&str) -> Iq,
+    ) -> Iq {
+        let id = self.entropy.id();
+        let mut iq = make(&id);
+        iq.set_to(to.clone());
+        let deadline = now + wait;
+        self.open.insert(id, Open { to, deadline });
+        iq
+    }
+
+    /// Whether this IQ answers an open request, which is closed by it. A forged answer is not one: it
+    /// changes nothing.
+    pub fn resolve(&mut self, iq: &Iq) -> bool {
+        if iq.is_request() {
+            return false;
+        }
+        let Some(id) = iq.id() else { return false };
+        let genuine = self
+            .open
+            .get(id)
+            .is_some_and(|open| self.may_answer(open.to.as_ref(), iq.from()));
+        genuine && self.open.remove(id).is_some()
+    }
+
+    /// Whether `from` speaks for the entity that was asked.
+    fn may_answer(&self, asked: Option<&Jid>, from: Option<&Jid>) -> bool {
+        let own_account = |jid: &Jid| jid.as_str() == self.own.bare_str();
+        match (asked, from) {
+            (Some(asked), Some(from)) => asked == from,
+            // A stanza without `from` comes from the own account (RFC 6120 §8.1.2.1).
+            (Some(asked), None) => own_account(asked),
+            // The server answers for the account: as itself, as the account, or as the resource, all of
+            // which nobody but the server can write into `from`.
+            (None, Some(from)) => {
+                own_account(from)
+                    || from.as_str() == self.own.as_str()
+                    || from.as_str() == self.own.domainpart()
+            }
+            (None, None) => true,
+        }
+    }
+
+    /// Forgets a request; a late answer is then unknown.
+    pub fn cancel(&mut self, id: &str) -> bool {
+        self.open.remove(id).is_some()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.open.values().map(|open| open.deadline).min()
+    }
+
+    /// Closes the requests whose time is over by `now` and returns their ids.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<String> {
+        let mut late = Vec::new();
+        self.open.retain(|id, open| {
+            let over = open.deadline <= now;
+            if over {
+                late.push(id.clone());
+            }
+            !over
+        });
+        late
+    }
+
+    /// How many requests wait.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ns;
+
+    const NOW: Instant = Instant::ORIGIN;
+    const WAIT: Duration = Duration::from_secs(10);
+
+    fn tracker() -> IqTracker {
+        let own = FullJid::new("juliet@example.org/balcony").unwrap();
+        IqTracker::new(own, Entropy::from_seed([1; 32]))
+    }
+
+    fn ping() -> Element {
+        Element::builder("ping", ns::PING).build()
+    }
+
+    fn jid(jid: &str) -> Jid {
+        Jid::new(jid).unwrap()
+    }
+
+    #[test]
+    fn an_answer_counts_only_from_whom_was_asked() {
+        for (asked, answers, forged) in [
+            (
+                Some("example.org"),
+                &[Some("example.org")][..],
+                &[Some("evil.example"), Some("juliet@example.org"), None][..],
+            ),
+            (
+                None,
+                &[
+                    None,
+                    Some("juliet@example.org"),
+                    Some("juliet@example.org/balcony"),
+                    Some("example.org"),
+                ],
+                &[Some("romeo@example.org"), Some("juliet@example.org/other")],
+            ),
+            (
+                Some("juliet@example.org"),
+                &[None, Some("juliet@example.org")],
+                &[Some("juliet@example.org/balcony"), Some("example.org")],
+            ),
+            (
+                Some("romeo@example.net/orchard"),
+                &[Some("romeo@example.net/orchard")],
+                &[Some("romeo@example.net"), Some("romeo@example.net/tomb")],
+            ),
+        ] {
+            for (froms, expected) in [(answers, true), (forged, false)] {
+                for from in froms {
+                    let mut tracker = tracker();
+                    let request = tracker.get(NOW, asked.map(jid), &ping(), WAIT);
+                    let mut answer = request.result(None).unwrap();
+                    answer.set_from(from.map(jid));
+                    assert_eq!(tracker.resolve(&answer), expected, "{asked:?} {from:?}");
+                    assert_eq!(tracker.open(), usize::from(!expected));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_with_the_same_id_is_no_answer() {
+        let mut tracker = tracker();
+        let request = tracker.get(NOW, Some(jid("example.org")), &ping(), WAIT);
+        let mirrored = request.clone().with_from(jid("example.org"));
+        assert!(!tracker.resolve(&mirrored));
+        assert_eq!(tracker.open(), 1);
+    }
+
+    #[test]
+    fn time_closes_a_request_once() {
+        let mut tracker = tracker();
+        let request = tracker.set(NOW, None, &ping(), WAIT);
+        assert_eq!(tracker.poll_timeout(), Some(NOW + WAIT));
+        assert!(tracker.handle_timeout(NOW).is_empty());
+        assert_eq!(tracker.handle_timeout(NOW + WAIT), [request.id().unwrap()]);
+        assert_eq!(tracker.poll_timeout(), None);
+        assert!(!tracker.resolve(&request.result(None).unwrap()));
+    }
+}

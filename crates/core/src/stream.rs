@@ -1,0 +1,497 @@
+//! The stream itself, below negotiation: headers, errors, closing, limits and deadlines (RFC 6120 §4).
+//!
+//! Both roles own one [`Stream`] and put their own state on top.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
+
+use crate::error::{ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerMisbehaved, Timer};
+use crate::limits::Limits;
+use crate::log::log;
+use crate::ns;
+use crate::outbox::Outbox;
+use crate::stanza::Stanza;
+use crate::stream_error::{StreamError, StreamErrorCondition};
+use crate::time::Instant;
+use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+
+/// What the peer sent that the role above has to look at.
+pub(crate) enum Incoming {
+    Header(StreamHeader),
+    Element(Element),
+}
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    limits: Limits,
+    reader: Reader,
+    writer: Writer,
+    out: Outbox,
+    /// The header of ours that is sent next: at once by a client, as an answer by a server. It stays
+    /// here until then, because also an error needs a header before it (RFC 6120 §4.9.1.2).
+    header: Option<StreamHeader>,
+    tls: TlsState,
+    authenticated: bool,
+    bound: bool,
+    white_space: WhiteSpace,
+    /// Nothing of a restarted stream was read yet: white space of the one before may still arrive.
+    restarted: bool,
+    started: Instant,
+    last_input: Instant,
+    closing: Option<Instant>,
+    end: Option<End>,
+}
+
+/// How far the stream is protected.
+#[derive(Debug)]
+enum TlsState {
+    Clear,
+    /// STARTTLS is agreed. The event waits for the output to drain; nothing is written or read until
+    /// the transport has changed, not even an error.
+    HandOff { serial: u64, step: HandOff },
+    Established(TlsInfo),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HandOff {
+    Announced,
+    Requested,
+    Running,
+}
+
+#[derive(Debug)]
+struct End {
+    reason: Option<CloseReason>,
+}
+
+/// White space of the running second.
+#[derive(Debug)]
+struct WhiteSpace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Stream {
+    pub(crate) fn new(limits: Limits, now: Instant, tls: Option<TlsInfo>) -> Self {
+        Self {
+            reader: Reader::new(limits.before_authentication.clone()),
+            writer: Writer::new(ns::CLIENT, "stream"),
+            limits,
+            out: Outbox::default(),
+            header: None,
+            tls: tls.map_or(TlsState::Clear, TlsState::Established),
+            authenticated: false,
+            bound: false,
+            white_space: WhiteSpace {
+                since: now,
+                bytes: 0,
+            },
+            restarted: false,
+            started: now,
+            last_input: now,
+            closing: None,
+            end: None,
+        }
+    }
+
+    // --- Questions --------------------------------------------------------------------------------
+
+    pub(crate) const fn secured(&self) -> bool {
+        matches!(self.tls, TlsState::Established(_))
+    }
+
+    pub(crate) const fn tls(&self) -> Option<&TlsInfo> {
+        match &self.tls {
+            TlsState::Established(tls) => Some(tls),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether our closing tag is out: nothing may follow it, and only stanzas are still received.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(crate) const fn wants_read(&self) -> bool {
+        self.end.is_none() && !matches!(self.tls, TlsState::HandOff { .. })
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.end, Some(End { reason: None })) && self.out.is_empty()
+    }
+
+    // --- Bytes in ---------------------------------------------------------------------------------
+
+    /// The next thing in `input` that the role has to look at. Everything the stream can judge alone
+    /// (white space, stream errors, closing tags, malformed XML) is dealt with here.
+    pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
+        while self.wants_read() && !input.is_empty() {
+            self.last_input = now;
+            if self.restarted && !self.skip_white_space(now, input) {
+                continue;
+            }
+            match self.reader.read(input) {
+                Ok(None) => {}
+                Ok(Some(Event::Whitespace(bytes))) => self.count_white_space(now, bytes),
+                Ok(Some(Event::Header(header))) => return Some(Incoming::Header(header)),
+                Ok(Some(Event::Element(element))) if element.is("error", ns::STREAMS) => {
+                    let error = StreamError::parse(element.root());
+                    self.write_footer();
+                    self.finish(CloseReason::PeerError(error));
+                }
+                Ok(Some(Event::Element(element))) => return Some(Incoming::Element(element)),
+                Ok(Some(Event::End)) => {
+                    let reason = match self.closing {
+                        Some(_) => CloseReason::Local,
+                        None => CloseReason::Peer,
+                    };
+                    self.write_footer();
+                    self.finish(reason);
+                }
+                // A later reader may know more events; none of them is ours to act on.
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    let condition = StreamErrorCondition::from(error.kind());
+                    self.fail(condition, PeerMisbehaved::Xml(error));
+                }
+            }
+        }
+        None
+    }
+
+    /// Skips white space before a restarted stream's header: a keep-alive may have been on its way when
+    /// the stream was restarted. Returns whether something else is left.
+    fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
+        let rest = input.trim_ascii_start();
+        let skipped = input.len().saturating_sub(rest.len());
+        *input = rest;
+        self.count_white_space(now, skipped);
+        self.restarted = rest.is_empty();
+        !rest.is_empty()
+    }
+
+    fn count_white_space(&mut self, now: Instant, bytes: usize) {
+        if now.saturating_since(self.white_space.since) >= Duration::from_secs(1) {
+            self.white_space = WhiteSpace {
+                since: now,
+                bytes: 0,
+            };
+        }
+        self.white_space.bytes = self.white_space.bytes.saturating_add(bytes);
+        if self.white_space.bytes > self.limits.white_space_per_second {
+            self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::WhiteSpaceFlood,
+            );
+        }
+    }
+
+    pub(crate) fn receive_eof(&mut self) {
+        if self.end.is_none() {
+            self.mute();
+            self.finish(CloseReason::TransportEof);
+        }
+    }
+
+    // --- Bytes out --------------------------------------------------------------------------------
+
+    pub(crate) const fn out(&mut self) -> &mut Outbox {
+        &mut self.out
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    /// Announces the header that is sent next.
+    pub(crate) fn set_header(&mut self, header: StreamHeader) {
+        self.header = Some(header);
+    }
+
+    pub(crate) const fn header_mut(&mut self) -> Option<&mut StreamHeader> {
+        self.header.as_mut()
+    }
+
+    /// Sends the announced header, if it is still owed.
+    pub(crate) fn write_header(&mut self) {
+        if let Some(header) = self.header.take() {
+            // A header is made of JIDs, ids and a language tag. A language that XML cannot carry is the
+            // one thing that can be wrong with it, and the stream can do without.
+            if header.write(self.out.end()).is_err() {
+                let mut header = header;
+                header.lang = None;
+                let _ = header.write(self.out.end());
+            }
+        }
+    }
+
+    /// Queues an element of ours; more than a peer that does not read may make us owe ends the stream.
+    pub(crate) fn push(&mut self, element: &Element) -> Result<(), InvalidStanza> {
+        if self.end.is_some() || self.closing.is_some() {
+            return Ok(());
+        }
+        if self.out.pending().len() > self.limits.output_backlog {
+            self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::BacklogExceeded,
+            );
+            return Ok(());
+        }
+        self.writer.element(self.out.end(), element.root())?;
+        Ok(())
+    }
+
+    /// Queues an element that this library made of what was checked before.
+    pub(crate) fn push_own(&mut self, element: &Element) {
+        if self.push(element).is_err() {
+            // Only text that the application put into an error or feature can get here.
+            log!(warn, "an element of the application cannot be written");
+            self.close_with(
+                StreamError::new(StreamErrorCondition::InternalServerError),
+                CloseReason::Local,
+            );
+        }
+    }
+
+    /// Queues a stanza of the application.
+    pub(crate) fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        if self.end.is_some() || self.closing.is_some() {
+            return Ok(());
+        }
+        if !self.bound {
+            return Err(ApiMisuse::NotBound);
+        }
+        if stanza.is_error() && stanza.error().is_none() {
+            return Err(InvalidStanza::NoError.into());
+        }
+        Ok(self.push(stanza.element())?)
+    }
+
+    // --- Restarts ---------------------------------------------------------------------------------
+
+    /// STARTTLS is agreed: the transport changes once the output has drained.
+    pub(crate) const fn hand_off(&mut self, serial: u64) {
+        self.tls = TlsState::HandOff {
+            serial,
+            step: HandOff::Announced,
+        };
+    }
+
+    /// The request for TLS, once nothing can overtake the last clear-text bytes (RFC 6120 §5.4.2.3).
+    pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
+        match &mut self.tls {
+            TlsState::HandOff { serial, step } if *step == HandOff::Announced => {
+                if self.end.is_some() || !self.out.is_empty() {
+                    return None;
+                }
+                *step = HandOff::Requested;
+                Some(StartTls { serial: *serial })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn begin_tls(
+        &mut self,
+        request: &StartTls,
+        unread: &[u8],
+    ) -> Result<TlsHandoff, HandoffError> {
+        match &mut self.tls {
+            TlsState::HandOff { serial, step }
+                if *serial == request.serial
+                    && *step == HandOff::Requested
+                    && self.end.is_none() =>
+            {
+                if unread.is_empty() {
+                    *step = HandOff::Running;
+                    return Ok(TlsHandoff { serial: *serial });
+                }
+                self.finish(CloseReason::Violation {
+                    sent: None,
+                    why: PeerMisbehaved::ClearTextAfterStartTls,
+                });
+                Err(HandoffError::UnreadInput(unread.len()))
+            }
+            _ => Err(HandoffError::Stale),
+        }
+    }
+
+    /// The transport is protected: what was read before is forgotten (RFC 6120 §5.4.3.3).
+    pub(crate) fn tls_established(
+        &mut self,
+        handoff: &TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), ApiMisuse> {
+        match self.tls {
+            TlsState::HandOff {
+                serial,
+                step: HandOff::Running,
+            } if serial == handoff.serial && self.end.is_none() => {
+                self.tls = TlsState::Established(tls);
+                self.restart();
+                // The first protected byte is the other side's or ours; white space is nobody's.
+                self.restarted = false;
+                Ok(())
+            }
+            _ => Err(ApiMisuse::StaleRequest),
+        }
+    }
+
+    /// The peer is authenticated: a new stream with wider limits begins (RFC 6120 §6.4.6).
+    pub(crate) fn set_authenticated(&mut self) {
+        self.authenticated = true;
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        let limits = if self.authenticated {
+            &self.limits.after_authentication
+        } else {
+            &self.limits.before_authentication
+        };
+        self.reader = Reader::new(limits.clone());
+        self.restarted = true;
+    }
+
+    /// A resource is bound: stanzas may be sent, and negotiation is over.
+    pub(crate) const fn set_bound(&mut self) {
+        self.bound = true;
+    }
+
+    // --- Time -------------------------------------------------------------------------------------
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(|(when, _)| when)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let Some((when, timer)) = self.deadline() else {
+            return;
+        };
+        if now < when {
+            return;
+        }
+        if timer == Timer::Close {
+            self.finish(CloseReason::TimedOut(timer));
+        } else {
+            self.close_with(
+                StreamError::new(StreamErrorCondition::ConnectionTimeout),
+                CloseReason::TimedOut(timer),
+            );
+        }
+    }
+
+    fn deadline(&self) -> Option<(Instant, Timer)> {
+        if self.end.is_some() {
+            None
+        } else if let Some(since) = self.closing {
+            Some((since + self.limits.close_timeout, Timer::Close))
+        } else if !self.bound {
+            let when = self.started + self.limits.negotiation_timeout;
+            Some((when, Timer::Negotiation))
+        } else {
+            let idle = self.limits.idle_timeout?;
+            Some((self.last_input + idle, Timer::Idle))
+        }
+    }
+
+    // --- The end ----------------------------------------------------------------------------------
+
+    /// The local side closes (RFC 6120 §4.4): with an error at once, else by handshake.
+    pub(crate) fn close(&mut self, now: Instant, error: Option<StreamError>) {
+        if self.end.is_some() {
+            return;
+        }
+        match error {
+            Some(error) => self.close_with(error, CloseReason::Local),
+            // In the middle of a hand-off nothing can be said, and before a header nothing is open.
+            None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
+            None if self.closing.is_none() => {
+                self.write_footer();
+                self.closing = Some(now);
+            }
+            None => {}
+        }
+    }
+
+    /// The peer broke the protocol: tell it how, and end.
+    pub(crate) fn fail(&mut self, error: impl Into<StreamError>, why: PeerMisbehaved) {
+        let error = error.into();
+        log!(debug, condition = error.condition().name(), %why, "the peer broke the protocol");
+        let sent = (!self.is_mute() && self.closing.is_none()).then(|| error.clone());
+        self.close_with(error, CloseReason::Violation { sent, why });
+    }
+
+    /// Sends a stream error where that is still possible, and ends (RFC 6120 §4.9.1.1).
+    pub(crate) fn close_with(&mut self, error: StreamError, reason: CloseReason) {
+        if self.end.is_some() {
+            return;
+        }
+        if !self.is_mute() && self.closing.is_none() {
+            // An error needs a stream to stand in (RFC 6120 §4.9.1.2).
+            self.write_header();
+            let written = self.writer.element(self.out.end(), error.to_element().root());
+            if written.is_err() {
+                // The application's text cannot be written; its condition can.
+                let plain = StreamError::new(error.condition()).to_element();
+                let _ = self.writer.element(self.out.end(), plain.root());
+            }
+        }
+        self.end_with_footer(reason);
+    }
+
+    /// Ends with a closing tag and no error.
+    pub(crate) fn end_with_footer(&mut self, reason: CloseReason) {
+        self.write_footer();
+        self.finish(reason);
+    }
+
+    fn write_footer(&mut self) {
+        if self.end.is_none() && self.closing.is_none() && !self.is_mute() {
+            self.write_header();
+            self.writer.end(self.out.end());
+        }
+    }
+
+    fn finish(&mut self, reason: CloseReason) {
+        if self.end.is_none() {
+            log!(debug, ?reason, "the stream ended");
+            self.end = Some(End {
+                reason: Some(reason),
+            });
+        }
+    }
+
+    pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {
+        self.end.as_mut()?.reason.take()
+    }
+
+    /// Whether whatever is written now would get in the way of a TLS handshake.
+    const fn is_mute(&self) -> bool {
+        matches!(self.tls, TlsState::HandOff { .. })
+    }
+
+    /// The transport is gone: nothing that is owed can be delivered.
+    fn mute(&mut self) {
+        self.out.take();
+        self.header = None;
+    }
+
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        self.out.take()
+    }
+}

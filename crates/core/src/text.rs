@@ -1,0 +1,52 @@
+//! Human-readable text with its language, as errors of all three layers carry it.
+
+use alloc::string::String;
+
+use xmppwire_xml::{ElementBuilder, ElementRef};
+
+/// A descriptive text and the language it is in, if it says so (RFC 6120 §4.9.2, §6.5, §8.3.2).
+///
+/// It is for people and logs only: RFC 6120 forbids to base decisions on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub text: String,
+    /// `xml:lang` of the `<text/>` element.
+    pub lang: Option<String>,
+}
+
+impl Text {
+    /// An English text.
+    pub fn en(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            lang: Some("en".into()),
+        }
+    }
+
+    /// The `<text/>` child of an error in the namespace of its conditions.
+    pub(crate) fn child_of(error: ElementRef<'_>, ns: &str) -> Option<Self> {
+        let text = error.child("text", ns)?;
+        Some(Self {
+            text: text.text().into_owned(),
+            lang: text.lang().map(Into::into),
+        })
+    }
+
+    pub(crate) fn write(&self, builder: ElementBuilder, ns: &str) -> ElementBuilder {
+        let mut builder = builder.open("text", ns);
+        if let Some(lang) = &self.lang {
+            builder = builder.lang(lang);
+        }
+        builder.text(&self.text).close()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            lang: None,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The hand-off of a stream to TLS (RFC 6120 §5) and what TLS tells the stream in return.
+
+use xmppwire_sasl::ChannelBindings;
+
+/// The machine asks the driver to start TLS. Emitted only when the output has drained, so nothing
+/// can overtake `<proceed/>`.
+///
+/// Give it to [`Connection::begin_tls`](crate::Connection::begin_tls); a dropped one ends the
+/// connection by time-out.
+#[must_use = "a dropped request ends the connection by time-out"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct StartTls {
+    pub(crate) serial: u64,
+}
+
+/// The machine's word that the transport may change to TLS: no byte is owed and none was left over.
+///
+/// Give it back to [`Connection::tls_established`](crate::Connection::tls_established) once the
+/// handshake is done.
+#[must_use = "the stream goes on only after tls_established"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct TlsHandoff {
+    pub(crate) serial: u64,
+}
+
+/// What an established TLS connection offers to the stream above it.
+///
+/// Channel bindings are secrets of the connection in the sense that a wrong one breaks SCRAM-PLUS;
+/// without any, the -PLUS mechanisms are neither offered nor chosen.
+///
+/// ```
+/// use xmppwire::{ChannelBindings, TlsInfo};
+///
+/// let exporter = [0x5a; 32]; // from the TLS library, label "EXPORTER-Channel-Binding" (RFC 9266)
+/// let tls = TlsInfo::new(ChannelBindings::tls13(exporter));
+/// # let _ = tls;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TlsInfo {
+    pub(crate) bindings: ChannelBindings,
+}
+
+impl TlsInfo {
+    /// TLS with the given channel bindings; [`ChannelBindings::none`] where the library offers none.
+    pub const fn new(bindings: ChannelBindings) -> Self {
+        Self { bindings }
+    }
+}
