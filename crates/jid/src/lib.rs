@@ -1,1 +1,88 @@
-//! Under construction.
+//! XMPP addresses ("JIDs") as [RFC 7622] prepares, stores and compares them.
+//!
+//! An address is `localpart@domainpart/resourcepart`, and only the domainpart is required. A value of one of this
+//! crate's types is a proof: its text has been through the preparation that the RFC prescribes for each part, so two
+//! addresses are the same if and only if their text is the same, and what was accepted once is accepted again
+//! unchanged.
+//!
+//! ```
+//! use xmppwire_jid::{FullJid, Jid};
+//!
+//! let jid = Jid::new("Juliet@EXAMPLE.org./Balcony")?;
+//! assert_eq!(jid.as_str(), "juliet@example.org/Balcony");
+//! assert_eq!(jid.localpart(), Some("juliet"));
+//! assert_eq!(jid.domainpart(), "example.org");
+//! assert_eq!(jid.resourcepart(), Some("Balcony"));
+//! assert_eq!(jid, FullJid::new("juliet@example.org/Balcony")?);
+//! # Ok::<(), xmppwire_jid::JidError>(())
+//! ```
+//!
+//! # Which type to use
+//!
+//! | type | holds |
+//! |---|---|
+//! | [`Jid`] | any address |
+//! | [`BareJid`] | an account, a room, a server: no resourcepart |
+//! | [`FullJid`] | a connected resource: always a resourcepart |
+//! | [`Localpart`], [`Domainpart`], [`Resourcepart`] | one prepared part, to build addresses from without a second check |
+//!
+//! # What is done to each part
+//!
+//! | part | rules |
+//! |---|---|
+//! | localpart | PRECIS `UsernameCaseMapped` ([RFC 8265] §3.3): fullwidth and halfwidth characters to their ordinary forms, lower case, NFC, the Bidi Rule; then none of `"&'/:<>@` ([RFC 7622] §3.3.1) |
+//! | domainpart | an IPv4 address, a bracketed IPv6 address, or a domain name of LDH labels and U-labels: mapped by UTS #46 without its transitional part, then held to IDNA2008; A-labels become U-labels and a final dot goes ([RFC 7622] §3.2) |
+//! | resourcepart | PRECIS `OpaqueString` ([RFC 8265] §4.2): every space is U+0020, NFC, case kept |
+//!
+//! No part may be empty or longer than [`MAX_PART_LEN`] octets after that. Input beyond four times this length is
+//! refused unread, so what a hostile address can cost is bounded.
+//!
+//! Character properties, normalization and IDNA all come from one set of Unicode data (that of ICU4X); characters
+//! which it does not know are refused, as the PRECIS framework asks.
+//!
+//! # Features
+//!
+//! `std` (on by default) only passes `std` on to the dependencies; the crate itself is `no_std` with `alloc`.
+//! `serde` adds `Serialize` and `Deserialize` as strings, prepared on the way in.
+//!
+//! [RFC 7622]: https://www.rfc-editor.org/rfc/rfc7622
+//! [RFC 8265]: https://www.rfc-editor.org/rfc/rfc8265
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+mod address;
+mod ascii;
+mod bare;
+mod domainpart;
+mod error;
+pub mod escaping;
+mod full;
+mod jid;
+mod localpart;
+mod parts;
+mod precis;
+mod resourcepart;
+#[cfg(feature = "serde")]
+mod serde;
+mod text;
+
+pub use bare::BareJid;
+pub use error::{JidError, Part, Reason};
+pub use full::FullJid;
+pub use jid::Jid;
+pub use parts::{Domainpart, Localpart, Resourcepart};
+
+/// The most octets that one part may have once prepared (RFC 7622 §3.2, §3.3, §3.4).
+pub const MAX_PART_LEN: usize = 1023;
+
+/// The most octets of one part that are looked at before preparation.
+///
+/// Preparation can shorten text, so the bound on the input has to be wider than the bound on the result. No mapping
+/// of localparts or resourceparts takes more than 3.5 octets down to one (a fullwidth letter and two combining marks,
+/// seven octets, compose to two), hence nothing that could become a valid part of those kinds is lost. A domainpart
+/// beyond this could only be padding that IDNA ignores.
+const MAX_RAW_PART_LEN: usize = 4 * MAX_PART_LEN;

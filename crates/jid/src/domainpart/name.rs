@@ -1,0 +1,95 @@
+//! Domainparts that are domain names.
+
+use alloc::string::String;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+use crate::ascii;
+use crate::error::Reason;
+use crate::precis::class::Class;
+
+/// Appends the domain name `input` with its internationalized labels as U-labels, all in lower case.
+pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
+    let seen = ascii::survey(input);
+    if seen & ascii::NON_ASCII != 0 || input.split('.').any(is_a_label) {
+        return push_internationalized(input, out);
+    }
+    if seen & ascii::NOT_LDH != 0 {
+        let c = ascii::first(input, ascii::NOT_LDH).unwrap_or_default();
+        return Err(Reason::Forbidden(c));
+    }
+    check_labels(input)?;
+    ascii::push_lowercase(input, seen, out);
+    Ok(())
+}
+
+/// Maps by UTS #46 (which covers the case, width and NFC mappings that RFC 5895 describes), then holds the result to
+/// IDNA2008, which is narrower: `☃` is a valid character to the one and not to the other.
+fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
+    let uts46 = Uts46::new();
+    let deny = AsciiDenyList::STD3;
+    let (name, valid) = uts46.to_unicode(input.as_bytes(), deny, Hyphens::Check);
+    valid.map_err(|_| Reason::NotIdna)?;
+    let ascii = uts46
+        .to_ascii(name.as_bytes(), deny, Hyphens::Check, DnsLength::Ignore)
+        .map_err(|_| Reason::NotIdna)?;
+    check_lengths(&ascii)?;
+    for label in name.split('.').filter(|label| !label.is_ascii()) {
+        check_u_label(label)?;
+    }
+    out.push_str(&name);
+    Ok(())
+}
+
+/// Whether the code points of a label that UTS #46 passed are allowed by RFC 5892 too.
+///
+/// Its derived property is that of PRECIS identifiers but for what UTS #46 has mapped away already (capitals), for
+/// ASCII, and for IgnorableBlocks (§2.4).
+fn check_u_label(label: &str) -> Result<(), Reason> {
+    Class::Identifier.check(label)?;
+    match label.chars().find(|c| is_in_ignorable_block(*c)) {
+        Some(c) => Err(Reason::Forbidden(c)),
+        None => Ok(()),
+    }
+}
+
+/// Combining Diacritical Marks for Symbols, Musical Symbols, Ancient Greek Musical Notation.
+const fn is_in_ignorable_block(c: char) -> bool {
+    matches!(c, '\u{20D0}'..='\u{20FF}' | '\u{1D100}'..='\u{1D1FF}' | '\u{1D200}'..='\u{1D24F}')
+}
+
+fn is_a_label(label: &str) -> bool {
+    label
+        .as_bytes()
+        .first_chunk::<4>()
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
+}
+
+/// The form of NR-LDH labels (RFC 5890 §2.3.1) and of the whole name.
+fn check_labels(name: &str) -> Result<(), Reason> {
+    check_lengths(name)?;
+    let misplaced = |label: &str| {
+        label.starts_with('-')
+            || label.ends_with('-')
+            || label.as_bytes().get(2..4).is_some_and(|at| at == b"--")
+    };
+    if name.split('.').any(misplaced) {
+        return Err(Reason::Hyphen);
+    }
+    Ok(())
+}
+
+/// The limits of the DNS, which hold for the ASCII form. RFC 7622 §3.2 leaves them in force.
+fn check_lengths(ascii: &str) -> Result<(), Reason> {
+    for label in ascii.split('.') {
+        match label.len() {
+            0 => return Err(Reason::EmptyLabel),
+            1..=63 => {}
+            _ => return Err(Reason::LabelTooLong),
+        }
+    }
+    if ascii.len() > 253 {
+        return Err(Reason::NameTooLong);
+    }
+    Ok(())
+}

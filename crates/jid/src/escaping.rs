@@ -1,0 +1,142 @@
+//! Escaping of characters that a localpart cannot have: [XEP-0106].
+//!
+//! Ten characters have escape sequences, which stand for them in the localpart on the wire and are shown to people as
+//! the characters themselves:
+//!
+//! | character | space | `"` | `&` | `'` | `/` | `:` | `<` | `>` | `@` | `\` |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | sequence | `\20` | `\22` | `\26` | `\27` | `\2f` | `\3a` | `\3c` | `\3e` | `\40` | `\5c` |
+//!
+//! ```
+//! use xmppwire_jid::{BareJid, Domainpart, Localpart, escaping};
+//!
+//! let local = Localpart::new(&escaping::escape("d'Artagnan")?)?;
+//! let jid = BareJid::from_parts(Some(&local), &Domainpart::new("musketeers.lit")?);
+//! assert_eq!(jid.as_str(), r"d\27artagnan@musketeers.lit");
+//! assert_eq!(escaping::unescape(local.as_str()), "d'artagnan");
+//! # Ok::<(), xmppwire_jid::JidError>(())
+//! ```
+//!
+//! Addresses are compared and sent in their escaped form; the other is for people and for foreign systems alone.
+//!
+//! [XEP-0106]: https://xmpp.org/extensions/xep-0106.html
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use crate::error::{JidError, Part, Reason};
+
+/// Every character that has a sequence, with the two digits that follow the backslash.
+const SEQUENCES: [(char, &str); 10] = [
+    (' ', "20"),
+    ('"', "22"),
+    ('&', "26"),
+    ('\'', "27"),
+    ('/', "2f"),
+    (':', "3a"),
+    ('<', "3c"),
+    ('>', "3e"),
+    ('@', "40"),
+    ('\\', "5c"),
+];
+
+/// The length of a sequence, backslash included.
+const SEQUENCE_LEN: usize = 3;
+
+/// Replaces the characters that a localpart cannot have by their sequences.
+///
+/// A backslash is replaced only where it would otherwise seem to begin a sequence (§4.2, §4.3): `\5cool` becomes
+/// `\5c5cool`, and `c:\net` becomes `c\3a\net`. Upper-case digits count as well, because preparation of the localpart
+/// makes them lower-case.
+///
+/// # Errors
+///
+/// If `text` begins or ends with a space, for which there is no sequence in these places (§4.1).
+///
+/// ```
+/// use xmppwire_jid::escaping::escape;
+///
+/// assert_eq!(escape("call me \"ishmael\"")?, r"call\20me\20\22ishmael\22");
+/// assert!(escape(" ishmael").is_err());
+/// # Ok::<(), xmppwire_jid::JidError>(())
+/// ```
+pub fn escape(text: &str) -> Result<Cow<'_, str>, JidError> {
+    if text.starts_with(' ') || text.ends_with(' ') {
+        return Err(JidError::new(Part::Localpart, Reason::Forbidden(' ')));
+    }
+    Ok(replace(text, |rest| {
+        let c = rest.chars().next()?;
+        let (_, digits) = SEQUENCES.iter().find(|(plain, _)| *plain == c)?;
+        let must_go = c != '\\' || is_sequence_ignoring_case(rest);
+        must_go.then_some((Replacement::Sequence(digits), c.len_utf8()))
+    }))
+}
+
+/// Replaces the sequences by the characters that they stand for.
+///
+/// What only resembles a sequence stays as it is: `\2plus`, `foo\bar`, `\41`, `\2F` (§3.1, §4.3). So does `\20` at the
+/// beginning or end, where escaping never puts it (§4.1).
+///
+/// ```
+/// use xmppwire_jid::escaping::unescape;
+///
+/// assert_eq!(unescape(r"\5c3and\2is\5c5cool"), r"\3and\2is\5cool");
+/// ```
+#[must_use]
+pub fn unescape(text: &str) -> Cow<'_, str> {
+    replace(text, |rest| {
+        let digits = rest.strip_prefix('\\')?.get(..SEQUENCE_LEN - 1)?;
+        let (plain, _) = SEQUENCES.iter().find(|(_, known)| *known == digits)?;
+        let at_an_end = rest.len() == text.len() || rest.len() == SEQUENCE_LEN;
+        if *plain == ' ' && at_an_end {
+            return None;
+        }
+        Some((Replacement::Plain(*plain), SEQUENCE_LEN))
+    })
+}
+
+fn is_sequence_ignoring_case(rest: &str) -> bool {
+    rest.strip_prefix('\\')
+        .and_then(|rest| rest.get(..SEQUENCE_LEN - 1))
+        .is_some_and(|digits| {
+            SEQUENCES
+                .iter()
+                .any(|(_, known)| known.eq_ignore_ascii_case(digits))
+        })
+}
+
+enum Replacement {
+    Sequence(&'static str),
+    Plain(char),
+}
+
+/// Goes through `text` once from left to right. At each character `rule` sees the rest of the text and says what its
+/// first so many octets are to be replaced by, if anything.
+fn replace(text: &str, rule: impl Fn(&str) -> Option<(Replacement, usize)>) -> Cow<'_, str> {
+    let mut replaced = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(rest) = text.get(at..)
+        && let Some(c) = rest.chars().next()
+    {
+        let Some((replacement, len)) = rule(rest) else {
+            at += c.len_utf8();
+            continue;
+        };
+        replaced.push_str(text.get(copied..at).unwrap_or_default());
+        match replacement {
+            Replacement::Sequence(digits) => {
+                replaced.push('\\');
+                replaced.push_str(digits);
+            }
+            Replacement::Plain(plain) => replaced.push(plain),
+        }
+        at += len;
+        copied = at;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    replaced.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(replaced)
+}

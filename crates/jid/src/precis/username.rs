@@ -1,0 +1,62 @@
+//! The profile UsernameCaseMapped: RFC 8265 §3.3.
+
+use alloc::string::String;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::CodePointSetData;
+use icu_properties::props::ChangesWhenLowercased;
+
+use super::class::Class;
+use super::{bidi, nfc};
+use crate::error::Reason;
+
+/// Prepares and enforces: width mapping and the test for the class (§3.3.1), then case mapping, NFC and the Bidi Rule
+/// (§3.3.2).
+///
+/// Case is mapped character by character, so a final `Σ` becomes `σ` as it does elsewhere: §3.5 notes that the rules
+/// take no account of the special status of `ς`.
+pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
+    let mut mapped = String::with_capacity(input.len());
+    for c in input.chars() {
+        let wide = map_width(c);
+        Class::Identifier.admits(wide)?;
+        mapped.extend(wide.to_lowercase());
+    }
+    let text = nfc(&mapped).into_owned();
+    check_stable(&text)?;
+    if !bidi::check(&text) {
+        return Err(Reason::Directionality);
+    }
+    Ok(text)
+}
+
+/// Whether a second enforcement would leave `text` as it is (RFC 8264 §7).
+///
+/// NFC is idempotent and the class has no fullwidth or halfwidth forms, which leaves two ways to change it. NFC may
+/// have made a character that the class does not hold. And lower case is mapped by the tables of the standard
+/// library, whose Unicode version may be older than that of the properties: a capital that they do not know must not
+/// pass as if it were a small letter.
+fn check_stable(text: &str) -> Result<(), Reason> {
+    Class::Identifier.check(text)?;
+    let changes = CodePointSetData::new::<ChangesWhenLowercased>();
+    match text.chars().find(|c| changes.contains(*c)) {
+        Some(c) => Err(Reason::Forbidden(c)),
+        None => Ok(()),
+    }
+}
+
+/// Maps fullwidth and halfwidth forms to their decompositions.
+///
+/// They are those of the block Halfwidth and Fullwidth Forms and the ideographic space. The few whose compatibility
+/// mapping is more than one character stay as they are: either form is outside of the class.
+fn map_width(c: char) -> char {
+    const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfkc();
+    if !matches!(c, '\u{3000}' | '\u{FF01}'..='\u{FFEE}') {
+        return c;
+    }
+    let mut forms = NFKC.normalize_iter(core::iter::once(c));
+    match (forms.next(), forms.next()) {
+        (Some(form), None) => form,
+        _ => c,
+    }
+}
