@@ -1,0 +1,92 @@
+//! The conditions with which an XMPP server refuses a login (RFC 6120, Section 6.5).
+
+use core::fmt;
+
+/// Why an authentication attempt failed, as one XMPP entity tells the other.
+///
+/// The words are those of RFC 6120, Section 6.5. A server chooses [`NotAuthorized`](Self::NotAuthorized)
+/// for everything that depends on whether the account exists or the password is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Condition {
+    /// The other side gave up with `<abort/>` (Section 6.5.1).
+    Aborted,
+    /// The account exists but is switched off (Section 6.5.2).
+    AccountDisabled,
+    /// The credentials have run out and need to be renewed (Section 6.5.3).
+    CredentialsExpired,
+    /// The mechanism is only allowed over an encrypted channel (Section 6.5.4).
+    EncryptionRequired,
+    /// The base64 was not what RFC 4648, Section 4 prescribes (Section 6.5.5).
+    IncorrectEncoding,
+    /// The authorization identity is malformed, or this user may not act as it (Section 6.5.6).
+    InvalidAuthzid,
+    /// The mechanism was not offered (Section 6.5.7).
+    InvalidMechanism,
+    /// The message does not follow the mechanism's syntax (Section 6.5.8).
+    MalformedRequest,
+    /// The mechanism is weaker than the server's policy permits for this user (Section 6.5.9).
+    MechanismTooWeak,
+    /// Wrong credentials, unknown user, or a failure that is nobody's business (Section 6.5.10).
+    NotAuthorized,
+    /// A fault at the receiving entity; the same attempt may succeed later (Section 6.5.11).
+    TemporaryAuthFailure,
+}
+
+impl Condition {
+    /// Every condition, in the order of the RFC.
+    pub const ALL: &'static [Self] = &[
+        Self::Aborted,
+        Self::AccountDisabled,
+        Self::CredentialsExpired,
+        Self::EncryptionRequired,
+        Self::IncorrectEncoding,
+        Self::InvalidAuthzid,
+        Self::InvalidMechanism,
+        Self::MalformedRequest,
+        Self::MechanismTooWeak,
+        Self::NotAuthorized,
+        Self::TemporaryAuthFailure,
+    ];
+
+    /// The local name of the element that carries the condition.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::AccountDisabled => "account-disabled",
+            Self::CredentialsExpired => "credentials-expired",
+            Self::EncryptionRequired => "encryption-required",
+            Self::IncorrectEncoding => "incorrect-encoding",
+            Self::InvalidAuthzid => "invalid-authzid",
+            Self::InvalidMechanism => "invalid-mechanism",
+            Self::MalformedRequest => "malformed-request",
+            Self::MechanismTooWeak => "mechanism-too-weak",
+            Self::NotAuthorized => "not-authorized",
+            Self::TemporaryAuthFailure => "temporary-auth-failure",
+        }
+    }
+
+    /// The condition of this element name; `None` for a name that RFC 6120 does not define.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|c| c.name() == name)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Condition;
+
+    #[test]
+    fn names_round_trip() {
+        for condition in Condition::ALL {
+            assert_eq!(Condition::from_name(condition.name()), Some(*condition));
+        }
+        assert_eq!(Condition::from_name("bad-auth"), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The mechanisms this crate speaks, strongest first in every listing and comparison.
+
+use core::fmt;
+
+/// A SASL mechanism that this crate implements.
+///
+/// The order is the order of preference: `a > b` means that `a` is preferred. Channel binding
+/// counts for more than the hash, since it is what detects a man in the middle of the TLS session.
+///
+/// ```
+/// use xmppwire_sasl::Mechanism;
+///
+/// let offered = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "X-UNHEARD-OF"];
+/// let best = offered.into_iter().filter_map(Mechanism::from_name).max();
+/// assert_eq!(best, Some(Mechanism::ScramSha256));
+/// ```
+///
+/// To pick one for a login use [`choose`](crate::choose), which also looks at the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// The password in the clear (RFC 4616). Only ever for a channel that is already confidential.
+    Plain,
+    /// RFC 5802 with SHA-1, the mechanism every XMPP entity has to implement.
+    ScramSha1,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 5802 with SHA-1 and channel binding.
+    ScramSha1Plus,
+    /// RFC 7677 with channel binding.
+    ScramSha256Plus,
+}
+
+impl Mechanism {
+    /// Every mechanism, strongest first: the order in which a server lists them.
+    pub const ALL: &'static [Self] = &[
+        Self::ScramSha256Plus,
+        Self::ScramSha1Plus,
+        Self::ScramSha256,
+        Self::ScramSha1,
+        Self::Plain,
+    ];
+
+    /// The name as registered with IANA and sent on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+        }
+    }
+
+    /// The mechanism of this name; `None` for one that is not implemented.
+    ///
+    /// Names are compared exactly: RFC 4422, Section 3.1 knows upper case only.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|m| m.name() == name)
+    }
+
+    /// Whether the mechanism binds the login to the TLS channel.
+    pub const fn is_plus(self) -> bool {
+        matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus)
+    }
+
+    /// The hash function of a SCRAM mechanism; `None` for the others.
+    pub const fn hash(self) -> Option<ScramHash> {
+        match self {
+            Self::Plain => None,
+            Self::ScramSha1 | Self::ScramSha1Plus => Some(ScramHash::Sha1),
+            Self::ScramSha256 | Self::ScramSha256Plus => Some(ScramHash::Sha256),
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The hash function of a SCRAM mechanism, and so of the keys a server stores for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ScramHash {
+    /// SHA-1, 20 octets. Its collisions do not touch SCRAM, which needs it as an HMAC only.
+    Sha1,
+    /// SHA-256, 32 octets.
+    Sha256,
+}
+
+impl ScramHash {
+    /// Every hash, strongest first: what a server derives keys for when a password is set.
+    pub const ALL: &'static [Self] = &[Self::Sha256, Self::Sha1];
+
+    /// The mechanism's name without `-PLUS`, which is also what the text form of
+    /// [`ScramKeys`](crate::ScramKeys) starts with.
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Sha1 => Mechanism::ScramSha1.name(),
+            Self::Sha256 => Mechanism::ScramSha256.name(),
+        }
+    }
+
+    /// The length of the hash and of every key made with it, in octets.
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use subtle::Choice;
+use zeroize::Zeroizing;
+
+use crate::credentials::Credentials;
+use crate::error::{ClientError, MessageError, Rejection};
+use crate::limits::{MAX_AUTHZID, MAX_MESSAGE, MAX_PASSWORD, MAX_USERNAME};
+use crate::prepare;
+use crate::saslprep::StringKind;
+use crate::scram::keys::ScramKeys;
+
+/// The client's one message.
+pub(crate) fn message(credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+    let authzid = prepare::authzid(credentials.authzid())?.unwrap_or_default();
+    let username = prepare::username(credentials.username())?;
+    let password = prepare::password(credentials.password().expose(), StringKind::Query)?;
+    let parts = [authzid, username.as_str(), password.as_str()];
+    Ok(Zeroizing::new(parts.join("\0").into_bytes()))
+}
+
+/// What a client sent, taken apart and prepared.
+pub(crate) struct Request {
+    pub(crate) authzid: Option<String>,
+    pub(crate) username: String,
+    pub(crate) password: Zeroizing<String>,
+}
+
+impl Request {
+    pub(crate) fn parse(message: &[u8]) -> Result<Self, Rejection> {
+        if message.len() > MAX_MESSAGE {
+            return Err(MessageError::TooLong.into());
+        }
+        let message = core::str::from_utf8(message).map_err(|_| MessageError::NotUtf8)?;
+        let mut parts = message.split('\0');
+        let (Some(authzid), Some(username), Some(password), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(MessageError::Syntax.into());
+        };
+        if username.is_empty() || password.is_empty() {
+            return Err(MessageError::Syntax.into());
+        }
+        if authzid.len() > MAX_AUTHZID
+            || username.len() > MAX_USERNAME
+            || password.len() > MAX_PASSWORD
+        {
+            return Err(MessageError::TooLong.into());
+        }
+        Ok(Self {
+            authzid: (!authzid.is_empty()).then(|| authzid.into()),
+            username: prepare::username(username).map_err(|_| Rejection::Username)?,
+            password: prepare::password(password, StringKind::Query)
+                .map_err(|_| Rejection::Password)?,
+        })
+    }
+
+    /// Whether the password is right and the user known, at the same cost whatever the answer.
+    pub(crate) fn verify(&self, keys: &ScramKeys, known: Choice) -> bool {
+        (keys.matches(self.password.as_bytes()) & known).into()
+    }
+}

@@ -1,0 +1,49 @@
+//! Identities and passwords made ready for a mechanism, with the caps applied.
+
+use alloc::string::String;
+
+use zeroize::Zeroizing;
+
+use crate::error::CredentialsError;
+use crate::limits::{MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME};
+use crate::saslprep::{StringKind, saslprep};
+
+/// A username, prepared as a query string (RFC 5802, Section 5.1; RFC 4616, Section 2).
+pub(crate) fn username(username: &str) -> Result<String, CredentialsError> {
+    if username.len() > MAX_USERNAME {
+        return Err(CredentialsError::TooLong);
+    }
+    let prepared = saslprep(username, StringKind::Query).map_err(CredentialsError::Username)?;
+    match prepared.len() {
+        0 => Err(CredentialsError::EmptyUsername),
+        1..=MAX_USERNAME => Ok(prepared.into_owned()),
+        _ => Err(CredentialsError::TooLong),
+    }
+}
+
+/// A password, prepared.
+pub(crate) fn password(
+    password: &str,
+    kind: StringKind,
+) -> Result<Zeroizing<String>, CredentialsError> {
+    if password.len() > MAX_PASSWORD {
+        return Err(CredentialsError::TooLong);
+    }
+    let prepared = saslprep(password, kind).map_err(CredentialsError::Password)?;
+    let prepared = Zeroizing::new(prepared.into_owned());
+    match prepared.len() {
+        0 => Err(CredentialsError::EmptyPassword),
+        1..=MAX_PASSWORD => Ok(prepared),
+        _ => Err(CredentialsError::TooLong),
+    }
+}
+
+/// An authorization identity, which is not prepared: its form is the application protocol's
+/// (RFC 4422, Section 3.4.1).
+pub(crate) fn authzid(authzid: Option<&str>) -> Result<Option<&str>, CredentialsError> {
+    match authzid {
+        Some(authzid) if authzid.len() > MAX_AUTHZID => Err(CredentialsError::TooLong),
+        Some(authzid) if authzid.contains('\0') => Err(CredentialsError::Authzid),
+        authzid => Ok(authzid),
+    }
+}

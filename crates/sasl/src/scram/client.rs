@@ -1,0 +1,183 @@
+//! The client's side of SCRAM (RFC 5802, Section 3).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+use core::ops::RangeInclusive;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::crypto::{self, Secret};
+use super::message::{ServerFinal, ServerFirst, escape, text};
+use crate::channel_binding::ChannelBindings;
+use crate::credentials::Credentials;
+use crate::error::{ClientError, MessageError, ScramServerError};
+use crate::limits::DEFAULT_ITERATIONS;
+use crate::mechanism::ScramHash;
+use crate::prepare;
+use crate::saslprep::StringKind;
+
+#[derive(Clone)]
+pub(crate) struct ScramClient {
+    hash: ScramHash,
+    nonce: String,
+    first_bare: String,
+    gs2_header: String,
+    /// What `c=` carries: the header again, with the channel binding's octets behind it.
+    binding: Vec<u8>,
+    iterations: RangeInclusive<u32>,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    /// Our first message is out.
+    AwaitFirst {
+        password: Zeroizing<String>,
+    },
+    /// Our proof is out; the server owes this signature.
+    AwaitSignature {
+        expected: Secret,
+    },
+    /// The server has proved itself; only success is missing.
+    Verified,
+    Over,
+}
+
+impl ScramClient {
+    pub(crate) fn new(
+        hash: ScramHash,
+        plus: bool,
+        credentials: &Credentials,
+        bindings: &ChannelBindings,
+        server_offers_plus: bool,
+        nonce: String,
+    ) -> Result<Self, ClientError> {
+        let username = prepare::username(credentials.username())?;
+        // Keys are derived from it, as the server's were: hence "stored" (RFC 5802, Section 2.2).
+        let password = prepare::password(credentials.password().expose(), StringKind::Stored)?;
+        let authzid = match prepare::authzid(credentials.authzid())? {
+            Some(authzid) => format!("a={}", escape(authzid)),
+            None => String::new(),
+        };
+        // RFC 5802, Section 6. `y` tells a server that did offer -PLUS that its offer was cut out.
+        // Where it was offered and is not used all the same, `y` would be untrue.
+        let (flag, bound) = match bindings.best() {
+            Some(kind) if plus => (
+                format!("p={}", kind.name()),
+                bindings.get(kind).unwrap_or_default(),
+            ),
+            None if plus => return Err(ClientError::NoChannelBinding),
+            Some(_) if !server_offers_plus => (String::from("y"), [].as_slice()),
+            _ => (String::from("n"), [].as_slice()),
+        };
+        let gs2_header = format!("{flag},{authzid},");
+        Ok(Self {
+            hash,
+            first_bare: format!("n={},r={nonce}", escape(&username)),
+            nonce,
+            binding: [gs2_header.as_bytes(), bound].concat(),
+            gs2_header,
+            iterations: DEFAULT_ITERATIONS,
+            state: State::AwaitFirst { password },
+        })
+    }
+
+    pub(crate) fn set_iterations(&mut self, accepted: RangeInclusive<u32>) {
+        self.iterations = accepted;
+    }
+
+    pub(crate) fn initial_response(&self) -> Vec<u8> {
+        format!("{}{}", self.gs2_header, self.first_bare).into_bytes()
+    }
+
+    pub(crate) fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        match mem::replace(&mut self.state, State::Over) {
+            State::AwaitFirst { password } => {
+                let (message, expected) = self.prove(challenge, &password)?;
+                self.state = State::AwaitSignature { expected };
+                Ok(message)
+            }
+            // The general form of SASL, where success carries no data (RFC 5802, Section 5).
+            State::AwaitSignature { expected } => {
+                verify(challenge, &expected)?;
+                self.state = State::Verified;
+                Ok(Vec::new())
+            }
+            State::Verified | State::Over => Err(ClientError::OutOfOrder),
+        }
+    }
+
+    pub(crate) fn finish(&mut self, data: Option<&[u8]>) -> Result<(), ClientError> {
+        match (mem::replace(&mut self.state, State::Over), data) {
+            (State::AwaitSignature { expected }, Some(data)) if !data.is_empty() => {
+                verify(data, &expected)
+            }
+            (State::AwaitFirst { .. } | State::AwaitSignature { .. }, _) => {
+                Err(ClientError::ServerSignatureMissing)
+            }
+            (State::Verified, None | Some([])) => Ok(()),
+            (State::Verified, Some(_)) => Err(ClientError::UnexpectedData),
+            (State::Over, _) => Err(ClientError::OutOfOrder),
+        }
+    }
+
+    /// Answers the server's first message with the proof. Computes the salted password, in line.
+    fn prove(&self, challenge: &[u8], password: &str) -> Result<(Vec<u8>, Secret), ClientError> {
+        let server_first = text(challenge)?;
+        // A server that gives up at once may say so here, although the grammar has it come last.
+        if server_first.starts_with("e=") {
+            return Err(refusal(server_first)?);
+        }
+        let ServerFirst {
+            nonce,
+            salt,
+            iterations,
+        } = ServerFirst::parse(server_first)?;
+        match nonce.strip_prefix(self.nonce.as_str()) {
+            Some(added) if !added.is_empty() => {}
+            _ => return Err(ClientError::NonceMismatch),
+        }
+        let (least, most) = (*self.iterations.start(), *self.iterations.end());
+        let asked = iterations;
+        if asked < least {
+            return Err(ClientError::TooFewIterations { asked, least });
+        }
+        if asked > most {
+            return Err(ClientError::TooManyIterations { asked, most });
+        }
+
+        let hash = self.hash;
+        let salted = crypto::salted_password(hash, password.as_bytes(), &salt, iterations);
+        let client_key = crypto::hmac(hash, &salted, &[b"Client Key"]);
+        let server_key = crypto::hmac(hash, &salted, &[b"Server Key"]);
+        let stored_key = crypto::digest(hash, &client_key);
+        let without_proof = format!("c={},r={nonce}", STANDARD.encode(&self.binding));
+        let auth_message = [&self.first_bare, ",", server_first, ",", &without_proof].concat();
+        let auth_message = [auth_message.as_bytes()];
+        let signature = crypto::hmac(hash, &stored_key, &auth_message);
+        let expected = crypto::hmac(hash, &server_key, &auth_message);
+        let proof = STANDARD.encode(crypto::xor(&client_key, &signature));
+        Ok((format!("{without_proof},p={proof}").into_bytes(), expected))
+    }
+}
+
+fn verify(message: &[u8], expected: &[u8]) -> Result<(), ClientError> {
+    let message = text(message)?;
+    match ServerFinal::parse(message)? {
+        ServerFinal::Verifier(signature) if bool::from(signature.ct_eq(expected)) => Ok(()),
+        ServerFinal::Verifier(_) => Err(ClientError::ServerSignatureMismatch),
+        ServerFinal::Error(value) => Err(ClientError::Refused(ScramServerError::from_value(value))),
+    }
+}
+
+fn refusal(message: &str) -> Result<ClientError, MessageError> {
+    match ServerFinal::parse(message)? {
+        ServerFinal::Error(value) => Ok(ClientError::Refused(ScramServerError::from_value(value))),
+        ServerFinal::Verifier(_) => Err(MessageError::Missing('e')),
+    }
+}

@@ -1,0 +1,66 @@
+//! The primitives of RFC 5802, Section 2.2, for every hash.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::mechanism::ScramHash;
+
+/// Octets that are wiped when dropped.
+pub(crate) type Secret = Zeroizing<Vec<u8>>;
+
+/// `HMAC(key, part1 part2 …)`
+pub(crate) fn hmac(hash: ScramHash, key: &[u8], parts: &[&[u8]]) -> Secret {
+    match hash {
+        ScramHash::Sha1 => hmac_with::<Sha1>(key, parts),
+        ScramHash::Sha256 => hmac_with::<Sha256>(key, parts),
+    }
+}
+
+fn hmac_with<D>(key: &[u8], parts: &[&[u8]]) -> Secret
+where
+    D: EagerHash,
+    Hmac<D>: Mac + KeyInit,
+{
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length (RFC 2104, Section 3)"
+    )]
+    let mut mac = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length");
+    for part in parts {
+        mac.update(part);
+    }
+    Zeroizing::new(mac.finalize().into_bytes().to_vec())
+}
+
+/// `H(data)`
+pub(crate) fn digest(hash: ScramHash, data: &[u8]) -> Secret {
+    Zeroizing::new(match hash {
+        ScramHash::Sha1 => Sha1::digest(data).to_vec(),
+        ScramHash::Sha256 => Sha256::digest(data).to_vec(),
+    })
+}
+
+/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. This is where the time goes.
+pub(crate) fn salted_password(
+    hash: ScramHash,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+) -> Secret {
+    let mut out = Zeroizing::new(vec![0; hash.output_len()]);
+    match hash {
+        ScramHash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut out),
+        ScramHash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut out),
+    }
+    out
+}
+
+/// `a XOR b`, as long as the shorter of the two.
+pub(crate) fn xor(a: &[u8], b: &[u8]) -> Secret {
+    Zeroizing::new(a.iter().zip(b).map(|(a, b)| a ^ b).collect())
+}

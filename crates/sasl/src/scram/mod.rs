@@ -1,0 +1,7 @@
+//! SCRAM (RFC 5802, RFC 7677): the grammar, the keys and the two machines.
+
+pub(crate) mod client;
+pub(crate) mod crypto;
+pub(crate) mod keys;
+mod message;
+pub(crate) mod server;

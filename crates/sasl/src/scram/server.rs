@@ -1,0 +1,138 @@
+//! The server's side of SCRAM (RFC 5802, Section 3): one type for each state.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::crypto;
+use super::keys::ScramKeys;
+use super::message::{ClientFinal, ClientFirst, Flag};
+use crate::channel_binding::{ChannelBindingType, ChannelBindings};
+use crate::error::Rejection;
+use crate::mechanism::ScramHash;
+use crate::prepare;
+
+/// The client's first message is in; its user's keys are to be looked up.
+pub(crate) struct Asking {
+    pub(crate) username: String,
+    pub(crate) authzid: Option<String>,
+    pub(crate) hash: ScramHash,
+    client_nonce: String,
+    first_bare: String,
+    /// What `c=` has to carry.
+    binding: Vec<u8>,
+}
+
+impl Asking {
+    pub(crate) fn receive(
+        message: &[u8],
+        hash: ScramHash,
+        plus: bool,
+        bindings: &ChannelBindings,
+        plus_offered: bool,
+    ) -> Result<Self, Rejection> {
+        let first = ClientFirst::parse(message)?;
+        // RFC 5802, Section 6.
+        let bound = match first.flag {
+            Flag::Uses(name) if plus => ChannelBindingType::from_name(name)
+                .and_then(|kind| bindings.get(kind))
+                .ok_or(Rejection::UnsupportedChannelBinding)?,
+            Flag::Unsupported if !plus => &[],
+            Flag::Unoffered if !plus && plus_offered => return Err(Rejection::Downgrade),
+            Flag::Unoffered if !plus => &[],
+            _ => return Err(Rejection::ChannelBindingFlag),
+        };
+        Ok(Self {
+            username: prepare::username(&first.username).map_err(|_| Rejection::Username)?,
+            authzid: first.authzid,
+            hash,
+            client_nonce: first.nonce.into(),
+            first_bare: first.bare.into(),
+            binding: [first.gs2_header.as_bytes(), bound].concat(),
+        })
+    }
+
+    /// Goes on with keys, real ones or made up.
+    pub(crate) fn challenge(
+        self,
+        keys: ScramKeys,
+        known: Choice,
+        nonce: &str,
+    ) -> Result<(Vec<u8>, AwaitingProof), Rejection> {
+        if keys.hash() != self.hash {
+            return Err(Rejection::Misuse);
+        }
+        let nonce = format!("{}{nonce}", self.client_nonce);
+        let salt = STANDARD.encode(keys.salt());
+        let server_first = format!("r={nonce},s={salt},i={}", keys.iterations());
+        let message = server_first.clone().into_bytes();
+        Ok((
+            message,
+            AwaitingProof {
+                asking: self,
+                nonce,
+                server_first,
+                keys,
+                known,
+            },
+        ))
+    }
+}
+
+/// The challenge is out; the client owes the proof.
+pub(crate) struct AwaitingProof {
+    asking: Asking,
+    nonce: String,
+    server_first: String,
+    keys: ScramKeys,
+    /// Whether the keys are those of a user.
+    known: Choice,
+}
+
+/// The client has proved itself.
+pub(crate) struct Proved {
+    pub(crate) username: String,
+    pub(crate) authzid: Option<String>,
+    pub(crate) server_final: Vec<u8>,
+}
+
+impl AwaitingProof {
+    pub(crate) fn receive(self, message: &[u8]) -> Result<Proved, Rejection> {
+        let client_final = ClientFinal::parse(message)?;
+        if !bool::from(client_final.binding.ct_eq(&self.asking.binding)) {
+            return Err(Rejection::ChannelBindingMismatch);
+        }
+        if client_final.nonce != self.nonce {
+            return Err(Rejection::NonceMismatch);
+        }
+
+        let hash = self.keys.hash();
+        let auth_message: [&[u8]; 5] = [
+            self.asking.first_bare.as_bytes(),
+            b",",
+            self.server_first.as_bytes(),
+            b",",
+            client_final.without_proof.as_bytes(),
+        ];
+        let signature = crypto::hmac(hash, self.keys.stored_key(), &auth_message);
+        let client_key = crypto::xor(&signature, &client_final.proof);
+        let stored_key = crypto::digest(hash, &client_key);
+        let right = stored_key.ct_eq(self.keys.stored_key())
+            // XOR stops at the shorter side, so a longer proof has to be told apart.
+            & client_final.proof.len().ct_eq(&hash.output_len())
+            & self.known;
+        if !bool::from(right) {
+            return Err(Rejection::WrongCredentials);
+        }
+        let verifier = crypto::hmac(hash, self.keys.server_key(), &auth_message);
+        Ok(Proved {
+            username: self.asking.username,
+            authzid: self.asking.authzid,
+            server_final: format!("v={}", STANDARD.encode(verifier)).into_bytes(),
+        })
+    }
+}
