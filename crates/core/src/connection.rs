@@ -91,3 +91,91 @@ pub trait Connection {
     /// Whether the `Closed` event was taken and the output has drained: drop the socket.
     fn is_finished(&self) -> bool;
 }
+
+/// Implements [`Connection`] for a role: an endpoint with the fields `stream` and `event` and the
+/// methods `handle` (something arrived), `open` (begin a stream anew) and `has_question`.
+macro_rules! impl_connection {
+    ($role:ident, $event:ident) => {
+        impl Connection for $role {
+            type Event = $event;
+
+            fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
+                let mut rest = input;
+                while self.wants_read() {
+                    let Some(incoming) = self.stream.read(now, &mut rest) else {
+                        break;
+                    };
+                    self.handle(incoming);
+                }
+                input.len().saturating_sub(rest.len())
+            }
+
+            fn receive_eof(&mut self, _now: Instant) {
+                self.stream.receive_eof();
+            }
+
+            fn wants_read(&self) -> bool {
+                self.event.is_none() && !self.has_question() && self.stream.wants_read()
+            }
+
+            fn output(&self) -> &[u8] {
+                self.stream.output()
+            }
+
+            fn consume_output(&mut self, n: usize) {
+                self.stream.consume_output(n);
+            }
+
+            fn take_output(&mut self) -> Vec<u8> {
+                self.stream.take_output()
+            }
+
+            fn poll_event(&mut self) -> Option<$event> {
+                self.event
+                    .take()
+                    .or_else(|| self.stream.poll_start_tls().map($event::StartTls))
+                    .or_else(|| self.stream.poll_closed().map($event::Closed))
+            }
+
+            fn poll_timeout(&self) -> Option<Instant> {
+                self.stream.poll_timeout()
+            }
+
+            fn handle_timeout(&mut self, now: Instant) {
+                self.stream.handle_timeout(now);
+            }
+
+            fn begin_tls(
+                &mut self,
+                request: StartTls,
+                unread: &[u8],
+            ) -> Result<TlsHandoff, HandoffError> {
+                self.stream.begin_tls(&request, unread)
+            }
+
+            fn tls_established(
+                &mut self,
+                _now: Instant,
+                handoff: TlsHandoff,
+                tls: TlsInfo,
+            ) -> Result<(), ApiMisuse> {
+                self.stream.tls_established(&handoff, tls)?;
+                self.open();
+                Ok(())
+            }
+
+            fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+                self.stream.send(stanza)
+            }
+
+            fn close(&mut self, now: Instant, error: Option<StreamError>) {
+                self.stream.close(now, error);
+            }
+
+            fn is_finished(&self) -> bool {
+                self.stream.is_finished()
+            }
+        }
+    };
+}
+pub(crate) use impl_connection;

@@ -97,7 +97,7 @@ pub enum Timer {
 }
 
 /// What a peer did against the protocol.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerMisbehaved {
     /// It sent XML that XMPP does not allow or over a budget.

@@ -31,9 +31,9 @@ impl StreamFeatures {
 
     /// Whether STARTTLS is mandatory: it says so, or it is the only feature (RFC 6120 §5.3.1).
     pub fn starttls_required(&self) -> bool {
-        self.element.child("starttls", ns::TLS).is_some_and(|starttls| {
-            is_required(starttls) || self.element.children().count() == 1
-        })
+        self.element
+            .child("starttls", ns::TLS)
+            .is_some_and(|starttls| is_required(starttls) || self.element.children().count() == 1)
     }
 
     /// The SASL mechanisms on offer, in the server's order (RFC 6120 §6.4.1).

@@ -1,1 +1,134 @@
-//! Under construction.
+//! XMPP Core (RFC 6120) as sans-IO state machines, for the client and the server side.
+//!
+//! A [`Client`] or [`Server`] consumes bytes and time and emits bytes and events. It opens no socket,
+//! reads no clock and starts no thread: the loop that moves the bytes is yours, or that of the crates
+//! `xmppwire-tokio` and `xmppwire-blocking`.
+//!
+//! # The loop
+//!
+//! Everything a driver has to know is in the trait [`Connection`], and every driver is this loop:
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//! use xmppwire::{Client, ClientEvent, Connection, Instant, Message, Stanza};
+//!
+//! /// Runs a client whose transport is already protected by TLS, and echoes what it is told.
+//! fn run(client: &mut Client, transport: &mut (impl Read + Write), now: impl Fn() -> Instant) -> io::Result<()> {
+//!     let mut input = Vec::new();
+//!     loop {
+//!         // 1. Deadlines, events and output, in any order.
+//!         client.handle_timeout(now());
+//!         while let Some(event) = client.poll_event() {
+//!             if let ClientEvent::Stanza(Stanza::Message(message)) = event
+//!                 && let Some(body) = message.body()
+//!             {
+//!                 client.send(&message.reply(body).into()).map_err(io::Error::other)?;
+//!             }
+//!         }
+//!         let written = transport.write(client.output())?;
+//!         client.consume_output(written);
+//!         if client.is_finished() {
+//!             return Ok(());
+//!         }
+//!         // 2. Input: what is not consumed stays here.
+//!         if client.wants_read() {
+//!             if input.is_empty() {
+//!                 let mut buffer = [0; 4096];
+//!                 match transport.read(&mut buffer)? {
+//!                     0 => client.receive_eof(now()),
+//!                     n => input.extend_from_slice(&buffer[..n]),
+//!                 }
+//!             }
+//!             let consumed = client.receive(now(), &input);
+//!             input.drain(..consumed);
+//!         }
+//!     }
+//! }
+//! # let _ = run::<std::io::Cursor<Vec<u8>>>;
+//! ```
+//!
+//! Three promises make it that simple:
+//!
+//! - **The peer never causes an `Err`.** What it does wrong becomes the right stream error in the output
+//!   and exactly one `Closed` event. An [`ApiMisuse`] is a bug of the caller.
+//! - **The caller owns the input.** [`receive`](Connection::receive) stops at the first event, so a
+//!   decision is in force before later bytes are looked at, and back pressure costs nothing.
+//! - **Every buffer and every wait has a cap**: see [`Limits`].
+//!
+//! # Map
+//!
+//! | you want | look at |
+//! |---|---|
+//! | a client | [`ClientConfig`], [`Client`], [`ClientEvent`] |
+//! | a server | [`ServerConfig`], [`Server`], [`ServerEvent`] and the questions in it |
+//! | stanzas | [`Stanza`], [`Message`], [`Presence`], [`Iq`], [`StanzaError`] |
+//! | replies to requests | [`IqTracker`] |
+//! | addresses | [`Jid`], [`BareJid`], [`FullJid`] |
+//! | XML payloads | [`Element`], [`ElementRef`] |
+//! | how a connection ends | [`CloseReason`], [`StreamError`], [`SaslFailure`] |
+//! | who may send what when | [`negotiation`] |
+//!
+//! # Features
+//!
+//! `std` (default) adds entropy from the operating system; without it the crate needs only `alloc`.
+//! `tracing` reports progress through the `tracing` crate, target `xmppwire`, never a secret.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod client;
+mod condition;
+mod connection;
+mod entropy;
+mod error;
+mod features;
+mod limits;
+mod log;
+pub mod negotiation;
+pub mod ns;
+mod outbox;
+mod sasl;
+mod sasl_failure;
+mod server;
+mod stanza;
+mod stream;
+mod stream_error;
+mod text;
+mod time;
+mod tls;
+mod version;
+
+pub use xmppwire_jid::{
+    BareJid, Domainpart, FullJid, Jid, JidError, Localpart, Resourcepart, escaping,
+};
+pub use xmppwire_sasl::{
+    ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
+    Condition as SaslCondition, Credentials, DecoyKey, Mechanism, Password,
+    Policy as MechanismPolicy, ScramHash, ScramKeys,
+};
+pub use xmppwire_xml::{
+    Element, ElementBuilder, ElementRef, NodeRef, ReadError, ReadErrorKind, WriteError,
+};
+
+pub use self::client::{Client, ClientConfig, ClientEvent, NoAccount, TlsPolicy};
+pub use self::connection::Connection;
+pub use self::entropy::{Entropy, EntropyUnavailable};
+pub use self::error::{
+    ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
+};
+pub use self::features::StreamFeatures;
+pub use self::limits::{Limits, XmlLimits};
+pub use self::sasl_failure::SaslFailure;
+pub use self::server::{
+    BindAnswer, BindRequest, Host, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
+    Server, ServerConfig, ServerEvent, TlsOffer,
+};
+pub use self::stanza::{
+    ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType, Presence, PresenceType,
+    Stanza, StanzaError, StanzaErrorCondition, StanzaFault,
+};
+pub use self::stream_error::{StreamError, StreamErrorCondition};
+pub use self::text::Text;
+pub use self::time::Instant;
+pub use self::tls::{StartTls, TlsHandoff, TlsInfo};

@@ -199,12 +199,21 @@ impl Rule {
         self
     }
 
-    fn holds(&self, phase: Phase, sender: Role, item: Item, secured: bool, authenticated: bool) -> bool {
+    fn holds(
+        &self,
+        phase: Phase,
+        sender: Role,
+        item: Item,
+        secured: bool,
+        authenticated: bool,
+    ) -> bool {
         self.phase == phase
             && self.sender == sender
             && self.item == item
             && self.secured.is_none_or(|needed| needed == secured)
-            && self.authenticated.is_none_or(|needed| needed == authenticated)
+            && self
+                .authenticated
+                .is_none_or(|needed| needed == authenticated)
     }
 }
 

@@ -50,7 +50,10 @@ enum TlsState {
     Clear,
     /// STARTTLS is agreed. The event waits for the output to drain; nothing is written or read until
     /// the transport has changed, not even an error.
-    HandOff { serial: u64, step: HandOff },
+    HandOff {
+        serial: u64,
+        step: HandOff,
+    },
     Established(TlsInfo),
 }
 
@@ -77,7 +80,7 @@ impl Stream {
     pub(crate) fn new(limits: Limits, now: Instant, tls: Option<TlsInfo>) -> Self {
         Self {
             reader: Reader::new(limits.before_authentication.clone()),
-            writer: Writer::new(ns::CLIENT, "stream"),
+            writer: Writer::new(ns::CLIENT),
             limits,
             out: Outbox::default(),
             header: None,
@@ -209,12 +212,16 @@ impl Stream {
 
     // --- Bytes out --------------------------------------------------------------------------------
 
-    pub(crate) const fn out(&mut self) -> &mut Outbox {
-        &mut self.out
-    }
-
     pub(crate) fn output(&self) -> &[u8] {
         self.out.pending()
+    }
+
+    pub(crate) fn consume_output(&mut self, n: usize) {
+        self.out.consume(n);
+    }
+
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        self.out.take()
     }
 
     /// Announces the header that is sent next.
@@ -284,7 +291,7 @@ impl Stream {
     // --- Restarts ---------------------------------------------------------------------------------
 
     /// STARTTLS is agreed: the transport changes once the output has drained.
-    pub(crate) const fn hand_off(&mut self, serial: u64) {
+    pub(crate) fn hand_off(&mut self, serial: u64) {
         self.tls = TlsState::HandOff {
             serial,
             step: HandOff::Announced,
@@ -444,7 +451,9 @@ impl Stream {
         if !self.is_mute() && self.closing.is_none() {
             // An error needs a stream to stand in (RFC 6120 §4.9.1.2).
             self.write_header();
-            let written = self.writer.element(self.out.end(), error.to_element().root());
+            let written = self
+                .writer
+                .element(self.out.end(), error.to_element().root());
             if written.is_err() {
                 // The application's text cannot be written; its condition can.
                 let plain = StreamError::new(error.condition()).to_element();
@@ -489,9 +498,5 @@ impl Stream {
     fn mute(&mut self) {
         self.out.take();
         self.header = None;
-    }
-
-    pub(crate) fn take_output(&mut self) -> Vec<u8> {
-        self.out.take()
     }
 }

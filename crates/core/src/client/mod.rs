@@ -2,23 +2,23 @@
 
 mod config;
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use xmppwire_jid::FullJid;
-use xmppwire_sasl::{ChannelBindings, ClientExchange, wire};
-use xmppwire_xml::{Element, ElementRef, StreamHeader};
+use xmppwire_sasl::{ChannelBindings, ClientExchange, choose, offers_channel_binding, wire};
+use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
-use crate::connection::Connection;
+use crate::connection::{Connection, impl_connection};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerIncompatible, PeerMisbehaved};
 use crate::features::StreamFeatures;
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase, Role};
 use crate::ns;
+use crate::sasl;
 use crate::sasl_failure::SaslFailure;
 use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
 use crate::stream::{Incoming, Stream};
@@ -196,7 +196,8 @@ impl Client {
             (State::Sasl(exchange), Item::Success) => self.handle_success(exchange, element),
             (_, Item::SaslFailure) => {
                 let failure = SaslFailure::parse(element.root());
-                self.stream.end_with_footer(CloseReason::AuthFailed(failure));
+                self.stream
+                    .end_with_footer(CloseReason::AuthFailed(failure));
             }
             (State::Binding { id }, Item::Result | Item::Error) if answers(element, &id) => {
                 self.handle_bind_answer(element);
@@ -295,26 +296,25 @@ impl Client {
         let offered = features.mechanisms();
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let names = offered.iter().map(String::as_str);
-        let choice = self
+        let names = || offered.iter().map(String::as_str);
+        let policy = self
             .config
             .mechanisms
-            .choose(names, bindings, self.stream.secured());
-        let Some(choice) = choice else {
+            .on_confidential_channel(self.stream.secured());
+        let Some(mechanism) = choose(names(), bindings, policy) else {
             return Err(PeerIncompatible::NoMechanism { offered });
         };
-        let nonce = self.entropy.bytes();
         let exchange = ClientExchange::new(
-            choice.mechanism,
+            mechanism,
             &self.config.credentials,
             bindings,
-            choice.server_offers_plus,
-            nonce,
+            offers_channel_binding(names()),
+            self.entropy.bytes(),
         );
         let mut exchange = exchange.map_err(PeerIncompatible::Credentials)?;
-        log!(debug, mechanism = choice.mechanism.name(), "authenticating");
+        log!(debug, mechanism = mechanism.name(), "authenticating");
         let auth = Element::builder("auth", ns::SASL)
-            .attr("mechanism", choice.mechanism.name())
+            .attr("mechanism", mechanism.name())
             .text(&wire::encode(&exchange.initial_response()))
             .build();
         self.stream.push_own(&auth);
@@ -322,12 +322,13 @@ impl Client {
     }
 
     fn handle_challenge(&mut self, mut exchange: Box<ClientExchange>, challenge: &Element) {
-        let response = sasl_data(challenge.root())
+        let response = sasl::data(challenge)
+            .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
             .and_then(|data| exchange.respond(&data).map_err(PeerMisbehaved::Sasl));
         match response {
             Ok(response) => {
                 let response = Element::builder("response", ns::SASL)
-                    .text(&wire::encode(&response))
+                    .text(&sasl::encode(&response))
                     .build();
                 self.stream.push_own(&response);
                 self.state = State::Sasl(exchange);
@@ -342,13 +343,13 @@ impl Client {
     }
 
     fn handle_success(&mut self, mut exchange: Box<ClientExchange>, success: &Element) {
-        // An empty element carries no data; "=" stands for data of no length (RFC 6120 §6.4.6).
-        let data = match success.text().is_empty() {
-            true => Ok(None),
-            false => sasl_data(success.root()).map(Some),
-        };
-        let proven =
-            data.and_then(|data| exchange.finish(data.as_deref()).map_err(PeerMisbehaved::Sasl));
+        let proven = sasl::optional_data(success)
+            .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
+            .and_then(|data| {
+                exchange
+                    .finish(data.as_deref())
+                    .map_err(PeerMisbehaved::Sasl)
+            });
         match proven {
             Ok(()) => {
                 self.stream.set_authenticated();
@@ -376,7 +377,9 @@ impl Client {
 
     fn handle_bind_answer(&mut self, answer: &Element) {
         if let Some(refusal) = refusal(answer) {
-            return self.stream.end_with_footer(CloseReason::BindFailed(refusal));
+            return self
+                .stream
+                .end_with_footer(CloseReason::BindFailed(refusal));
         }
         let jid = answer
             .child("bind", ns::BIND)
@@ -388,7 +391,10 @@ impl Client {
                 PeerMisbehaved::Negotiation("the bind result holds no full JID"),
             );
         };
-        let session = self.features.as_ref().is_some_and(StreamFeatures::session_required);
+        let session = self
+            .features
+            .as_ref()
+            .is_some_and(StreamFeatures::session_required);
         if session {
             let id = self.entropy.id();
             let request = Element::builder("iq", ns::CLIENT)
@@ -405,7 +411,9 @@ impl Client {
 
     fn handle_session_answer(&mut self, jid: FullJid, answer: &Element) {
         match refusal(answer) {
-            Some(refusal) => self.stream.end_with_footer(CloseReason::BindFailed(refusal)),
+            Some(refusal) => self
+                .stream
+                .end_with_footer(CloseReason::BindFailed(refusal)),
             None => self.bound(jid),
         }
     }
@@ -433,85 +441,11 @@ fn refusal(iq: &Element) -> Option<StanzaError> {
     })
 }
 
-/// The base64 content of a SASL element (RFC 6120 §6.4.2, §13.9.1).
-fn sasl_data(element: ElementRef<'_>) -> Result<Vec<u8>, PeerMisbehaved> {
-    let text: Cow<'_, str> = element.text();
-    wire::decode(&text).map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
-}
-
-impl Connection for Client {
-    type Event = ClientEvent;
-
-    fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
-        let mut rest = input;
-        while self.wants_read() {
-            let Some(incoming) = self.stream.read(now, &mut rest) else {
-                break;
-            };
-            self.handle(incoming);
-        }
-        input.len().saturating_sub(rest.len())
-    }
-
-    fn receive_eof(&mut self, _now: Instant) {
-        self.stream.receive_eof();
-    }
-
-    fn wants_read(&self) -> bool {
-        self.event.is_none() && self.stream.wants_read()
-    }
-
-    fn output(&self) -> &[u8] {
-        self.stream.output()
-    }
-
-    fn consume_output(&mut self, n: usize) {
-        self.stream.out().consume(n);
-    }
-
-    fn take_output(&mut self) -> Vec<u8> {
-        self.stream.take_output()
-    }
-
-    fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.event
-            .take()
-            .or_else(|| self.stream.poll_start_tls().map(ClientEvent::StartTls))
-            .or_else(|| self.stream.poll_closed().map(ClientEvent::Closed))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.stream.poll_timeout()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.stream.handle_timeout(now);
-    }
-
-    fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError> {
-        self.stream.begin_tls(&request, unread)
-    }
-
-    fn tls_established(
-        &mut self,
-        _now: Instant,
-        handoff: TlsHandoff,
-        tls: TlsInfo,
-    ) -> Result<(), ApiMisuse> {
-        self.stream.tls_established(&handoff, tls)?;
-        self.open();
-        Ok(())
-    }
-
-    fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
-        self.stream.send(stanza)
-    }
-
-    fn close(&mut self, now: Instant, error: Option<StreamError>) {
-        self.stream.close(now, error);
-    }
-
-    fn is_finished(&self) -> bool {
-        self.stream.is_finished()
+impl Client {
+    /// Nothing but the stream itself keeps a client from reading.
+    const fn has_question(&self) -> bool {
+        false
     }
 }
+
+impl_connection!(Client, ClientEvent);

@@ -18,13 +18,14 @@ pub use self::config::{Host, ServerConfig, TlsOffer};
 pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
 };
-use crate::connection::Connection;
+use crate::connection::{Connection, impl_connection};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
 use crate::features::{Offer, StartTlsOffer};
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase, Role};
 use crate::ns;
+use crate::sasl;
 use crate::sasl_failure::SaslFailure;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
 use crate::stream::{Incoming, Stream};
@@ -200,7 +201,11 @@ impl Server {
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
-    pub fn choose_host(&mut self, request: HostRequest, answer: HostAnswer) -> Result<(), ApiMisuse> {
+    pub fn choose_host(
+        &mut self,
+        request: HostRequest,
+        answer: HostAnswer,
+    ) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());
         }
@@ -233,7 +238,11 @@ impl Server {
     /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
     /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for. The question stays open then
     /// only until its time is over, because its token is spent.
-    pub fn answer_sasl(&mut self, request: SaslRequest, answer: SaslAnswer) -> Result<(), ApiMisuse> {
+    pub fn answer_sasl(
+        &mut self,
+        request: SaslRequest,
+        answer: SaslAnswer,
+    ) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());
         }
@@ -271,7 +280,9 @@ impl Server {
                 self.refuse_login(&failure);
                 return Ok(());
             }
-            SaslAnswer::Reject(_) => exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized)),
+            SaslAnswer::Reject(_) => {
+                exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized))
+            }
         };
         self.take_step(exchange, step);
         Ok(())
@@ -281,7 +292,11 @@ impl Server {
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
-    pub fn answer_bind(&mut self, request: BindRequest, answer: BindAnswer) -> Result<(), ApiMisuse> {
+    pub fn answer_bind(
+        &mut self,
+        request: BindRequest,
+        answer: BindAnswer,
+    ) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());
         }
@@ -384,7 +399,10 @@ impl Server {
                 return Err((E::HostUnknown, "'to' is not the domain of the account"));
             }
             // RFC 6120 §6.4.6: who opens the stream has to be who was authenticated.
-            if from.as_ref().is_some_and(|from| from.bare_str() != account.as_str()) {
+            if from
+                .as_ref()
+                .is_some_and(|from| from.bare_str() != account.as_str())
+            {
                 return Err((E::InvalidFrom, "'from' is not the authenticated account"));
             }
         }
@@ -442,11 +460,16 @@ impl Server {
         if !secured && host.tls == TlsOffer::Required {
             return Vec::new();
         }
-        let bound = self.stream.tls().is_some_and(|tls| !tls.bindings.is_empty());
+        let bound = self
+            .stream
+            .tls()
+            .is_some_and(|tls| !tls.bindings.is_empty());
         host.mechanisms
             .iter()
             .copied()
-            .filter(|mechanism| (secured || *mechanism != Mechanism::Plain) && (bound || !mechanism.is_plus()))
+            .filter(|mechanism| {
+                (secured || *mechanism != Mechanism::Plain) && (bound || !mechanism.is_plus())
+            })
             .collect()
     }
 
@@ -513,7 +536,11 @@ impl Server {
         let offered = self.mechanisms();
         let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
             let served = self.host.as_ref().is_some_and(|hosting| {
-                hosting.host.mechanisms.iter().any(|served| served.name() == name)
+                hosting
+                    .host
+                    .mechanisms
+                    .iter()
+                    .any(|served| served.name() == name)
             });
             // What would be offered with TLS is not wrong, it is early (RFC 6120 §6.5.4).
             let condition = if served && !self.stream.secured() {
@@ -523,14 +550,8 @@ impl Server {
             };
             return self.refuse_login(&SaslFailure::new(condition));
         };
-        let initial = match auth.text() {
-            text if text.is_empty() => None,
-            text => match wire::decode(&text) {
-                Ok(data) => Some(data),
-                Err(_) => {
-                    return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
-                }
-            },
+        let Ok(initial) = sasl::optional_data(auth) else {
+            return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
         };
         let nonce = self.entropy.bytes();
         let none = ChannelBindings::none();
@@ -543,7 +564,7 @@ impl Server {
     }
 
     fn handle_response(&mut self, mut exchange: Box<ServerExchange>, response: &Element) {
-        match wire::decode(&response.text()) {
+        match sasl::data(response) {
             Ok(data) => {
                 let step = exchange.step(Some(&data));
                 self.take_step(exchange, step);
@@ -556,7 +577,7 @@ impl Server {
         match step {
             ServerStep::Challenge(data) => {
                 let challenge = Element::builder("challenge", ns::SASL)
-                    .text(&wire::encode_challenge(&data))
+                    .text(&sasl::encode(&data))
                     .build();
                 self.stream.push_own(&challenge);
                 self.state = State::Sasl(exchange);
@@ -567,10 +588,17 @@ impl Server {
                 authzid,
                 additional_data,
             } => {
-                let account = self.host.as_ref().and_then(|hosting| question::account(&username, &hosting.domain));
+                let account = self
+                    .host
+                    .as_ref()
+                    .and_then(|hosting| question::account(&username, &hosting.domain));
                 match account {
                     // RFC 6120 §6.3.8: nobody acts as somebody else here.
-                    Some(account) if authzid.is_none_or(|authzid| BareJid::new(&authzid).is_ok_and(|authzid| authzid == account)) => {
+                    Some(account)
+                        if authzid.is_none_or(|authzid| {
+                            BareJid::new(&authzid).is_ok_and(|authzid| authzid == account)
+                        }) =>
+                    {
                         self.authenticated(account, additional_data.as_deref());
                     }
                     Some(_) => self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid)),
@@ -594,6 +622,8 @@ impl Server {
                 authzid,
                 password,
             } => (username, authzid, Some(password)),
+            // A question that this version cannot put to the application.
+            _ => return self.refuse_login(&SaslFailure::new(Condition::TemporaryAuthFailure)),
         };
         let mut request = SaslRequest {
             serial: 0,
@@ -618,7 +648,8 @@ impl Server {
         log!(debug, %account, "authenticated");
         self.stream.set_authenticated();
         // An application may map a user to an account of another domain of its own.
-        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart())) {
+        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart()))
+        {
             hosting.domain = domain;
         }
         self.account = Some(account.clone());
@@ -627,7 +658,11 @@ impl Server {
     }
 
     fn refuse_login(&mut self, failure: &SaslFailure) {
-        log!(debug, condition = failure.condition().name(), "login refused");
+        log!(
+            debug,
+            condition = failure.condition().name(),
+            "login refused"
+        );
         self.stream.push_own(&failure.to_element());
         self.state = State::Choosing;
         self.failed_logins = self.failed_logins.saturating_add(1);
@@ -716,7 +751,9 @@ impl Server {
         match Stanza::parse(element) {
             Parsed::Stanza(mut stanza) => {
                 if let Stanza::Presence(presence) = &mut stanza
-                    && presence.presence_type().is_some_and(|kind| kind.is_subscription())
+                    && presence
+                        .presence_type()
+                        .is_some_and(|kind| kind.is_subscription())
                 {
                     presence.set_from(Some(jid.to_bare().into()));
                 }
@@ -759,79 +796,10 @@ impl Server {
     }
 }
 
-impl Connection for Server {
-    type Event = ServerEvent;
-
-    fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
-        let mut rest = input;
-        while self.wants_read() {
-            let Some(incoming) = self.stream.read(now, &mut rest) else {
-                break;
-            };
-            self.handle(incoming);
-        }
-        input.len().saturating_sub(rest.len())
-    }
-
-    fn receive_eof(&mut self, _now: Instant) {
-        self.stream.receive_eof();
-    }
-
-    fn wants_read(&self) -> bool {
-        self.event.is_none() && !self.state.is_question() && self.stream.wants_read()
-    }
-
-    fn output(&self) -> &[u8] {
-        self.stream.output()
-    }
-
-    fn consume_output(&mut self, n: usize) {
-        self.stream.out().consume(n);
-    }
-
-    fn take_output(&mut self) -> Vec<u8> {
-        self.stream.take_output()
-    }
-
-    fn poll_event(&mut self) -> Option<ServerEvent> {
-        self.event
-            .take()
-            .or_else(|| self.stream.poll_start_tls().map(ServerEvent::StartTls))
-            .or_else(|| self.stream.poll_closed().map(ServerEvent::Closed))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.stream.poll_timeout()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.stream.handle_timeout(now);
-    }
-
-    fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError> {
-        self.stream.begin_tls(&request, unread)
-    }
-
-    fn tls_established(
-        &mut self,
-        _now: Instant,
-        handoff: TlsHandoff,
-        tls: TlsInfo,
-    ) -> Result<(), ApiMisuse> {
-        self.stream.tls_established(&handoff, tls)?;
-        self.open();
-        Ok(())
-    }
-
-    fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
-        self.stream.send(stanza)
-    }
-
-    fn close(&mut self, now: Instant, error: Option<StreamError>) {
-        self.stream.close(now, error);
-    }
-
-    fn is_finished(&self) -> bool {
-        self.stream.is_finished()
+impl Server {
+    const fn has_question(&self) -> bool {
+        self.state.is_question()
     }
 }
+
+impl_connection!(Server, ServerEvent);

@@ -3,8 +3,8 @@
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
-use super::fault::{FaultKind, StanzaFault};
 use super::StanzaError;
+use super::fault::{FaultKind, StanzaFault};
 use crate::ns;
 
 /// A stanza's element and its addresses. The element is the truth; the addresses are what was read
@@ -57,7 +57,8 @@ impl Envelope {
     }
 
     pub(super) fn set_from(&mut self, from: Option<Jid>) {
-        self.element.set_attr("from", from.as_ref().map(Jid::as_str));
+        self.element
+            .set_attr("from", from.as_ref().map(Jid::as_str));
         self.from = from;
     }
 
@@ -80,7 +81,9 @@ impl Envelope {
     }
 
     pub(super) fn error(&self) -> Option<StanzaError> {
-        self.element.child("error", ns::CLIENT).map(StanzaError::parse)
+        self.element
+            .child("error", ns::CLIENT)
+            .map(StanzaError::parse)
     }
 
     /// The answer's frame: same kind and id, the addresses turned round.
@@ -200,8 +203,8 @@ macro_rules! open_methods {
 
             /// Adds a payload.
             #[must_use]
-            pub fn with_payload(mut self, payload: impl AsRef<xmppwire_xml::Element>) -> Self {
-                self.envelope.append(payload.as_ref().root());
+            pub fn with_payload(mut self, payload: &xmppwire_xml::Element) -> Self {
+                self.envelope.append(payload.root());
                 self
             }
 

@@ -226,7 +226,8 @@ impl StanzaError {
 
     /// Writes `<error/>`.
     pub(crate) fn to_element(&self) -> Element {
-        let mut builder = Element::builder("error", ns::CLIENT).attr("type", self.error_type.name());
+        let mut builder =
+            Element::builder("error", ns::CLIENT).attr("type", self.error_type.name());
         if let Some(by) = &self.by {
             builder = builder.attr("by", by.as_str());
         }

@@ -30,7 +30,7 @@ conditions! {
 /// ```
 /// use xmppwire::{Element, Iq, Jid, ns};
 ///
-/// let ping = Iq::get("p1", Element::builder("ping", ns::PING).build())
+/// let ping = Iq::get("p1", &Element::builder("ping", ns::PING).build())
 ///     .with_to(Jid::new("example.org")?);
 /// let pong = ping.result(None).expect("a get is answered");
 /// assert_eq!(pong.id(), Some("p1"));
@@ -48,13 +48,13 @@ envelope_methods!(Iq);
 impl Iq {
     /// A request for information with its one payload. `id` has to be unique on the stream while the
     /// answer is awaited; see [`IqTracker`](crate::IqTracker).
-    pub fn get(id: &str, payload: impl AsRef<Element>) -> Self {
-        Self::request(IqType::Get, id, payload.as_ref())
+    pub fn get(id: &str, payload: &Element) -> Self {
+        Self::request(IqType::Get, id, payload)
     }
 
     /// A request that changes something, with its one payload.
-    pub fn set(id: &str, payload: impl AsRef<Element>) -> Self {
-        Self::request(IqType::Set, id, payload.as_ref())
+    pub fn set(id: &str, payload: &Element) -> Self {
+        Self::request(IqType::Set, id, payload)
     }
 
     fn request(iq_type: IqType, id: &str, payload: &Element) -> Self {

@@ -77,7 +77,9 @@ impl Presence {
 
     /// The type; `None` means available.
     pub fn presence_type(&self) -> Option<PresenceType> {
-        self.element().attr("type").and_then(PresenceType::from_name)
+        self.element()
+            .attr("type")
+            .and_then(PresenceType::from_name)
     }
 
     /// Whether the sender is available.
