@@ -4,7 +4,7 @@
 pidfile = ENV_PROSODY_STATE .. "/prosody.pid"
 data_path = ENV_PROSODY_STATE .. "/data"
 certificates = ENV_PROSODY_STATE .. "/certs"
-log = { { levels = { min = "debug" }, to = "console" } }
+log = { { levels = { min = ENV_PROSODY_LOG_LEVEL or "info" }, to = "console" } }
 
 -- Containers and CI run as root; the server sees nothing but loopback and a temporary directory.
 run_as_root = true

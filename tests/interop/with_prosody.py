@@ -140,7 +140,7 @@ def body():
         finally:
             harness.end(prosody.child)
         if status != 0:
-            print(f"--- the end of Prosody's log\n{harness.tail(prosody.log)}")
+            print(f"--- the end of Prosody's log\n{harness.tail(prosody.log)}", flush=True)
         return status
 
 
