@@ -1,0 +1,40 @@
+-- A Prosody for the tests, started by with_prosody.py; every ENV_ name comes from there.
+-- Certificates of the hosts are found in certs/ by their names.
+
+pidfile = ENV_PROSODY_STATE .. "/prosody.pid"
+data_path = ENV_PROSODY_STATE .. "/data"
+certificates = ENV_PROSODY_STATE .. "/certs"
+log = { { levels = { min = ENV_PROSODY_LOG_LEVEL or "info" }, to = "console" } }
+
+-- Containers and CI run as root; the server sees nothing but loopback and a temporary directory.
+run_as_root = true
+
+interfaces = { "127.0.0.1" }
+c2s_ports = { tonumber(ENV_PROSODY_STARTTLS_PORT) }
+c2s_direct_tls_ports = { tonumber(ENV_PROSODY_TLS_PORT) }
+c2s_direct_tls_interfaces = { "127.0.0.1" }
+c2s_require_encryption = true
+
+modules_enabled = { "disco", "ping", "posix", "roster", "saslauth", "tls" }
+modules_disabled = { "s2s" }
+
+authentication = "internal_hashed"
+
+-- Keys are stored for one hash, so each of these two offers that SCRAM and PLAIN.
+VirtualHost "sha1.localhost"
+	password_hash = "SHA-1"
+
+VirtualHost "sha256.localhost"
+	password_hash = "SHA-256"
+
+VirtualHost "plain.localhost"
+	disable_sasl_mechanisms = {
+		"DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+	}
+
+-- Its certificate is trusted, but made out to another name: a client must refuse it.
+VirtualHost "misnamed.localhost"
+	ssl = {
+		certificate = ENV_PROSODY_STATE .. "/certs/other.example.crt",
+		key = ENV_PROSODY_STATE .. "/certs/other.example.key",
+	}
