@@ -1,0 +1,128 @@
+//! Making an element.
+
+use alloc::vec::Vec;
+
+use super::tree::Tree;
+use super::{Element, ElementRef};
+use crate::ns::XML_NS;
+
+/// Builds an [`Element`] from the outside in.
+///
+/// Attributes, text and children go to the innermost element that is open, until
+/// [`close`](Self::close). Nothing here can
+/// fail: any string is taken as it is, and it is the
+/// [`Writer`](crate::Writer) that refuses what XML cannot carry.
+///
+/// ```
+/// use xmppwire_xml::Element;
+///
+/// let iq = Element::builder("iq", "jabber:client")
+///     .attr("type", "result")
+///     .attr("id", "b1")
+///     .open("bind", "urn:ietf:params:xml:ns:xmpp-bind")
+///     .open("jid", "urn:ietf:params:xml:ns:xmpp-bind")
+///     .text("juliet@example.org/balcony")
+///     .build();
+///
+/// let bind = iq.first_child().unwrap();
+/// assert_eq!(bind.first_child().unwrap().text(), "juliet@example.org/balcony");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct ElementBuilder {
+    tree: Tree,
+    /// The elements that are open below the root, innermost last.
+    open: Vec<u32>,
+    /// The last thing added was text, which more text continues.
+    in_text: bool,
+}
+
+impl ElementBuilder {
+    pub(super) fn new(name: &str, ns: &str) -> Self {
+        let mut tree = Tree::with_room();
+        let ns = tree.intern(ns);
+        tree.open(name, ns);
+        Self {
+            tree,
+            open: Vec::new(),
+            in_text: false,
+        }
+    }
+
+    /// Sets an attribute without a namespace. A second one of the same name
+    /// replaces the first.
+    pub fn attr(self, name: &str, value: &str) -> Self {
+        self.attr_ns(name, "", value)
+    }
+
+    /// Sets an attribute if there is a value for it.
+    pub fn attr_opt(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.attr(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets an attribute in a namespace.
+    pub fn attr_ns(mut self, name: &str, ns: &str, value: &str) -> Self {
+        let current = self.open.last().copied().unwrap_or(0);
+        self.tree.set_attr(current, name, ns, Some(value));
+        self
+    }
+
+    /// Sets `xml:lang`.
+    pub fn lang(self, lang: &str) -> Self {
+        self.attr_ns("lang", XML_NS, lang)
+    }
+
+    /// Adds text to the innermost open element.
+    pub fn text(mut self, text: &str) -> Self {
+        if !text.is_empty() {
+            self.tree.push_text(self.in_text, text);
+            self.in_text = true;
+        }
+        self
+    }
+
+    /// Opens a child element; what follows goes into it.
+    pub fn open(mut self, name: &str, ns: &str) -> Self {
+        let ns = self.tree.intern(ns);
+        let index = self.tree.open(name, ns);
+        self.open.push(index);
+        self.in_text = false;
+        self
+    }
+
+    /// Closes the innermost open element. The root stays open; closing it is
+    /// [`build`](Self::build).
+    pub fn close(mut self) -> Self {
+        if let Some(index) = self.open.pop() {
+            self.tree.close(index);
+            self.in_text = false;
+        }
+        self
+    }
+
+    /// Adds a copy of a whole element.
+    pub fn append<'a>(mut self, element: impl Into<ElementRef<'a>>) -> Self {
+        let element = element.into();
+        self.tree.copy_from(element.tree, element.index);
+        self.in_text = false;
+        self
+    }
+
+    /// The element. What is still open is closed.
+    pub fn build(mut self) -> Element {
+        while let Some(index) = self.open.pop() {
+            self.tree.close(index);
+        }
+        self.tree.close(0);
+        Element::from_tree(self.tree)
+    }
+}
+
+impl core::fmt::Debug for ElementBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.clone().build().fmt(f)
+    }
+}

@@ -1,0 +1,255 @@
+//! Reading an element.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+use super::Element;
+use super::tree::{Attribute, Node, NsId, Tree};
+use crate::ns::XML_NS;
+use crate::writer;
+
+/// A place in an [`Element`]: one of the elements in it. Cheap to copy; what it
+/// returns lives as long as the element.
+#[derive(Clone, Copy)]
+pub struct ElementRef<'a> {
+    pub(crate) tree: &'a Tree,
+    /// Always the place of an element, never of text.
+    pub(crate) index: u32,
+}
+
+/// One node of an element's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeRef<'a> {
+    /// A child element.
+    Element(ElementRef<'a>),
+    /// Text between two child elements or at an edge. Never empty, and never
+    /// next to more text.
+    Text(&'a str),
+}
+
+/// One attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attr<'a> {
+    /// The local name.
+    pub name: &'a str,
+    /// The namespace, empty for the usual attribute without a prefix.
+    pub ns: &'a str,
+    /// The value, its references resolved.
+    pub value: &'a str,
+}
+
+impl<'a> ElementRef<'a> {
+    fn node(self) -> Option<&'a Node> {
+        self.tree.node(self.index)
+    }
+
+    /// The local name.
+    pub fn name(self) -> &'a str {
+        self.node().map_or("", |node| self.tree.content(node))
+    }
+
+    /// The namespace, empty if there is none.
+    pub fn ns(self) -> &'a str {
+        self.node().map_or("", |node| self.tree.ns(node.ns()))
+    }
+
+    /// Whether this is the element `name` of the namespace `ns`.
+    pub fn is(self, name: &str, ns: &str) -> bool {
+        self.name() == name && self.ns() == ns
+    }
+
+    /// The value of the attribute `name` that has no namespace.
+    pub fn attr(self, name: &str) -> Option<&'a str> {
+        self.raw_attrs()
+            .iter()
+            .find(|attr| attr.ns() == NsId::NONE && self.tree.attr_name(attr) == name)
+            .map(|attr| self.tree.attr_value(attr))
+    }
+
+    /// The value of the attribute `name` of the namespace `ns`.
+    pub fn attr_ns(self, name: &str, ns: &str) -> Option<&'a str> {
+        self.attrs()
+            .find(|attr| attr.name == name && attr.ns == ns)
+            .map(|attr| attr.value)
+    }
+
+    /// The element's own `xml:lang`; what it inherits is the caller's to know.
+    pub fn lang(self) -> Option<&'a str> {
+        self.attr_ns("lang", XML_NS)
+    }
+
+    /// All attributes, without namespace declarations.
+    pub fn attrs(self) -> Attrs<'a> {
+        Attrs {
+            tree: self.tree,
+            rest: self.raw_attrs().iter(),
+        }
+    }
+
+    fn raw_attrs(self) -> &'a [Attribute] {
+        self.node()
+            .map(|node| self.tree.attrs(node))
+            .unwrap_or_default()
+    }
+
+    /// The direct content: elements and text, in order.
+    pub fn nodes(self) -> Nodes<'a> {
+        Nodes {
+            tree: self.tree,
+            next: self.index.saturating_add(1),
+            end: self.node().map_or(0, Node::end),
+        }
+    }
+
+    /// The child elements, in order.
+    pub fn children(self) -> Children<'a> {
+        Children {
+            nodes: self.nodes(),
+        }
+    }
+
+    /// The first child element `name` of the namespace `ns`.
+    pub fn child(self, name: &str, ns: &str) -> Option<Self> {
+        self.children().find(|child| child.is(name, ns))
+    }
+
+    /// The first child element.
+    pub fn first_child(self) -> Option<Self> {
+        self.children().next()
+    }
+
+    /// The direct text, without that of child elements. Borrowed unless child
+    /// elements divide it.
+    pub fn text(self) -> Cow<'a, str> {
+        let mut runs = self.runs();
+        let first = runs.next().unwrap_or_default();
+        match runs.next() {
+            None => Cow::Borrowed(first),
+            Some(second) => {
+                let mut joined = String::from(first);
+                joined.push_str(second);
+                joined.extend(runs);
+                Cow::Owned(joined)
+            }
+        }
+    }
+
+    /// Whether there is any direct text.
+    pub fn has_text(self) -> bool {
+        self.runs().next().is_some()
+    }
+
+    fn runs(self) -> impl Iterator<Item = &'a str> {
+        self.nodes().filter_map(|node| match node {
+            NodeRef::Text(text) => Some(text),
+            NodeRef::Element(_) => None,
+        })
+    }
+
+    /// A copy of this element and what is in it.
+    pub fn to_element(self) -> Element {
+        let mut tree = Tree::default();
+        tree.copy_from(self.tree, self.index);
+        Element::from_tree(tree)
+    }
+
+    /// The element as a document of its own, for logs and tests.
+    ///
+    /// Nothing is left out: a character that XML cannot carry appears as a
+    /// reference, such as `&#x0;`, that no parser will take. For the wire there is
+    /// [`Writer`](crate::Writer), which refuses it.
+    pub fn to_xml(self) -> String {
+        writer::to_xml(self)
+    }
+}
+
+impl fmt::Debug for ElementRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_xml())
+    }
+}
+
+/// The attributes of an element: see [`ElementRef::attrs`].
+#[derive(Clone)]
+pub struct Attrs<'a> {
+    tree: &'a Tree,
+    rest: core::slice::Iter<'a, Attribute>,
+}
+
+impl<'a> Iterator for Attrs<'a> {
+    type Item = Attr<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let attr = self.rest.next()?;
+        Some(Attr {
+            name: self.tree.attr_name(attr),
+            ns: self.tree.ns(attr.ns()),
+            value: self.tree.attr_value(attr),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Attrs<'_> {}
+
+/// The content of an element: see [`ElementRef::nodes`].
+#[derive(Clone)]
+pub struct Nodes<'a> {
+    tree: &'a Tree,
+    next: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = NodeRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let index = self.next;
+        let node = self.tree.node(index)?;
+        self.next = node.end();
+        Some(if node.is_text() {
+            NodeRef::Text(self.tree.content(node))
+        } else {
+            NodeRef::Element(ElementRef {
+                tree: self.tree,
+                index,
+            })
+        })
+    }
+}
+
+/// The child elements of an element: see [`ElementRef::children`].
+#[derive(Clone)]
+pub struct Children<'a> {
+    nodes: Nodes<'a>,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = ElementRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.nodes.find_map(|node| match node {
+            NodeRef::Element(element) => Some(element),
+            NodeRef::Text(_) => None,
+        })
+    }
+}
+
+macro_rules! debug_as_list {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.clone()).finish()
+            }
+        }
+    )*};
+}
+
+debug_as_list!(Attrs, Nodes, Children);

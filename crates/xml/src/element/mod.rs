@@ -1,0 +1,153 @@
+//! A whole element in a few tables, and the ways to read, build and change it.
+
+mod builder;
+mod cursor;
+mod edit;
+mod eq;
+mod tree;
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+pub use builder::ElementBuilder;
+pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
+pub(crate) use tree::{NsId, Tree};
+
+/// An element with everything in it, owned.
+///
+/// It is held in four tables, however many nodes it has: one buffer with all
+/// names, values and text, and one table each of nodes, attributes and
+/// namespaces. Names are expanded: prefixes and namespace declarations are gone
+/// after reading and come back in writing.
+///
+/// Reading goes through [`ElementRef`], a `Copy` cursor; what it offers is
+/// offered here for the root as well. Equality is that of meaning: the same
+/// expanded names, the same attributes in any order, the same content.
+///
+/// ```
+/// use xmppwire_xml::Element;
+///
+/// let message = Element::builder("message", "jabber:client")
+///     .attr("to", "romeo@example.net")
+///     .open("body", "jabber:client")
+///     .text("Wherefore art thou?")
+///     .close()
+///     .build();
+///
+/// assert!(message.is("message", "jabber:client"));
+/// assert_eq!(message.attr("to"), Some("romeo@example.net"));
+/// let body = message.child("body", "jabber:client").unwrap();
+/// assert_eq!(body.text(), "Wherefore art thou?");
+/// assert_eq!(
+///     message.to_xml(),
+///     "<message xmlns='jabber:client' to='romeo@example.net'>\
+///      <body>Wherefore art thou?</body></message>"
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Element {
+    /// Never empty: the first node is the root, and it is an element.
+    tree: Tree,
+}
+
+impl Element {
+    /// Starts an element called `name` in the namespace `ns` (empty for none).
+    pub fn builder(name: &str, ns: &str) -> ElementBuilder {
+        ElementBuilder::new(name, ns)
+    }
+
+    pub(crate) fn from_tree(tree: Tree) -> Self {
+        Self { tree }
+    }
+
+    /// The cursor that stands on the root.
+    pub fn root(&self) -> ElementRef<'_> {
+        ElementRef {
+            tree: &self.tree,
+            index: 0,
+        }
+    }
+
+    /// See [`ElementRef::name`].
+    pub fn name(&self) -> &str {
+        self.root().name()
+    }
+
+    /// See [`ElementRef::ns`].
+    pub fn ns(&self) -> &str {
+        self.root().ns()
+    }
+
+    /// See [`ElementRef::is`].
+    pub fn is(&self, name: &str, ns: &str) -> bool {
+        self.root().is(name, ns)
+    }
+
+    /// See [`ElementRef::attr`].
+    pub fn attr(&self, name: &str) -> Option<&str> {
+        self.root().attr(name)
+    }
+
+    /// See [`ElementRef::attr_ns`].
+    pub fn attr_ns(&self, name: &str, ns: &str) -> Option<&str> {
+        self.root().attr_ns(name, ns)
+    }
+
+    /// See [`ElementRef::attrs`].
+    pub fn attrs(&self) -> Attrs<'_> {
+        self.root().attrs()
+    }
+
+    /// See [`ElementRef::lang`].
+    pub fn lang(&self) -> Option<&str> {
+        self.root().lang()
+    }
+
+    /// See [`ElementRef::nodes`].
+    pub fn nodes(&self) -> Nodes<'_> {
+        self.root().nodes()
+    }
+
+    /// See [`ElementRef::children`].
+    pub fn children(&self) -> Children<'_> {
+        self.root().children()
+    }
+
+    /// See [`ElementRef::child`].
+    pub fn child(&self, name: &str, ns: &str) -> Option<ElementRef<'_>> {
+        self.root().child(name, ns)
+    }
+
+    /// See [`ElementRef::first_child`].
+    pub fn first_child(&self) -> Option<ElementRef<'_>> {
+        self.root().first_child()
+    }
+
+    /// See [`ElementRef::text`].
+    pub fn text(&self) -> Cow<'_, str> {
+        self.root().text()
+    }
+
+    /// See [`ElementRef::has_text`].
+    pub fn has_text(&self) -> bool {
+        self.root().has_text()
+    }
+
+    /// See [`ElementRef::to_xml`].
+    pub fn to_xml(&self) -> String {
+        self.root().to_xml()
+    }
+}
+
+impl<'a> From<&'a Element> for ElementRef<'a> {
+    fn from(element: &'a Element) -> Self {
+        element.root()
+    }
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root().fmt(f)
+    }
+}

@@ -1,0 +1,133 @@
+//! What can go wrong, in both directions.
+
+use core::fmt;
+
+/// Why the peer's bytes cannot be read any further.
+///
+/// Everything here is the peer's doing, and final for the stream (RFC 6120
+/// §4.9.1.1): the [`Reader`](crate::Reader) keeps returning the same error.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{kind}: {detail}")]
+pub struct ReadError {
+    kind: ReadErrorKind,
+    detail: Detail,
+}
+
+impl ReadError {
+    pub(crate) const fn new(kind: ReadErrorKind, detail: &'static str) -> Self {
+        Self {
+            kind,
+            detail: Detail::Plain(detail),
+        }
+    }
+
+    pub(crate) const fn from_parser(kind: ReadErrorKind, error: rxml::Error) -> Self {
+        Self {
+            kind,
+            detail: Detail::Parser(error),
+        }
+    }
+
+    /// The stream error condition that tells the peer about it.
+    pub fn kind(&self) -> ReadErrorKind {
+        self.kind
+    }
+
+    /// What exactly was wrong, for people. The wording may change.
+    pub fn detail(&self) -> impl fmt::Display + '_ {
+        &self.detail
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Detail {
+    Plain(&'static str),
+    Parser(rxml::Error),
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(text) => f.write_str(text),
+            Self::Parser(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The stream error conditions of RFC 6120 §4.9.3 that reading XML can lead
+/// to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReadErrorKind {
+    /// `<not-well-formed/>` (§4.9.3.13, §11.3): not XML 1.0, or not
+    /// namespace-well-formed.
+    ///
+    /// Besides the plain cases: bad UTF-8, an undeclared prefix, attributes
+    /// equal after prefixes are resolved, anything but white space before or
+    /// after the root element, a byte order mark in UTF-8 (§11.6 makes it an
+    /// ordinary character), and a declared version other than 1.0.
+    NotWellFormed,
+    /// `<restricted-xml/>` (§4.9.3.18, §11.1): a comment, a processing
+    /// instruction, a document type declaration or a reference to an entity
+    /// that XML does not predefine.
+    RestrictedXml,
+    /// `<unsupported-encoding/>` (§4.9.3.22, §11.6): an encoding other than
+    /// UTF-8, by declaration or by its first bytes.
+    UnsupportedEncoding,
+    /// `<bad-format/>` (§4.9.3.1): well-formed XML that is no stream, such as
+    /// character data between stanzas or a root that is not `<stream/>`.
+    BadFormat,
+    /// `<policy-violation/>` (§4.9.3.14): over one of the
+    /// [`Limits`](crate::Limits).
+    PolicyViolation,
+    /// `<bad-namespace-prefix/>` (§4.9.3.2): the stream namespace was declared
+    /// as the default namespace (§4.8.5).
+    BadNamespacePrefix,
+    /// `<invalid-namespace/>` (§4.9.3.10): the root element is not in the
+    /// stream namespace (§4.8.1).
+    InvalidNamespace,
+}
+
+impl ReadErrorKind {
+    /// The condition's element name in `urn:ietf:params:xml:ns:xmpp-streams`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotWellFormed => "not-well-formed",
+            Self::RestrictedXml => "restricted-xml",
+            Self::UnsupportedEncoding => "unsupported-encoding",
+            Self::BadFormat => "bad-format",
+            Self::PolicyViolation => "policy-violation",
+            Self::BadNamespacePrefix => "bad-namespace-prefix",
+            Self::InvalidNamespace => "invalid-namespace",
+        }
+    }
+}
+
+impl fmt::Display for ReadErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why something cannot be written as XML. Always the caller's doing; what
+/// came out of a [`Reader`](crate::Reader) can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// An element's or attribute's name or a prefix is no `NCName` (Namespaces
+    /// in XML 1.0 §3), or an attribute is called `xmlns`: declarations are
+    /// the writer's business.
+    #[error("a name is not an NCName")]
+    InvalidName,
+    /// XML 1.0 §2.2 has no way to carry this character, not even as a
+    /// reference.
+    #[error("XML 1.0 cannot carry the character {0:?}")]
+    InvalidCharacter(char),
+    /// The namespace must not be declared (Namespaces in XML 1.0 §3), or not
+    /// in this place.
+    #[error("the namespace cannot be declared")]
+    UndeclarableNamespace,
+    /// The element holds more than 4 GiB and was cut while it was built.
+    #[error("the element is too large")]
+    TooLarge,
+}

@@ -1,0 +1,59 @@
+//! The XML of XMPP streams (RFC 6120 §11), sans I/O.
+//!
+//! An XMPP stream is one XML document that takes as long as the connection
+//! (RFC 6120 §4). [`Reader`] takes its bytes as they come and gives the
+//! [`StreamHeader`], each complete child of the root as an [`Element`], the
+//! white space between them, and the end. [`Writer`] goes the other way.
+//!
+//! ```
+//! use xmppwire_xml::{Event, Limits, Reader};
+//!
+//! let mut reader = Reader::new(Limits::default());
+//! let mut input: &[u8] = b"<?xml version='1.0'?>\
+//!     <stream:stream xmlns='jabber:client' version='1.0' \
+//!     xmlns:stream='http://etherx.jabber.org/streams'>\
+//!     <message to='romeo@example.net'><body>Good night</body></message> <presen";
+//!
+//! let Some(Event::Header(header)) = reader.read(&mut input)? else { panic!() };
+//! assert_eq!(header.version.as_deref(), Some("1.0"));
+//!
+//! let Some(Event::Element(message)) = reader.read(&mut input)? else { panic!() };
+//! assert_eq!(message.child("body", "jabber:client").unwrap().text(), "Good night");
+//! // Nothing behind the element was touched: here TLS could begin.
+//! assert_eq!(input, b" <presen");
+//!
+//! assert!(matches!(reader.read(&mut input)?, Some(Event::Whitespace(1))));
+//! assert!(reader.read(&mut input)?.is_none());
+//! assert!(input.is_empty() && !reader.is_idle());
+//! # Ok::<(), xmppwire_xml::ReadError>(())
+//! ```
+//!
+//! What RFC 6120 §11.1 restricts is refused, and everything that a peer could
+//! make grow has one of the [`Limits`]. An error says which stream error
+//! condition it is ([`ReadErrorKind`]) and stays.
+//!
+//! The crate knows nothing of stanzas, addresses or negotiation. It needs
+//! `alloc`, not `std`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+mod element;
+mod error;
+mod escape;
+mod header;
+mod limits;
+mod ns;
+mod reader;
+mod writer;
+
+pub use element::{Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes};
+pub use error::{ReadError, ReadErrorKind, WriteError};
+pub use header::StreamHeader;
+pub use limits::Limits;
+pub use ns::{STREAMS_NS, XML_NS, XMLNS_NS};
+pub use reader::{Event, Reader};
+pub use writer::Writer;

@@ -1,0 +1,255 @@
+//! From the parser's events to a tree, within the limits.
+
+use alloc::vec::Vec;
+
+use rxml::NcName;
+
+use super::namespaces::{Mark, Scope, check_declaration};
+use crate::element::{NsId, Tree};
+use crate::error::{ReadError, ReadErrorKind};
+use crate::limits::Limits;
+
+/// Builds one tree after another.
+#[derive(Default)]
+pub(super) struct Assembler {
+    pub(super) scope: Scope,
+    tree: Tree,
+    /// The elements that are open, innermost last.
+    open: Vec<Open>,
+    /// The start tag that is being read.
+    tag: Tag,
+    /// The last thing was text of the innermost element, which more text
+    /// continues.
+    in_text: bool,
+    /// To find duplicates among many attributes.
+    order: Vec<u32>,
+}
+
+struct Open {
+    index: u32,
+    mark: Mark,
+    /// The default namespace inside, unless it is that of the stream.
+    default: Option<NsId>,
+}
+
+/// What waits for the end of a start tag: namespaces can be declared after they
+/// are used.
+#[derive(Default)]
+struct Tag {
+    prefix: Option<NcName>,
+    /// The default namespace that this element declares.
+    default: Option<NsId>,
+    /// Attributes and declarations so far.
+    attributes: usize,
+    /// The prefixes of attributes that have one, and which attribute it is.
+    prefixes: Vec<(usize, NcName)>,
+    /// Attributes without the declarations so far.
+    plain: usize,
+}
+
+impl Assembler {
+    /// How many elements are open.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Begins a tree.
+    pub(super) fn start(&mut self) {
+        self.tree = Tree::with_room();
+        self.scope.start_tree();
+        self.open.clear();
+        self.in_text = false;
+    }
+
+    /// The finished tree.
+    pub(super) fn take(&mut self) -> Tree {
+        core::mem::take(&mut self.tree)
+    }
+
+    /// Makes the start tag just read that of the stream: what it declares stays
+    /// in force for all trees to come. Returns its prefix and a tree with
+    /// nothing but its attributes.
+    pub(super) fn settle(&mut self) -> (Option<NcName>, Tree) {
+        self.scope.settle(&self.tree, self.tag.default);
+        self.open.clear();
+        (self.tag.prefix.take(), self.take())
+    }
+
+    /// The name of a start tag.
+    pub(super) fn open(
+        &mut self,
+        limits: &Limits,
+        prefix: Option<NcName>,
+        name: &str,
+    ) -> Result<(), ReadError> {
+        if self.open.len() >= limits.max_depth {
+            return Err(policy("elements are nested too deeply"));
+        }
+        check_name(limits, prefix.as_ref(), name)?;
+        self.check_nodes(limits)?;
+        let default = self.open.last().and_then(|parent| parent.default);
+        let index = self.tree.open_checked(name, NsId::NONE);
+        self.open.push(Open {
+            index,
+            mark: self.scope.mark(),
+            default,
+        });
+        self.in_text = false;
+        self.tag.prefix = prefix;
+        self.tag.default = None;
+        self.tag.attributes = 0;
+        self.tag.plain = 0;
+        self.tag.prefixes.clear();
+        Ok(())
+    }
+
+    /// An attribute of a start tag, or a namespace declaration.
+    pub(super) fn attribute(
+        &mut self,
+        limits: &Limits,
+        prefix: Option<NcName>,
+        name: &str,
+        value: &str,
+    ) -> Result<(), ReadError> {
+        if self.tag.attributes >= limits.max_attributes {
+            return Err(policy("an element has too many attributes"));
+        }
+        self.tag.attributes = self.tag.attributes.saturating_add(1);
+        check_name(limits, prefix.as_ref(), name)?;
+        if value.len() > limits.max_token_bytes {
+            return Err(policy("an attribute value is too long"));
+        }
+        match prefix {
+            None if name == "xmlns" => self.declare_default(value),
+            Some(prefix) if prefix == "xmlns" => self.declare_prefix(limits, name, value),
+            prefix => {
+                if let Some(prefix) = prefix {
+                    self.tag.prefixes.push((self.tag.plain, prefix));
+                }
+                self.tag.plain = self.tag.plain.saturating_add(1);
+                let index = self.innermost();
+                self.tree.push_attr_checked(index, name, NsId::NONE, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn declare_default(&mut self, ns: &str) -> Result<(), ReadError> {
+        check_declaration("", ns)?;
+        if self.tag.default.is_some() {
+            return Err(not_well_formed("the default namespace is declared twice"));
+        }
+        self.tag.default = Some(self.tree.intern(ns));
+        Ok(())
+    }
+
+    fn declare_prefix(&mut self, limits: &Limits, name: &str, ns: &str) -> Result<(), ReadError> {
+        check_declaration(name, ns)?;
+        if self.scope.depth() >= limits.max_prefixes {
+            return Err(policy("too many prefixes are declared"));
+        }
+        let Some(open) = self.open.last() else {
+            return Ok(());
+        };
+        let ns = self.tree.intern(ns);
+        self.scope.declare(open.mark, name, ns)
+    }
+
+    /// The end of a start tag: now the namespaces are known.
+    pub(super) fn head_done(&mut self) -> Result<(), ReadError> {
+        let index = self.innermost();
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        open.default = self.tag.default.or(open.default);
+        let ns = match &self.tag.prefix {
+            None => match open.default {
+                Some(ns) => ns,
+                None => self.scope.outer_default(&mut self.tree),
+            },
+            Some(prefix) => self.scope.resolve(prefix, &mut self.tree)?,
+        };
+        self.tree.set_ns(index, ns);
+        for (place, prefix) in &self.tag.prefixes {
+            let ns = self.scope.resolve(prefix, &mut self.tree)?;
+            if let Some(attr) = self.tree.attrs_mut(index).get_mut(*place) {
+                attr.set_ns(ns);
+            }
+        }
+        self.check_duplicates(index)
+    }
+
+    /// Attributes must differ after their prefixes are resolved (Namespaces in
+    /// XML 1.0 §6.3).
+    fn check_duplicates(&mut self, index: u32) -> Result<(), ReadError> {
+        let Some(node) = self.tree.node(index) else {
+            return Ok(());
+        };
+        let attrs = self.tree.attrs(node);
+        let key = |attr| (self.tree.attr_name(attr), self.tree.ns(attr.ns()));
+        // Sorting keeps the work in bounds whatever the limit on attributes.
+        self.order.clear();
+        self.order.extend(0..attrs.len() as u32);
+        let at = |place: &u32| attrs.get(*place as usize).map(key);
+        self.order.sort_unstable_by_key(at);
+        let twice = self
+            .order
+            .windows(2)
+            .any(|pair| matches!(pair, [left, right] if at(left) == at(right)));
+        if twice {
+            return Err(not_well_formed("an attribute is given twice"));
+        }
+        Ok(())
+    }
+
+    /// Text, or a part of it.
+    pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Result<(), ReadError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if !self.in_text {
+            self.check_nodes(limits)?;
+        }
+        self.tree.push_text(self.in_text, text);
+        self.in_text = true;
+        Ok(())
+    }
+
+    /// The end of the innermost element; `true` if it was the outermost too.
+    pub(super) fn close(&mut self) -> bool {
+        if let Some(open) = self.open.pop() {
+            self.tree.close(open.index);
+            self.scope.return_to(open.mark);
+        }
+        self.in_text = false;
+        self.open.is_empty()
+    }
+
+    fn innermost(&self) -> u32 {
+        self.open.last().map_or(0, |open| open.index)
+    }
+
+    /// Whether one more node is allowed. The outermost element is not counted.
+    fn check_nodes(&self, limits: &Limits) -> Result<(), ReadError> {
+        if self.tree.len() as usize > limits.max_children {
+            return Err(policy("a stanza has too many nodes"));
+        }
+        Ok(())
+    }
+}
+
+fn check_name(limits: &Limits, prefix: Option<&NcName>, name: &str) -> Result<(), ReadError> {
+    let prefix = prefix.map_or(0, |prefix| prefix.len().saturating_add(1));
+    if prefix.saturating_add(name.len()) > limits.max_token_bytes {
+        return Err(policy("a name is too long"));
+    }
+    Ok(())
+}
+
+fn policy(detail: &'static str) -> ReadError {
+    ReadError::new(ReadErrorKind::PolicyViolation, detail)
+}
+
+fn not_well_formed(detail: &'static str) -> ReadError {
+    ReadError::new(ReadErrorKind::NotWellFormed, detail)
+}

@@ -1,0 +1,149 @@
+//! Which prefixes mean what at the place that is being read (Namespaces in
+//! XML 1.0).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::element::{NsId, Tree};
+use crate::error::{ReadError, ReadErrorKind};
+use crate::ns::{XML_NS, XMLNS_NS};
+
+/// The declarations in force: those of the stream header, which outlast all
+/// stanzas, and those of the elements that are open inside a stanza.
+#[derive(Default)]
+pub(super) struct Scope {
+    default: Option<Outer>,
+    outer: Vec<Outer>,
+    inner: Vec<Inner>,
+    /// Where the namespace of `xml:` is in the current tree.
+    xml: Option<NsId>,
+}
+
+/// A declaration of the stream header.
+struct Outer {
+    /// Empty for the default namespace.
+    prefix: String,
+    ns: String,
+    /// Where it is in the current tree, if used there.
+    place: Option<NsId>,
+}
+
+/// A declaration inside the current tree.
+struct Inner {
+    prefix: String,
+    ns: NsId,
+}
+
+/// A place to return to when an element ends.
+#[derive(Clone, Copy)]
+pub(super) struct Mark(usize);
+
+impl Scope {
+    /// Takes over what `inner` declares as the declarations of the stream
+    /// header. `default` is the default namespace.
+    pub(super) fn settle(&mut self, tree: &Tree, default: Option<NsId>) {
+        let outer = |prefix: String, ns: NsId| Outer {
+            prefix,
+            ns: tree.ns(ns).into(),
+            place: None,
+        };
+        self.default = default.map(|ns| outer(String::new(), ns));
+        self.outer = self
+            .inner
+            .drain(..)
+            .map(|inner| outer(inner.prefix, inner.ns))
+            .collect();
+        self.xml = None;
+    }
+
+    /// The default namespace that the stream header declared.
+    pub(super) fn default_ns(&self) -> &str {
+        self.default.as_ref().map_or("", |outer| &outer.ns)
+    }
+
+    /// The prefixes that the stream header declared.
+    pub(super) fn declared(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.outer
+            .iter()
+            .map(|outer| (outer.prefix.as_str(), outer.ns.as_str()))
+    }
+
+    /// Forgets what belonged to the last tree.
+    pub(super) fn start_tree(&mut self) {
+        self.inner.clear();
+        self.xml = None;
+        for outer in self.default.iter_mut().chain(&mut self.outer) {
+            outer.place = None;
+        }
+    }
+
+    /// The default namespace outside of all stanzas, placed in `tree`.
+    pub(super) fn outer_default(&mut self, tree: &mut Tree) -> NsId {
+        self.default
+            .as_mut()
+            .map_or(NsId::NONE, |outer| outer.place_in(tree))
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.inner.len())
+    }
+
+    pub(super) fn return_to(&mut self, mark: Mark) {
+        self.inner.truncate(mark.0);
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// Declares a prefix on the element whose declarations begin at `mark`.
+    pub(super) fn declare(&mut self, mark: Mark, prefix: &str, ns: NsId) -> Result<(), ReadError> {
+        let own = self.inner.get(mark.0..).unwrap_or_default();
+        if own.iter().any(|inner| inner.prefix == prefix) {
+            return Err(not_well_formed("a prefix is declared twice"));
+        }
+        self.inner.push(Inner {
+            prefix: prefix.into(),
+            ns,
+        });
+        Ok(())
+    }
+
+    /// What a prefix means here, placed in `tree`.
+    pub(super) fn resolve(&mut self, prefix: &str, tree: &mut Tree) -> Result<NsId, ReadError> {
+        if prefix == "xml" {
+            let place = self.xml.get_or_insert_with(|| tree.intern(XML_NS));
+            return Ok(*place);
+        }
+        if let Some(inner) = self.inner.iter().rfind(|inner| inner.prefix == prefix) {
+            return Ok(inner.ns);
+        }
+        self.outer
+            .iter_mut()
+            .find(|outer| outer.prefix == prefix)
+            .map(|outer| outer.place_in(tree))
+            .ok_or(not_well_formed("a prefix is not declared"))
+    }
+}
+
+impl Outer {
+    fn place_in(&mut self, tree: &mut Tree) -> NsId {
+        *self.place.get_or_insert_with(|| tree.intern(&self.ns))
+    }
+}
+
+/// Namespaces in XML 1.0 §3, "Reserved Prefixes and Namespace Names" and "No
+/// Prefix Undeclaring". `prefix` is empty for the default namespace.
+pub(super) fn check_declaration(prefix: &str, ns: &str) -> Result<(), ReadError> {
+    if prefix == "xmlns" || (prefix == "xml") != (ns == XML_NS) || ns == XMLNS_NS {
+        return Err(not_well_formed("a reserved prefix or namespace"));
+    }
+    if ns.is_empty() && !prefix.is_empty() {
+        return Err(not_well_formed("a prefix is bound to no namespace"));
+    }
+    Ok(())
+}
+
+fn not_well_formed(detail: &'static str) -> ReadError {
+    ReadError::new(ReadErrorKind::NotWellFormed, detail)
+}
