@@ -130,6 +130,15 @@ fn case() {
     assert_eq!(resource("\u{C9}a\u{3A3}"), unchanged("\u{C9}a\u{3A3}"));
 }
 
+/// Assigned in Unicode 18: where the standard library knows no small letter for it, it must be refused rather than
+/// kept as a spelling that a later release would change.
+#[test]
+fn a_capital_never_stays() {
+    for c in ['\u{A7DD}', '\u{A7E2}', '\u{10400}', '\u{1C89}'] {
+        assert_ne!(local(&c.to_string()), unchanged(&c.to_string()), "{c:?}");
+    }
+}
+
 #[test]
 fn normalization() {
     assert_eq!(local("e\u{301}"), unchanged("\u{E9}"));

@@ -98,7 +98,7 @@ fn examples_of_invalid_addresses() {
 }
 
 /// Table 2 has one more row, for a resourcepart that begins with a space. No rule forbids it: OpaqueString, which
-/// §3.4 prescribes, allows spaces wherever they are, and the errata say so too.
+/// §3.4 prescribes, allows spaces wherever they are.
 #[test]
 fn a_space_may_begin_a_resourcepart() {
     assert_eq!(parts("juliet@example.com/ foo").2.as_deref(), Some(" foo"));
