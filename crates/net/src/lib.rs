@@ -10,9 +10,10 @@
 //! | Is it really that server? | [`tls`] | rustls configurations, and the channel bindings of a finished handshake |
 //! | When may I try again? | [`backoff`] | the delay before the next attempt, or that there is to be none |
 //!
-//! Nothing here speaks XMPP. The only sockets are those of [`dns::Resolver`], the blocking SRV resolver; asynchronous
-//! adapters drive the same state machine, [`dns::Lookup`], over sockets of their own. Randomness is an argument wherever
-//! it decides something; [`jitter`] is a source for the cases where it only spreads load.
+//! Nothing here speaks XMPP. The only sockets are those of [`dns::Resolver`], the blocking SRV
+//! resolver; asynchronous adapters drive the same state machine, [`dns::Lookup`], over sockets of
+//! their own. Randomness is an argument wherever it decides something; [`jitter`] is a source for
+//! the cases where it only spreads load.
 //!
 //! ```
 //! use xmppwire_net::Domain;

@@ -1,5 +1,5 @@
-//! The hash of a certificate that `tls-server-end-point` is, on certificates signed in every way that OpenSSL knows, with
-//! digests that `openssl dgst` computed (RFC 5929 §4.1).
+//! The binding `tls-server-end-point` (RFC 5929 §4.1) of certificates signed in many ways, against
+//! digests computed by `openssl dgst`.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,12 @@
 //! Whom a client trusts, and what both ends learn of their connection, in handshakes through memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     SignatureAlgorithm, date_time_ymd,
@@ -467,4 +474,21 @@ fn debug_output_has_no_private_key() {
     let shown = format!("{identity:?}{:?}", ServerTls::builder(identity.clone()));
     let secret = format!("{:?}", &key.secret_der()[40..60]);
     assert!(!shown.contains(secret.trim_matches(['[', ']'])));
+}
+
+#[test]
+fn platforms_have_roots_or_say_so() {
+    assert!(matches!(
+        ClientTls::platform(),
+        Ok(_) | Err(TlsError::NoPlatformRoots)
+    ));
+}
+
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn bundled_roots_know_nothing_of_a_private_authority() {
+    let client = ClientTls::builder(xmppwire_net::tls::bundled_roots());
+    let server = Authority::new().server(&["example.org"]);
+    let error = refusal(&client.build().unwrap(), &server, "example.org");
+    assert_eq!(error, CertificateError::UnknownIssuer);
 }

@@ -42,7 +42,8 @@ pub struct SrvRecord {
     /// The TCP port.
     pub port: u16,
     /// The host name without its trailing dot, or `None` for the root, which says that the service is decidedly not
-    /// available at the domain. Octets other than printable ASCII stand escaped as `\DDD`.
+    /// available at the domain. The DNS carries any octets in a name, so this may not be a host name at all;
+    /// [`Plan::from_answers`](crate::srv::Plan::from_answers) passes such records over.
     pub target: Option<String>,
 }
 

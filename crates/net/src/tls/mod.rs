@@ -1,19 +1,24 @@
 //! TLS for XMPP: rustls configurations, and what the core wants to know of a finished handshake.
 //!
-//! [`ClientTls`] verifies a server against the [`Domain`](crate::Domain) of the JID, never against the host name that an
-//! SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was built with. [`ServerTls`] shows an
-//! [`Identity`], and may ask clients for theirs. Both give two rustls configurations, since only direct TLS negotiates
-//! an application protocol (XEP-0368), and both read a finished connection into a [`TlsSummary`]: its version and the
-//! channel bindings that SCRAM-PLUS ties the authentication to.
+//! [`ClientTls`] verifies a server against the [`Domain`](crate::Domain) of the JID, never against
+//! the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was
+//! built with. [`ServerTls`] shows an [`Identity`], and may ask clients for theirs. Both give two
+//! rustls configurations, since only direct TLS negotiates an application protocol (XEP-0368), and
+//! both read a finished connection into a [`TlsSummary`]: its version and the channel bindings that
+//! SCRAM-PLUS ties the authentication to.
 //!
-//! The configurations are cheap to clone and meant to be built once: reading the platform's roots takes milliseconds.
-//! They use rustls' *ring* provider, whatever the process-wide default is, and TLS 1.2 or 1.3. Choices made for XMPP:
+//! The configurations are cheap to clone and meant to be built once: reading the platform's roots
+//! takes milliseconds. They use rustls' *ring* provider, whatever the process-wide default is, and
+//! TLS 1.2 or 1.3. Choices made for XMPP:
 //!
-//! - TLS 1.2 only with the extended master secret (RFC 7627), as BCP 195 (RFC 9325) wants: without it the connection has
-//!   no unforgeable exporter, and thus no `tls-exporter` binding (RFC 9266 §3). See
+//! - TLS 1.2 only with the extended master secret. Without it, two connections can be made to share
+//!   their secrets (RFC 7627 §1), so `tls-exporter` is not defined for them (RFC 9266 §2). See
 //!   [`ClientTlsBuilder::allow_weak_tls12`].
-//! - No session resumption and no early data. XMPP connections live long, so there is little to gain, and each one
-//!   should prove the certificate anew: a resumed session would bind to the certificate of a session before it.
+//! - No session resumption and no early data. XMPP connections live long, so there is little to
+//!   gain, and each one should prove the certificate anew: a resumed session would bind to the
+//!   certificate of a session before it.
+//! - Names are matched as DNS-IDs and addresses. The SRV-IDs and XMPP addresses that a certificate
+//!   may hold besides (RFC 6120 §13.7.1.2) are not looked at; public authorities do not issue them.
 //!
 //! ```
 //! use xmppwire_net::srv::Mode;

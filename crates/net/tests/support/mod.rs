@@ -12,27 +12,30 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// A query that the server has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    pub name: String,
-    pub tcp: bool,
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    pub(crate) tcp: bool,
     /// The port that it came from.
-    pub port: u16,
-    pub id: u16,
+    pub(crate) port: u16,
+    pub(crate) id: u16,
 }
 
-/// The messages to send in answer to a query: any number over UDP, the first over TCP.
-pub type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
+/// The messages to send in answer to a query. Over UDP, each of them; over TCP the first, with its length before it: if
+/// there is none, the server hangs up, and if it is empty, the server sends half a length and falls silent.
+pub(crate) type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
 
 /// A name server that answers by a script, over UDP and TCP on the same port, until it is dropped.
-pub struct NameServer {
-    pub address: SocketAddr,
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl NameServer {
-    pub fn start(script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let (udp, tcp) = sockets();
         let script: Arc<Script> = Arc::new(script);
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -57,7 +60,7 @@ impl NameServer {
     }
 
     /// The queries so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -109,6 +112,7 @@ fn serve_tcp(
     asked: &Mutex<Vec<Asked>>,
     stop: &AtomicBool,
 ) {
+    let mut silent = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let Ok((mut stream, from)) = listener.accept() else {
             thread::sleep(TICK);
@@ -124,13 +128,18 @@ fn serve_tcp(
         stream.read_exact(&mut query).unwrap();
         let question = read(&query, true, from);
         asked.lock().unwrap().push(question.clone());
-        if let Some(reply) = script(&question, &query).first() {
-            let mut wire = (reply.len() as u16).to_be_bytes().to_vec();
-            wire.extend_from_slice(reply);
-            // In two pieces, the cut inside the length, as networks do. The client may be gone by then.
-            let (first, rest) = wire.split_at(1);
-            let _ = stream.write_all(first);
-            let _ = stream.write_all(rest);
+        let replies = script(&question, &query);
+        let Some(reply) = replies.first() else {
+            continue;
+        };
+        // The client may be gone by now, so errors do not count. The cut inside the length is what networks do.
+        let length = (reply.len() as u16).to_be_bytes();
+        let _ = stream.write_all(&length[..1]);
+        if reply.is_empty() {
+            silent.push(stream);
+        } else {
+            let _ = stream.write_all(&length[1..]);
+            let _ = stream.write_all(reply);
         }
     }
 }
@@ -146,14 +155,14 @@ fn read(query: &[u8], tcp: bool, from: SocketAddr) -> Asked {
 }
 
 /// The query as an answer without records, with these header flags.
-pub fn empty(query: &[u8], flags: u16) -> Vec<u8> {
+pub(crate) fn empty(query: &[u8], flags: u16) -> Vec<u8> {
     let mut message = query.to_vec();
     message[2..4].copy_from_slice(&flags.to_be_bytes());
     message
 }
 
 /// An answer with SRV records of priority, weight, port and target.
-pub fn srv(query: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
+pub(crate) fn srv(query: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
     let mut message = empty(query, 0x8180);
     message[6..8].copy_from_slice(&(records.len() as u16).to_be_bytes());
     for (priority, weight, port, target) in records {
