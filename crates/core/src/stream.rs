@@ -165,8 +165,6 @@ impl Stream {
                     self.write_footer();
                     self.finish(reason);
                 }
-                // A later reader may know more events; none of them is ours to act on.
-                Ok(Some(_)) => {}
                 Err(error) => {
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));

@@ -4,13 +4,16 @@ mod script;
 
 use script::machine::{client_config, host, juliet, server_config, verona};
 use script::{folder, play};
+use xmppwire::Mechanism;
 
 fn play_client(name: &str, script: &str) {
     play(name, script, || juliet(client_config()));
 }
 
 fn play_server(name: &str, script: &str) {
-    play(name, script, || verona(server_config(), host()));
+    play(name, script, || {
+        verona(server_config(), host([Mechanism::Plain]))
+    });
 }
 
 #[test]
@@ -24,6 +27,18 @@ fn sessions_of_a_client() {
 fn sessions_of_a_server() {
     for (name, script) in folder("server") {
         play_server(&name, &script);
+    }
+}
+
+#[test]
+fn sessions_of_a_server_with_scram() {
+    let mechanisms = [
+        Mechanism::ScramSha256Plus,
+        Mechanism::ScramSha256,
+        Mechanism::Plain,
+    ];
+    for (name, script) in folder("server-scram") {
+        play(&name, &script, || verona(server_config(), host(mechanisms)));
     }
 }
 

@@ -294,6 +294,9 @@ impl Client {
 
     fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
         let offered = features.mechanisms();
+        if offered.is_empty() {
+            return Err(PeerIncompatible::NoSasl);
+        }
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
         let names = || offered.iter().map(String::as_str);
@@ -311,7 +314,7 @@ impl Client {
             offers_channel_binding(names()),
             self.entropy.bytes(),
         );
-        let mut exchange = exchange.map_err(PeerIncompatible::Credentials)?;
+        let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
         log!(debug, mechanism = mechanism.name(), "authenticating");
         let auth = Element::builder("auth", ns::SASL)
             .attr("mechanism", mechanism.name())
