@@ -34,12 +34,13 @@ pub struct Limits {
 impl Limits {
     /// The defaults; what [`Default`] gives.
     pub fn new() -> Self {
-        let mut before_authentication = XmlLimits::default();
-        before_authentication.max_stanza_bytes = 16 * 1024;
-        before_authentication.max_depth = 8;
-        before_authentication.max_children = 256;
         Self {
-            before_authentication,
+            before_authentication: XmlLimits {
+                max_stanza_bytes: 16 * 1024,
+                max_depth: 8,
+                max_children: 256,
+                ..XmlLimits::default()
+            },
             after_authentication: XmlLimits::default(),
             output_backlog: 4 * 1024 * 1024,
             white_space_per_second: 1024,

@@ -79,7 +79,7 @@ struct WhiteSpace {
 impl Stream {
     pub(crate) fn new(limits: Limits, now: Instant, tls: Option<TlsInfo>) -> Self {
         Self {
-            reader: Reader::new(limits.before_authentication.clone()),
+            reader: Reader::new(limits.before_authentication),
             writer: Writer::new(ns::CLIENT),
             limits,
             out: Outbox::default(),
@@ -364,11 +364,11 @@ impl Stream {
 
     fn restart(&mut self) {
         let limits = if self.authenticated {
-            &self.limits.after_authentication
+            self.limits.after_authentication
         } else {
-            &self.limits.before_authentication
+            self.limits.before_authentication
         };
-        self.reader = Reader::new(limits.clone());
+        self.reader = Reader::new(limits);
         self.restarted = true;
     }
 

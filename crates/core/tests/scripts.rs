@@ -1,5 +1,13 @@
 //! Whole sessions, played at every split; see `script/mod.rs` for the format.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking"
+)]
+
 mod script;
 
 use script::machine::{client_config, host, juliet, server_config, verona};

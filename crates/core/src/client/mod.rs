@@ -193,7 +193,7 @@ impl Client {
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
             (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, element),
-            (State::Sasl(exchange), Item::Success) => self.handle_success(exchange, element),
+            (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, element),
             (_, Item::SaslFailure) => {
                 let failure = SaslFailure::parse(element.root());
                 self.stream
@@ -345,7 +345,7 @@ impl Client {
         }
     }
 
-    fn handle_success(&mut self, mut exchange: Box<ClientExchange>, success: &Element) {
+    fn handle_success(&mut self, mut exchange: ClientExchange, success: &Element) {
         let proven = sasl::optional_data(success)
             .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
             .and_then(|data| {
