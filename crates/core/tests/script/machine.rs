@@ -202,7 +202,7 @@ pub fn server_config() -> ServerConfig {
 }
 
 pub fn verona(config: ServerConfig, host: Host) -> Verona {
-    let keys = ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"pepper and salt", 4096)
+    let keys = ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"pepper and salt.", 4096)
         .expect("the password can be prepared");
     Verona {
         server: Server::new(config, Entropy::from_seed([3; 32]), Instant::ORIGIN),
