@@ -21,7 +21,8 @@ pub struct Limits {
     pub white_space_per_second: usize,
     /// Time from the start to the bound resource, questions to the application included.
     pub negotiation_timeout: Duration,
-    /// Time that the peer has to answer our closing tag (RFC 6120 §4.4).
+    /// Time that the peer has to answer our closing tag (RFC 6120 §4.4), and then to read what it is
+    /// still owed.
     pub close_timeout: Duration,
     /// Time without a byte from the peer after which a bound stream is given up; `None` waits for ever.
     pub idle_timeout: Option<Duration>,

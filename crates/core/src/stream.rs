@@ -66,7 +66,10 @@ enum HandOff {
 
 #[derive(Debug)]
 struct End {
+    /// Until it is told.
     reason: Option<CloseReason>,
+    /// Since when the last bytes wait to be written, from the first time that somebody told the time.
+    since: Option<Instant>,
 }
 
 /// White space of the running second.
@@ -134,7 +137,7 @@ impl Stream {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.end, Some(End { reason: None })) && self.out.is_empty()
+        matches!(self.end, Some(End { reason: None, .. })) && self.out.is_empty()
     }
 
     // --- Bytes in ---------------------------------------------------------------------------------
@@ -390,7 +393,13 @@ impl Stream {
         if now < when {
             return;
         }
-        if timer == Timer::Close {
+        if let Some(end) = &mut self.end {
+            // A peer that does not read does not get to keep the connection.
+            match end.since {
+                None => end.since = Some(now),
+                Some(_) => self.mute(),
+            }
+        } else if timer == Timer::Close {
             self.finish(CloseReason::TimedOut(timer));
         } else {
             self.close_with(
@@ -401,8 +410,10 @@ impl Stream {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        if self.end.is_some() {
-            None
+        if let Some(end) = &self.end {
+            let when = |since| since + self.limits.close_timeout;
+            // Not knowing when the end came, we ask for the time at once.
+            (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
         } else if let Some(since) = self.closing {
             Some((since + self.limits.close_timeout, Timer::Close))
         } else if !self.bound {
@@ -479,6 +490,7 @@ impl Stream {
             log!(debug, ?reason, "the stream ended");
             self.end = Some(End {
                 reason: Some(reason),
+                since: None,
             });
         }
     }

@@ -328,3 +328,42 @@ fn a_client_of_a_policy_without_plain_never_falls_to_it() {
         "closed Incompatible: no acceptable SASL mechanism among: PLAIN"
     );
 }
+
+#[test]
+fn a_peer_that_does_not_read_its_farewell_does_not_keep_the_connection() {
+    use std::time::Duration;
+    let mut client = script::machine::bound_client();
+    let now = Instant::from_origin(Duration::from_secs(1000));
+    client.close(now, Some(xmppwire::StreamErrorCondition::Reset.into()));
+    assert!(matches!(
+        client.poll_event(),
+        Some(xmppwire::ClientEvent::Closed(_))
+    ));
+    // The clock is told once, then the close time-out runs.
+    client.handle_timeout(now);
+    let deadline = client.poll_timeout().unwrap();
+    assert_eq!(deadline, now + Duration::from_secs(5));
+    client.handle_timeout(now + Duration::from_secs(4));
+    assert!(!client.output().is_empty() && !client.is_finished());
+    client.handle_timeout(deadline);
+    assert!(client.is_finished());
+    assert_eq!(client.poll_timeout(), None);
+}
+
+#[test]
+fn a_peer_that_does_not_read_its_stanzas_is_given_up() {
+    let mut client = script::machine::bound_client();
+    let message = Message::chat(Jid::new("romeo@example.net").unwrap(), "x".repeat(100_000)).into();
+    let mut sent = 0;
+    let reason = loop {
+        client.send(&message).unwrap();
+        sent += 1;
+        assert!(sent < 100, "the backlog has a cap");
+        if let Some(event) = client.poll_event() {
+            break format!("{event:?}");
+        }
+    };
+    assert!(reason.contains("BacklogExceeded"), "{reason}");
+    client.send(&message).unwrap();
+    assert!(client.output().len() < 5 * 1024 * 1024);
+}
