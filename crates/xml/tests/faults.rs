@@ -1,7 +1,15 @@
 //! Every fault of XML and its stream error condition, at every split.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod support;
 
+use proptest::prelude::*;
 use support::{HEADER, in_stream, run};
 use xmppwire_xml::ReadErrorKind::{
     self, BadFormat, BadNamespacePrefix, InvalidNamespace, NotWellFormed, PolicyViolation,
@@ -401,4 +409,39 @@ fn known_restrictions() {
     assert_eq!(run(&in_stream("<a>&#00000065;</a>")).kind(), None);
     let long = "x".repeat(8193);
     check(&in_stream(&format!("<a b='{long}'/>")), PolicyViolation);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// Whatever comes, it comes to the same in any pieces, and to no panic.
+    #[test]
+    fn any_bytes_have_one_outcome(
+        with_header in any::<bool>(),
+        bytes in proptest::collection::vec(
+            prop::sample::select(&b"<<<>>/&;'\"=!?[]-xax:m\r\n\t \0\xFF\xC3\xA9\xEF\xBF\xBE#1l"[..]),
+            0..50,
+        ),
+    ) {
+        let header = if with_header { HEADER } else { "" };
+        run(&[header.as_bytes(), &bytes].concat());
+    }
+
+    /// So do streams that were good until a byte of them was changed.
+    #[test]
+    fn damaged_streams_have_one_outcome(
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
+        let content = "<a b='c&#x20;d' xml:lang='\u{e9}' xmlns:p='u'>x<p:b/>\r\n<![CDATA[]y]]>&lt;</a> </stream:stream>";
+        let mut input = in_stream(content);
+        let place = place.index(input.len());
+        if cut {
+            input.remove(place);
+        } else {
+            input[place] = byte;
+        }
+        run(&input);
+    }
 }

@@ -1,5 +1,12 @@
 //! Streams that are as they should be, at every split.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod support;
 
 use support::{HEADER, Outcome, in_stream, run};
