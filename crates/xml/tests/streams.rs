@@ -343,7 +343,8 @@ fn prefixes_of_the_header_are_in_scope() {
     assert_eq!(elements[2].attr_ns("a", "y"), Some("b"));
 }
 
-/// RFC 6120 §4.6.1: keep-alives count at once, not with the next stanza.
+/// White space is a keep-alive (RFC 6120 §11.7) when it comes, not when the next
+/// stanza does.
 #[test]
 fn white_space_is_seen_at_once() {
     let mut reader = Reader::new(Limits::default());
