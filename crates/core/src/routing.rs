@@ -33,7 +33,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use xmppwire_jid::{BareJid, FullJid, Jid};
+use xmppwire_jid::{BareJid, FullJid};
 
 use crate::stanza::{
     Iq, Message, MessageType, Presence, PresenceType, Stanza, StanzaErrorCondition,
@@ -234,6 +234,8 @@ mod tests {
     use alloc::string::{String, ToString};
 
     use xmppwire_xml::Element;
+
+    use xmppwire_jid::Jid;
 
     use super::*;
     use crate::ns;
