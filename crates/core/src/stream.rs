@@ -169,6 +169,9 @@ impl Stream {
                     self.finish(reason);
                 }
                 Err(error) => {
+                    // The rest is nobody's business any more, and a budget may be spent before the first
+                    // byte of `input`: taking it all keeps the promise that reading is progress.
+                    *input = &[];
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));
                 }
