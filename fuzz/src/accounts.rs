@@ -1,6 +1,7 @@
 //! The one account that there is, and its keys.
 
-use std::sync::OnceLock;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use xmppwire::{ChannelBindings, ScramHash, ScramKeys};
 
@@ -13,29 +14,26 @@ pub const ACCOUNT: &str = "juliet@example.org";
 /// Its password.
 pub const PASSWORD: &str = "s3cr3t";
 
-/// The keys of the password. A single iteration is as good as thousands for finding bugs; a client
+/// A password that nobody says.
+pub const OTHER_PASSWORD: &str = "0ther";
+
+/// The keys of a password. A single iteration is as good as thousands for finding bugs; a client
 /// that insists on thousands gets them.
-pub fn keys(hash: ScramHash, strict: bool) -> ScramKeys {
-    static KEYS: OnceLock<[ScramKeys; 4]> = OnceLock::new();
-    let derive = |hash, iterations| {
-        ScramKeys::derive(hash, PASSWORD, b"salt and pepper!", iterations)
-            .expect("the password can be prepared")
-    };
-    let [sha1, sha256, sha1_strict, sha256_strict] = KEYS.get_or_init(|| {
-        [
-            derive(ScramHash::Sha1, 1),
-            derive(ScramHash::Sha256, 1),
-            derive(ScramHash::Sha1, 4096),
-            derive(ScramHash::Sha256, 4096),
-        ]
-    });
-    match (hash, strict) {
-        (ScramHash::Sha256, false) => sha256,
-        (ScramHash::Sha256, true) => sha256_strict,
-        (_, false) => sha1,
-        (_, true) => sha1_strict,
+pub fn keys(hash: ScramHash, password: &'static str, strict: bool) -> ScramKeys {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<(ScramHash, &'static str, bool), ScramKeys>> =
+            RefCell::default();
     }
-    .clone()
+    KNOWN.with_borrow_mut(|known| {
+        known
+            .entry((hash, password, strict))
+            .or_insert_with(|| {
+                let iterations = if strict { 4096 } else { 1 };
+                ScramKeys::derive(hash, password, b"salt and pepper!", iterations)
+                    .expect("the password can be prepared")
+            })
+            .clone()
+    })
 }
 
 /// The channel bindings of the one TLS session that there is.

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use xmppwire::{
-    CloseReason, Connection, HandoffError, Instant, Message, Stanza, StanzaError,
+    CloseReason, Connection, HandoffError, Instant, Limits, Message, Stanza, StanzaError,
     StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition, TlsHandoff,
     TlsInfo,
 };
@@ -99,6 +99,17 @@ pub const BACKLOG: usize = 1 << 18;
 /// The most bytes that a script may send: more would only be slow.
 const MAX_INPUT: usize = 1 << 16;
 
+/// The limits of the machines: with a small backlog, and an idle time-out if asked for.
+pub fn limits(idle: bool) -> Limits {
+    let mut limits = Limits::new();
+    limits.output_backlog = BACKLOG;
+    limits.idle_timeout = idle.then_some(Duration::from_secs(2));
+    limits
+}
+
+/// So many bytes come in pieces as small as asked for.
+const SMALL_PIECES: usize = 2048;
+
 /// Plays a script for one machine.
 pub struct Driver<R: Role> {
     /// The machine and its application.
@@ -111,6 +122,8 @@ pub struct Driver<R: Role> {
     input: Vec<u8>,
     taken: usize,
     piece: usize,
+    /// The pieces are not those of the script.
+    forced: bool,
     reads: bool,
     polls: bool,
     answers: bool,
@@ -131,6 +144,7 @@ impl<R: Role> Driver<R> {
             input: Vec::new(),
             taken: 0,
             piece: usize::MAX,
+            forced: false,
             reads: true,
             polls: true,
             answers: false,
@@ -142,12 +156,14 @@ impl<R: Role> Driver<R> {
     }
 
     /// Plays the script with the input cut as it says, or into pieces of `piece` bytes, to the end.
+    /// Far into the input such pieces grow, because what has not mattered by then never does.
     pub fn play<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>, piece: Option<usize>) {
         self.piece = piece.unwrap_or(usize::MAX);
+        self.forced = piece.is_some();
         self.pump();
         for line in lines {
             match line.op {
-                b'/' if piece.is_some() => {}
+                b'/' if self.forced => {}
                 b'/' => {
                     self.piece = match script::number(line.rest) {
                         0 => usize::MAX,
@@ -251,6 +267,9 @@ impl<R: Role> Driver<R> {
         let machine = self.role.machine();
         // Half is written first, as a socket may do.
         let half = machine.output().len().div_ceil(2);
+        if half == 0 {
+            return false;
+        }
         let front = machine.output()[..half].to_vec();
         machine.consume_output(half);
         let back = machine.take_output();
@@ -258,12 +277,16 @@ impl<R: Role> Driver<R> {
         for bytes in [&front, &back] {
             self.wire.read(bytes, |item| self.role.sent(item));
         }
-        half > 0
+        true
     }
 
     fn offer(&mut self) -> bool {
         let rest = self.input.get(self.taken..).unwrap_or_default();
-        let piece = &rest[..self.piece.min(rest.len())];
+        let most = match self.forced && self.taken > SMALL_PIECES {
+            true => self.piece.saturating_mul(61),
+            false => self.piece,
+        };
+        let piece = &rest[..most.min(rest.len())];
         if piece.is_empty() {
             return false;
         }
@@ -445,7 +468,7 @@ fn answer(stanza: &Stanza) -> Option<Stanza> {
         Stanza::Presence(_) => Some(stanza.clone()),
         Stanza::Iq(iq) => match iq.child() {
             Some(child) if iq.is_request() && child.has_text() => {
-                iq.result(Some(&child.to_element())).map(Stanza::from)
+                iq.result(Some(&child.to_element())).map(Into::into)
             }
             _ => stanza.error_reply(&error).or_else(|| Some(stanza.clone())),
         },

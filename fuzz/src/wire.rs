@@ -9,7 +9,7 @@ pub struct Wire {
     opened: bool,
     ended: bool,
     pending: Vec<u8>,
-    total: usize,
+    sent: Vec<u8>,
 }
 
 const DECLARATION: &[u8] = b"<?xml";
@@ -32,7 +32,7 @@ impl Default for Wire {
             opened: false,
             ended: false,
             pending: Vec::new(),
-            total: 0,
+            sent: Vec::new(),
         }
     }
 }
@@ -40,7 +40,7 @@ impl Default for Wire {
 impl Wire {
     /// Reads on. `see` is shown each item, but for ends.
     pub fn read(&mut self, output: &[u8], mut see: impl FnMut(Event)) {
-        self.total += output.len();
+        self.sent.extend_from_slice(output);
         self.pending.extend_from_slice(output);
         let pending = core::mem::take(&mut self.pending);
         let mut rest = pending.as_slice();
@@ -89,6 +89,11 @@ impl Wire {
 
     /// How many bytes there were.
     pub const fn total(&self) -> usize {
-        self.total
+        self.sent.len()
+    }
+
+    /// All of it.
+    pub fn into_sent(self) -> Vec<u8> {
+        self.sent
     }
 }
