@@ -20,8 +20,8 @@
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::{
-    Client, ClientConfig, ClientEvent, DecoyKey, Entropy, Instant, Jid, Mechanism,
-    MechanismPolicy, TlsInfo, TlsPolicy, ns,
+    Client, ClientConfig, ClientEvent, DecoyKey, Entropy, Instant, Jid, Mechanism, MechanismPolicy,
+    TlsInfo, TlsPolicy, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};

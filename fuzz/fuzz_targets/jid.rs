@@ -33,11 +33,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Prepares a part; what comes out has to come out again.
-fn part<P>(
-    text: &str,
-    new: fn(&str) -> Result<P, JidError>,
-    as_str: fn(&P) -> &str,
-) -> Option<P> {
+fn part<P>(text: &str, new: fn(&str) -> Result<P, JidError>, as_str: fn(&P) -> &str) -> Option<P> {
     let part = new(text).ok()?;
     let prepared = as_str(&part);
     assert!(!prepared.is_empty() && prepared.len() <= MAX_PART_LEN);

@@ -27,10 +27,10 @@
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, Connection, Credentials, DecoyKey, Element, Entropy,
-    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
-    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent, Stanza,
-    StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, Connection, Credentials, DecoyKey, Element,
+    Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
+    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
+    Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
@@ -202,7 +202,9 @@ impl Verona {
         }
         let over = self.server.phase() == Phase::Closed;
         let account = BareJid::new(accounts::ACCOUNT).expect("an address");
-        let outcome = self.server.answer_sasl(request, SaslAnswer::Accept(account));
+        let outcome = self
+            .server
+            .answer_sasl(request, SaslAnswer::Accept(account));
         assert!(matches!(outcome, Err(ApiMisuse::WrongAnswer)) || outcome == Ok(()));
         assert!(outcome.is_err() || over || !self.server.wants_read() || self.account.is_none());
     }
@@ -428,9 +430,7 @@ impl Verona {
             Some(exchange) => exchange.respond(&self.challenge),
             None => Ok(Vec::new()),
         };
-        let data = response
-            .map(|data| wire::encode(&data))
-            .unwrap_or_default();
+        let data = response.map(|data| wire::encode(&data)).unwrap_or_default();
         format!("<response xmlns='{}'>{data}</response>", ns::SASL)
     }
 }

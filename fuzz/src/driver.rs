@@ -314,7 +314,10 @@ impl<R: Role> Driver<R> {
         if over {
             assert!(!machine.wants_read());
             // What is still owed has a deadline, and nothing else has.
-            assert_eq!(machine.poll_timeout().is_none(), machine.output().is_empty());
+            assert_eq!(
+                machine.poll_timeout().is_none(),
+                machine.output().is_empty()
+            );
         }
         if self.handoff.is_some() {
             assert!(machine.output().is_empty(), "output during the hand-off");
@@ -402,7 +405,11 @@ impl<R: Role> Driver<R> {
         let bytes_before = self.role.machine().output().len();
         let (now, tls) = (self.now, TlsInfo::new(accounts::bindings()));
         let outcome = self.role.machine().tls_established(now, handoff, tls);
-        assert_eq!(outcome, Ok(()), "the proof was that of the running hand-off");
+        assert_eq!(
+            outcome,
+            Ok(()),
+            "the proof was that of the running hand-off"
+        );
         if over {
             assert_eq!(self.role.machine().output().len(), bytes_before);
         } else {
