@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn pieces<'a>(stream: &'a [u8], settings: &[u8]) -> Vec<&'a [u8]> {
     let seed = settings.iter().fold(stream.len() as u64, |seed, byte| {
-        (seed << 8 | seed >> 56) ^ u64::from(*byte)
+        seed.rotate_left(8) ^ u64::from(*byte)
     });
     let mut random = Random::new(seed);
     let mut rest = stream;

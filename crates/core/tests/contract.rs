@@ -91,7 +91,14 @@ fn an_early_call_is_a_no_op() {
 /// A byte that is wrong in itself is consumed like any other, also where it comes alone.
 #[test]
 fn every_byte_that_is_wanted_is_consumed() {
-    for wrong in ["<a b='&c.' ", "<stream:stream/>", "\0", "<a>\u{FFFF}", "x", "<a b=''c=''"] {
+    for wrong in [
+        "<a b='&c.' ",
+        "<stream:stream/>",
+        "\0",
+        "<a>\u{FFFF}",
+        "x",
+        "<a b=''c=''",
+    ] {
         let mut client = client();
         for byte in wrong.as_bytes() {
             if client.wants_read() {
