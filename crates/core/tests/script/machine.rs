@@ -1,10 +1,10 @@
 //! The machines that scripts are played for, with applications that answer from a small table.
 
 use xmppwire::{
-    BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey, Entropy, Host,
-    HostAnswer, Instant, Jid, Limits, Mechanism, MechanismPolicy, SaslAnswer, SaslCondition,
-    SaslFailure, SaslQuestion, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, StanzaError,
-    StanzaErrorCondition, StartTls, TlsOffer, TlsPolicy,
+    BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey, Entropy,
+    Host, HostAnswer, Instant, Jid, Limits, Mechanism, MechanismPolicy, SaslAnswer, SaslCondition,
+    SaslFailure, SaslQuestion, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent,
+    StanzaError, StanzaErrorCondition, StartTls, TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.
@@ -114,7 +114,11 @@ pub fn client_config() -> ClientConfig {
 }
 
 pub fn juliet(config: ClientConfig) -> Juliet {
-    Juliet(Client::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN))
+    Juliet(Client::new(
+        config,
+        Entropy::from_seed([1; 32]),
+        Instant::ORIGIN,
+    ))
 }
 
 impl Machine for Juliet {
@@ -152,17 +156,30 @@ pub fn bound_client() -> Client {
         xmlns:stream='http://etherx.jabber.org/streams' id='1' from='example.org'>";
     let mut tell = |text: &str| {
         let text = text.replace("HEADER", HEADER);
-        assert_eq!(Connection::receive(&mut client, Instant::ORIGIN, text.as_bytes()), text.len());
+        assert_eq!(
+            Connection::receive(&mut client, Instant::ORIGIN, text.as_bytes()),
+            text.len()
+        );
         String::from_utf8(Connection::take_output(&mut client)).unwrap()
     };
-    tell("HEADER<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
-        <mechanism>PLAIN</mechanism></mechanisms></stream:features>");
+    tell(
+        "HEADER<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+        <mechanism>PLAIN</mechanism></mechanisms></stream:features>",
+    );
     tell("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
-    let request = tell("HEADER<stream:features>\
-        <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>");
-    let id = request.split("id='").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
-    tell(&format!("<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-        <jid>juliet@example.org/balcony</jid></bind></iq>"));
+    let request = tell(
+        "HEADER<stream:features>\
+        <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
+    );
+    let id = request
+        .split("id='")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next())
+        .unwrap();
+    tell(&format!(
+        "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+        <jid>juliet@example.org/balcony</jid></bind></iq>"
+    ));
     assert!(matches!(client.poll_event(), Some(ClientEvent::Bound(_))));
     client
 }
@@ -179,7 +196,11 @@ pub struct Verona {
 pub fn host() -> Host {
     Host::new(
         TlsOffer::Required,
-        [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain],
+        [
+            Mechanism::ScramSha256Plus,
+            Mechanism::ScramSha256,
+            Mechanism::Plain,
+        ],
     )
 }
 
@@ -222,7 +243,9 @@ impl Machine for Verona {
                     "moved.example" => HostAnswer::SeeOtherHost("[2001:db8::1]:5222".into()),
                     _ => HostAnswer::Unknown,
                 };
-                server.choose_host(request, answer).expect("the question is open");
+                server
+                    .choose_host(request, answer)
+                    .expect("the question is open");
                 text
             }
             ServerEvent::StartTls(request) => {
@@ -232,9 +255,12 @@ impl Machine for Verona {
             ServerEvent::Sasl(request) => {
                 let text = format!("sasl {} {}", request.mechanism().name(), request.username());
                 let answer = match (request.question(), request.username()) {
-                    (SaslQuestion::Password { password: "s3cr3t", .. }, "juliet") => {
-                        SaslAnswer::Accept(request.account().expect("juliet is a localpart"))
-                    }
+                    (
+                        SaslQuestion::Password {
+                            password: "s3cr3t", ..
+                        },
+                        "juliet",
+                    ) => SaslAnswer::Accept(request.account().expect("juliet is a localpart")),
                     (SaslQuestion::ScramKeys { .. }, "juliet") => {
                         SaslAnswer::ScramKeys(self.keys.clone())
                     }
@@ -243,19 +269,25 @@ impl Machine for Verona {
                     }
                     _ => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
                 };
-                server.answer_sasl(request, answer).expect("the question is open");
+                server
+                    .answer_sasl(request, answer)
+                    .expect("the question is open");
                 text
             }
             ServerEvent::Authenticated(account) => format!("authenticated {account}"),
             ServerEvent::Bind(request) => {
-                let requested = request.requested().map(|resource| resource.as_str().to_owned());
+                let requested = request
+                    .requested()
+                    .map(|resource| resource.as_str().to_owned());
                 let answer = match requested.as_deref() {
                     Some("taken") => {
                         BindAnswer::Reject(StanzaError::new(StanzaErrorCondition::Conflict))
                     }
                     _ => BindAnswer::Bind(request.suggested().clone()),
                 };
-                server.answer_bind(request, answer).expect("the question is open");
+                server
+                    .answer_bind(request, answer)
+                    .expect("the question is open");
                 format!("bind {}", requested.as_deref().unwrap_or("anything"))
             }
             ServerEvent::Stanza(stanza) => format!("stanza {}", stanza.element().to_xml()),

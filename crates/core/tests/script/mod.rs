@@ -67,7 +67,11 @@ fn parse(script: &str, client: bool) -> Vec<(usize, Step)> {
             ("EC:" | "ES:", _) => {}
             ("@", _) => {
                 let part = read(&format!("parts/{text}.txt"));
-                steps.extend(parse(&part, client).into_iter().map(|(_, step)| (number, step)));
+                steps.extend(
+                    parse(&part, client)
+                        .into_iter()
+                        .map(|(_, step)| (number, step)),
+                );
             }
             ("--", _) => steps.push((number, Step::Act(text))),
             _ => panic!("line {number}: what is {line:?}?"),
@@ -166,20 +170,35 @@ impl<M: Machine> Player<M> {
                 Step::Server(text) if !M::IS_CLIENT => self.expect(text, &place),
                 Step::Client(text) | Step::Server(text) => self.feed(text),
                 Step::Event(text) => {
-                    assert!(!self.events.is_empty(), "{place}: no event, expected {text}");
+                    assert!(
+                        !self.events.is_empty(),
+                        "{place}: no event, expected {text}"
+                    );
                     let event = self.events.remove(0);
                     let matched = matches(text, &event, &mut self.values);
-                    assert_eq!(matched, Some(event.len()), "{place}: got {event}, expected {text}");
+                    assert_eq!(
+                        matched,
+                        Some(event.len()),
+                        "{place}: got {event}, expected {text}"
+                    );
                 }
                 Step::Act(action) => self.act(action, &place),
             }
         }
         self.pump();
         let name = &self.name;
-        assert_eq!(self.output, "", "{name}: output that the script does not know");
-        assert!(self.events.is_empty(), "{name}: events that the script does not know: {:?}", self.events);
+        assert_eq!(
+            self.output, "",
+            "{name}: output that the script does not know"
+        );
         assert!(
-            !self.machine.connection().is_finished() || self.machine.connection().poll_timeout().is_none(),
+            self.events.is_empty(),
+            "{name}: events that the script does not know: {:?}",
+            self.events
+        );
+        assert!(
+            !self.machine.connection().is_finished()
+                || self.machine.connection().poll_timeout().is_none(),
             "{name}: a finished connection waits for nothing"
         );
     }
@@ -198,7 +217,8 @@ impl<M: Machine> Player<M> {
         loop {
             let connection = self.machine.connection();
             let output = connection.take_output();
-            self.output.push_str(core::str::from_utf8(&output).expect("output is UTF-8"));
+            self.output
+                .push_str(core::str::from_utf8(&output).expect("output is UTF-8"));
             let mut moved = !output.is_empty();
             if let Some(event) = self.machine.poll(&mut self.start_tls) {
                 self.events.push(event);
@@ -219,7 +239,11 @@ impl<M: Machine> Player<M> {
 
     fn expect(&mut self, text: &str, place: &str) {
         let Some(end) = matches(text, &self.output, &mut self.values) else {
-            panic!("{place}:\n expected {}\n      got {}", substitute(text, &self.values), self.output);
+            panic!(
+                "{place}:\n expected {}\n      got {}",
+                substitute(text, &self.values),
+                self.output
+            );
         };
         self.output.drain(..end);
     }
@@ -236,16 +260,32 @@ impl<M: Machine> Player<M> {
         let now = self.now;
         match verb {
             "tls" => {
-                let request = self.start_tls.take().unwrap_or_else(|| panic!("{place}: no StartTls"));
+                let request = self
+                    .start_tls
+                    .take()
+                    .unwrap_or_else(|| panic!("{place}: no StartTls"));
                 let connection = self.machine.connection();
-                let handoff = connection.begin_tls(request, &self.input).expect("nothing is unread");
+                let handoff = connection
+                    .begin_tls(request, &self.input)
+                    .expect("nothing is unread");
                 let tls = TlsInfo::new(ChannelBindings::tls13([0x42; 32]));
-                connection.tls_established(now, handoff, tls).expect("the hand-off is the open one");
+                connection
+                    .tls_established(now, handoff, tls)
+                    .expect("the hand-off is the open one");
             }
             "inject" => {
-                let request = self.start_tls.take().unwrap_or_else(|| panic!("{place}: no StartTls"));
-                let refused = self.machine.connection().begin_tls(request, rest.as_bytes());
-                assert!(refused.is_err(), "{place}: clear text was taken for protected");
+                let request = self
+                    .start_tls
+                    .take()
+                    .unwrap_or_else(|| panic!("{place}: no StartTls"));
+                let refused = self
+                    .machine
+                    .connection()
+                    .begin_tls(request, rest.as_bytes());
+                assert!(
+                    refused.is_err(),
+                    "{place}: clear text was taken for protected"
+                );
             }
             "eof" => self.machine.connection().receive_eof(now),
             "wait" => {
@@ -256,11 +296,16 @@ impl<M: Machine> Player<M> {
             "close" => self.machine.connection().close(now, None),
             "error" => {
                 let condition = StreamErrorCondition::from_name(rest).expect("a condition");
-                self.machine.connection().close(now, Some(StreamError::new(condition)));
+                self.machine
+                    .connection()
+                    .close(now, Some(StreamError::new(condition)));
             }
             "send" => {
                 let stanza = stanza(&substitute(rest, &self.values));
-                self.machine.connection().send(&stanza).unwrap_or_else(|why| panic!("{place}: {why}"));
+                self.machine
+                    .connection()
+                    .send(&stanza)
+                    .unwrap_or_else(|why| panic!("{place}: {why}"));
             }
             _ => panic!("{place}: what is {action:?}?"),
         }
@@ -304,12 +349,19 @@ fn matches(pattern: &str, text: &str, values: &mut BTreeMap<String, String>) -> 
     let mut at = 0;
     let mut rest = pattern;
     while let Some((before, name, after)) = placeholder(rest) {
-        at += text.get(at..)?.starts_with(before).then_some(before.len())?;
+        at += text
+            .get(at..)?
+            .starts_with(before)
+            .then_some(before.len())?;
         let stop = after.split('{').next().unwrap_or_default();
         let value = match values.get(name) {
             Some(value) => value.clone(),
             None => {
-                let end = if stop.is_empty() { text.len() - at } else { text.get(at..)?.find(stop)? };
+                let end = if stop.is_empty() {
+                    text.len() - at
+                } else {
+                    text.get(at..)?.find(stop)?
+                };
                 let value = text.get(at..at + end)?.to_owned();
                 values.insert(name.to_owned(), value.clone());
                 value
