@@ -1,16 +1,27 @@
 //! Whole sessions, played at every split; see `script/mod.rs` for the format.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking"
+)]
+
 mod script;
 
 use script::machine::{client_config, host, juliet, server_config, verona};
 use script::{folder, play};
+use xmppwire::Mechanism;
 
 fn play_client(name: &str, script: &str) {
     play(name, script, || juliet(client_config()));
 }
 
 fn play_server(name: &str, script: &str) {
-    play(name, script, || verona(server_config(), host()));
+    play(name, script, || {
+        verona(server_config(), host([Mechanism::Plain]))
+    });
 }
 
 #[test]
@@ -24,6 +35,18 @@ fn sessions_of_a_client() {
 fn sessions_of_a_server() {
     for (name, script) in folder("server") {
         play_server(&name, &script);
+    }
+}
+
+#[test]
+fn sessions_of_a_server_with_scram() {
+    let mechanisms = [
+        Mechanism::ScramSha256Plus,
+        Mechanism::ScramSha256,
+        Mechanism::Plain,
+    ];
+    for (name, script) in folder("server-scram") {
+        play(&name, &script, || verona(server_config(), host(mechanisms)));
     }
 }
 

@@ -193,15 +193,8 @@ pub struct Verona {
     keys: ScramKeys,
 }
 
-pub fn host() -> Host {
-    Host::new(
-        TlsOffer::Required,
-        [
-            Mechanism::ScramSha256Plus,
-            Mechanism::ScramSha256,
-            Mechanism::Plain,
-        ],
-    )
+pub fn host(mechanisms: impl IntoIterator<Item = Mechanism>) -> Host {
+    Host::new(TlsOffer::Required, mechanisms)
 }
 
 pub fn server_config() -> ServerConfig {
@@ -209,7 +202,7 @@ pub fn server_config() -> ServerConfig {
 }
 
 pub fn verona(config: ServerConfig, host: Host) -> Verona {
-    let keys = ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"pepper and salt", 4096)
+    let keys = ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"pepper and salt.", 4096)
         .expect("the password can be prepared");
     Verona {
         server: Server::new(config, Entropy::from_seed([3; 32]), Instant::ORIGIN),

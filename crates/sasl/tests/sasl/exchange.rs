@@ -423,3 +423,13 @@ fn the_longest_identities_fit() {
         assert_eq!(Pair::new(*mechanism, &credentials).run(), WRONG);
     }
 }
+
+#[test]
+fn everything_moves_between_threads() {
+    fn moves<T: Send + Sync + 'static>() {}
+    moves::<ClientExchange>();
+    moves::<ServerExchange>();
+    moves::<ServerStep>();
+    moves::<ServerAnswer>();
+    moves::<ClientError>();
+}

@@ -1,6 +1,6 @@
 //! Somebody on the path changes one message of an exchange that would otherwise succeed.
 
-use xmppwire_sasl::{ClientError, Condition, MessageError, Rejection};
+use xmppwire_sasl::{ClientError, Condition, MessageError, Rejection, wire};
 
 use crate::pair::{Account, Leg, Outcome, Pair, scram_mechanisms};
 
@@ -274,6 +274,42 @@ fn changed_attributes_are_told_apart() {
                 changed.clone().into_bytes()
             });
             assert_eq!(&outcome, expected, "{mechanism} {leg:?} {changed}");
+        }
+    }
+}
+
+/// The right octets and then some, or not all of them: neither is the proof or the signature.
+#[test]
+fn proof_and_signature_have_one_length() {
+    for mechanism in scram_mechanisms() {
+        for (leg, attribute) in [(Leg::ClientFinal, "p="), (Leg::ServerFinal, "v=")] {
+            for longer in [true, false] {
+                let mut pair = Pair::new(mechanism, &Account::juliet().credentials());
+                let outcome = pair.run_with(|at, message| {
+                    if at != leg {
+                        return message;
+                    }
+                    let message = String::from_utf8(message).unwrap();
+                    let (before, value) = message.rsplit_once(attribute).unwrap();
+                    let mut octets = wire::decode(value).unwrap();
+                    if longer {
+                        octets.push(0);
+                    } else {
+                        octets.pop();
+                    }
+                    format!("{before}{attribute}{}", wire::encode(&octets)).into_bytes()
+                });
+                let expected = match leg {
+                    Leg::ServerFinal => {
+                        Outcome::ClientRefused(ClientError::ServerSignatureMismatch)
+                    }
+                    _ => Outcome::ServerRefused(
+                        Rejection::WrongCredentials,
+                        Condition::NotAuthorized,
+                    ),
+                };
+                assert_eq!(outcome, expected, "{mechanism} {leg:?} {longer}");
+            }
         }
     }
 }
