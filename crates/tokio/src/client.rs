@@ -3,9 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{
-    Connector, ConnectError, Error, RequestError, Session, poll_bound,
-};
+use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
 use xmppwire_net::link::{Handshake, Machine};
 use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
@@ -115,7 +113,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped at any await, as [`tokio::select!`] does: nothing is lost.
+    /// The future may be dropped at any await, as `select!` does: nothing is lost.
     ///
     /// # Errors
     ///
@@ -124,22 +122,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.pump.until(&mut self.session, Session::poll_next).await
     }
 
-    /// Sends a stanza. When this returns, it is on its way as far as the network takes bytes at the moment; the rest,
-    /// at most 64 KiB, is written while the client awaits something else. Waits while there is more than that to write,
-    /// and keeps stanzas that arrive meanwhile for [`next`](Self::next).
+    /// Sends a stanza. When this returns, it is on its way as far as the network takes bytes at the moment; the rest is
+    /// written while the client awaits something else. Waits while more than 64 KiB are left to write, and keeps
+    /// stanzas that arrive meanwhile for [`next`](Self::next).
     ///
     /// # Cancel safety
     ///
-    /// The stanza is queued when the future is first polled. Dropping it later does not take the stanza back.
+    /// A future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] if the stream has ended, [`Error::Misuse`] if XML cannot carry the stanza: nothing was
-    /// sent. Others as for [`next`](Self::next): how much of what was sent before has arrived is not known then.
+    /// Nothing was sent with any of them: [`Error::NotConnected`] if the stream has ended, [`Error::Misuse`] if XML
+    /// cannot carry the stanza, [`Error::InboxFull`] if neither side reads because both have too much to say. Others as
+    /// for [`next`](Self::next): how much of what was sent before has arrived is not known then.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        self.session.send(&stanza.into())?;
+        let stanza = stanza.into();
+        self.pump
+            .until(&mut self.session, Session::poll_ready)
+            .await?;
+        self.session.send(&stanza)?;
         self.pump.write_now(self.session.wire()).await;
-        self.pump.until(&mut self.session, Session::poll_sent).await
+        Ok(())
     }
 
     /// Waits until everything is written that was sent.
@@ -151,7 +154,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// [`Error::InboxFull`] if so much arrives meanwhile that there is no room for it; others as for
     /// [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), Error> {
-        self.pump.until(&mut self.session, Session::poll_flushed).await
+        self.pump
+            .until(&mut self.session, Session::poll_flushed)
+            .await
     }
 
     /// Sends a request and waits for the answer from whom it was sent to. The id is replaced by one that nobody can
@@ -169,15 +174,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is lost: the answer is given by [`next`](Self::next) when it comes.
+    /// A future that is dropped may have sent the request. Nothing is lost then: the answer is given by
+    /// [`next`](Self::next) when it comes.
     ///
     /// # Errors
     ///
     /// [`RequestError`]
     pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        self.pump
+            .until(&mut self.session, Session::poll_ready)
+            .await?;
         let now = self.pump.clock().now();
         self.session.begin_request(now, &request)?;
-        self.pump.until(&mut self.session, Session::poll_answer).await
+        self.pump
+            .until(&mut self.session, Session::poll_answer)
+            .await
     }
 
     /// Closes the stream in order: what was sent is written, the server confirms. What still arrives is dropped.
@@ -188,6 +199,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     pub async fn close(mut self) -> Result<(), Error> {
         let now = self.pump.clock().now();
         self.session.close(now);
-        self.pump.until(&mut self.session, Session::poll_closed).await
+        self.pump
+            .until(&mut self.session, Session::poll_closed)
+            .await
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 use xmppwire_net::dns::{
@@ -94,11 +94,11 @@ async fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
 
 async fn over_tcp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
     let mut stream = TcpStream::connect(exchange.server()).await?;
-    write_all(&mut stream, exchange.bytes()).await?;
+    stream.write_all(exchange.bytes()).await?;
     let mut length = [0; 2];
-    read_exact(&mut stream, &mut length).await?;
+    stream.read_exact(&mut length).await?;
     let mut message = vec![0; u16::from_be_bytes(length).into()];
-    read_exact(&mut stream, &mut message).await?;
+    stream.read_exact(&mut message).await?;
     // Over TCP a message always ends the exchange.
     let _ = lookup.receive(&message);
     Ok(())

@@ -4,8 +4,7 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire::Connection;
-use xmppwire_net::link::{Link, LinkError, Role, Wire};
+use xmppwire_net::link::{Link, LinkError, Role};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::pump::Pump;
@@ -34,7 +33,7 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped at any await, as [`tokio::select!`] does, and called anew: no byte and no event is
+    /// The future may be dropped at any await, as `select!` does, and called anew: no byte and no event is
     /// lost, not even in the middle of a TLS handshake.
     ///
     /// # Errors
@@ -53,7 +52,11 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         self.pump
             .until(&mut self.link, |link, _| {
                 let stuck = link.backlog() == 0 || link.is_ending();
-                if stuck { Poll::Ready(()) } else { Poll::Pending }
+                if stuck {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             })
             .await;
         self.pump.write_now(&mut self.link).await;
@@ -64,7 +67,7 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         self.link.connection()
     }
 
-    /// The connection, to answer its questions, to [`send`](Connection::send) and to [`close`](Self::close) it with an
+    /// The connection, to answer its questions, to [`send`](xmppwire::Connection::send) and to [`close`](Self::close) it with an
     /// error. What is queued so is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
     /// The methods that move bytes are the driver's business: calling them here breaks the stream.
     pub const fn connection_mut(&mut self) -> &mut C {

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_final_answer_is_not_asked_for_twice() {
         let failure = SaslFailure::new(SaslCondition::NotAuthorized);
-        let (tried, error) = run([Error::Closed(CloseReason::AuthFailed(failure)), refused()]);
+        let (tried, error) = run([CloseReason::AuthFailed(failure).into(), refused()]);
         assert_eq!(tried, 1);
         assert_eq!(error.verdict(), Verdict::Fatal);
         assert!(matches!(

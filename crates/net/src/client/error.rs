@@ -24,7 +24,7 @@ pub enum Error {
     /// The stream ended in another way than by an orderly close: refused credentials, a stream error, an end without
     /// a word. The reason says which.
     #[error("the stream ended: {0}")]
-    Closed(CloseReason),
+    Closed(Box<CloseReason>),
     /// There is no stream to send on: it has ended, or, of a connection that reconnects, there is none at the moment.
     /// Nothing was sent.
     #[error("not connected")]
@@ -32,6 +32,9 @@ pub enum Error {
     /// The caller asked for what cannot be, such as a stanza that XML cannot carry. Nothing was sent.
     #[error(transparent)]
     Misuse(#[from] ApiMisuse),
+    /// An IQ that answers something was given where a request is wanted. Nothing was sent.
+    #[error("an answer is no request")]
+    NoRequest,
     /// So many stanzas have arrived while the caller waited for something else that there is no room for more. Take
     /// them with `next`, then go on.
     #[error("too many stanzas wait to be taken")]
@@ -52,6 +55,12 @@ impl From<LinkError> for Error {
             // A client always has a configuration; to have none is the network's fault as little as the server's.
             LinkError::NoTlsConfigured => Self::Io(io::Error::other(LinkError::NoTlsConfigured)),
         }
+    }
+}
+
+impl From<CloseReason> for Error {
+    fn from(reason: CloseReason) -> Self {
+        Self::Closed(Box::new(reason))
     }
 }
 

@@ -22,7 +22,7 @@ pub fn poll_bound(link: &mut Link<Client>, now: Instant) -> Poll<Result<FullJid,
         match link.poll_event(now)? {
             Poll::Ready(Some(ClientEvent::Bound(jid))) => return Poll::Ready(Ok(jid)),
             Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                return Poll::Ready(Err(Error::Closed(reason)));
+                return Poll::Ready(Err(reason.into()));
             }
             // Nothing else comes before it.
             Poll::Ready(Some(_)) => {}
@@ -105,7 +105,7 @@ impl Session {
                     return Poll::Ready(Ok(None));
                 }
                 Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                    return Poll::Ready(Err(Error::Closed(reason)));
+                    return Poll::Ready(Err(reason.into()));
                 }
                 // A malformed stanza, which the core has answered already.
                 Poll::Ready(Some(_)) => log!(debug, "passed over what is no stanza"),
@@ -118,7 +118,7 @@ impl Session {
     /// Takes what has arrived into the inbox, as far as there is room, so that writing does not wait for a peer that
     /// waits for us. Ready when the stream has ended.
     fn poll_arrivals(&mut self, now: Instant) -> Poll<Error> {
-        while self.inbox.len() < self.capacity {
+        while !self.is_full() {
             match self.poll_stanza(now) {
                 Poll::Ready(Ok(Some(stanza))) => self.inbox.push_back(stanza),
                 Poll::Ready(Ok(None)) => return Poll::Ready(Error::NotConnected),
@@ -130,6 +130,12 @@ impl Session {
     }
 
     // --- Sending ----------------------------------------------------------------------------------
+
+    /// Waits until little enough is left to write that more can be sent, and takes what arrives meanwhile into the
+    /// inbox. Call it before each [`send`](Self::send): whoever gives up waiting has then sent nothing.
+    pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        self.poll_written(now, SEND_AHEAD)
+    }
 
     /// Queues a stanza.
     ///
@@ -144,23 +150,12 @@ impl Session {
         Ok(self.link.connection_mut().send(stanza)?)
     }
 
-    /// Waits until little enough is left to write that more can be sent. Where the other side sends so much meanwhile
-    /// that the inbox is full, nobody waits: the core's limit of the backlog decides then who is at fault.
-    pub fn poll_sent(&mut self, now: Instant) -> Poll<Result<(), Error>> {
-        self.poll_written(now, SEND_AHEAD, Ok(()))
-    }
-
     /// Waits until everything is written.
     pub fn poll_flushed(&mut self, now: Instant) -> Poll<Result<(), Error>> {
-        self.poll_written(now, 0, Err(Error::InboxFull))
+        self.poll_written(now, 0)
     }
 
-    fn poll_written(
-        &mut self,
-        now: Instant,
-        backlog: usize,
-        on_full_inbox: Result<(), Error>,
-    ) -> Poll<Result<(), Error>> {
+    fn poll_written(&mut self, now: Instant, backlog: usize) -> Poll<Result<(), Error>> {
         if let Some(kind) = self.link.write_error() {
             return Poll::Ready(Err(std::io::Error::from(kind).into()));
         }
@@ -170,10 +165,14 @@ impl Session {
         if let Poll::Ready(error) = self.poll_arrivals(now) {
             return Poll::Ready(Err(error));
         }
-        if self.inbox.len() >= self.capacity {
-            return Poll::Ready(on_full_inbox);
+        if self.is_full() {
+            return Poll::Ready(Err(Error::InboxFull));
         }
         Poll::Pending
+    }
+
+    fn is_full(&self) -> bool {
+        self.inbox.len() >= self.capacity
     }
 
     // --- Asking -----------------------------------------------------------------------------------
@@ -182,12 +181,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send), and [`Error::Misuse`] for an IQ that is no request.
+    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none, and [`Error::InboxFull`].
     pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<(), RequestError> {
         self.forget_request();
         let Some(payload) = iq.child().filter(|_| iq.is_request()) else {
-            return Err(Error::Misuse(xmppwire::ApiMisuse::WrongAnswer).into());
+            return Err(Error::NoRequest.into());
         };
+        // Without room for what comes before the answer, the answer could not be found.
+        if self.is_full() {
+            return Err(Error::InboxFull.into());
+        }
         let (to, payload) = (iq.to().cloned(), payload.to_element());
         let request = match iq.iq_type() {
             IqType::Set => self.tracker.set(now, to, &payload, self.wait),
@@ -212,7 +215,7 @@ impl Session {
     }
 
     fn poll_raw_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
-        while self.inbox.len() < self.capacity {
+        while !self.is_full() {
             match self.poll_stanza(now)? {
                 Poll::Ready(Some(Stanza::Iq(iq))) if self.tracker.resolve(&iq) => {
                     return Poll::Ready(match iq.error() {

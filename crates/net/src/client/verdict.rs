@@ -15,7 +15,7 @@ impl Error {
             Self::Tls(error) => tls(error),
             Self::Closed(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),
-            Self::Misuse(_) | Self::Entropy(_) => Verdict::Fatal,
+            Self::Misuse(_) | Self::NoRequest | Self::Entropy(_) => Verdict::Fatal,
         }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
             ),
             (CloseReason::TlsRefused, Verdict::Fatal),
         ] {
-            let error = Error::Closed(reason);
+            let error = Error::from(reason);
             assert_eq!(error.verdict(), verdict, "{error:?}");
         }
     }

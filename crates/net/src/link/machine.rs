@@ -364,6 +364,10 @@ impl<C: Role> Wire for Link<C> {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        // An alarm rings once: its owner looks at the time itself, and may not be listening any more.
+        if self.alarm.is_some_and(|alarm| alarm <= now) {
+            self.alarm = None;
+        }
         self.connection.handle_timeout(now);
     }
 }

@@ -36,7 +36,6 @@
 //!         }
 //!     }
 //! }
-//! # let _ = next_event::<xmppwire::Client>;
 //! ```
 
 mod buffer;

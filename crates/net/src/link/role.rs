@@ -1,11 +1,13 @@
 //! The few things a link has to know about the events of a role.
 
+use std::fmt;
+
 use xmppwire::{
     Client, ClientEvent, CloseReason, Connection, PeerMisbehaved, Server, ServerEvent, StartTls,
 };
 
 /// A connection whose events a [`Link`](super::Link) can read.
-pub trait Role: Connection {
+pub trait Role: Connection<Event: fmt::Debug> {
     /// Sorts an event by what it means to a link.
     fn sort(event: Self::Event) -> Sorted<Self::Event>;
 }
