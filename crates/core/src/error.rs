@@ -148,6 +148,9 @@ pub enum PeerIncompatible {
     /// It requires STARTTLS where the configuration forbids it.
     #[error("the server insists on TLS")]
     TlsRequired,
+    /// It offers no SASL at all (RFC 6120 §6.3.1).
+    #[error("the server offers no authentication")]
+    NoSasl,
     /// None of the mechanisms that it offers is acceptable.
     #[error("no acceptable SASL mechanism among: {}", .offered.join(", "))]
     NoMechanism {

@@ -44,7 +44,6 @@
 //!         }
 //!     }
 //! }
-//! # let _ = run::<std::io::Cursor<Vec<u8>>>;
 //! ```
 //!
 //! Three promises make it that simple:

@@ -21,7 +21,8 @@ pub struct Limits {
     pub white_space_per_second: usize,
     /// Time from the start to the bound resource, questions to the application included.
     pub negotiation_timeout: Duration,
-    /// Time that the peer has to answer our closing tag (RFC 6120 §4.4).
+    /// Time that the peer has to answer our closing tag (RFC 6120 §4.4), and then to read what it is
+    /// still owed.
     pub close_timeout: Duration,
     /// Time without a byte from the peer after which a bound stream is given up; `None` waits for ever.
     pub idle_timeout: Option<Duration>,
@@ -34,12 +35,13 @@ pub struct Limits {
 impl Limits {
     /// The defaults; what [`Default`] gives.
     pub fn new() -> Self {
-        let mut before_authentication = XmlLimits::default();
-        before_authentication.max_stanza_bytes = 16 * 1024;
-        before_authentication.max_depth = 8;
-        before_authentication.max_children = 256;
         Self {
-            before_authentication,
+            before_authentication: XmlLimits {
+                max_stanza_bytes: 16 * 1024,
+                max_depth: 8,
+                max_children: 256,
+                ..XmlLimits::default()
+            },
             after_authentication: XmlLimits::default(),
             output_backlog: 4 * 1024 * 1024,
             white_space_per_second: 1024,

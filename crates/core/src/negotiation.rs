@@ -137,8 +137,8 @@ impl Item {
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Header => "<stream:stream>",
-            Self::Features => "<stream:features/>",
+            Self::Header => "stream header",
+            Self::Features => "<features/>",
             Self::StartTls => "<starttls/>",
             Self::Proceed => "<proceed/>",
             Self::TlsFailure => "TLS <failure/>",

@@ -66,7 +66,10 @@ enum HandOff {
 
 #[derive(Debug)]
 struct End {
+    /// Until it is told.
     reason: Option<CloseReason>,
+    /// Since when the last bytes wait to be written, from the first time that somebody told the time.
+    since: Option<Instant>,
 }
 
 /// White space of the running second.
@@ -79,7 +82,7 @@ struct WhiteSpace {
 impl Stream {
     pub(crate) fn new(limits: Limits, now: Instant, tls: Option<TlsInfo>) -> Self {
         Self {
-            reader: Reader::new(limits.before_authentication.clone()),
+            reader: Reader::new(limits.before_authentication),
             writer: Writer::new(ns::CLIENT),
             limits,
             out: Outbox::default(),
@@ -134,7 +137,7 @@ impl Stream {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.end, Some(End { reason: None })) && self.out.is_empty()
+        matches!(self.end, Some(End { reason: None, .. })) && self.out.is_empty()
     }
 
     // --- Bytes in ---------------------------------------------------------------------------------
@@ -165,8 +168,6 @@ impl Stream {
                     self.write_footer();
                     self.finish(reason);
                 }
-                // A later reader may know more events; none of them is ours to act on.
-                Ok(Some(_)) => {}
                 Err(error) => {
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));
@@ -366,11 +367,11 @@ impl Stream {
 
     fn restart(&mut self) {
         let limits = if self.authenticated {
-            &self.limits.after_authentication
+            self.limits.after_authentication
         } else {
-            &self.limits.before_authentication
+            self.limits.before_authentication
         };
-        self.reader = Reader::new(limits.clone());
+        self.reader = Reader::new(limits);
         self.restarted = true;
     }
 
@@ -392,7 +393,13 @@ impl Stream {
         if now < when {
             return;
         }
-        if timer == Timer::Close {
+        if let Some(end) = &mut self.end {
+            // A peer that does not read does not get to keep the connection.
+            match end.since {
+                None => end.since = Some(now),
+                Some(_) => self.mute(),
+            }
+        } else if timer == Timer::Close {
             self.finish(CloseReason::TimedOut(timer));
         } else {
             self.close_with(
@@ -403,8 +410,10 @@ impl Stream {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        if self.end.is_some() {
-            None
+        if let Some(end) = &self.end {
+            let when = |since| since + self.limits.close_timeout;
+            // Not knowing when the end came, we ask for the time at once.
+            (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
         } else if let Some(since) = self.closing {
             Some((since + self.limits.close_timeout, Timer::Close))
         } else if !self.bound {
@@ -481,6 +490,7 @@ impl Stream {
             log!(debug, ?reason, "the stream ended");
             self.end = Some(End {
                 reason: Some(reason),
+                since: None,
             });
         }
     }

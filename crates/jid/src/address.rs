@@ -25,7 +25,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Splits as RFC 7622 §3.1 says: the first `/` begins the resourcepart, and the first `@` before it ends the
+    /// Splits as RFC 7622 §3.2 says: the first `/` begins the resourcepart, and the first `@` before it ends the
     /// localpart. All parts are prepared straight into the one allocation that is kept.
     pub(crate) fn parse(input: &str) -> Result<Self, JidError> {
         let (bare, resource) = split_resource(input);

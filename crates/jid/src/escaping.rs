@@ -67,8 +67,8 @@ pub fn escape(text: &str) -> Result<Cow<'_, str>, JidError> {
     Ok(replace(text, |rest| {
         let c = rest.chars().next()?;
         let (_, digits) = SEQUENCES.iter().find(|(plain, _)| *plain == c)?;
-        let must_go = c != '\\' || is_sequence_ignoring_case(rest);
-        must_go.then_some((Replacement::Sequence(digits), c.len_utf8()))
+        let is_needed = c != '\\' || is_sequence_ignoring_case(rest);
+        is_needed.then_some((Replacement::Sequence(digits), c.len_utf8()))
     }))
 }
 

@@ -37,8 +37,9 @@
 //! No part may be empty or longer than [`MAX_PART_LEN`] octets after that. Input beyond four times this length is
 //! refused unread, so what a hostile address can cost is bounded.
 //!
-//! Character properties, normalization and IDNA all come from one set of Unicode data (that of ICU4X); characters
-//! which it does not know are refused, as the PRECIS framework asks.
+//! Character properties, normalization and IDNA all come from one set of Unicode data, that of ICU4X (Unicode 18 in
+//! its version 2.4). Characters that it does not know are refused, as the PRECIS framework asks; so are the capitals
+//! for which the standard library, being of an older Unicode version, has no small letter.
 //!
 //! # Features
 //!

@@ -1,1 +1,46 @@
-//! Under construction.
+//! What the xmppwire adapters share: finding a server, securing a connection to it, and coming back to it later.
+//!
+//! The protocol itself lives in the core crate and moves no bytes. An adapter moves them over real sockets, and before
+//! it can do that it has to answer four questions, the same ones for every runtime:
+//!
+//! | question | module | what it gives |
+//! |---|---|---|
+//! | Which host names belong to this domain? | [`domain`] | a [`Domain`], checked once, usable for DNS and for TLS |
+//! | Where is its server? | [`dns`], [`srv`] | an ordered [`srv::Plan`] of hosts and ports to try |
+//! | Is it really that server? | [`tls`] | rustls configurations, and the channel bindings of a finished handshake |
+//! | When may I try again? | [`backoff`] | the delay before the next attempt, or that there is to be none |
+//!
+//! Nothing here speaks XMPP. The only sockets are those of [`dns::Resolver`], the blocking SRV
+//! resolver; asynchronous adapters drive the same state machine, [`dns::Lookup`], over sockets of
+//! their own. Randomness is an argument wherever it decides something; [`jitter`] is a source for
+//! the cases where it only spreads load.
+//!
+//! ```
+//! use xmppwire_net::Domain;
+//! use xmppwire_net::dns::{LookupError, SrvRecord};
+//! use xmppwire_net::srv::{Mode, Plan, Service, SrvAnswers};
+//!
+//! let domain = Domain::parse("bücher.example")?;
+//! let names = Service::CLIENT.srv_names(&domain).expect("not an address literal");
+//! assert_eq!(names.starttls, "_xmpp-client._tcp.xn--bcher-kva.example");
+//!
+//! // Ask the DNS for both names (see `dns`), then turn the answers into an order of attempts.
+//! let answers = SrvAnswers {
+//!     direct_tls: Err(LookupError::TimedOut),
+//!     starttls: Ok(vec![SrvRecord::new(10, 0, 5222, Some("xmpp.example.net"))]),
+//! };
+//! let plan = Plan::from_answers(&Service::CLIENT, &domain, answers, xmppwire_net::jitter)?;
+//! assert_eq!(plan.targets()[0].host, "xmpp.example.net");
+//! assert_eq!(plan.targets()[0].mode, Mode::StartTls);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod backoff;
+pub mod dns;
+pub mod domain;
+mod jitter;
+pub mod srv;
+pub mod tls;
+
+pub use domain::Domain;
+pub use jitter::jitter;

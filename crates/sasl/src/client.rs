@@ -145,7 +145,7 @@ impl ClientExchange {
     /// The message to send with `<auth/>`. The same however often it is asked for.
     ///
     /// With PLAIN it holds the password: wipe it once it is sent.
-    pub fn initial_response(&mut self) -> Vec<u8> {
+    pub fn initial_response(&self) -> Vec<u8> {
         match &self.machine {
             Machine::Plain { message, .. } => message.to_vec(),
             Machine::Scram(scram) => scram.initial_response(),

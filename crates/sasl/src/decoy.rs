@@ -15,7 +15,8 @@ use crate::scram::keys::ScramKeys;
 /// are HMACs of the prepared username, the same at every attempt, and nobody without the secret can
 /// tell them from real ones, provided that their *shape* is that of the real ones. So set
 /// [`with_iterations`](Self::with_iterations) and [`with_salt_len`](Self::with_salt_len) to what
-/// [`ScramKeys::derive`] is called with for new accounts.
+/// [`ScramKeys::derive`] is called with for new accounts, and give a real user's keys a salt of
+/// their own for each hash: those of a decoy are never the same for two.
 ///
 /// One secret serves all connections of a server. Keep it across restarts, or the salts of unknown
 /// users change where those of known ones do not. `Debug` does not show it.

@@ -37,8 +37,8 @@
 //! # Secrets
 //!
 //! Passwords and everything derived from them are wiped on drop, compared in constant time, and
-//! never shown by `Debug`, in any build. Messages are handed out as plain octets; with PLAIN the
-//! client's holds the password.
+//! never shown by `Debug`, in any build. Wiping is best effort: registers and spilled copies are out
+//! of reach. Messages are handed out as plain octets; with PLAIN the client's holds the password.
 //!
 //! # Time
 //!

@@ -63,3 +63,18 @@ impl Request {
         (keys.matches(self.password.as_bytes()) & known).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanism::ScramHash;
+
+    /// That the user is unknown counts for itself, even if the keys made up for it were to fit.
+    #[test]
+    fn the_right_password_of_an_unknown_user_is_refused() {
+        let request = Request::parse(b"\0juliet\0r0m30").unwrap();
+        let keys = ScramKeys::derive(ScramHash::Sha1, "r0m30", b"salt", 1).unwrap();
+        assert!(request.verify(&keys, Choice::from(1)));
+        assert!(!request.verify(&keys, Choice::from(0)));
+    }
+}

@@ -193,7 +193,7 @@ impl Client {
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
             (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, element),
-            (State::Sasl(exchange), Item::Success) => self.handle_success(exchange, element),
+            (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, element),
             (_, Item::SaslFailure) => {
                 let failure = SaslFailure::parse(element.root());
                 self.stream
@@ -294,6 +294,9 @@ impl Client {
 
     fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
         let offered = features.mechanisms();
+        if offered.is_empty() {
+            return Err(PeerIncompatible::NoSasl);
+        }
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
         let names = || offered.iter().map(String::as_str);
@@ -311,7 +314,7 @@ impl Client {
             offers_channel_binding(names()),
             self.entropy.bytes(),
         );
-        let mut exchange = exchange.map_err(PeerIncompatible::Credentials)?;
+        let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
         log!(debug, mechanism = mechanism.name(), "authenticating");
         let auth = Element::builder("auth", ns::SASL)
             .attr("mechanism", mechanism.name())
@@ -342,7 +345,7 @@ impl Client {
         }
     }
 
-    fn handle_success(&mut self, mut exchange: Box<ClientExchange>, success: &Element) {
+    fn handle_success(&mut self, mut exchange: ClientExchange, success: &Element) {
         let proven = sasl::optional_data(success)
             .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
             .and_then(|data| {

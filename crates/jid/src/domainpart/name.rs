@@ -10,16 +10,31 @@ use crate::precis::class::Class;
 
 /// Appends the domain name `input` with its internationalized labels as U-labels, all in lower case.
 pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
-    let seen = ascii::survey(input);
-    if seen & ascii::NON_ASCII != 0 || input.split('.').any(is_a_label) {
-        return push_internationalized(input, out);
+    let mut seen = 0;
+    for label in input.split('.') {
+        let label_seen = ascii::survey(label);
+        if label_seen & ascii::NON_ASCII != 0 || is_a_label(label) {
+            return push_internationalized(input, out);
+        }
+        check_ldh(label, label_seen)?;
+        seen |= label_seen;
     }
+    check_name_length(input)?;
+    ascii::push_lowercase(input, seen, out);
+    Ok(())
+}
+
+/// The form of an NR-LDH label (RFC 5890 §2.3.1), surveyed as `seen`.
+fn check_ldh(label: &str, seen: u8) -> Result<(), Reason> {
     if seen & ascii::NOT_LDH != 0 {
-        let c = ascii::first(input, ascii::NOT_LDH).unwrap_or_default();
+        let c = ascii::first(label, ascii::NOT_LDH).unwrap_or_default();
         return Err(Reason::Forbidden(c));
     }
-    check_labels(input)?;
-    ascii::push_lowercase(input, seen, out);
+    check_label_length(label)?;
+    let is_reserved = label.as_bytes().get(2..4).is_some_and(|at| at == b"--");
+    if label.starts_with('-') || label.ends_with('-') || is_reserved {
+        return Err(Reason::Hyphen);
+    }
     Ok(())
 }
 
@@ -33,7 +48,8 @@ fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
     let ascii = uts46
         .to_ascii(name.as_bytes(), deny, Hyphens::Check, DnsLength::Ignore)
         .map_err(|_| Reason::NotIdna)?;
-    check_lengths(&ascii)?;
+    ascii.split('.').try_for_each(check_label_length)?;
+    check_name_length(&ascii)?;
     for label in name.split('.').filter(|label| !label.is_ascii()) {
         check_u_label(label)?;
     }
@@ -65,30 +81,17 @@ fn is_a_label(label: &str) -> bool {
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
 }
 
-/// The form of NR-LDH labels (RFC 5890 §2.3.1) and of the whole name.
-fn check_labels(name: &str) -> Result<(), Reason> {
-    check_lengths(name)?;
-    let misplaced = |label: &str| {
-        label.starts_with('-')
-            || label.ends_with('-')
-            || label.as_bytes().get(2..4).is_some_and(|at| at == b"--")
-    };
-    if name.split('.').any(misplaced) {
-        return Err(Reason::Hyphen);
+/// The limits of the DNS (RFC 1034 §3.1) hold for the ASCII form. RFC 7622 §3.2 leaves them in force.
+fn check_label_length(label: &str) -> Result<(), Reason> {
+    match label.len() {
+        0 => Err(Reason::EmptyLabel),
+        1..=63 => Ok(()),
+        _ => Err(Reason::LabelTooLong),
     }
-    Ok(())
 }
 
-/// The limits of the DNS, which hold for the ASCII form. RFC 7622 §3.2 leaves them in force.
-fn check_lengths(ascii: &str) -> Result<(), Reason> {
-    for label in ascii.split('.') {
-        match label.len() {
-            0 => return Err(Reason::EmptyLabel),
-            1..=63 => {}
-            _ => return Err(Reason::LabelTooLong),
-        }
-    }
-    if ascii.len() > 253 {
+fn check_name_length(name: &str) -> Result<(), Reason> {
+    if name.len() > 253 {
         return Err(Reason::NameTooLong);
     }
     Ok(())

@@ -119,3 +119,31 @@ const fn by_category(category: GeneralCategory) -> Property {
         _ => Property::Disallowed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that the IANA registry knows, with the values it has there. Later Unicode versions have added
+    /// characters but changed none of these.
+    #[test]
+    fn agrees_with_the_registry() {
+        let registry = include_str!("../../tests/data/precis-tables-6.3.0.txt");
+        for line in registry.lines().filter(|line| !line.starts_with('#')) {
+            let (range, value) = line.split_once(' ').unwrap();
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let code = |digits| u32::from_str_radix(digits, 16).unwrap();
+            let expected = match value {
+                "PVALID" => Property::Valid,
+                "FREE_PVAL" => Property::FreeformOnly,
+                "CONTEXTJ" | "CONTEXTO" => Property::Contextual,
+                "DISALLOWED" => Property::Disallowed,
+                other => panic!("unknown value {other}"),
+            };
+            // Surrogates are in the registry but are no `char`s.
+            for c in (code(first)..=code(last)).filter_map(char::from_u32) {
+                assert_eq!(property(c), expected, "U+{:04X}", u32::from(c));
+            }
+        }
+    }
+}

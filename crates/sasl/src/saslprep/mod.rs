@@ -138,3 +138,111 @@ fn contains(table: &Table, c: char) -> bool {
         })
         .is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SaslPrepError::{Bidirectional, Prohibited, Unassigned};
+    use super::StringKind::{Query, Stored};
+    use super::*;
+
+    #[test]
+    fn examples_of_rfc4013() {
+        let table: &[(&str, Result<&str, SaslPrepError>)] = &[
+            ("I\u{ad}X", Ok("IX")),
+            ("user", Ok("user")),
+            ("USER", Ok("USER")),
+            ("\u{aa}", Ok("a")),
+            ("\u{2168}", Ok("IX")),
+            ("\u{7}", Err(Prohibited)),
+            ("\u{627}1", Err(Bidirectional)),
+        ];
+        for (text, expected) in table {
+            for kind in [Stored, Query] {
+                assert_eq!(saslprep(text, kind).as_deref(), expected.as_deref());
+            }
+        }
+    }
+
+    #[test]
+    fn known_answers() {
+        let table: &[(&str, StringKind, Result<&str, SaslPrepError>)] = &[
+            ("", Stored, Ok("")),
+            ("\u{ad}", Stored, Ok("")),
+            (" \u{a0}\u{2003}\u{3000}", Stored, Ok("    ")),
+            ("\u{200b}", Stored, Ok(" ")),
+            ("a\u{200d}\u{feff}b", Stored, Ok("ab")),
+            ("e\u{301}", Stored, Ok("\u{e9}")),
+            ("\u{fb01}", Stored, Ok("fi")),
+            ("\u{1f82}", Stored, Ok("\u{1f82}")),
+            ("\u{ff21}\u{ff11}", Stored, Ok("A1")),
+            // Section 2.3, one of each table.
+            ("\u{7f}", Stored, Err(Prohibited)),
+            ("\u{85}", Stored, Err(Prohibited)),
+            ("\u{e000}", Stored, Err(Prohibited)),
+            ("\u{fdd0}", Stored, Err(Prohibited)),
+            ("\u{10ffff}", Stored, Err(Prohibited)),
+            ("\u{fffd}", Stored, Err(Prohibited)),
+            ("\u{2ff0}", Stored, Err(Prohibited)),
+            ("\u{202e}", Stored, Err(Prohibited)),
+            ("\u{e0001}", Stored, Err(Prohibited)),
+            // Table C.8 prohibits this one, but normalisation takes it away before.
+            ("\u{340}", Stored, Ok("\u{300}")),
+            // Section 2.4.
+            ("\u{627}\u{628}", Stored, Ok("\u{627}\u{628}")),
+            ("\u{627}1\u{628}", Stored, Ok("\u{627}1\u{628}")),
+            ("1\u{627}", Stored, Err(Bidirectional)),
+            ("\u{627}a\u{628}", Stored, Err(Bidirectional)),
+            ("\u{5d0}\u{3b1}", Stored, Err(Bidirectional)),
+            ("\u{fdfa}\u{fdfa}", Query, Ok(FDFA_TWICE)),
+            // Section 2.5: unknown to Unicode 3.2.
+            ("\u{221}", Stored, Err(Unassigned)),
+            ("\u{221}", Query, Ok("\u{221}")),
+            ("\u{1f600}", Stored, Err(Unassigned)),
+            (
+                "e\u{301}\u{1f600}e\u{301}",
+                Query,
+                Ok("\u{e9}\u{1f600}\u{e9}"),
+            ),
+            // U+1D2C decomposes to A today; in 3.2 it was unassigned and did nothing.
+            ("\u{1d2c}", Query, Ok("\u{1d2c}")),
+            // U+0358 is a mark today; in 3.2 it did not keep its neighbours apart or reorder.
+            ("a\u{358}\u{301}", Query, Ok("a\u{358}\u{301}")),
+        ];
+        for (text, kind, expected) in table {
+            assert_eq!(
+                saslprep(text, *kind).as_deref(),
+                expected.as_deref(),
+                "{text:?}"
+            );
+        }
+    }
+
+    const FDFA_TWICE: &str = "\u{635}\u{644}\u{649} \u{627}\u{644}\u{644}\u{647} \
+        \u{639}\u{644}\u{64a}\u{647} \u{648}\u{633}\u{644}\u{645}\
+        \u{635}\u{644}\u{649} \u{627}\u{644}\u{644}\u{647} \
+        \u{639}\u{644}\u{64a}\u{647} \u{648}\u{633}\u{644}\u{645}";
+
+    #[test]
+    fn ascii_is_borrowed() {
+        let printable: String = (' '..='~').collect();
+        assert!(matches!(
+            saslprep(&printable, Stored),
+            Ok(Cow::Borrowed(text)) if text == printable
+        ));
+    }
+
+    #[test]
+    fn tables_are_ascending_and_disjoint() {
+        for table in [
+            tables::UNASSIGNED,
+            tables::MAPPED_TO_NOTHING,
+            tables::NON_ASCII_SPACE,
+            tables::PROHIBITED,
+            tables::RAND_AL_CAT,
+            tables::L_CAT,
+        ] {
+            assert!(table.iter().all(|(first, last)| first <= last));
+            assert!(table.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        }
+    }
+}

@@ -5,3 +5,6 @@ pub(crate) mod crypto;
 pub(crate) mod keys;
 mod message;
 pub(crate) mod server;
+
+#[cfg(test)]
+mod vectors;

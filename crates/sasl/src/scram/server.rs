@@ -136,3 +136,35 @@ impl AwaitingProof {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientExchange, Credentials, Mechanism};
+
+    /// That the user is unknown counts for itself, even if the keys made up for it were to fit.
+    #[test]
+    fn the_right_proof_for_an_unknown_user_is_refused() {
+        let none = ChannelBindings::none();
+        let credentials = Credentials::new("juliet", "r0m30myr0m30");
+        let mechanism = Mechanism::ScramSha1;
+        let client = ClientExchange::new(mechanism, &credentials, &none, false, [1; 24]);
+        let client = client.unwrap().with_iterations(1..=1);
+        let keys = ScramKeys::derive(ScramHash::Sha1, "r0m30myr0m30", b"salt", 1).unwrap();
+        for known in [true, false] {
+            let mut client = client.clone();
+            let first = client.initial_response();
+            let asking = Asking::receive(&first, ScramHash::Sha1, false, &none, false).unwrap();
+            let known_choice = Choice::from(u8::from(known));
+            let (challenge, awaiting) = asking
+                .challenge(keys.clone(), known_choice, "nonce")
+                .unwrap();
+            let proved = awaiting.receive(&client.respond(&challenge).unwrap());
+            assert_eq!(proved.is_ok(), known);
+            assert_eq!(
+                proved.err(),
+                (!known).then_some(Rejection::WrongCredentials)
+            );
+        }
+    }
+}

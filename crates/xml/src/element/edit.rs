@@ -64,7 +64,7 @@ impl Tree {
             return;
         };
         let range = node.attr_range();
-        let named = |attr: &Attribute| self.attr_name(attr) == name && self.ns(attr.ns) == ns;
+        let named = |attr: &Attribute| self.attr_name(attr) == name && self.ns(attr.ns()) == ns;
         let at_end = range.end == self.attrs.len();
         if at_end && !self.attrs(node).iter().any(named) {
             return;
@@ -129,7 +129,7 @@ impl Tree {
             let ns = self.translate(source, node.ns, &mut known);
             let copy = self.open_checked(source.content(node), ns);
             for attr in source.attrs(node) {
-                let ns = self.translate(source, attr.ns, &mut known);
+                let ns = self.translate(source, attr.ns(), &mut known);
                 self.push_attr_checked(copy, source.attr_name(attr), ns, source.attr_value(attr));
             }
             if let Some(copied) = self.nodes.get_mut(copy as usize) {

@@ -79,7 +79,7 @@ pub(crate) struct Attribute {
     start: u32,
     name_len: u32,
     value_len: u32,
-    pub(super) ns: NsId,
+    ns: NsId,
 }
 
 impl Attribute {

@@ -1,6 +1,5 @@
 //! From the parser's events to a tree, within the limits.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use rxml::NcName;
@@ -11,7 +10,7 @@ use crate::error::{ReadError, ReadErrorKind};
 use crate::limits::Limits;
 
 /// Builds one tree after another.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Assembler {
     pub(super) scope: Scope,
     tree: Tree,
@@ -26,17 +25,16 @@ pub(super) struct Assembler {
     order: Vec<u32>,
 }
 
-#[derive(Debug)]
 struct Open {
     index: u32,
     mark: Mark,
-    /// The default namespace inside.
-    default: NsId,
+    /// The default namespace inside, unless it is that of the stream.
+    default: Option<NsId>,
 }
 
 /// What waits for the end of a start tag: namespaces can be declared after they
 /// are used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tag {
     prefix: Option<NcName>,
     /// The default namespace that this element declares.
@@ -68,9 +66,13 @@ impl Assembler {
         core::mem::take(&mut self.tree)
     }
 
-    /// The tree as far as it has come.
-    pub(super) fn tree(&self) -> &Tree {
-        &self.tree
+    /// Makes the start tag just read that of the stream: what it declares stays
+    /// in force for all trees to come. Returns its prefix and a tree with
+    /// nothing but its attributes.
+    pub(super) fn settle(&mut self) -> (Option<NcName>, Tree) {
+        self.scope.settle(&self.tree, self.tag.default);
+        self.open.clear();
+        (self.tag.prefix.take(), self.take())
     }
 
     /// The name of a start tag.
@@ -85,10 +87,7 @@ impl Assembler {
         }
         check_name(limits, prefix.as_ref(), name)?;
         self.check_nodes(limits)?;
-        let default = match self.open.last() {
-            Some(parent) => parent.default,
-            None => self.scope.outer_default(&mut self.tree),
-        };
+        let default = self.open.last().and_then(|parent| parent.default);
         let index = self.tree.open_checked(name, NsId::NONE);
         self.open.push(Open {
             index,
@@ -129,8 +128,7 @@ impl Assembler {
                 }
                 self.tag.plain = self.tag.plain.saturating_add(1);
                 let index = self.innermost();
-                self.tree
-                    .push_attr_checked(index, name, NsId::NONE, value);
+                self.tree.push_attr_checked(index, name, NsId::NONE, value);
                 Ok(())
             }
         }
@@ -147,8 +145,7 @@ impl Assembler {
 
     fn declare_prefix(&mut self, limits: &Limits, name: &str, ns: &str) -> Result<(), ReadError> {
         check_declaration(name, ns)?;
-        // The header's are bounded by its attributes.
-        if self.scope.depth() >= limits.max_prefixes.max(limits.max_attributes_of_header(self)) {
+        if self.scope.depth() >= limits.max_prefixes {
             return Err(policy("too many prefixes are declared"));
         }
         let Some(open) = self.open.last() else {
@@ -164,11 +161,12 @@ impl Assembler {
         let Some(open) = self.open.last_mut() else {
             return Ok(());
         };
-        if let Some(default) = self.tag.default {
-            open.default = default;
-        }
+        open.default = self.tag.default.or(open.default);
         let ns = match &self.tag.prefix {
-            None => open.default,
+            None => match open.default {
+                Some(ns) => ns,
+                None => self.scope.outer_default(&mut self.tree),
+            },
             Some(prefix) => self.scope.resolve(prefix, &mut self.tree)?,
         };
         self.tree.set_ns(index, ns);
@@ -196,8 +194,8 @@ impl Assembler {
         self.order.sort_unstable_by_key(at);
         let twice = self
             .order
-            .array_windows()
-            .any(|[left, right]| at(left) == at(right));
+            .windows(2)
+            .any(|pair| matches!(pair, [left, right] if at(left) == at(right)));
         if twice {
             return Err(not_well_formed("an attribute is given twice"));
         }
@@ -226,4 +224,32 @@ impl Assembler {
         self.in_text = false;
         self.open.is_empty()
     }
+
+    fn innermost(&self) -> u32 {
+        self.open.last().map_or(0, |open| open.index)
+    }
+
+    /// Whether one more node is allowed. The outermost element is not counted.
+    fn check_nodes(&self, limits: &Limits) -> Result<(), ReadError> {
+        if self.tree.len() as usize > limits.max_children {
+            return Err(policy("a stanza has too many nodes"));
+        }
+        Ok(())
+    }
+}
+
+fn check_name(limits: &Limits, prefix: Option<&NcName>, name: &str) -> Result<(), ReadError> {
+    let prefix = prefix.map_or(0, |prefix| prefix.len().saturating_add(1));
+    if prefix.saturating_add(name.len()) > limits.max_token_bytes {
+        return Err(policy("a name is too long"));
+    }
+    Ok(())
+}
+
+fn policy(detail: &'static str) -> ReadError {
+    ReadError::new(ReadErrorKind::PolicyViolation, detail)
+}
+
+fn not_well_formed(detail: &'static str) -> ReadError {
+    ReadError::new(ReadErrorKind::NotWellFormed, detail)
 }

@@ -30,8 +30,7 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
         // than any character needs; it is not read to its end.
         rxml::Error::UndeclaredEntity => ReadErrorKind::RestrictedXml,
         // The parser has no name for these.
-        rxml::Error::InvalidSyntax(_)
-            if matches!(recent, [.., b'<', b'!', third] if third.is_ascii_uppercase()) =>
+        rxml::Error::InvalidSyntax(_) if matches!(recent, [.., b'<', b'!', third] if third.is_ascii_uppercase()) =>
         {
             return Verdict::Final(DOCUMENT_TYPE);
         }

@@ -10,7 +10,7 @@ use crate::error::{ReadError, ReadErrorKind};
 
 /// Gathers what follows `<?xml` and judges it at the closing `>`; no value that
 /// is allowed has one. Its length is bounded by the header's limit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Declaration {
     content: Vec<u8>,
 }
@@ -95,10 +95,8 @@ fn attribute<'a>(rest: &mut &'a str, name: &str) -> Result<Option<&'a str>, Read
     Ok(Some(value))
 }
 
-const MALFORMED: ReadError = ReadError::new(
-    ReadErrorKind::NotWellFormed,
-    "a malformed XML declaration",
-);
+const MALFORMED: ReadError =
+    ReadError::new(ReadErrorKind::NotWellFormed, "a malformed XML declaration");
 
 #[cfg(test)]
 mod tests {
@@ -145,11 +143,17 @@ mod tests {
             (" version='1.0'encoding='UTF-8'?>", NotWellFormed),
             (" version='1.0' version='1.0'?>", NotWellFormed),
             (" version='1.0' standalone='maybe'?>", NotWellFormed),
-            (" version='1.0' standalone='yes' encoding='UTF-8'?>", NotWellFormed),
+            (
+                " version='1.0' standalone='yes' encoding='UTF-8'?>",
+                NotWellFormed,
+            ),
             (" version='1.0' encoding=''?>", NotWellFormed),
             (" version='1.0' encoding='&#x55;TF-8'?>", NotWellFormed),
             (" version='1.0' encoding='UTF-16'?>", UnsupportedEncoding),
-            (" version='1.0' encoding='ISO-8859-1'?>", UnsupportedEncoding),
+            (
+                " version='1.0' encoding='ISO-8859-1'?>",
+                UnsupportedEncoding,
+            ),
             (" version='1.0' encoding='US-ASCII'?>", UnsupportedEncoding),
         ] {
             assert_eq!(judge(bad), Some(kind), "{bad}");

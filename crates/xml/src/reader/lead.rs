@@ -12,7 +12,7 @@ const COMMENT: &[u8] = b"<!--";
 const DECLARATION: &[u8] = b"<?xml";
 
 /// The bytes since a `<`, as many as it takes to know what begins.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Lead {
     bytes: [u8; CDATA.len()],
     len: usize,
@@ -94,10 +94,8 @@ pub(super) const INSTRUCTION: ReadError =
 
 /// All that begins with `<!` and a capital letter is `<!DOCTYPE` or belongs
 /// inside of one.
-pub(super) const DOCUMENT_TYPE: ReadError = ReadError::new(
-    ReadErrorKind::RestrictedXml,
-    "a document type declaration",
-);
+pub(super) const DOCUMENT_TYPE: ReadError =
+    ReadError::new(ReadErrorKind::RestrictedXml, "a document type declaration");
 
 /// White space in the sense of XML 1.0 §2.3.
 pub(super) fn is_space(byte: u8) -> bool {

@@ -10,7 +10,7 @@ use crate::ns::{XML_NS, XMLNS_NS};
 
 /// The declarations in force: those of the stream header, which outlast all
 /// stanzas, and those of the elements that are open inside a stanza.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Scope {
     default: Option<Outer>,
     outer: Vec<Outer>,
@@ -20,7 +20,6 @@ pub(super) struct Scope {
 }
 
 /// A declaration of the stream header.
-#[derive(Debug)]
 struct Outer {
     /// Empty for the default namespace.
     prefix: String,
@@ -30,14 +29,13 @@ struct Outer {
 }
 
 /// A declaration inside the current tree.
-#[derive(Debug)]
 struct Inner {
     prefix: String,
     ns: NsId,
 }
 
 /// A place to return to when an element ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Mark(usize);
 
 impl Scope {
@@ -56,6 +54,11 @@ impl Scope {
             .map(|inner| outer(inner.prefix, inner.ns))
             .collect();
         self.xml = None;
+    }
+
+    /// The default namespace that the stream header declared.
+    pub(super) fn default_ns(&self) -> &str {
+        self.default.as_ref().map_or("", |outer| &outer.ns)
     }
 
     /// The prefixes that the stream header declared.

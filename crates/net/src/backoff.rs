@@ -1,0 +1,229 @@
+//! When to connect again (RFC 6120 §3.3).
+//!
+//! The first new attempt waits for an unpredictable time below a minute, so that the clients of a server that went
+//! down do not all come back in the same second. Every further attempt that fails doubles the window: truncated binary
+//! exponential back-off. What went wrong decides whether there is a further attempt at all, and the caller, who knows,
+//! says so with a [`Verdict`]; a client must not knock for ever with a password that was refused.
+//!
+//! ```
+//! use std::time::Duration;
+//! use xmppwire_net::backoff::{Backoff, Policy, Verdict};
+//!
+//! let mut backoff = Backoff::new(Policy::default());
+//! let delay = backoff.after(Verdict::Retryable, Duration::ZERO, xmppwire_net::jitter());
+//! assert!(delay.is_some_and(|delay| delay <= Duration::from_secs(60)));
+//! assert_eq!(backoff.after(Verdict::Fatal, Duration::ZERO, 0), None);
+//! ```
+
+use std::time::Duration;
+
+/// How long to wait, and how often. Change the fields of [`Policy::default`] to taste.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The window of the first reconnection: it comes after a random part of this. 60 seconds by default, as RFC 6120
+    /// §3.3 recommends. The window doubles with every attempt that fails.
+    pub first: Duration,
+    /// The widest that the window becomes. Ten minutes by default. Where it is less than [`first`](Self::first), it
+    /// limits that too.
+    pub max: Duration,
+    /// A session that was up for at least this long has been a success: the next delay starts again from the first
+    /// window. One minute by default.
+    pub stable: Duration,
+    /// Give up after this many attempts in a row without a stable session; `None`, the default, never does.
+    pub attempts: Option<u32>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(60),
+            max: Duration::from_secs(600),
+            stable: Duration::from_secs(60),
+            attempts: None,
+        }
+    }
+}
+
+/// Whether trying the same again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The network, the name service or the server may be better later: refused and lost connections, time-outs,
+    /// `<system-shutdown/>`, a temporary authentication failure.
+    Retryable,
+    /// It will end the same way until a person changes something: refused credentials, a certificate that does not
+    /// match, an unknown host, a `<conflict/>` with another session of the same resource.
+    Fatal,
+}
+
+/// The state of the reconnection of one connection: how many attempts in a row came to nothing.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    policy: Policy,
+    failures: u32,
+}
+
+impl Backoff {
+    /// Starts with no failed attempt.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            failures: 0,
+        }
+    }
+
+    /// How long to wait after a connection has ended, or after an attempt has failed; `None` if there is to be no
+    /// further attempt.
+    ///
+    /// `up` is how long the session was up, counted from its last negotiation step, and zero if it never was. `random`
+    /// is 32 random bits, spread over the whole window: after the first failure the delay lies between zero and
+    /// [`Policy::first`], after each later one in the upper half of a window twice as wide as the one before, up to
+    /// [`Policy::max`].
+    pub fn after(&mut self, verdict: Verdict, up: Duration, random: u32) -> Option<Duration> {
+        if verdict == Verdict::Fatal {
+            return None;
+        }
+        if up >= self.policy.stable {
+            self.reset();
+        }
+        if self
+            .policy
+            .attempts
+            .is_some_and(|limit| self.failures >= limit)
+        {
+            return None;
+        }
+        let window = self.window();
+        let least = if self.failures == 0 {
+            Duration::ZERO
+        } else {
+            window / 2
+        };
+        self.failures = self.failures.saturating_add(1);
+        Some(least.saturating_add(part(window.saturating_sub(least), random)))
+    }
+
+    /// Forgets the failures so far, as after a stable session: for use when the user asks to connect now, or the
+    /// network has come back.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// How many attempts in a row have come to nothing.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    fn window(&self) -> Duration {
+        // Past 2^31 the cap, or the saturation, has long taken over.
+        let doubled = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.policy
+            .first
+            .saturating_mul(doubled)
+            .min(self.policy.max)
+    }
+}
+
+/// `random / 2^32` of `window`, to the nanosecond.
+fn part(window: Duration, random: u32) -> Duration {
+    let nanos = window
+        .as_nanos()
+        .saturating_mul(u128::from(random))
+        .checked_shr(32)
+        .unwrap_or_default();
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NEVER_UP: Duration = Duration::ZERO;
+
+    fn delays(policy: Policy, random: u32, count: usize) -> Vec<u64> {
+        let mut backoff = Backoff::new(policy);
+        (0..count)
+            .map_while(|_| backoff.after(Verdict::Retryable, NEVER_UP, random))
+            .map(|delay| delay.as_secs())
+            .collect()
+    }
+
+    #[test]
+    fn windows_double_up_to_the_cap() {
+        let lowest = delays(Policy::default(), 0, 7);
+        let highest = delays(Policy::default(), u32::MAX, 7);
+        assert_eq!(lowest, [0, 60, 120, 240, 300, 300, 300]);
+        assert_eq!(highest, [59, 119, 239, 479, 599, 599, 599]);
+    }
+
+    #[test]
+    fn a_small_cap_limits_the_first_window_too() {
+        let policy = Policy {
+            max: Duration::from_secs(10),
+            ..Policy::default()
+        };
+        assert_eq!(delays(policy, u32::MAX, 3), [9, 9, 9]);
+    }
+
+    #[test]
+    fn a_stable_session_starts_over() {
+        let mut backoff = Backoff::new(Policy::default());
+        for _ in 0..5 {
+            backoff.after(Verdict::Retryable, NEVER_UP, 0);
+        }
+        let brief = Duration::from_secs(59);
+        assert!(backoff.after(Verdict::Retryable, brief, 0) > Some(Duration::from_secs(60)));
+        let stable = Duration::from_secs(60);
+        assert_eq!(
+            backoff.after(Verdict::Retryable, stable, 0),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(backoff.failures(), 1);
+    }
+
+    #[test]
+    fn a_fatal_verdict_ends_it_even_after_a_stable_session() {
+        let mut backoff = Backoff::new(Policy::default());
+        assert_eq!(backoff.after(Verdict::Fatal, Duration::MAX, 1), None);
+    }
+
+    #[test]
+    fn attempts_run_out_and_come_back() {
+        let policy = Policy {
+            attempts: Some(3),
+            ..Policy::default()
+        };
+        let mut backoff = Backoff::new(policy);
+        for _ in 0..3 {
+            assert!(backoff.after(Verdict::Retryable, NEVER_UP, 0).is_some());
+        }
+        assert_eq!(backoff.after(Verdict::Retryable, NEVER_UP, 0), None);
+        assert!(
+            backoff
+                .after(Verdict::Retryable, Duration::MAX, 0)
+                .is_some()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn delays_keep_to_their_window(
+            first in 0u64..=u64::MAX, max in 0u64..=u64::MAX, randoms in prop::collection::vec(any::<u32>(), 1..80),
+        ) {
+            let policy = Policy {
+                first: Duration::from_secs(first),
+                max: Duration::from_secs(max),
+                ..Policy::default()
+            };
+            let mut backoff = Backoff::new(policy.clone());
+            for (n, random) in randoms.into_iter().enumerate() {
+                let delay = backoff.after(Verdict::Retryable, NEVER_UP, random).unwrap();
+                prop_assert!(delay <= policy.max);
+                if n == 0 {
+                    prop_assert!(delay <= policy.first);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! SRV look-ups over `std::net`, blocking the calling thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{
+    Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
+};
+use crate::Domain;
+use crate::srv::{Plan, PlanError, Service, SrvAnswers};
+
+/// A blocking resolver for SRV records. It has no cache: a client looks its server up once a connection.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    servers: Result<NameServers, LookupError>,
+}
+
+impl Resolver {
+    /// Asks the name servers of the system. Should it have none, or should there be no way to know them, every look-up
+    /// fails with [`LookupError::NoNameServers`], which lets [`plan`](Self::plan) fall back.
+    pub fn system() -> Self {
+        Self {
+            servers: NameServers::system(),
+        }
+    }
+
+    /// Asks these name servers.
+    pub fn new(servers: NameServers) -> Self {
+        Self {
+            servers: Ok(servers),
+        }
+    }
+
+    /// Looks up where the server of `domain` is, with both SRV queries at the same time, and makes the plan.
+    ///
+    /// Blocks for as long as the name servers take: at worst twice the time-out, for UDP and TCP, for each server and
+    /// round.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Plan::from_answers`]. A failing look-up is not among them: it falls back, and the plan's
+    /// [`origin`](Plan::origin) tells of it.
+    pub fn plan(&self, service: &Service, domain: &Domain) -> Result<Plan, PlanError> {
+        let Some(names) = service.srv_names(domain) else {
+            return Ok(Plan::fallback(service, domain));
+        };
+        let answers = thread::scope(|scope| {
+            let direct_tls = thread::Builder::new()
+                .spawn_scoped(scope, || self.srv(&names.direct_tls))
+                .map_err(|error| LookupError::Io(error.kind()));
+            let starttls = self.srv(&names.starttls);
+            let direct_tls = direct_tls.and_then(|thread| {
+                thread
+                    .join()
+                    .unwrap_or(Err(LookupError::Io(io::ErrorKind::Other)))
+            });
+            SrvAnswers {
+                direct_tls,
+                starttls,
+            }
+        });
+        Plan::from_answers(service, domain, answers, crate::jitter)
+    }
+
+    /// Looks up the SRV records of an absolute name of A-labels; none is an empty list.
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`], if no name server gave an answer.
+    pub fn srv(&self, name: &str) -> Result<Vec<SrvRecord>, LookupError> {
+        let servers = self.servers.as_ref().map_err(Clone::clone)?;
+        let mut lookup = Lookup::srv(name, servers, random_id)?;
+        while let Some(exchange) = lookup.exchange().cloned() {
+            let done = match exchange.transport() {
+                Transport::Udp => over_udp(&exchange, &mut lookup),
+                Transport::Tcp => over_tcp(&exchange, &mut lookup),
+            };
+            if let Err(error) = done {
+                lookup.fail(failure(&error));
+            }
+        }
+        lookup.finish()
+    }
+}
+
+fn random_id() -> Result<u16, LookupError> {
+    let mut id = [0; 2];
+    getrandom::fill(&mut id).map_err(|_| LookupError::NoRandomness)?;
+    Ok(u16::from_be_bytes(id))
+}
+
+fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
+    let any: SocketAddr = match exchange.server() {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let deadline = Deadline::after(exchange.timeout());
+    // Port zero draws a fresh random port, and connecting makes the system drop what others send (RFC 5452 §9).
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(exchange.server())?;
+    socket.send(exchange.bytes())?;
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        socket.set_read_timeout(Some(deadline.left()?))?;
+        let length = match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        };
+        let message = buffer.get(..length).unwrap_or_default();
+        if lookup.receive(message) == Received::Next {
+            return Ok(());
+        }
+    }
+}
+
+fn over_tcp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
+    let deadline = Deadline::after(exchange.timeout());
+    let mut stream = TcpStream::connect_timeout(&exchange.server(), deadline.left()?)?;
+    stream.set_write_timeout(Some(deadline.left()?))?;
+    stream.write_all(exchange.bytes())?;
+    let mut length = [0; 2];
+    read_exact(&mut stream, &mut length, &deadline)?;
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    read_exact(&mut stream, &mut message, &deadline)?;
+    // Over TCP a message always ends the exchange.
+    let _ = lookup.receive(&message);
+    Ok(())
+}
+
+/// Fills the buffer before the deadline, however slowly the octets drip in.
+fn read_exact(
+    stream: &mut TcpStream,
+    mut buffer: &mut [u8],
+    deadline: &Deadline,
+) -> io::Result<()> {
+    while !buffer.is_empty() {
+        stream.set_read_timeout(Some(deadline.left()?))?;
+        match stream.read(buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => buffer = buffer.get_mut(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The sockets of Unix report a time-out as `WouldBlock`, those of Windows as `TimedOut`.
+fn failure(error: &io::Error) -> LookupError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => LookupError::TimedOut,
+        kind => LookupError::Io(kind),
+    }
+}
+
+struct Deadline {
+    start: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    fn after(limit: Duration) -> Self {
+        Self {
+            start: Instant::now(),
+            limit,
+        }
+    }
+
+    /// The time that is left: never zero, which a socket would take for "no limit".
+    fn left(&self) -> io::Result<Duration> {
+        match self.limit.saturating_sub(self.start.elapsed()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Where the server of a domain is: SRV records, put in order (RFC 6120 §3.2, RFC 2782, XEP-0368).
+//!
+//! A [`Service`] names the two kinds of SRV record that a domain may publish, one for TLS from the first byte and one
+//! for STARTTLS. When their answers are in, [`Plan::from_answers`] decides what to try in which order, or that there is
+//! nothing to try. It is a pure function: the answers and the randomness come from outside.
+
+mod order;
+mod plan;
+
+pub use plan::{Mode, Origin, Plan, PlanError, SrvAnswers, Target};
+
+use crate::Domain;
+
+/// A service that domains publish with SRV records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The `_service._proto` labels of hosts that expect TLS from the first byte (XEP-0368).
+    pub direct_tls: &'static str,
+    /// The `_service._proto` labels of hosts that expect a stream header, and TLS after STARTTLS (RFC 6120 §14.7).
+    pub starttls: &'static str,
+    /// The port of the domain itself where there are no records (RFC 6120 §3.2.2).
+    pub fallback_port: u16,
+    /// The ALPN protocol name that goes with direct TLS (XEP-0368 §3).
+    pub alpn: &'static str,
+}
+
+impl Service {
+    /// Client to server.
+    pub const CLIENT: Self = Self {
+        direct_tls: "_xmpps-client._tcp",
+        starttls: "_xmpp-client._tcp",
+        fallback_port: 5222,
+        alpn: "xmpp-client",
+    };
+
+    /// Server to server.
+    pub const SERVER: Self = Self {
+        direct_tls: "_xmpps-server._tcp",
+        starttls: "_xmpp-server._tcp",
+        fallback_port: 5269,
+        alpn: "xmpp-server",
+    };
+
+    /// The names to look SRV records up for, or `None` where the DNS has nothing to say: for addresses and for
+    /// `localhost`. Then [`Plan::fallback`] is the plan.
+    pub fn srv_names(&self, domain: &Domain) -> Option<SrvNames> {
+        if domain.is_localhost() {
+            return None;
+        }
+        let name = domain.name()?;
+        Some(SrvNames {
+            direct_tls: format!("{}.{name}", self.direct_tls),
+            starttls: format!("{}.{name}", self.starttls),
+        })
+    }
+}
+
+/// The two names to look up for a domain. Neither has a trailing dot; both are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrvNames {
+    /// The name for direct TLS.
+    pub direct_tls: String,
+    /// The name for STARTTLS.
+    pub starttls: String,
+}

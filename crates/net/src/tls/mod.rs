@@ -1,0 +1,100 @@
+//! TLS for XMPP: rustls configurations, and what the core wants to know of a finished handshake.
+//!
+//! [`ClientTls`] verifies a server against the [`Domain`](crate::Domain) of the JID, never against
+//! the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was
+//! built with. [`ServerTls`] shows an [`Identity`], and may ask clients for theirs. Both give two
+//! rustls configurations, since only direct TLS negotiates an application protocol (XEP-0368), and
+//! both read a finished connection into a [`TlsSummary`]: its version and the channel bindings that
+//! SCRAM-PLUS ties the authentication to.
+//!
+//! The configurations are cheap to clone and meant to be built once: reading the platform's roots
+//! takes milliseconds. They use rustls' *ring* provider, whatever the process-wide default is, and
+//! TLS 1.2 or 1.3. Choices made for XMPP:
+//!
+//! - TLS 1.2 only with the extended master secret. Without it, two connections can be made to share
+//!   their secrets (RFC 7627 §1), so `tls-exporter` is not defined for them (RFC 9266 §2). See
+//!   [`ClientTlsBuilder::allow_weak_tls12`].
+//! - No session resumption and no early data. XMPP connections live long, so there is little to
+//!   gain, and each one should prove the certificate anew: a resumed session would bind to the
+//!   certificate of a session before it.
+//! - Names are matched as DNS-IDs and addresses. The SRV-IDs and XMPP addresses that a certificate
+//!   may hold besides (RFC 6120 §13.7.1.2) are not looked at; public authorities do not issue them.
+//!
+//! ```
+//! use xmppwire_net::srv::Mode;
+//! use xmppwire_net::tls::{self, ClientTls, TlsError};
+//! use xmppwire_net::Domain;
+//!
+//! # fn connect(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! let tls = ClientTls::builder(tls::roots_from_pem(pem)?).build()?;
+//! let domain = Domain::parse("example.org")?;
+//! // With tokio-rustls: TlsConnector::from(tls.config(Mode::StartTls).clone()).connect(domain.server_name(), tcp)
+//! let mut connection = tls.connect(&domain, Mode::StartTls)?;
+//! // … the handshake runs …
+//! let summary = tls.summary(&connection)?;
+//! # Ok(())
+//! # }
+//! # assert!(matches!(tls::roots_from_pem(b""), Err(TlsError::NoCertificate)));
+//! ```
+
+mod client;
+mod end_point;
+mod identity;
+mod roots;
+mod server;
+mod summary;
+
+pub use client::{ClientTls, ClientTlsBuilder};
+pub use end_point::server_end_point;
+pub use identity::Identity;
+#[cfg(feature = "webpki-roots")]
+pub use roots::bundled_roots;
+pub use roots::{platform_roots, roots_from_pem};
+pub use server::{ClientCertificates, ServerTls, ServerTlsBuilder};
+pub use summary::{TlsSummary, TlsVersion};
+
+use std::sync::Arc;
+
+use rustls::SupportedProtocolVersion;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem;
+use rustls::server::VerifierBuilderError;
+use thiserror::Error;
+
+/// Why TLS cannot be set up.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The PEM text cannot be read.
+    #[error("the PEM text cannot be read: {0}")]
+    Pem(pem::Error),
+    /// There is no certificate in the PEM text, or none that can be a root.
+    #[error("there is no usable certificate in the PEM text")]
+    NoCertificate,
+    /// The platform has no root certificates, so no server can be verified.
+    #[error("the platform has no root certificates")]
+    NoPlatformRoots,
+    /// The trusted roots for the other side's certificates are none, or their revocation lists do not parse.
+    #[error("client certificates cannot be verified: {0}")]
+    ClientVerifier(#[from] VerifierBuilderError),
+    /// The handshake has not been finished, so there is nothing to tell about it.
+    #[error("the TLS handshake is not finished")]
+    Unfinished,
+    /// rustls refuses, as when a private key does not belong to its certificate.
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+fn versions(tls13_only: bool) -> &'static [&'static SupportedProtocolVersion] {
+    if tls13_only {
+        TLS13_ONLY
+    } else {
+        rustls::DEFAULT_VERSIONS
+    }
+}

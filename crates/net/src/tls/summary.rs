@@ -1,0 +1,80 @@
+//! What a finished handshake gives to the protocol above it.
+
+use std::fmt;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{ConnectionCommon, ProtocolVersion};
+
+use super::TlsError;
+
+/// The version of a connection. Older ones are not spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// A finished handshake, as plain values.
+///
+/// There is no `tls-unique`: TLS 1.3 does not define it, and rustls does not give it for TLS 1.2.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsSummary {
+    /// The negotiated version.
+    pub version: TlsVersion,
+    /// The `tls-exporter` channel binding (RFC 9266): on TLS 1.3 always, on TLS 1.2 only where the extended master
+    /// secret is certain.
+    pub exporter: Option<[u8; 32]>,
+    /// The `tls-server-end-point` channel binding (RFC 5929 §4), a hash of the server's certificate, unless the
+    /// certificate is signed in a way that the binding is not defined for, like Ed25519.
+    pub server_end_point: Option<Vec<u8>>,
+    /// The negotiated application protocol, if there is one.
+    pub alpn: Option<Vec<u8>>,
+    /// The verified certificates of the other side, its own first; none if it did not show any.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
+}
+
+/// Leaves the bytes of the exporter out: they are a secret shared with the other side.
+impl fmt::Debug for TlsSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSummary")
+            .field("version", &self.version)
+            .field("exporter", &self.exporter.map(|_| "[redacted]"))
+            .field("server_end_point", &self.server_end_point)
+            .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
+            .field("peer_certificates", &self.peer_certificates.len())
+            .finish()
+    }
+}
+
+/// Reads one side of a connection. `ems` is whether its TLS 1.2 is certain to use the extended master secret.
+pub(super) fn read<Side>(
+    connection: &ConnectionCommon<Side>,
+    ems: bool,
+    server_end_point: Option<Vec<u8>>,
+) -> Result<TlsSummary, TlsError> {
+    if connection.is_handshaking() {
+        return Err(TlsError::Unfinished);
+    }
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+        Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
+        _ => return Err(TlsError::Unfinished),
+    };
+    let exporter = if version == TlsVersion::Tls13 || ems {
+        // RFC 9266 §2: this label, a context of no octets (which on TLS 1.2 is not the same as no context), 32 octets.
+        let label = b"EXPORTER-Channel-Binding";
+        Some(connection.export_keying_material([0; 32], label, Some(&[]))?)
+    } else {
+        None
+    };
+    Ok(TlsSummary {
+        version,
+        exporter,
+        server_end_point,
+        alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+        peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+    })
+}

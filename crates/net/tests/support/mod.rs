@@ -1,0 +1,184 @@
+//! A name server on the loopback interface, for as long as a test runs.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often the threads look whether to stop.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A query that the server has received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    pub(crate) tcp: bool,
+    /// The port that it came from.
+    pub(crate) port: u16,
+    pub(crate) id: u16,
+}
+
+/// The messages to send in answer to a query. Over UDP, each of them; over TCP the first, with its length before it: if
+/// there is none, the server hangs up, and if it is empty, the server sends half a length and falls silent.
+pub(crate) type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
+
+/// A name server that answers by a script, over UDP and TCP on the same port, until it is dropped.
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl NameServer {
+    pub(crate) fn start(
+        script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        let (udp, tcp) = sockets();
+        let script: Arc<Script> = Arc::new(script);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let address = udp.local_addr().unwrap();
+        let threads = vec![
+            thread::spawn({
+                let (script, asked, stop) = (script.clone(), asked.clone(), stop.clone());
+                move || serve_udp(&udp, &*script, &asked, &stop)
+            }),
+            thread::spawn({
+                let (asked, stop) = (asked.clone(), stop.clone());
+                move || serve_tcp(&tcp, &*script, &asked, &stop)
+            }),
+        ];
+        Self {
+            address,
+            asked,
+            stop,
+            threads,
+        }
+    }
+
+    /// The queries so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let result = thread.join();
+            assert!(
+                result.is_ok() || thread::panicking(),
+                "the name server panicked"
+            );
+        }
+    }
+}
+
+/// A UDP and a TCP socket on the same port.
+fn sockets() -> (UdpSocket, TcpListener) {
+    for _ in 0..20 {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
+            udp.set_read_timeout(Some(TICK)).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
+}
+
+fn serve_udp(socket: &UdpSocket, script: &Script, asked: &Mutex<Vec<Asked>>, stop: &AtomicBool) {
+    let mut buffer = [0; 512];
+    while !stop.load(Ordering::Relaxed) {
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
+        let query = &buffer[..length];
+        let question = read(query, false, from);
+        asked.lock().unwrap().push(question.clone());
+        for reply in script(&question, query) {
+            socket.send_to(&reply, from).unwrap();
+        }
+    }
+}
+
+fn serve_tcp(
+    listener: &TcpListener,
+    script: &Script,
+    asked: &Mutex<Vec<Asked>>,
+    stop: &AtomicBool,
+) {
+    let mut silent = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let Ok((mut stream, from)) = listener.accept() else {
+            thread::sleep(TICK);
+            continue;
+        };
+        stream.set_nonblocking(false).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut query = vec![0; u16::from_be_bytes(length).into()];
+        stream.read_exact(&mut query).unwrap();
+        let question = read(&query, true, from);
+        asked.lock().unwrap().push(question.clone());
+        let replies = script(&question, &query);
+        let Some(reply) = replies.first() else {
+            continue;
+        };
+        // The client may be gone by now, so errors do not count. The cut inside the length is what networks do.
+        let length = (reply.len() as u16).to_be_bytes();
+        let _ = stream.write_all(&length[..1]);
+        if reply.is_empty() {
+            silent.push(stream);
+        } else {
+            let _ = stream.write_all(&length[1..]);
+            let _ = stream.write_all(reply);
+        }
+    }
+}
+
+fn read(query: &[u8], tcp: bool, from: SocketAddr) -> Asked {
+    let packet = simple_dns::Packet::parse(query).unwrap();
+    Asked {
+        name: packet.questions[0].qname.to_string(),
+        tcp,
+        port: from.port(),
+        id: packet.id(),
+    }
+}
+
+/// The query as an answer without records, with these header flags.
+pub(crate) fn empty(query: &[u8], flags: u16) -> Vec<u8> {
+    let mut message = query.to_vec();
+    message[2..4].copy_from_slice(&flags.to_be_bytes());
+    message
+}
+
+/// An answer with SRV records of priority, weight, port and target.
+pub(crate) fn srv(query: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
+    let mut message = empty(query, 0x8180);
+    message[6..8].copy_from_slice(&(records.len() as u16).to_be_bytes());
+    for (priority, weight, port, target) in records {
+        let mut data = Vec::new();
+        for number in [priority, weight, port] {
+            data.extend_from_slice(&number.to_be_bytes());
+        }
+        for label in target.split('.').filter(|label| !label.is_empty()) {
+            data.push(label.len() as u8);
+            data.extend_from_slice(label.as_bytes());
+        }
+        data.push(0);
+        // The owner as a pointer to the question, type SRV, class IN, a minute to live.
+        message.extend_from_slice(&[0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60]);
+        message.extend_from_slice(&(data.len() as u16).to_be_bytes());
+        message.extend_from_slice(&data);
+    }
+    message
+}

@@ -1,0 +1,494 @@
+//! Whom a client trusts, and what both ends learn of their connection, in handshakes through memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    SignatureAlgorithm, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
+    ServerConnection, SideData, version,
+};
+use xmppwire_net::Domain;
+use xmppwire_net::srv::{Mode, Service};
+use xmppwire_net::tls::{
+    ClientCertificates, ClientTls, Identity, ServerTls, TlsError, TlsSummary, TlsVersion,
+    roots_from_pem,
+};
+
+/// A certificate authority of its own for each test.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn issue(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
+    }
+
+    fn server(&self, names: &[&str]) -> ServerTls {
+        ServerTls::builder(self.issue(names, |_| {}))
+            .build()
+            .unwrap()
+    }
+
+    fn roots(&self) -> rustls::RootCertStore {
+        roots_from_pem(self.0.pem().as_bytes()).unwrap()
+    }
+
+    fn client(&self) -> ClientTls {
+        ClientTls::builder(self.roots()).build().unwrap()
+    }
+}
+
+fn domain(domainpart: &str) -> Domain {
+    Domain::parse(domainpart).unwrap()
+}
+
+/// Carries what one side has written to the other, in small pieces.
+fn carry<A, B>(
+    from: &mut ConnectionCommon<A>,
+    to: &mut ConnectionCommon<B>,
+) -> Result<(), rustls::Error>
+where
+    A: SideData,
+    B: SideData,
+{
+    let mut wire = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut wire).unwrap();
+    }
+    for mut piece in wire.chunks(100) {
+        while !piece.is_empty() {
+            to.read_tls(&mut piece).unwrap();
+            to.process_new_packets()?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a handshake to its end, or to the first error of either side.
+fn handshake(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), rustls::Error> {
+    for _ in 0..10 {
+        carry(client, server)?;
+        carry(server, client)?;
+        if !client.wants_write() && !client.is_handshaking() && !server.is_handshaking() {
+            return Ok(());
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+fn connect(
+    client: &ClientTls,
+    server: &ServerTls,
+    domainpart: &str,
+    mode: Mode,
+) -> Result<(TlsSummary, TlsSummary), rustls::Error> {
+    let mut to_server = client.connect(&domain(domainpart), mode).unwrap();
+    let mut to_client = server.accept(mode).unwrap();
+    assert!(matches!(
+        client.summary(&to_server),
+        Err(TlsError::Unfinished)
+    ));
+    handshake(&mut to_server, &mut to_client)?;
+    Ok((
+        client.summary(&to_server).unwrap(),
+        server.summary(&to_client).unwrap(),
+    ))
+}
+
+fn refusal(client: &ClientTls, server: &ServerTls, domainpart: &str) -> CertificateError {
+    match connect(client, server, domainpart, Mode::StartTls) {
+        Err(rustls::Error::InvalidCertificate(error)) => error,
+        other => panic!("{domainpart}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_domain_is_accepted_in_every_spelling() {
+    let authority = Authority::new();
+    let names = [
+        "example.org",
+        "xn--bcher-kva.example",
+        "*.wild.example",
+        "127.0.0.1",
+        "::1",
+    ];
+    let (client, server) = (authority.client(), authority.server(&names));
+    for name in [
+        "example.org",
+        "Example.ORG.",
+        "bücher.example",
+        "a.wild.example",
+        "127.0.0.1",
+        "[::1]",
+    ] {
+        connect(&client, &server, name, Mode::StartTls).unwrap();
+    }
+}
+
+#[test]
+fn another_name_is_refused() {
+    let authority = Authority::new();
+    let (client, server) = (
+        authority.client(),
+        authority.server(&["example.org", "*.wild.example"]),
+    );
+    for name in [
+        "example.com",
+        "xmpp.example.org",
+        "wild.example",
+        "a.b.wild.example",
+        "127.0.0.1",
+    ] {
+        let error = refusal(&client, &server, name);
+        assert!(
+            matches!(error, CertificateError::NotValidForNameContext { .. }),
+            "{name}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn certificates_out_of_their_time_are_refused() {
+    let authority = Authority::new();
+    let expired = authority.issue(&["example.org"], |params| {
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(2001, 1, 1);
+    });
+    let server = ServerTls::builder(expired).build().unwrap();
+    let error = refusal(&authority.client(), &server, "example.org");
+    assert!(
+        matches!(error, CertificateError::ExpiredContext { .. }),
+        "{error:?}"
+    );
+
+    let future = authority.issue(&["example.org"], |params| {
+        params.not_before = date_time_ymd(4000, 1, 1);
+    });
+    let server = ServerTls::builder(future).build().unwrap();
+    let error = refusal(&authority.client(), &server, "example.org");
+    assert!(
+        matches!(error, CertificateError::NotValidYetContext { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn another_authority_is_refused() {
+    let server = Authority::new().server(&["example.org"]);
+    let error = refusal(&Authority::new().client(), &server, "example.org");
+    assert!(
+        matches!(
+            error,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_certificate_for_clients_is_no_certificate_for_servers() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["example.org"], |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let server = ServerTls::builder(identity).build().unwrap();
+    let error = refusal(&authority.client(), &server, "example.org");
+    assert!(
+        matches!(error, CertificateError::InvalidPurposeContext { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn both_ends_have_the_same_bindings_on_tls_1_3() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (of_client, of_server) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
+    assert_eq!(of_client.version, TlsVersion::Tls13);
+    assert_eq!(of_server.version, TlsVersion::Tls13);
+    assert!(of_client.exporter.is_some());
+    assert_eq!(of_client.exporter, of_server.exporter);
+    assert_eq!(of_client.server_end_point.as_ref().map(Vec::len), Some(32));
+    assert_eq!(of_client.server_end_point, of_server.server_end_point);
+    assert_eq!(of_client.peer_certificates.len(), 1);
+    assert!(of_server.peer_certificates.is_empty());
+    assert!(!format!("{of_client:?}").contains(&format!("{:?}", of_client.exporter.unwrap())));
+
+    let (again, _) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
+    assert_ne!(again.exporter, of_client.exporter);
+    assert_eq!(again.server_end_point, of_client.server_end_point);
+}
+
+/// The server's side with TLS 1.2 alone, which the builder has no reason to offer.
+fn tls12_server(identity: &Identity, key: PrivateKeyDer<'static>, ems: bool) -> ServerTls {
+    let provider = rustls::crypto::ring::default_provider();
+    let mut config = ServerConfig::builder_with_provider(provider.into())
+        .with_protocol_versions(&[&version::TLS12])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.certificate().clone()], key)
+        .unwrap();
+    config.require_ems = ems;
+    ServerTls::from_config(config, identity.certificate(), &Service::CLIENT)
+}
+
+fn identity_and_key(
+    authority: &Authority,
+    algorithm: &'static SignatureAlgorithm,
+) -> (Identity, PrivateKeyDer<'static>) {
+    let key = KeyPair::generate_for(algorithm).unwrap();
+    let params = CertificateParams::new(vec!["example.org".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority.0).unwrap();
+    let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let chain = [CertificateDer::from(certificate)];
+    (Identity::from_der(chain, der.clone_key()).unwrap(), der)
+}
+
+#[test]
+fn both_ends_have_the_same_bindings_on_tls_1_2() {
+    let authority = Authority::new();
+    let (identity, key) = identity_and_key(&authority, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let server = tls12_server(&identity, key, true);
+    let (of_client, of_server) =
+        connect(&authority.client(), &server, "example.org", Mode::StartTls).unwrap();
+    assert_eq!(of_client.version, TlsVersion::Tls12);
+    assert!(of_client.exporter.is_some());
+    assert_eq!(of_client.exporter, of_server.exporter);
+    assert!(of_client.server_end_point.is_some());
+    assert_eq!(of_client.server_end_point, of_server.server_end_point);
+}
+
+#[test]
+fn without_certain_extended_master_secret_tls_1_2_has_no_exporter() {
+    let authority = Authority::new();
+    let (identity, key) = identity_and_key(&authority, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let server = tls12_server(&identity, key, false);
+    let client = ClientTls::builder(authority.roots())
+        .allow_weak_tls12()
+        .build()
+        .unwrap();
+    let (of_client, of_server) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
+    assert_eq!((of_client.exporter, of_server.exporter), (None, None));
+    assert!(of_client.server_end_point.is_some());
+
+    let new_server = authority.server(&["example.org"]);
+    let (of_client, _) = connect(&client, &new_server, "example.org", Mode::StartTls).unwrap();
+    assert!(of_client.exporter.is_some(), "TLS 1.3 needs no extension");
+}
+
+#[test]
+fn tls_1_2_can_be_refused() {
+    let authority = Authority::new();
+    let (identity, key) = identity_and_key(&authority, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let server = tls12_server(&identity, key, true);
+    let client = ClientTls::builder(authority.roots())
+        .tls13_only()
+        .build()
+        .unwrap();
+    assert!(connect(&client, &server, "example.org", Mode::StartTls).is_err());
+}
+
+#[test]
+fn the_end_point_hash_is_that_of_the_issuers_signature() {
+    // The authority signs with ECDSA and SHA-256, whatever the key of the certificate is.
+    let authority = Authority::new();
+    for algorithm in [&rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
+        let (identity, _) = identity_and_key(&authority, algorithm);
+        let server = ServerTls::builder(identity).build().unwrap();
+        let (of_client, of_server) =
+            connect(&authority.client(), &server, "example.org", Mode::StartTls).unwrap();
+        assert_eq!(of_client.server_end_point.as_ref().map(Vec::len), Some(32));
+        assert_eq!(of_client.server_end_point, of_server.server_end_point);
+    }
+}
+
+#[test]
+fn only_direct_tls_names_the_protocol() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (of_client, of_server) = connect(&client, &server, "example.org", Mode::DirectTls).unwrap();
+    assert_eq!(of_client.alpn.as_deref(), Some(&b"xmpp-client"[..]));
+    assert_eq!(of_server.alpn, of_client.alpn);
+
+    let (of_client, of_server) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
+    assert_eq!((of_client.alpn, of_server.alpn), (None, None));
+
+    let other = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+        .service(Service::SERVER)
+        .build()
+        .unwrap();
+    assert!(connect(&client, &other, "example.org", Mode::DirectTls).is_err());
+}
+
+#[test]
+fn peers_that_name_no_protocol_are_served_over_direct_tls() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let mut silent = client
+        .connect(&domain("example.org"), Mode::StartTls)
+        .unwrap();
+    let mut to_client = server.accept(Mode::DirectTls).unwrap();
+    handshake(&mut silent, &mut to_client).unwrap();
+    assert_eq!(server.summary(&to_client).unwrap().alpn, None);
+}
+
+#[test]
+fn client_certificates_are_ignored_requested_or_required() {
+    let authority = Authority::new();
+    let server = |policy| {
+        ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+            .client_certificates(policy)
+            .build()
+            .unwrap()
+    };
+    let client_of = |issuer: &Authority| {
+        let identity = issuer.issue(&["juliet.example.org"], |_| {});
+        let certificate = identity.certificate().clone();
+        let client = ClientTls::builder(authority.roots()).identity(identity);
+        (client.build().unwrap(), certificate)
+    };
+    let (known, certificate) = client_of(&authority);
+    let (stranger, _) = client_of(&Authority::new());
+    let anonymous = authority.client();
+    let seen = |client: &ClientTls, policy| {
+        connect(client, &server(policy), "example.org", Mode::StartTls)
+            .map(|(_, of_server)| of_server.peer_certificates)
+    };
+    let requested = || ClientCertificates::Requested(authority.roots());
+    let required = || ClientCertificates::Required(authority.roots());
+
+    assert_eq!(seen(&known, ClientCertificates::Ignored), Ok(vec![]));
+    assert_eq!(seen(&known, requested()), Ok(vec![certificate.clone()]));
+    assert_eq!(seen(&known, required()), Ok(vec![certificate]));
+    assert_eq!(seen(&anonymous, requested()), Ok(vec![]));
+    assert!(seen(&anonymous, required()).is_err());
+    assert!(seen(&stranger, requested()).is_err());
+}
+
+#[test]
+fn no_session_is_resumed() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    for _ in 0..2 {
+        let mut to_server = client
+            .connect(&domain("example.org"), Mode::StartTls)
+            .unwrap();
+        let mut to_client = server.accept(Mode::StartTls).unwrap();
+        handshake(&mut to_server, &mut to_client).unwrap();
+        assert_ne!(
+            to_server.handshake_kind(),
+            Some(rustls::HandshakeKind::Resumed)
+        );
+    }
+}
+
+#[test]
+fn a_configuration_made_elsewhere_keeps_its_settings() {
+    let authority = Authority::new();
+    let provider = rustls::crypto::ring::default_provider();
+    let mut config = ClientConfig::builder_with_provider(provider.into())
+        .with_protocol_versions(&[&version::TLS12])
+        .unwrap()
+        .with_root_certificates(authority.roots())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let client = ClientTls::from_config(config, &Service::CLIENT);
+    let server = authority.server(&["example.org"]);
+    let (of_client, of_server) = connect(&client, &server, "example.org", Mode::DirectTls).unwrap();
+    assert_eq!(of_client.version, TlsVersion::Tls12);
+    assert_eq!(of_client.alpn.as_deref(), Some(&b"xmpp-client"[..]));
+    assert_eq!(of_client.exporter, None, "it does not demand the extension");
+    assert!(of_server.exporter.is_some());
+}
+
+#[test]
+fn unusable_identities_and_roots_are_refused() {
+    let authority = Authority::new();
+    let one = authority.issue(&["example.org"], |_| {});
+    let other_key = KeyPair::generate().unwrap().serialize_der();
+    let mismatched = Identity::from_der(
+        [one.certificate().clone()],
+        PrivateKeyDer::Pkcs8(other_key.into()),
+    )
+    .unwrap();
+    assert!(matches!(
+        ServerTls::builder(mismatched.clone()).build(),
+        Err(TlsError::Rustls(_))
+    ));
+    assert!(matches!(
+        ClientTls::builder(authority.roots())
+            .identity(mismatched)
+            .build(),
+        Err(TlsError::Rustls(_))
+    ));
+
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    assert!(matches!(
+        Identity::from_pem(b"", key.as_bytes()),
+        Err(TlsError::NoCertificate)
+    ));
+    let certificate = authority.0.pem();
+    assert!(matches!(
+        Identity::from_pem(certificate.as_bytes(), b"nothing"),
+        Err(TlsError::Pem(_))
+    ));
+    assert!(matches!(
+        roots_from_pem(b"nothing"),
+        Err(TlsError::NoCertificate)
+    ));
+    let no_roots = ClientCertificates::Required(rustls::RootCertStore::empty());
+    assert!(matches!(
+        ServerTls::builder(one)
+            .client_certificates(no_roots)
+            .build(),
+        Err(TlsError::ClientVerifier(_))
+    ));
+}
+
+#[test]
+fn debug_output_has_no_private_key() {
+    let authority = Authority::new();
+    let (identity, key) = identity_and_key(&authority, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let shown = format!("{identity:?}{:?}", ServerTls::builder(identity.clone()));
+    let secret = format!("{:?}", &key.secret_der()[40..60]);
+    assert!(!shown.contains(secret.trim_matches(['[', ']'])));
+}
+
+#[test]
+fn platforms_have_roots_or_say_so() {
+    assert!(matches!(
+        ClientTls::platform(),
+        Ok(_) | Err(TlsError::NoPlatformRoots)
+    ));
+}
+
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn bundled_roots_know_nothing_of_a_private_authority() {
+    let client = ClientTls::builder(xmppwire_net::tls::bundled_roots());
+    let server = Authority::new().server(&["example.org"]);
+    let error = refusal(&client.build().unwrap(), &server, "example.org");
+    assert_eq!(error, CertificateError::UnknownIssuer);
+}

@@ -1,0 +1,20 @@
+//! Whole exchanges, client against server, with and without somebody in between.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod channel_binding;
+mod choose;
+mod decoy;
+mod exchange;
+mod keys;
+mod pair;
+mod properties;
+mod redaction;
+mod tamper;
+mod wrong_client;
+mod wrong_server;
