@@ -16,8 +16,8 @@ use std::time::Duration;
 use xmppwire::{
     ApiMisuse, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, Connection,
     DecoyKey, Element, Entropy, HandoffError, Host, HostAnswer, Instant, IqTracker, Jid, Mechanism,
-    Message, SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza,
-    StartTls, StreamError, TlsHandoff, TlsInfo, TlsOffer, ns,
+    Message, SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StartTls,
+    StreamError, TlsHandoff, TlsInfo, TlsOffer, ns,
 };
 use xmppwire_sasl::wire;
 use xmppwire_xml::{Event, Limits, Reader};
@@ -175,7 +175,12 @@ struct Direction {
 impl Direction {
     fn new() -> Self {
         let reader = Reader::new(Limits::default());
-        Self { reader, raw: Vec::new(), headers: 0, bytes: 0 }
+        Self {
+            reader,
+            raw: Vec::new(),
+            headers: 0,
+            bytes: 0,
+        }
     }
 }
 
@@ -221,8 +226,15 @@ impl Trace {
 
     fn show(&mut self, side: char, key: &str, event: &Event, raw: &str) {
         self.begin_chapter(key);
-        let (_, meaning, section) = MEANINGS.iter().find(|(of, ..)| *of == key).unwrap_or(&("", "", ""));
-        let arrow = if side == 'C' { "C ─▶ S" } else { "C ◀─ S" };
+        let (_, meaning, section) = MEANINGS
+            .iter()
+            .find(|(of, ..)| *of == key)
+            .unwrap_or(&("", "", ""));
+        let arrow = if side == 'C' {
+            "C ─▶ S"
+        } else {
+            "C ◀─ S"
+        };
         self.style.headline(side, arrow, meaning, section);
         self.style.xml(side, raw);
         if let Event::Element(element) = event
@@ -238,7 +250,10 @@ impl Trace {
         if let Some((_, title)) = CHAPTERS.iter().find(|(of, _)| *of == key) {
             self.chapter += 1;
             let elapsed = self.started.elapsed().as_secs_f64() * 1000.0;
-            self.style.rule(&format!("{}  {title}", self.chapter), &format!("{elapsed:.1} ms"));
+            self.style.rule(
+                &format!("{}  {title}", self.chapter),
+                &format!("{elapsed:.1} ms"),
+            );
         }
     }
 
@@ -249,10 +264,13 @@ impl Trace {
             let key = format!("{element} {letter}");
             let (_, meaning) = SCRAM.iter().find(|(of, _)| *of == key).unwrap_or(&("", ""));
             self.style.detail(&elided(attribute, 34), meaning);
-            if letter == "c" && let Ok(bound) = wire::decode(value) {
+            if letter == "c"
+                && let Ok(bound) = wire::decode(value)
+            {
                 let (header, binding) = bound.split_at(bound.len().saturating_sub(32));
                 let header = String::from_utf8_lossy(header);
-                self.style.detail("", &format!("{header} + {}", hex(binding)));
+                self.style
+                    .detail("", &format!("{header} + {}", hex(binding)));
             }
         }
     }
@@ -287,11 +305,17 @@ fn elided(text: &str, most: usize) -> String {
         return text.into();
     }
     let head = text.chars().take(most - 8);
-    head.chain(['…']).chain(text.chars().skip(length - 7)).collect()
+    head.chain(['…'])
+        .chain(text.chars().skip(length - 7))
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let head: String = bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let head: String = bytes
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{head}… ({} bytes)", bytes.len())
 }
 
@@ -314,7 +338,9 @@ impl Style {
     /// Colours for a terminal, unless `NO_COLOR` is set (no-color.org).
     fn detect() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colours: std::io::stdout().is_terminal() && !refused }
+        Self {
+            colours: std::io::stdout().is_terminal() && !refused,
+        }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -353,7 +379,11 @@ impl Style {
     }
 
     fn detail(self, text: &str, meaning: &str) {
-        println!("      {} {}", self.paint(YELLOW, &format!("{text:<34}")), self.paint(DIM, meaning));
+        println!(
+            "      {} {}",
+            self.paint(YELLOW, &format!("{text:<34}")),
+            self.paint(DIM, meaning)
+        );
     }
 
     /// Prints XML, broken and indented for the eye: nothing but white space is added.
@@ -391,26 +421,27 @@ impl Style {
     }
 }
 
-/// Breaks XML into lines of at most `room`: between elements, at attributes, and long text anywhere.
+/// Breaks XML into lines of at most `room`: around elements that do not fit, then at attributes, and
+/// long text anywhere.
 fn layout(raw: &str, room: usize) -> Vec<String> {
-    if raw.chars().count() <= room {
-        return vec![raw.into()];
-    }
     let mut lines: Vec<String> = Vec::new();
-    let (mut depth, mut inline) = (0_usize, false);
-    for piece in pieces(raw) {
-        let (markup, end) = (piece.starts_with('<'), piece.starts_with("</"));
+    let (mut rest, mut depth, mut inline) = (raw, 0_usize, false);
+    while let Some(piece) = pieces(rest).next() {
+        let end = piece.starts_with("</");
         depth -= usize::from(end && depth > 0);
+        let whole = whole(rest).filter(|whole| 2 * depth + whole.len() <= room);
+        let taken = whole.unwrap_or(piece);
         match lines.last_mut() {
-            // What is in an element that has no children stays on its line.
-            Some(line) if inline && (end || !markup) && line.len() + piece.len() <= room => {
-                line.push_str(piece);
+            // Text and the end tag behind it stay with what is before them.
+            Some(line) if inline && whole.is_none() && line.len() + taken.len() <= room => {
+                line.push_str(taken);
             }
-            _ => lines.extend(broken(piece, &"  ".repeat(depth), room)),
+            _ => lines.extend(broken(taken, &"  ".repeat(depth), room)),
         }
-        let start = markup && !end && !piece.ends_with("/>") && !piece.starts_with("<?");
+        let start = whole.is_none() && opens(piece);
         depth += usize::from(start);
-        inline = start || !markup;
+        inline = start || !piece.starts_with('<');
+        rest = rest.get(taken.len()..).unwrap_or_default();
     }
     lines
 }
@@ -421,6 +452,25 @@ fn pieces(raw: &str) -> impl Iterator<Item = &str> {
         let (text, tag) = piece.split_at(piece.find('<').unwrap_or(piece.len()));
         [text, tag].into_iter().filter(|piece| !piece.is_empty())
     })
+}
+
+fn opens(piece: &str) -> bool {
+    let other = piece.starts_with("</") || piece.starts_with("<?") || piece.ends_with("/>");
+    piece.starts_with('<') && !other
+}
+
+/// The element at the front of `raw`, from its start tag to its end tag.
+fn whole(raw: &str) -> Option<&str> {
+    let (mut length, mut depth) = (0, 0_usize);
+    for piece in pieces(raw) {
+        length += piece.len();
+        depth += usize::from(opens(piece));
+        depth -= usize::from(piece.starts_with("</") && depth > 0);
+        if depth == 0 {
+            return raw.get(..length);
+        }
+    }
+    None
 }
 
 /// A tag or text on as many lines as it needs.
@@ -439,15 +489,25 @@ fn broken(piece: &str, indent: &str, room: usize) -> Vec<String> {
         }
     }
     lines.push(line);
-    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let now = || Instant::ORIGIN;
     let config = ClientConfig::new(Jid::new(&format!("juliet@{DOMAIN}"))?, PASSWORD)?;
     let client = Client::new(config, Entropy::from_os()?, now());
-    let mut client = Traced { connection: client, trace: Trace::new() };
-    let mut server = Server::new(ServerConfig::new(DecoyKey::new([0; 32])), Entropy::from_os()?, now());
+    let mut client = Traced {
+        connection: client,
+        trace: Trace::new(),
+    };
+    let mut server = Server::new(
+        ServerConfig::new(DecoyKey::new([0; 32])),
+        Entropy::from_os()?,
+        now(),
+    );
     let mut tracker = None;
     let mut chs = None;
     let mut shs = None;
@@ -458,23 +518,77 @@ fn main() -> Result<(), Box<dyn Error>> {
         let n = client.output().len();
         up.extend_from_slice(client.output());
         client.consume_output(n);
-        if server.wants_read() { let n = server.receive(now(), &up); up.drain(..n); }
+        if server.wants_read() {
+            let n = server.receive(now(), &up);
+            up.drain(..n);
+        }
         down.extend(server.take_output());
-        if client.wants_read() { let n = client.receive(now(), &down); down.drain(..n); }
-        while let Some(event) = server.poll_event() { match event {
-            ServerEvent::Opened(q) => server.choose_host(q, HostAnswer::Serve(Host::new(TlsOffer::Required, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256])))?,
-            ServerEvent::StartTls(r) => shs = Some(server.begin_tls(r, &up)?),
-            ServerEvent::Sasl(q) => server.answer_sasl(q, SaslAnswer::ScramKeys(keys.clone()))?,
-            ServerEvent::Bind(q) => { let r = q.suggested().clone(); server.answer_bind(q, BindAnswer::Bind(r))?; }
-            ServerEvent::Stanza(Stanza::Message(m)) => server.send(&m.reply("Neither, fair saint, if either thee dislike.").with_from(m.to().cloned().unwrap()).into())?,
-            ServerEvent::Stanza(Stanza::Iq(iq)) => { if let Some(r) = iq.result(None) { server.send(&r.into())?; } }
-            _ => {} } }
-        while let Some(event) = client.poll_event() { match event {
-            ClientEvent::StartTls(r) => chs = Some(client.begin_tls(r, &down)?),
-            ClientEvent::Bound(jid) => { tracker = Some(IqTracker::new(jid, Entropy::from_os()?)); client.send(&Message::chat(Jid::new("romeo@verona.example")?, "Art thou not Romeo, and a Montague?").into())?; }
-            ClientEvent::Stanza(Stanza::Message(_)) => { let iq = tracker.as_mut().unwrap().get(now(), Some(Jid::new(DOMAIN)?), &Element::builder("ping", ns::PING).build(), Duration::from_secs(1)); client.send(&iq.into())?; }
-            ClientEvent::Stanza(Stanza::Iq(iq)) => if tracker.as_mut().unwrap().resolve(&iq) { client.close(now(), None); }
-            e => {println!("{e:?}");} } }
+        if client.wants_read() {
+            let n = client.receive(now(), &down);
+            down.drain(..n);
+        }
+        while let Some(event) = server.poll_event() {
+            match event {
+                ServerEvent::Opened(q) => server.choose_host(
+                    q,
+                    HostAnswer::Serve(Host::new(
+                        TlsOffer::Required,
+                        [Mechanism::ScramSha256Plus, Mechanism::ScramSha256],
+                    )),
+                )?,
+                ServerEvent::StartTls(r) => shs = Some(server.begin_tls(r, &up)?),
+                ServerEvent::Sasl(q) => {
+                    server.answer_sasl(q, SaslAnswer::ScramKeys(keys.clone()))?
+                }
+                ServerEvent::Bind(q) => {
+                    let r = q.suggested().clone();
+                    server.answer_bind(q, BindAnswer::Bind(r))?;
+                }
+                ServerEvent::Stanza(Stanza::Message(m)) => server.send(
+                    &m.reply("Neither, fair saint, if either thee dislike.")
+                        .with_from(m.to().cloned().unwrap())
+                        .into(),
+                )?,
+                ServerEvent::Stanza(Stanza::Iq(iq)) => {
+                    if let Some(r) = iq.result(None) {
+                        server.send(&r.into())?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::StartTls(r) => chs = Some(client.begin_tls(r, &down)?),
+                ClientEvent::Bound(jid) => {
+                    tracker = Some(IqTracker::new(jid, Entropy::from_os()?));
+                    client.send(
+                        &Message::chat(
+                            Jid::new("romeo@verona.example")?,
+                            "Art thou not Romeo, and a Montague?",
+                        )
+                        .into(),
+                    )?;
+                }
+                ClientEvent::Stanza(Stanza::Message(_)) => {
+                    let iq = tracker.as_mut().unwrap().get(
+                        now(),
+                        Some(Jid::new(DOMAIN)?),
+                        &Element::builder("ping", ns::PING).build(),
+                        Duration::from_secs(1),
+                    );
+                    client.send(&iq.into())?;
+                }
+                ClientEvent::Stanza(Stanza::Iq(iq)) => {
+                    if tracker.as_mut().unwrap().resolve(&iq) {
+                        client.close(now(), None);
+                    }
+                }
+                e => {
+                    println!("{e:?}");
+                }
+            }
+        }
         if chs.is_some() && shs.is_some() {
             let info = || TlsInfo::new(ChannelBindings::tls13([0xa7; 32]));
             client.tls_established(now(), chs.take().unwrap(), info())?;
