@@ -87,6 +87,7 @@ mod log;
 pub mod negotiation;
 pub mod ns;
 mod outbox;
+pub mod routing;
 mod sasl;
 mod sasl_failure;
 mod server;

@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// Everything here is the peer's doing, and final for the stream (RFC 6120
 /// §4.9.1.1): the [`Reader`](crate::Reader) keeps returning the same error.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {detail}")]
 pub struct ReadError {
     kind: ReadErrorKind,
@@ -44,6 +44,9 @@ enum Detail {
     Plain(&'static str),
     Parser(rxml::Error),
 }
+
+// The parser's error has no `Eq`, but nothing in it either that would forbid it.
+impl Eq for Detail {}
 
 impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

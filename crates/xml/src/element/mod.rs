@@ -4,6 +4,8 @@ mod builder;
 mod cursor;
 mod edit;
 mod eq;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use alloc::borrow::Cow;

@@ -195,6 +195,15 @@ impl Tree {
         self.overflown
     }
 
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.text.capacity()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.attrs.capacity() * size_of::<Attribute>()
+            + self.namespaces.capacity() * size_of::<Span>()
+    }
+
     // --- growing ---
 
     /// Whether `more` entries (or bytes) fit behind `len` of them.

@@ -253,3 +253,48 @@ fn policy(detail: &'static str) -> ReadError {
 fn not_well_formed(detail: &'static str) -> ReadError {
     ReadError::new(ReadErrorKind::NotWellFormed, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use crate::limits::Limits;
+    use crate::reader::Reader;
+
+    /// What an unfinished stanza can hold is a small multiple of what it may
+    /// have on the wire, however it is made up.
+    #[test]
+    fn memory_is_bounded_by_the_stanza_limit() {
+        let limits = Limits::default();
+        let room = limits.max_stanza_bytes - 100;
+        let fill = |unit: &str| unit.repeat(room / unit.len());
+        let attributes = |count: usize| -> String {
+            (0..count).map(|number| format!(" a{number}=''")).collect()
+        };
+        let many = format!("<b{}/>", attributes(64));
+        for content in [
+            fill("x"),
+            fill("&amp;"),
+            "<b/>".repeat(limits.max_children),
+            "<b/>x".repeat(limits.max_children / 2),
+            fill(&many),
+            fill("<b xmlns='uuuuuuuuuuuuuuuuuuuu'/>"),
+            fill("<b xmlns:p='u' xmlns:q='v' xmlns:r='w'/>"),
+        ] {
+            let mut reader = Reader::new(limits);
+            let mut header: &[u8] =
+                b"<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
+            reader.read(&mut header).unwrap();
+            let stanza = format!("<a>{content}");
+            assert_eq!(reader.read(&mut stanza.as_bytes()), Ok(None));
+            let held = reader.assembler.tree.held();
+            assert!(
+                held <= 6 * limits.max_stanza_bytes,
+                "{held} for {}",
+                &stanza[..40]
+            );
+            assert!(held >= stanza.len() / 8, "the test does not reach its aim");
+        }
+    }
+}

@@ -4,7 +4,9 @@ use super::lead::{DOCUMENT_TYPE, INSTRUCTION};
 use crate::error::{ReadError, ReadErrorKind};
 
 /// How many of the last bytes [`classify`] looks at.
-pub(super) const RECENT: usize = 5;
+///
+/// The longest is `&#x` and the eight digits after which the parser gives up.
+pub(super) const RECENT: usize = 12;
 
 /// What is wrong.
 pub(super) enum Verdict {
@@ -26,9 +28,7 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
         }
         // Comments and processing instructions.
         rxml::Error::RestrictedXml(_) => ReadErrorKind::RestrictedXml,
-        // Also a reference with more characters than any that is predefined and
-        // than any character needs; it is not read to its end.
-        rxml::Error::UndeclaredEntity => ReadErrorKind::RestrictedXml,
+        rxml::Error::UndeclaredEntity => reference(recent),
         // The parser has no name for these.
         rxml::Error::InvalidSyntax(_) if matches!(recent, [.., b'<', b'!', third] if third.is_ascii_uppercase()) =>
         {
@@ -37,6 +37,36 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
         _ => ReadErrorKind::NotWellFormed,
     };
     Verdict::Final(ReadError::from_parser(kind, error))
+}
+
+/// What is wrong with a reference that the parser cannot resolve or has given up
+/// on after eight bytes of it: it does not say whether they are a name.
+fn reference(recent: &[u8]) -> ReadErrorKind {
+    let start = recent.iter().rposition(|byte| *byte == b'&');
+    let after = start.and_then(|start| recent.get(start.saturating_add(1)..));
+    let after = after.unwrap_or_default();
+    if after.starts_with(b"#") {
+        // Lawful, if the leading digits were zeros, but longer than any
+        // character needs.
+        return ReadErrorKind::PolicyViolation;
+    }
+    let (name, is_whole) = match after.strip_suffix(b";") {
+        Some(name) => (name, true),
+        None => (after, false),
+    };
+    let name = match core::str::from_utf8(name) {
+        Ok(name) => name,
+        // Given up on in the middle of a character.
+        Err(error) if error.error_len().is_none() && !is_whole => name
+            .get(..error.valid_up_to())
+            .and_then(|name| core::str::from_utf8(name).ok())
+            .unwrap_or_default(),
+        Err(_) => return ReadErrorKind::NotWellFormed,
+    };
+    match rxml::strings::validate_name(name) {
+        Ok(()) => ReadErrorKind::RestrictedXml,
+        Err(_) => ReadErrorKind::NotWellFormed,
+    }
 }
 
 /// Judges by the byte after `<?xml` inside the document.

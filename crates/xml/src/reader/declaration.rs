@@ -36,9 +36,11 @@ impl Declaration {
         if !rest.bytes().all(is_space) {
             return Err(MALFORMED);
         }
-        // XML 1.0 allows to read 1.x as 1.0 from its fifth edition on (§2.8),
-        // but a document that means to be XML 1.1 is none of XML 1.0. This is
-        // no restricted feature in the sense of RFC 6120 §11.1.
+        // XMPP is defined in terms of XML 1.0 alone (RFC 6120 §11.8). From its
+        // fifth edition on XML 1.0 would read a document of another 1.x as its
+        // own (§2.8), but there the same bytes may mean something else. A version
+        // is no feature that RFC 6120 §11.1 restricts; what is left is that this
+        // is not well-formed XML 1.0.
         if version != "1.0" {
             return Err(ReadError::new(
                 ReadErrorKind::NotWellFormed,

@@ -196,9 +196,10 @@ impl Feed {
         if self.clean == 0 {
             let front = input.get(..self.piece).unwrap_or(input);
             // Searching twice only where there is one is the faster way.
-            self.clean = match front.contains(&b'\r') {
-                true => front.iter().take_while(|byte| **byte != b'\r').count(),
-                false => front.len(),
+            self.clean = if front.contains(&b'\r') {
+                front.iter().take_while(|byte| **byte != b'\r').count()
+            } else {
+                front.len()
             };
         }
         input.get(..self.clean.min(left)).unwrap_or(input)

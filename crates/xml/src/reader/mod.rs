@@ -37,7 +37,8 @@ pub enum Event {
     Element(Element),
     /// So many bytes of white space between the children of the root, or after
     /// its end. Reported as soon as seen, so the same white space may come as
-    /// one event or as several. RFC 6120 §4.6.1 makes keep-alives of it.
+    /// one event or as several. It means nothing (RFC 6120 §11.7) and serves as
+    /// a keep-alive.
     Whitespace(usize),
     /// The end tag of the root (RFC 6120 §4.4).
     End,
@@ -60,8 +61,7 @@ pub struct Reader {
 enum Place {
     /// At its very first byte.
     Start,
-    /// Before the root, but no more at the first byte; here or there white space
-    /// has been seen or a declaration.
+    /// Further on before the root: behind white space or the XML declaration.
     Prolog,
     /// Inside the XML declaration.
     Declaration(Declaration),
@@ -81,7 +81,7 @@ enum Place {
     After,
 }
 
-/// What a `<` found itself in.
+/// Where a `<` was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     /// At the very start.
@@ -130,8 +130,8 @@ impl Reader {
     /// Reads up to the next event and moves `input` past what it took.
     ///
     /// After an event the rest of `input` is untouched: of what follows an
-    /// element's last `>`, not one byte is looked at. `Ok(None)` means that all
-    /// of `input` was taken and more is needed.
+    /// element's last `>`, not one byte is taken or has any influence. `Ok(None)`
+    /// means that all of `input` was taken and more is needed.
     ///
     /// # Errors
     ///

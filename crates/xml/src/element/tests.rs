@@ -1,0 +1,191 @@
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::*;
+use crate::ns::XML_NS;
+
+fn names<'a>(elements: impl Iterator<Item = ElementRef<'a>>) -> Vec<&'a str> {
+    elements.map(ElementRef::name).collect()
+}
+
+#[test]
+fn a_cursor_sees_what_was_built() {
+    let element = Element::builder("a", "u")
+        .attr("x", "1")
+        .attr_opt("y", None)
+        .attr_opt("z", Some("3"))
+        .lang("en")
+        .text("one")
+        .open("b", "u")
+        .open("c", "v")
+        .close()
+        .text("two")
+        .close()
+        .text("three")
+        .text("")
+        .text("four")
+        .open("d", "")
+        .build();
+    assert_eq!((element.name(), element.ns()), ("a", "u"));
+    assert_eq!(element.attr("x"), Some("1"));
+    assert_eq!(element.attr("y"), None);
+    assert_eq!(element.attr("lang"), None);
+    assert_eq!(element.lang(), Some("en"));
+    assert_eq!(element.attrs().len(), 3);
+    assert_eq!(element.attrs().last().map(|attr| attr.ns), Some(XML_NS));
+    assert_eq!(names(element.children()), ["b", "d"]);
+    assert_eq!(element.text(), "onethreefour");
+    let nodes: Vec<_> = element.nodes().collect();
+    assert_eq!(nodes.len(), 4);
+    assert_eq!(nodes[2], NodeRef::Text("threefour"));
+    let b = element.first_child().unwrap();
+    assert!(matches!(b.text(), Cow::Borrowed("two")));
+    assert_eq!(names(b.children()), ["c"]);
+    assert!(b.child("c", "v").is_some());
+    assert!(b.child("c", "u").is_none());
+    assert!(element.child("d", "").is_some_and(|d| !d.has_text()));
+}
+
+#[test]
+fn attributes_can_be_set_late_and_again() {
+    let element = Element::builder("a", "u")
+        .attr("x", "1")
+        .attr("y", "2")
+        .text("one")
+        .open("b", "u")
+        .attr("z", "3")
+        .close()
+        .attr("x", "4")
+        .text("two")
+        .attr_ns("x", "v", "5")
+        .text("three")
+        .build();
+    assert_eq!(
+        element.to_xml(),
+        "<a xmlns='u' y='2' x='4' xmlns:ns2='v' ns2:x='5'>one<b z='3'/>twothree</a>"
+    );
+    assert_eq!(element.nodes().count(), 3);
+}
+
+#[test]
+fn more_closing_than_opening_is_harmless() {
+    let element = Element::builder("a", "u")
+        .close()
+        .close()
+        .open("b", "u")
+        .close()
+        .close()
+        .text("x")
+        .build();
+    assert_eq!(element.to_xml(), "<a xmlns='u'><b/>x</a>");
+}
+
+#[test]
+fn stamping_keeps_the_rest() {
+    let mut element = Element::builder("message", "u")
+        .attr("from", "x")
+        .attr("to", "y")
+        .open("body", "u")
+        .attr("from", "inner")
+        .text("hi")
+        .build();
+    for _ in 0..3 {
+        element.set_attr("from", Some("juliet@example.org"));
+        element.set_attr("id", Some("1"));
+        element.set_attr("to", None);
+        element.set_attr("to", None);
+    }
+    assert_eq!(
+        element.to_xml(),
+        "<message xmlns='u' from='juliet@example.org' id='1'>\
+         <body from='inner'>hi</body></message>"
+    );
+    element.append(&Element::builder("delay", "v").build());
+    element.append_text("");
+    assert_eq!(names(element.children()), ["body", "delay"]);
+}
+
+#[test]
+fn differences_are_seen() {
+    let base = || Element::builder("a", "u").attr("x", "1");
+    let element = base().text("t").open("b", "v").build();
+    for other in [
+        Element::builder("b", "u")
+            .attr("x", "1")
+            .text("t")
+            .open("b", "v")
+            .build(),
+        Element::builder("a", "v")
+            .attr("x", "1")
+            .text("t")
+            .open("b", "v")
+            .build(),
+        Element::builder("a", "u").text("t").open("b", "v").build(),
+        base().attr("y", "2").text("t").open("b", "v").build(),
+        base().attr("x", "2").text("t").open("b", "v").build(),
+        base().text("s").open("b", "v").build(),
+        base().open("b", "v").close().text("t").build(),
+        base().text("t").open("b", "u").build(),
+        base()
+            .text("t")
+            .open("b", "v")
+            .close()
+            .open("c", "v")
+            .build(),
+        base().text("t").open("b", "v").text("x").build(),
+        base().text("t").build(),
+        base().open("t", "").close().open("b", "v").build(),
+    ] {
+        assert_ne!(element, other);
+        assert_ne!(other.root(), element);
+    }
+    // A child next to another is not a child inside of it.
+    let beside = base().open("b", "u").close().open("c", "u").build();
+    let inside = base().open("b", "u").open("c", "u").build();
+    assert_ne!(beside, inside);
+    assert_ne!(
+        Element::builder("a", "").attr_ns("x", "u", "1").build(),
+        Element::builder("a", "").attr("x", "1").build()
+    );
+}
+
+#[test]
+fn a_part_is_an_element_too() {
+    let whole = Element::builder("a", "u")
+        .open("b", "v")
+        .attr_ns("x", "w", "1")
+        .open("c", "u")
+        .text("t")
+        .close()
+        .text("s")
+        .close()
+        .open("d", "u")
+        .build();
+    let part = whole.first_child().unwrap().to_element();
+    assert_eq!(part, whole.first_child().unwrap());
+    assert_eq!(
+        part.to_xml(),
+        "<b xmlns='v' xmlns:ns2='w' ns2:x='1'><c xmlns='u'>t</c>s</b>"
+    );
+    assert_eq!(format!("{part:?}"), part.to_xml());
+    assert_eq!(
+        format!("{:?}", whole.children())
+            .matches("xmlns='v'")
+            .count(),
+        1
+    );
+}
+
+/// A tree is a table: its depth is nobody's stack.
+#[test]
+fn depth_is_no_matter() {
+    let mut builder = Element::builder("a", "");
+    for _ in 0..100_000 {
+        builder = builder.open("a", "");
+    }
+    let element = builder.build();
+    assert_eq!(element.clone(), element);
+    assert_eq!(element.to_xml().len(), 100_000 * 7 + 4);
+    assert_eq!(element.root().to_element(), element);
+}
