@@ -1,0 +1,11 @@
+//! Runs every example the way its documentation says.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+mod duet;
+mod event_loop;
+mod support;
