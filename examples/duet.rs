@@ -453,7 +453,7 @@ impl Trace {
             let outcome = match reason {
                 CloseReason::Local => "closed the stream".into(),
                 CloseReason::Peer => "agreed to close it".into(),
-                broken => format!("broke: {broken:?}"),
+                broken => format!("broke: {broken}"),
             };
             let Direction { items, bytes, .. } = direction;
             let text = format!("sent {items} items in {bytes} bytes, and {outcome}");

@@ -17,6 +17,7 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,7 +51,17 @@ const MECHANISMS: [Mechanism; 5] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let house = Arc::new(Mutex::new(House::open(&options.domain, &options.accounts)?));
     let identity = Identity::from_pem(&read(&options.cert)?, &read(&options.key)?)?;
@@ -142,7 +153,7 @@ impl Session {
                 },
                 stanza = next(&mut self.place), if keeps_up => match stanza {
                     Some(stanza) => {
-                        // Another client's stanza has been written once already, so it can be.
+                        // What cannot be written is its sender's fault, not this client's.
                         if let Err(error) = self.client.connection_mut().send(&stanza) {
                             eprintln!("{}: {error}", self.peer);
                         }
@@ -190,7 +201,7 @@ impl Session {
                 reply.map_or(Ok(()), |reply| self.client.connection_mut().send(&reply))
             }
             ServerEvent::Closed(reason) => {
-                eprintln!("{}: closed, {reason:?}", self.peer);
+                eprintln!("{}: {reason}", self.peer);
                 Ok(())
             }
             other => {

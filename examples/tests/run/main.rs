@@ -6,6 +6,8 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod client;
 mod duet;
 mod event_loop;
+mod server;
 mod support;

@@ -1,8 +1,11 @@
 //! Runs the examples as a person would, but never for long.
 
-use std::io::Read;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,7 +63,7 @@ impl Running {
     }
 
     /// Waits for its end, for [`PATIENCE`] at most.
-    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("a child") {
@@ -77,5 +80,85 @@ impl Drop for Running {
         // It has ended already, unless the test failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// The example server with three accounts, and what its clients need to know.
+pub(crate) struct Server {
+    process: Running,
+    directory: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) const ACCOUNTS: [(&str, &str); 3] = [
+    ("juliet", "O Romeo, Romeo!"),
+    ("romeo", "päss:wörd "),
+    ("nurse", "madam"),
+];
+
+impl Server {
+    /// Starts it with a directory of its own, so that tests can run side by side.
+    pub(crate) fn start(test: &str) -> Self {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        fs::create_dir_all(&directory).expect("a directory");
+        let made =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let accounts: String = ACCOUNTS
+            .iter()
+            .map(|(user, password)| format!("{user}:{password}\n"))
+            .collect();
+        let mut command = example("server");
+        command.args(["--listen", "127.0.0.1:0", "--domain", "localhost"]);
+        for (option, text) in [
+            ("cert", made.cert.pem()),
+            ("key", made.signing_key.serialize_pem()),
+            ("accounts", accounts),
+        ] {
+            let file = directory.join(option);
+            fs::write(&file, text).expect("a writable file");
+            command.arg(format!("--{option}")).arg(file);
+        }
+        let log = fs::File::create(directory.join("log")).expect("a writable file");
+        let mut process = Running::spawn(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(log),
+        );
+
+        let stdout = process.0.stdout.take().expect("a pipe");
+        let (sender, line) = mpsc::channel();
+        thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
+        let line = line
+            .recv_timeout(PATIENCE)
+            .expect("a line in time")
+            .expect("a line");
+        let line = line.expect("UTF-8");
+        let address = line.strip_prefix("listening on ").expect("an address");
+        let address = address.parse().expect("an address");
+        Self {
+            process,
+            directory,
+            address,
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.join("cert")
+    }
+
+    /// Asks it to stop.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&mut self) {
+        let id = self.process.0.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
     }
 }
