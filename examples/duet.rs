@@ -51,6 +51,8 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
     let server = thread::spawn(move || serve(listener.accept()?.0, &server_tls));
+    println!("\nJuliet logs in to {DOMAIN} with the password “{PASSWORD}”.");
+    println!("All that passes the wire is below; the password does not.\n");
     let mut trace = Trace::new();
     let client = call(TcpStream::connect(address)?, &client_tls, &mut trace)?;
     let server = server.join().map_err(|_| "the server panicked")??;
@@ -400,12 +402,17 @@ impl Trace {
         }
         let (_, meaning, section) = at.and_then(|at| SCRIPT.get(at)).unwrap_or(&("", "", ""));
         self.style.headline(side, meaning, section);
-        self.style.xml(side, raw);
-        if let Event::Element(element) = event
-            && element.ns() == ns::SASL
-            && let Ok(message) = wire::decode(&element.text())
-        {
-            self.scram(element.name(), &String::from_utf8_lossy(&message));
+        let scram = match event {
+            Event::Element(element) if element.ns() == ns::SASL => wire::decode(&element.text())
+                .ok()
+                .map(|message| (element.name(), message)),
+            _ => None,
+        };
+        // What is explained in a moment need not stand out in base64.
+        self.style
+            .xml(side, raw, if scram.is_some() { DIM } else { BOLD });
+        if let Some((element, message)) = scram {
+            self.scram(element, &String::from_utf8_lossy(&message));
         }
         println!();
     }
@@ -581,7 +588,7 @@ impl Style {
     }
 
     /// Prints XML, broken for the eye: nothing is added but white space, and base64 is shortened.
-    fn xml(self, side: Side, raw: &str) {
+    fn xml(self, side: Side, raw: &str, text: &'static str) {
         #[derive(Clone, Copy)]
         enum Place {
             Text,
@@ -601,7 +608,7 @@ impl Style {
             for letter in tail.chars() {
                 let (code, next) = match (place, letter) {
                     (Text, '<') => (colour, Name),
-                    (Text, _) => (BOLD, Text),
+                    (Text, _) => (text, Text),
                     (Name | Attributes, '>') => (colour, Text),
                     (Name, ' ') => (colour, Attributes),
                     (Name, _) => (bold, Name),
