@@ -1,0 +1,12 @@
+//! Both roles over real sockets and real TLS, on the loopback interface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod login;
+mod support;

@@ -1,0 +1,77 @@
+//! Sockets for both sides, and a thread for each.
+
+use std::net::{TcpListener, TcpStream};
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
+
+use xmppwire_blocking::tls::ServerTls;
+use xmppwire_blocking::{Mode, ServerConnection};
+use xmppwire_test_support::{Login, PATIENCE, Porter, config};
+
+/// Runs both sides, each on a thread of its own, and fails the test where it would hang.
+pub(crate) fn both<A: Send + 'static, B: Send + 'static>(
+    server: impl FnOnce() -> A + Send + 'static,
+    client: impl FnOnce() -> B + Send + 'static,
+) -> (A, B) {
+    let (done, ends) = mpsc::channel();
+    let also_done = done.clone();
+    let server = thread::spawn(move || {
+        let _done = Done(done);
+        server()
+    });
+    let client = thread::spawn(move || {
+        let _done = Done(also_done);
+        client()
+    });
+    for _ in 0..2 {
+        ends.recv_timeout(PATIENCE).expect("the test hangs");
+    }
+    let server = server.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let client = client.join().unwrap_or_else(|panic| resume_unwind(panic));
+    (server, client)
+}
+
+/// Tells that a thread ends, by a panic too.
+struct Done(mpsc::Sender<()>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+pub(crate) fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// Accepts one connection.
+pub(crate) fn accept(listener: &TcpListener, tls: &ServerTls, mode: Mode) -> ServerConnection {
+    let (socket, _) = listener.accept().unwrap();
+    over(socket, tls, mode)
+}
+
+pub(crate) fn over(socket: TcpStream, tls: &ServerTls, mode: Mode) -> ServerConnection {
+    let tls = tls.clone();
+    match mode {
+        Mode::StartTls => ServerConnection::accept(socket, config(), Some(tls)),
+        Mode::DirectTls => ServerConnection::accept_direct_tls(socket, config(), tls, PATIENCE),
+    }
+    .unwrap()
+}
+
+/// Answers questions until the client is in; `None` if it gives up before.
+pub(crate) fn log_in(client: &mut ServerConnection) -> Option<Login> {
+    let mut porter = Porter::default();
+    while let Ok(Some(event)) = client.next_event() {
+        if !porter.answer(client.connection_mut(), event) {
+            return None;
+        }
+        if let Some(login) = porter.login() {
+            return Some(login);
+        }
+    }
+    None
+}
