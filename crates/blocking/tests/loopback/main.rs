@@ -8,5 +8,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod asking;
+mod bulk;
+mod ending;
 mod login;
 mod support;
+mod trust;
+mod waiting;

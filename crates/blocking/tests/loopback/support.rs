@@ -6,8 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use xmppwire_blocking::tls::ServerTls;
-use xmppwire_blocking::{Mode, ServerConnection};
-use xmppwire_test_support::{Login, PATIENCE, Porter, config};
+use xmppwire_blocking::{
+    Connection, Connector, Jid, Message, Mode, ServerConnection, ServerEvent, Stanza,
+};
+use xmppwire_test_support::{Authority, Login, PATIENCE, Porter, config, juliet};
 
 /// Runs both sides, each on a thread of its own, and fails the test where it would hang.
 pub(crate) fn both<A: Send + 'static, B: Send + 'static>(
@@ -74,4 +76,52 @@ pub(crate) fn log_in(client: &mut ServerConnection) -> Option<Login> {
         }
     }
     None
+}
+
+/// Accepts one connection by STARTTLS, lets it in and tells it so.
+pub(crate) fn welcome(listener: &TcpListener, tls: &ServerTls) -> ServerConnection {
+    let mut client = accept(listener, tls, Mode::StartTls);
+    log_in(&mut client).expect("the client logs in");
+    client.flush();
+    client
+}
+
+/// Juliet with her server at this port.
+pub(crate) fn juliet_at(authority: &Authority, port: u16) -> Connector {
+    juliet(authority).with_server("127.0.0.1", port, Mode::StartTls)
+}
+
+/// The next message of a client's connection; anything else fails the test.
+pub(crate) fn next_message(client: &mut ServerConnection) -> Message {
+    match client.next_event().unwrap() {
+        Some(ServerEvent::Stanza(Stanza::Message(message))) => message,
+        other => panic!("no message: {other:?}"),
+    }
+}
+
+/// Takes events until the last one, and returns that.
+pub(crate) fn last_event(client: &mut ServerConnection) -> Option<ServerEvent> {
+    let mut last = None;
+    while let Some(event) = client.next_event().unwrap() {
+        last = Some(event);
+    }
+    last
+}
+
+/// A message to nobody in particular.
+pub(crate) fn message(body: &str) -> Message {
+    Message::chat(Jid::new("romeo@example.net").unwrap(), body)
+}
+
+/// The text of a message that arrived.
+pub(crate) fn body(stanza: Option<Stanza>) -> String {
+    match stanza {
+        Some(Stanza::Message(message)) => message.body().unwrap().into_owned(),
+        other => panic!("no message: {other:?}"),
+    }
+}
+
+/// Queues a message for the client.
+pub(crate) fn give(client: &mut ServerConnection, body: &str) {
+    client.connection_mut().send(&message(body).into()).unwrap();
 }
