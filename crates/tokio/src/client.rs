@@ -3,7 +3,9 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::client::{
+    Attempts, ConnectError, Connector, Error, RequestError, Session, poll_bound,
+};
 use xmppwire_net::link::{Handshake, Machine};
 use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
@@ -72,7 +74,7 @@ impl Client {
     ///
     /// [`ConnectError`]
     pub async fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        connect::connect(connector).await
+        connect::connect(Attempts::new(connector)).await
     }
 }
 
