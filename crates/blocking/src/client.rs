@@ -1,12 +1,13 @@
 //! The client's side.
 
-use std::io;
 use std::net::TcpStream;
 use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::client::{
+    Attempts, ConnectError, Connector, Error, RequestError, Session, poll_bound,
+};
 use xmppwire_net::link::{Handshake, Machine};
 use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
@@ -75,7 +76,7 @@ impl Client {
     ///
     /// [`ConnectError`]
     pub fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        connect::connect(connector)
+        connect::connect(Attempts::new(connector), &Waker::new())
     }
 
     /// Logs in over a socket that is connected already, such as to a proxy. It is set to non-blocking mode.
@@ -85,7 +86,16 @@ impl Client {
     /// [`Error::Tls`] where the other side is not the domain's server, [`Error::Closed`] where it ends the stream, and
     /// [`Error::Io`] where the socket fails.
     pub fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self, Error> {
-        let mut pump = Pump::new(socket)?;
+        Self::start(socket, mode, connector, Waker::new())
+    }
+
+    pub(crate) fn start(
+        socket: TcpStream,
+        mode: Mode,
+        connector: &Connector,
+        waker: Waker,
+    ) -> Result<Self, Error> {
+        let mut pump = Pump::new(socket, waker)?;
         let secured = match mode {
             Mode::StartTls => None,
             Mode::DirectTls => {
@@ -107,6 +117,15 @@ impl Client {
     /// What there is to know about TLS.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.session.link().tls()
+    }
+
+    /// How many bytes wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.session.link().backlog()
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.session.link().mode()
     }
 
     /// The next stanza; `None` after either side has closed the stream in order.
@@ -155,11 +174,7 @@ impl Client {
     }
 
     /// What another thread can wake this one with while it waits in [`next_timeout`](Self::next_timeout).
-    ///
-    /// # Errors
-    ///
-    /// If the system gives no more descriptors.
-    pub fn waker(&mut self) -> io::Result<Waker> {
+    pub fn waker(&self) -> Waker {
         self.pump.waker()
     }
 

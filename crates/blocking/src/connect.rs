@@ -3,41 +3,47 @@
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 
-use xmppwire_net::client::{Attempts, ConnectError, Connector, Error};
+use xmppwire_net::client::{Attempt, Attempts, ConnectError, Error, Step};
 use xmppwire_net::dns::Resolver;
-use xmppwire_net::srv::{Plan, Target};
 
 use crate::Client;
+use crate::waker::Waker;
 
-/// Tries the servers of the domain until one lets us in, or until it makes no sense to go on.
-pub(crate) fn connect(connector: &Connector) -> Result<Client, ConnectError> {
-    let mut attempts = Attempts::new(plan(connector)?);
-    while let Some(target) = attempts.next_target() {
-        match log_in(connector, &target) {
-            Ok(client) => return Ok(client),
-            Err(error) => attempts.failed(target, error),
+/// Tries one server after the other until one lets us in, or until it makes no sense to go on.
+pub(crate) fn connect(mut attempts: Attempts, waker: &Waker) -> Result<Client, ConnectError> {
+    while let Some(step) = attempts.next_step() {
+        match step {
+            Step::LookUp(names) => {
+                let name_servers = attempts.name_servers().cloned();
+                let resolver = name_servers.map_or_else(Resolver::system, Resolver::new);
+                attempts.looked_up(resolver.look_up(&names));
+            }
+            Step::Connect(attempt) => match log_in(&attempt, waker) {
+                Ok(client) => return Ok(client),
+                Err(error) => attempts.failed(attempt, error),
+            },
         }
     }
     Err(attempts.into_error())
 }
 
-fn plan(connector: &Connector) -> Result<Plan, ConnectError> {
-    let names = match connector.srv_names() {
-        Ok(names) => names,
-        Err(plan) => return Ok(plan),
-    };
-    let name_servers = connector.name_servers().cloned();
-    let resolver = name_servers.map_or_else(Resolver::system, Resolver::new);
-    connector.plan(resolver.both(&names))
-}
-
-fn log_in(connector: &Connector, target: &Target) -> Result<Client, Error> {
-    Client::over(tcp(connector, target)?, target.mode, connector)
+fn log_in(attempt: &Attempt, waker: &Waker) -> Result<Client, Error> {
+    let socket = tcp(attempt)?;
+    Client::start(
+        socket,
+        attempt.target.mode,
+        &attempt.connector,
+        waker.clone(),
+    )
 }
 
 /// Tries the addresses of a host, in the order in which the system's resolver gives them. How long that resolver may
 /// take is the system's affair: there is no way to ask it for less.
-fn tcp(connector: &Connector, target: &Target) -> io::Result<TcpStream> {
+fn tcp(
+    Attempt {
+        target, connector, ..
+    }: &Attempt,
+) -> io::Result<TcpStream> {
     let mut result = Err(io::Error::other("the host has no address"));
     for address in (target.host.as_str(), target.port).to_socket_addrs()? {
         result = TcpStream::connect_timeout(&address, connector.connect_timeout());

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::StreamError;
-use xmppwire_net::link::{Link, LinkError, Role};
+use xmppwire_net::link::{Link, LinkError, Role, Wire};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::pump::Pump;
@@ -65,11 +65,7 @@ impl<C: Role> Driver<C> {
 
     /// What another thread can wake this one with while it waits in
     /// [`next_event_timeout`](Self::next_event_timeout): how the threads of a server hand stanzas to each other.
-    ///
-    /// # Errors
-    ///
-    /// If the system gives no more descriptors.
-    pub fn waker(&mut self) -> io::Result<Waker> {
+    pub fn waker(&self) -> Waker {
         self.pump.waker()
     }
 
@@ -77,7 +73,8 @@ impl<C: Role> Driver<C> {
     /// connection has ended or an event has to be taken first; [`next_event`](Self::next_event) tells.
     pub fn flush(&mut self) {
         self.pump.until(&mut self.link, |link, _| {
-            match link.backlog() == 0 || link.is_ending() {
+            // Where nothing is read because an event waits, the peer may be waiting for us to read.
+            match link.backlog() == 0 || link.is_ending() || !link.wants_read() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             }
@@ -101,6 +98,12 @@ impl<C: Role> Driver<C> {
     pub fn close(&mut self, error: Option<StreamError>) {
         let now = self.pump.now();
         self.link.connection_mut().close(now, error);
+    }
+
+    /// How many bytes wait to be written. [`flush`](Self::flush) where they become many: above
+    /// [`output_backlog`](xmppwire::Limits::output_backlog) the peer counts as one that does not read.
+    pub fn backlog(&self) -> usize {
+        self.link.backlog()
     }
 
     /// What there is to know about TLS, once it is established.

@@ -21,6 +21,7 @@
 //! | you want | look at |
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
+//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
 //! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
 //! | events rather than stanzas, for either role | [`Driver`] |
@@ -43,11 +44,14 @@ mod clock;
 mod connect;
 mod driver;
 mod pump;
+mod reconnecting;
 mod server;
 mod waker;
 
 pub use xmppwire::*;
-pub use xmppwire_net::client::{ConnectError, Connector, Error, Failure, Failures, RequestError};
+pub use xmppwire_net::client::{
+    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+};
 pub use xmppwire_net::dns::NameServers;
 pub use xmppwire_net::link::{LinkError, Role};
 pub use xmppwire_net::srv::{Mode, Target};
@@ -55,5 +59,6 @@ pub use xmppwire_net::{backoff, tls};
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;
+pub use crate::reconnecting::ReconnectingClient;
 pub use crate::server::ServerConnection;
 pub use crate::waker::Waker;

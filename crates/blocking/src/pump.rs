@@ -17,6 +17,9 @@ use crate::waker::Waker;
 /// So much is read at once. It lives on the stack while a call waits, so an idle connection holds no buffer.
 const CHUNK: usize = 16 * 1024;
 
+/// So long is waited at once. Some systems refuse to wait for years, and waking up once a day costs nothing.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 
@@ -25,23 +28,24 @@ pub(crate) struct Pump {
     socket: TcpStream,
     selector: mio::Poll,
     events: Events,
-    waker: Option<Waker>,
+    waker: Waker,
     clock: Clock,
 }
 
 impl Pump {
-    pub(crate) fn new(socket: std::net::TcpStream) -> io::Result<Self> {
+    pub(crate) fn new(socket: std::net::TcpStream, waker: Waker) -> io::Result<Self> {
         // Neither direction may ever wait for the other: a blocking write to a peer that writes itself is a deadlock.
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);
         let selector = mio::Poll::new()?;
         let both = Interest::READABLE | Interest::WRITABLE;
         selector.registry().register(&mut socket, SOCKET, both)?;
+        waker.attach(selector.registry(), WAKER)?;
         Ok(Self {
             socket,
             selector,
             events: Events::with_capacity(2),
-            waker: None,
+            waker,
             clock: Clock::start(),
         })
     }
@@ -54,12 +58,8 @@ impl Pump {
         self.socket.peer_addr()
     }
 
-    pub(crate) fn waker(&mut self) -> io::Result<Waker> {
-        if let Some(waker) = &self.waker {
-            return Ok(waker.clone());
-        }
-        let waker = Waker::new(self.selector.registry(), WAKER)?;
-        Ok(self.waker.insert(waker).clone())
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Moves bytes until the machine has a result.
@@ -95,7 +95,7 @@ impl Pump {
             }
             let moved = self.step(machine.wire(), &mut chunk);
             // Looked at in every round: a peer that keeps us busy without an event does not get the caller's time.
-            if self.now() >= deadline || self.waker.as_ref().is_some_and(Waker::take) {
+            if self.now() >= deadline || self.waker.take() {
                 return poll(machine, self.now());
             }
             if !moved {
@@ -170,7 +170,7 @@ impl Pump {
     /// Waits until the socket can go on, the machine's deadline or `until` is over, or the waker is used.
     fn wait(&mut self, wire: &mut dyn Wire, until: Option<Instant>) {
         let next = [wire.poll_timeout(), until].into_iter().flatten().min();
-        let timeout = next.map(|next| next.saturating_since(self.now()));
+        let timeout = next.map(|next| next.saturating_since(self.now()).min(LONGEST));
         match self.selector.poll(&mut self.events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -10,6 +10,7 @@ use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
 use crate::pump::Pump;
+use crate::waker::Waker;
 
 /// A client's connection to a server.
 ///
@@ -80,7 +81,7 @@ impl Driver<Server> {
         config: ServerConfig,
         tls: Option<ServerTls>,
     ) -> Result<Self, LinkError> {
-        let pump = Pump::new(socket)?;
+        let pump = Pump::new(socket, Waker::new())?;
         let server = Server::new(config, entropy()?, pump.now());
         let link = Link::new(server, tls.map(TlsSide::Server));
         Ok(Self::new(pump, link))
@@ -98,7 +99,7 @@ impl Driver<Server> {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<Self, LinkError> {
-        let mut pump = Pump::new(socket)?;
+        let mut pump = Pump::new(socket, Waker::new())?;
         let mut handshake = Handshake::new(TlsSide::Server(tls), pump.now() + timeout)?;
         let secured = pump.until(&mut handshake, Handshake::poll)?;
         let server = Server::with_direct_tls(config, entropy()?, pump.now(), secured.info());

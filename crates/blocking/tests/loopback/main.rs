@@ -12,6 +12,7 @@ mod asking;
 mod bulk;
 mod ending;
 mod login;
+mod reconnect;
 mod support;
 mod trust;
 mod waiting;

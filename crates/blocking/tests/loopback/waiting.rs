@@ -103,7 +103,7 @@ fn another_thread_ends_the_wait() {
     };
     let client = move || {
         let mut client = Client::connect_with(&connector).unwrap();
-        let waker = client.waker().unwrap();
+        let waker = client.waker();
         // Before the wait begins: it is not forgotten.
         waker.wake();
         waker.wake();
@@ -135,7 +135,7 @@ fn a_server_thread_is_woken_to_deliver() {
     let server = move || {
         let mut from = welcome(&listener, &tls);
         let mut to = welcome(&listener, &tls);
-        let waker = to.waker().unwrap();
+        let waker = to.waker();
         let (queue, deliveries) = mpsc::channel::<Stanza>();
         let reader = thread::spawn(move || {
             while let Some(event) = from.next_event().unwrap() {

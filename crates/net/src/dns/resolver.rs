@@ -46,11 +46,11 @@ impl Resolver {
         let Some(names) = service.srv_names(domain) else {
             return Ok(Plan::fallback(service, domain));
         };
-        Plan::from_answers(service, domain, self.both(&names), crate::jitter)
+        Plan::from_answers(service, domain, self.look_up(&names), crate::jitter)
     }
 
-    /// Looks up both names of a service at the same time.
-    pub fn both(&self, names: &SrvNames) -> SrvAnswers {
+    /// Looks both names up at the same time.
+    pub fn look_up(&self, names: &SrvNames) -> SrvAnswers {
         thread::scope(|scope| {
             let direct_tls = thread::Builder::new()
                 .spawn_scoped(scope, || self.srv(&names.direct_tls))
