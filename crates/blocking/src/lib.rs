@@ -52,9 +52,9 @@ pub use xmppwire::*;
 pub use xmppwire_net::client::{
     ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
 };
-pub use xmppwire_net::dns::NameServers;
+pub use xmppwire_net::dns::{LookupError, NameServers};
 pub use xmppwire_net::link::{LinkError, Role};
-pub use xmppwire_net::srv::{Mode, Target};
+pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
 pub use xmppwire_net::{backoff, tls};
 
 pub use crate::client::Client;

@@ -2,18 +2,16 @@
 
 use xmppwire_blocking::tls::TlsVersion;
 use xmppwire_blocking::{Client, Connection, Mechanism, Message, Mode, ServerEvent, Stanza};
-use xmppwire_test_support::{Authority, JULIET, juliet};
+use xmppwire_test_support::JULIET;
 
-use crate::support::{accept, both, listen, log_in};
+use crate::support::{Site, both, log_in};
 
 fn logs_in_and_talks(mode: Mode) {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet(&authority).with_server("127.0.0.1", port, mode);
+    let site = Site::new();
+    let connector = site.juliet(mode);
 
     let server = move || {
-        let mut client = accept(&listener, &tls, mode);
+        let mut client = site.accept(mode);
         let login = log_in(&mut client).unwrap();
         assert_eq!(login.mechanism, Mechanism::ScramSha256Plus);
         assert_eq!(client.tls().unwrap().version, TlsVersion::Tls13);

@@ -8,11 +8,19 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod asking;
-mod bulk;
-mod ending;
+mod ask;
+mod credentials;
+mod deadlines;
+mod ends;
+mod identity;
+mod injection;
+mod load;
 mod login;
 mod reconnect;
+mod srv;
 mod support;
-mod trust;
-mod waiting;
+mod wait;
+
+/// The name server that the tests of the shared resolver use as well.
+#[path = "../../../net/tests/support/mod.rs"]
+mod name_server;

@@ -8,11 +8,9 @@ use xmppwire_blocking::{
     ClientConfig, CloseReason, Connector, Error, Jid, Mode, ReconnectEvent, ReconnectingClient,
     SaslCondition, StreamError, StreamErrorCondition,
 };
-use xmppwire_test_support::{Authority, JULIET};
+use xmppwire_test_support::JULIET;
 
-use crate::support::{
-    accept, body, both, give, juliet_at, last_event, listen, log_in, message, next_message, welcome,
-};
+use crate::support::{Site, body, both, give, last_event, log_in, message, next_message};
 
 /// Comes back after this.
 fn after(delay: Duration) -> Policy {
@@ -43,24 +41,21 @@ fn condition(reason: &Error) -> Option<StreamErrorCondition> {
 
 #[test]
 fn a_client_comes_back_after_a_shutdown_and_not_after_a_conflict() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         client.close(Some(StreamError::new(StreamErrorCondition::SystemShutdown)));
         last_event(&mut client);
 
         // The second session: one message each way.
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         assert_eq!(next_message(&mut client).body().as_deref(), Some("again"));
         give(&mut client, "welcome back");
         client.close(Some(StreamError::new(StreamErrorCondition::Conflict)));
         last_event(&mut client);
-        listener.set_nonblocking(true).unwrap();
-        listener
+        site
     };
     let client = move || {
         let mut client = ReconnectingClient::with_policy(connector, soon());
@@ -91,26 +86,23 @@ fn a_client_comes_back_after_a_shutdown_and_not_after_a_conflict() {
         assert_eq!(condition(&end), Some(StreamErrorCondition::Conflict));
         assert!(client.next_event().unwrap().is_none());
     };
-    let (listener, ()) = both(server, client);
-    assert!(listener.accept().is_err(), "nobody knocks any more");
+    let (site, ()) = both(server, client);
+    assert!(!site.has_visitor(), "nobody knocks any more");
 }
 
 #[test]
 fn a_wrong_password_is_not_tried_again() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
+    let site = Site::new();
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), "wr0ng").unwrap();
     let connector = Connector::new(account)
         .unwrap()
-        .with_tls(authority.client())
-        .with_server("127.0.0.1", port, Mode::StartTls);
+        .with_tls(site.authority.client())
+        .with_server("127.0.0.1", site.port, Mode::StartTls);
 
     let server = move || {
-        let mut client = accept(&listener, &tls, Mode::StartTls);
+        let mut client = site.accept(Mode::StartTls);
         assert!(log_in(&mut client).is_none());
-        listener.set_nonblocking(true).unwrap();
-        listener
+        site
     };
     let client = move || {
         let mut client = ReconnectingClient::with_policy(connector, soon());
@@ -123,20 +115,18 @@ fn a_wrong_password_is_not_tried_again() {
         }
         assert!(client.next_event().unwrap().is_none());
     };
-    let (listener, ()) = both(server, client);
-    assert!(listener.accept().is_err(), "nobody knocks any more");
+    let (site, ()) = both(server, client);
+    assert!(!site.has_visitor(), "nobody knocks any more");
 }
 
 #[test]
 fn a_wait_for_the_next_attempt_can_be_ended() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        drop(listener.accept().unwrap());
-        last_event(&mut welcome(&listener, &tls));
+        drop(site.socket());
+        last_event(&mut site.welcome(Mode::StartTls));
     };
     let client = move || {
         // A random part of three years, so that waiting it out is no way through this test.
@@ -172,13 +162,11 @@ fn a_wait_for_the_next_attempt_can_be_ended() {
 /// The server's last words count, also where a send is the first to notice that the session is over.
 #[test]
 fn the_reason_is_told_where_a_send_finds_the_session_lost() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         give(&mut client, "one more thing");
         client.close(Some(StreamError::new(StreamErrorCondition::Conflict)));
         last_event(&mut client);

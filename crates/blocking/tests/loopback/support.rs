@@ -5,11 +5,12 @@ use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::thread;
 
+use socket2::SockRef;
 use xmppwire_blocking::tls::ServerTls;
 use xmppwire_blocking::{
     Connection, Connector, Jid, Message, Mode, ServerConnection, ServerEvent, Stanza,
 };
-use xmppwire_test_support::{Authority, Login, PATIENCE, Porter, config, juliet};
+use xmppwire_test_support::{Authority, DOMAIN, Login, PATIENCE, Porter, config, juliet};
 
 /// Runs both sides, each on a thread of its own, and fails the test where it would hang.
 pub(crate) fn both<A: Send + 'static, B: Send + 'static>(
@@ -43,16 +44,58 @@ impl Drop for Done {
     }
 }
 
-pub(crate) fn listen() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
+/// A listening server of the domain, and the authority behind it.
+pub(crate) struct Site {
+    pub(crate) authority: Authority,
+    pub(crate) tls: ServerTls,
+    pub(crate) port: u16,
+    listener: TcpListener,
 }
 
-/// Accepts one connection.
-pub(crate) fn accept(listener: &TcpListener, tls: &ServerTls, mode: Mode) -> ServerConnection {
-    let (socket, _) = listener.accept().unwrap();
-    over(socket, tls, mode)
+impl Site {
+    pub(crate) fn new() -> Self {
+        let authority = Authority::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self {
+            tls: authority.server(DOMAIN),
+            authority,
+            port: listener.local_addr().unwrap().port(),
+            listener,
+        }
+    }
+
+    /// Juliet, who knows where to connect to.
+    pub(crate) fn juliet(&self, mode: Mode) -> Connector {
+        juliet(&self.authority).with_server("127.0.0.1", self.port, mode)
+    }
+
+    /// The next connection.
+    pub(crate) fn socket(&self) -> TcpStream {
+        self.listener.accept().unwrap().0
+    }
+
+    pub(crate) fn accept(&self, mode: Mode) -> ServerConnection {
+        over(self.socket(), &self.tls, mode)
+    }
+
+    /// Accepts one connection, lets it log in and tells it so.
+    pub(crate) fn welcome(&self, mode: Mode) -> ServerConnection {
+        let mut client = self.accept(mode);
+        log_in(&mut client).expect("the client logs in");
+        client.flush();
+        client
+    }
+
+    /// Whether there is a connection that nobody has accepted.
+    pub(crate) fn has_visitor(&self) -> bool {
+        self.listener.set_nonblocking(true).unwrap();
+        self.listener.accept().is_ok()
+    }
+}
+
+/// The other end of a socket of a site.
+pub(crate) fn visit(port: u16) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", port)).unwrap()
 }
 
 pub(crate) fn over(socket: TcpStream, tls: &ServerTls, mode: Mode) -> ServerConnection {
@@ -76,19 +119,6 @@ pub(crate) fn log_in(client: &mut ServerConnection) -> Option<Login> {
         }
     }
     None
-}
-
-/// Accepts one connection by STARTTLS, lets it in and tells it so.
-pub(crate) fn welcome(listener: &TcpListener, tls: &ServerTls) -> ServerConnection {
-    let mut client = accept(listener, tls, Mode::StartTls);
-    log_in(&mut client).expect("the client logs in");
-    client.flush();
-    client
-}
-
-/// Juliet with her server at this port.
-pub(crate) fn juliet_at(authority: &Authority, port: u16) -> Connector {
-    juliet(authority).with_server("127.0.0.1", port, Mode::StartTls)
 }
 
 /// The next message of a client's connection; anything else fails the test.
@@ -124,4 +154,12 @@ pub(crate) fn body(stanza: Option<Stanza>) -> String {
 /// Queues a message for the client.
 pub(crate) fn give(client: &mut ServerConnection, body: &str) {
     client.connection_mut().send(&message(body).into()).unwrap();
+}
+
+/// Left to itself, the system takes so much for a loopback socket that nobody ever waits.
+pub(crate) fn narrow(socket: TcpStream) -> TcpStream {
+    let sizes = SockRef::from(&socket);
+    sizes.set_send_buffer_size(64 * 1024).unwrap();
+    sizes.set_recv_buffer_size(64 * 1024).unwrap();
+    socket
 }

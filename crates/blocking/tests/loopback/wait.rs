@@ -1,33 +1,26 @@
 //! Waits that end before anything has come, and what they must not lose.
 
-use std::net::TcpStream;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use xmppwire_blocking::{
-    Client, ClientConfig, CloseReason, Connection, Connector, Jid, Limits, Message, Mode,
-    ServerEvent, Stanza, Timer,
-};
-use xmppwire_test_support::{Authority, JULIET, PASSWORD};
+use xmppwire_blocking::{Client, Connection, Message, Mode, ServerEvent, Stanza};
 
 use crate::support::{
-    body, both, give, juliet_at, last_event, listen, message, next_message, welcome,
+    Site, body, both, give, last_event, log_in, message, narrow, next_message, over, visit,
 };
 
 #[test]
 fn a_time_out_loses_nothing() {
     const MESSAGES: usize = 200;
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
     // Larger than what is read at once, so that waits end in the middle of stanzas and of TLS records.
     let text = |n: usize| format!("{n} {}", "x".repeat(n * 300));
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         for n in 0..MESSAGES {
             give(&mut client, &text(n));
             client.flush();
@@ -58,23 +51,24 @@ fn a_time_out_loses_nothing() {
 
 #[test]
 fn what_was_sent_is_written_while_a_wait_without_events_runs() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let (port, connector) = (site.port, site.juliet(Mode::StartTls));
     let (tell, told) = mpsc::channel();
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
-        // Long enough to fill what the system takes for a socket that is not read.
-        let text = next_message(&mut client).body().unwrap().len();
+        let mut client = over(narrow(site.socket()), &site.tls, Mode::StartTls);
+        log_in(&mut client).unwrap();
+        client.flush();
+        let length = next_message(&mut client).body().unwrap().len();
         tell.send(()).unwrap();
         last_event(&mut client);
-        text
+        length
     };
     let client = move || {
-        let mut client = Client::connect_with(&connector).unwrap();
-        let text = "x".repeat(200_000);
+        let socket = narrow(visit(port));
+        let mut client = Client::over(socket, Mode::StartTls, &connector).unwrap();
+        // More than the system takes at once.
+        let text = "x".repeat(250_000);
         client.send(message(&text)).unwrap();
         while told.try_recv().is_err() {
             let waited = client.next_timeout(Duration::from_millis(1)).unwrap();
@@ -89,13 +83,11 @@ fn what_was_sent_is_written_while_a_wait_without_events_runs() {
 
 #[test]
 fn another_thread_ends_the_wait() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         for expected in ["one", "two"] {
             assert_eq!(next_message(&mut client).body().as_deref(), Some(expected));
         }
@@ -127,14 +119,12 @@ fn another_thread_ends_the_wait() {
 /// Two connections of one server, each with a thread, hand each other what their clients send.
 #[test]
 fn a_server_thread_is_woken_to_deliver() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut from = welcome(&listener, &tls);
-        let mut to = welcome(&listener, &tls);
+        let mut from = site.welcome(Mode::StartTls);
+        let mut to = site.welcome(Mode::StartTls);
         let waker = to.waker();
         let (queue, deliveries) = mpsc::channel::<Stanza>();
         let reader = thread::spawn(move || {
@@ -165,40 +155,6 @@ fn a_server_thread_is_woken_to_deliver() {
         assert_eq!(body(to.next().unwrap()), "through two threads");
         to.close().unwrap();
         from.close().unwrap();
-    };
-    both(server, client);
-}
-
-/// A server that says nothing does not hold the client for ever.
-#[test]
-fn a_silent_server_is_given_up() {
-    let (listener, port) = listen();
-    let mut limits = Limits::new();
-    limits.negotiation_timeout = Duration::from_millis(20);
-    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD)
-        .unwrap()
-        .with_limits(limits);
-    let connector = Connector::new(account)
-        .unwrap()
-        .with_tls(Authority::new().client());
-
-    let (done, kept) = mpsc::channel::<()>();
-    let server = move || {
-        let socket = listener.accept().unwrap();
-        let _ = kept.recv();
-        drop(socket);
-    };
-    let client = move || {
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let error = Client::over(socket, Mode::StartTls, &connector).unwrap_err();
-        assert!(
-            matches!(
-                error.close_reason(),
-                Some(CloseReason::TimedOut(Timer::Negotiation))
-            ),
-            "{error:?}"
-        );
-        drop(done);
     };
     both(server, client);
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use xmppwire_blocking::{
-    Client, Connection, Element, Error, Iq, Jid, RequestError, ServerConnection, ServerEvent,
+    Client, Connection, Element, Error, Iq, Jid, Mode, RequestError, ServerConnection, ServerEvent,
     Stanza, StanzaError, StanzaErrorCondition, ns,
 };
-use xmppwire_test_support::Authority;
 
-use crate::support::{body, both, give, juliet_at, last_event, listen, message, welcome};
+use crate::support::{Site, body, both, give, last_event, message};
 
 fn ping() -> Iq {
     let ping = Element::builder("ping", ns::PING).build();
@@ -24,13 +23,11 @@ fn next_request(client: &mut ServerConnection) -> Iq {
 
 #[test]
 fn an_answer_counts_from_whom_was_asked_only() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         let request = next_request(&mut client);
         let answer = request.result(None).unwrap();
         let forged = answer
@@ -74,13 +71,13 @@ fn an_answer_counts_from_whom_was_asked_only() {
 
 #[test]
 fn an_answer_that_is_late_is_a_stanza_like_any_other() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port).with_request_timeout(Duration::from_millis(20));
+    let site = Site::new();
+    let connector = site
+        .juliet(Mode::StartTls)
+        .with_request_timeout(Duration::from_millis(20));
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         let request = next_request(&mut client);
         // The client has given up when it says so.
         assert!(matches!(
@@ -109,12 +106,10 @@ fn an_answer_that_is_late_is_a_stanza_like_any_other() {
 
 #[test]
 fn what_is_no_request_is_not_sent() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
-    let server = move || last_event(&mut welcome(&listener, &tls));
+    let server = move || last_event(&mut site.welcome(Mode::StartTls));
     let client = move || {
         let mut client = Client::connect_with(&connector).unwrap();
         let answer = ping().result(None).unwrap();

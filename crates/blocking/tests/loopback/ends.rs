@@ -4,24 +4,19 @@ use std::net::Shutdown;
 
 use xmppwire_blocking::backoff::Verdict;
 use xmppwire_blocking::{
-    Client, ClientConfig, CloseReason, ConnectError, Connector, Error, Jid, Mode, SaslCondition,
-    ServerEvent, StreamError, StreamErrorCondition,
+    Client, CloseReason, Error, Mode, ServerEvent, StreamError, StreamErrorCondition,
 };
-use xmppwire_test_support::{Authority, JULIET};
+use xmppwire_test_support::juliet;
 
-use crate::support::{
-    accept, body, both, give, juliet_at, last_event, listen, log_in, message, next_message, welcome,
-};
+use crate::support::{Site, body, both, give, last_event, log_in, message, next_message, over};
 
 #[test]
 fn the_server_closes_in_order() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         give(&mut client, "farewell");
         client.close(None);
         let last = last_event(&mut client);
@@ -43,13 +38,11 @@ fn the_server_closes_in_order() {
 
 #[test]
 fn the_client_closes_in_order_and_what_it_sent_arrives() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         for n in 0..100 {
             assert_eq!(
                 next_message(&mut client).body().as_deref(),
@@ -74,15 +67,13 @@ fn the_client_closes_in_order_and_what_it_sent_arrives() {
 
 #[test]
 fn an_end_without_a_word_is_no_orderly_one() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let (socket, _) = listener.accept().unwrap();
+        let socket = site.socket();
         let wire = socket.try_clone().unwrap();
-        let mut client = crate::support::over(socket, &tls, Mode::StartTls);
+        let mut client = over(socket, &site.tls, Mode::StartTls);
         log_in(&mut client).unwrap();
         give(&mut client, "I have to");
         client.flush();
@@ -109,13 +100,11 @@ fn an_end_without_a_word_is_no_orderly_one() {
 
 #[test]
 fn a_stream_error_is_told_with_its_condition() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet_at(&authority, port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = welcome(&listener, &tls);
+        let mut client = site.welcome(Mode::StartTls);
         client.close(Some(StreamError::new(StreamErrorCondition::SystemShutdown)));
         last_event(&mut client);
     };
@@ -131,51 +120,14 @@ fn a_stream_error_is_told_with_its_condition() {
 }
 
 #[test]
-fn a_wrong_password_is_final() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let (other, other_port) = listen();
-    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), "wr0ng").unwrap();
-    let connector = Connector::new(account)
-        .unwrap()
-        .with_tls(authority.client())
-        .with_server("127.0.0.1", port, Mode::StartTls)
-        .with_server("127.0.0.1", other_port, Mode::StartTls);
-
-    let server = move || {
-        let mut client = accept(&listener, &tls, Mode::StartTls);
-        assert!(log_in(&mut client).is_none());
-    };
-    let client = move || {
-        let error = Client::connect_with(&connector).unwrap_err();
-        let Some(CloseReason::AuthFailed(failure)) = error.close_reason() else {
-            panic!("{error:?}");
-        };
-        assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
-        assert_eq!(error.verdict(), Verdict::Fatal);
-        let ConnectError::Failed(failures) = error else {
-            panic!("{error:?}");
-        };
-        assert_eq!(failures.iter().count(), 1);
-        other.set_nonblocking(true).unwrap();
-        assert!(other.accept().is_err(), "the other server was not asked");
-    };
-    both(server, client);
-}
-
-#[test]
 fn the_next_server_is_tried_where_one_is_down() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (closed, closed_port) = listen();
-    drop(closed);
-    let (listener, port) = listen();
-    let connector = xmppwire_test_support::juliet(&authority)
-        .with_server("127.0.0.1", closed_port, Mode::DirectTls)
-        .with_server("127.0.0.1", port, Mode::StartTls);
+    let site = Site::new();
+    // Nobody listens there: it is not among the ports that the system hands out.
+    let connector = juliet(&site.authority)
+        .with_server("127.0.0.1", 1, Mode::DirectTls)
+        .with_server("127.0.0.1", site.port, Mode::StartTls);
 
-    let server = move || last_event(&mut welcome(&listener, &tls));
+    let server = move || last_event(&mut site.welcome(Mode::StartTls));
     let client = move || Client::connect_with(&connector).unwrap().close().unwrap();
     both(server, client);
 }

@@ -1,18 +1,16 @@
 //! Much in both directions at once: neither side may wait for the other, and neither may pile it up.
 
-use std::net::TcpStream;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
-use socket2::SockRef;
 use xmppwire_blocking::{
-    Client, ClientConfig, Connection, Connector, Error, Jid, Limits, Mode, ServerConfig,
-    ServerConnection, ServerEvent, Stanza,
+    Client, ClientConfig, Connector, Error, Jid, Limits, Mode, ServerConfig, ServerConnection,
+    ServerEvent, Stanza,
 };
-use xmppwire_test_support::{Authority, JULIET, PASSWORD, config, juliet};
+use xmppwire_test_support::{JULIET, PASSWORD, config};
 
-use crate::support::{both, give, last_event, listen, log_in, message, over};
+use crate::support::{Site, both, give, last_event, log_in, message, narrow, over, visit};
 
 /// 10 MB in each direction, in stanzas of 10 kB.
 const STANZAS: usize = 1_000;
@@ -21,18 +19,13 @@ const LENGTH: usize = 10_000;
 /// A stream whose backlog grows beyond this ends with an error, on either side.
 const BACKLOG: usize = 160 * 1024;
 
+/// What may wait to be written where the sender looks: 64 KiB, one stanza, and what TLS has sealed of them.
+const AHEAD: usize = 64 * 1024 + 2 * LENGTH;
+
 fn limits() -> Limits {
     let mut limits = Limits::new();
     limits.output_backlog = BACKLOG;
     limits
-}
-
-/// Left to itself, the system takes so much for a loopback socket that nobody ever waits.
-fn narrow(socket: TcpStream) -> TcpStream {
-    let sizes = SockRef::from(&socket);
-    sizes.set_send_buffer_size(64 * 1024).unwrap();
-    sizes.set_recv_buffer_size(64 * 1024).unwrap();
-    socket
 }
 
 /// Sends as much as the other side takes, and takes what it sends meanwhile.
@@ -40,10 +33,11 @@ fn serve(client: &mut ServerConnection) -> usize {
     let text = "s".repeat(LENGTH);
     let (mut sent, mut received) = (0, 0);
     loop {
-        while sent < STANZAS && client.connection().output().len() < BACKLOG / 2 {
+        while sent < STANZAS && client.backlog() < 64 * 1024 {
             give(client, &text);
             sent += 1;
         }
+        assert!(client.backlog() <= AHEAD);
         let wait = match sent < STANZAS {
             true => {
                 client.flush();
@@ -64,24 +58,23 @@ fn serve(client: &mut ServerConnection) -> usize {
 
 #[test]
 fn ten_megabytes_each_way_at_once() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
+    let site = Site::new();
+    let port = site.port;
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
     let connector = Connector::new(account.with_limits(limits()))
         .unwrap()
-        .with_tls(authority.client())
+        .with_tls(site.authority.client())
         .with_inbox(16);
 
     let server = move || {
-        let socket = narrow(listener.accept().unwrap().0);
+        let socket = narrow(site.socket());
         let config: ServerConfig = config().with_limits(limits());
-        let mut client = ServerConnection::accept(socket, config, Some(tls)).unwrap();
+        let mut client = ServerConnection::accept(socket, config, Some(site.tls)).unwrap();
         log_in(&mut client).unwrap();
         serve(&mut client)
     };
     let client = move || {
-        let socket = narrow(TcpStream::connect(("127.0.0.1", port)).unwrap());
+        let socket = narrow(visit(port));
         let mut client = Client::over(socket, Mode::StartTls, &connector).unwrap();
         let text = "c".repeat(LENGTH);
         let mut received = 0;
@@ -91,6 +84,7 @@ fn ten_megabytes_each_way_at_once() {
                 client.next().unwrap().unwrap();
                 received += 1;
             }
+            assert!(client.backlog() <= AHEAD);
         }
         while received < STANZAS {
             client.next().unwrap().unwrap();
@@ -104,16 +98,15 @@ fn ten_megabytes_each_way_at_once() {
 
 #[test]
 fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
-    let authority = Authority::new();
-    let tls = authority.server("example.org");
-    let (listener, port) = listen();
-    let connector = juliet(&authority).with_inbox(0);
+    let site = Site::new();
+    let port = site.port;
+    let connector = site.juliet(Mode::StartTls).with_inbox(0);
     let (stuck, peer_is_stuck) = mpsc::channel();
     let (go_on, let_go) = mpsc::channel();
 
     let server = move || {
-        let socket = narrow(listener.accept().unwrap().0);
-        let mut client = over(socket, &tls, Mode::StartTls);
+        let socket = narrow(site.socket());
+        let mut client = over(socket, &site.tls, Mode::StartTls);
         log_in(&mut client).unwrap();
         client.flush();
         peer_is_stuck.recv().unwrap();
@@ -132,7 +125,7 @@ fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
         last_event(&mut client);
     };
     let client = move || {
-        let socket = narrow(TcpStream::connect(("127.0.0.1", port)).unwrap());
+        let socket = narrow(visit(port));
         let mut client = Client::over(socket, Mode::StartTls, &connector).unwrap();
         let text = "c".repeat(LENGTH);
         let error = loop {

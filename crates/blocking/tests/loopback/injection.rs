@@ -1,62 +1,13 @@
-//! Who cannot prove to be the server of the domain gets no password, and nobody gets a word into the clear text before
-//! TLS.
+//! Clear text behind `<proceed/>` or `<starttls/>` is an attack (RFC 6120 §5.4.2.3): somebody wants it to count as said
+//! under TLS.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use xmppwire_blocking::backoff::Verdict;
-use xmppwire_blocking::{
-    Client, CloseReason, Connector, Error, LinkError, Mode, PeerMisbehaved, ServerConnection,
-    ServerEvent,
-};
-use xmppwire_test_support::{Authority, config};
+use xmppwire_blocking::{Client, CloseReason, Mode, PeerMisbehaved, ServerEvent};
+use xmppwire_test_support::Porter;
 
-use crate::support::{both, juliet_at, last_event, listen, log_in};
-
-/// The client ends with an error of TLS, and the server sees no login.
-fn is_refused(certificates: &Authority, name: &'static str, mode: Mode, trusted: &Authority) {
-    let tls = certificates.server(name);
-    let (listener, port) = listen();
-    let connector = juliet_at(trusted, port);
-
-    let server = move || {
-        let (socket, _) = listener.accept().unwrap();
-        let mut client = match mode {
-            Mode::StartTls => ServerConnection::accept(socket, config(), Some(tls)).unwrap(),
-            Mode::DirectTls => {
-                let patience = xmppwire_test_support::PATIENCE;
-                let failed =
-                    ServerConnection::accept_direct_tls(socket, config(), tls, patience).err();
-                assert!(matches!(failed, Some(LinkError::Tls(_))), "{failed:?}");
-                return;
-            }
-        };
-        assert!(log_in(&mut client).is_none());
-        assert!(client.tls().is_none());
-    };
-    let client = move || {
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let error = Client::over(socket, mode, &connector).unwrap_err();
-        assert!(matches!(error, Error::Tls(_)), "{error:?}");
-        assert_eq!(error.verdict(), Verdict::Fatal);
-    };
-    both(server, client);
-}
-
-#[test]
-fn the_server_of_another_domain_is_refused() {
-    for mode in [Mode::StartTls, Mode::DirectTls] {
-        let authority = Authority::new();
-        is_refused(&authority, "example.com", mode, &authority);
-    }
-}
-
-#[test]
-fn another_authority_is_refused() {
-    for mode in [Mode::StartTls, Mode::DirectTls] {
-        is_refused(&Authority::new(), "example.org", mode, &Authority::new());
-    }
-}
+use crate::support::{Site, both, last_event, visit};
 
 const SERVER_HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
      xmlns:stream='http://etherx.jabber.org/streams' from='example.org' id='1' version='1.0'>";
@@ -80,11 +31,11 @@ fn read_past(socket: &mut TcpStream, end: &str) {
 
 #[test]
 fn nothing_may_follow_proceed() {
-    let (listener, port) = listen();
-    let connector: Connector = juliet_at(&Authority::new(), port);
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let (mut socket, _) = listener.accept().unwrap();
+        let mut socket = site.socket();
         read_past(&mut socket, "version='1.0'>");
         socket
             .write_all(format!("{SERVER_HEADER}{OFFER}").as_bytes())
@@ -110,13 +61,12 @@ fn nothing_may_follow_proceed() {
 
 #[test]
 fn nothing_may_follow_starttls() {
-    let tls = Authority::new().server("example.org");
-    let (listener, port) = listen();
+    let site = Site::new();
+    let port = site.port;
 
     let server = move || {
-        let (socket, _) = listener.accept().unwrap();
-        let mut client = ServerConnection::accept(socket, config(), Some(tls)).unwrap();
-        let mut porter = xmppwire_test_support::Porter::default();
+        let mut client = site.accept(Mode::StartTls);
+        let mut porter = Porter::default();
         let Some(opened) = client.next_event().unwrap() else {
             panic!("no header");
         };
@@ -130,7 +80,7 @@ fn nothing_may_follow_starttls() {
         assert!(client.tls().is_none());
     };
     let client = move || {
-        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut socket = visit(port);
         socket.write_all(CLIENT_HEADER.as_bytes()).unwrap();
         read_past(&mut socket, "</stream:features>");
         socket
