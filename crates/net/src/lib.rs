@@ -50,5 +50,3 @@ pub mod tls;
 
 pub use domain::Domain;
 pub use jitter::jitter;
-/// The TLS library, for those who bring configurations of their own.
-pub use rustls;

@@ -3,8 +3,10 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
-use xmppwire_net::link::{Handshake, Machine};
+use xmppwire_net::client::{
+    Attempts, ConnectError, Connector, Error, RequestError, Session, poll_bound,
+};
+use xmppwire_net::link::Handshake;
 use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
 
@@ -72,7 +74,7 @@ impl Client {
     ///
     /// [`ConnectError`]
     pub async fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        connect::connect(connector).await
+        connect::connect(Attempts::new(connector)).await
     }
 }
 
@@ -109,6 +111,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.session.link().tls()
     }
 
+    /// How many bytes wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.session.link().backlog()
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.session.link().mode()
+    }
+
     /// The next stanza; `None` after either side has closed the stream in order.
     ///
     /// # Cancel safety
@@ -141,7 +152,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             .until(&mut self.session, Session::poll_ready)
             .await?;
         self.session.send(&stanza)?;
-        self.pump.write_now(self.session.wire()).await;
+        self.pump.write_now(&mut self.session).await;
         Ok(())
     }
 

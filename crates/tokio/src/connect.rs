@@ -5,44 +5,39 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use xmppwire_net::client::{Attempts, ConnectError, Connector, Error};
-use xmppwire_net::srv::{Plan, SrvAnswers, Target};
+use xmppwire_net::client::{Attempt, Attempts, ConnectError, Error, Step};
 
 use crate::Client;
 use crate::dns::Resolver;
 
-/// Tries the servers of the domain until one lets us in, or until it makes no sense to go on.
-pub(crate) async fn connect(connector: &Connector) -> Result<Client, ConnectError> {
-    let mut attempts = Attempts::new(plan(connector).await?);
-    while let Some(target) = attempts.next_target() {
-        match log_in(connector, &target).await {
-            Ok(client) => return Ok(client),
-            Err(error) => attempts.failed(target, error),
+/// Tries one server after the other until one lets us in, or until it makes no sense to go on.
+pub(crate) async fn connect(mut attempts: Attempts) -> Result<Client, ConnectError> {
+    while let Some(step) = attempts.next_step() {
+        match step {
+            Step::LookUp(names) => {
+                let resolver = Resolver::new(attempts.name_servers());
+                attempts.looked_up(resolver.look_up(&names).await);
+            }
+            Step::Connect(attempt) => match log_in(&attempt).await {
+                Ok(client) => return Ok(client),
+                Err(error) => attempts.failed(attempt, error),
+            },
         }
     }
     Err(attempts.into_error())
 }
 
-async fn plan(connector: &Connector) -> Result<Plan, ConnectError> {
-    let names = match connector.srv_names() {
-        Ok(names) => names,
-        Err(plan) => return Ok(plan),
-    };
-    let resolver = Resolver::new(connector.name_servers());
-    let (direct_tls, starttls) = resolver.both(&names.direct_tls, &names.starttls).await;
-    connector.plan(SrvAnswers {
-        direct_tls,
-        starttls,
-    })
-}
-
-async fn log_in(connector: &Connector, target: &Target) -> Result<Client, Error> {
-    let socket = tcp(connector, target).await?;
-    Client::over(socket, target.mode, connector).await
+async fn log_in(attempt: &Attempt) -> Result<Client, Error> {
+    let socket = tcp(attempt).await?;
+    Client::over(socket, attempt.target.mode, &attempt.connector).await
 }
 
 /// Tries the addresses of a host, in the order in which the system's resolver gives them.
-async fn tcp(connector: &Connector, target: &Target) -> io::Result<TcpStream> {
+async fn tcp(
+    Attempt {
+        target, connector, ..
+    }: &Attempt,
+) -> io::Result<TcpStream> {
     let patience = connector.connect_timeout();
     let host = (target.host.as_str(), target.port);
     let addresses: Vec<SocketAddr> = timeout(patience, lookup_host(host)).await??.collect();

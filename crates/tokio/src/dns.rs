@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -13,6 +13,7 @@ use xmppwire_net::dns::{
     Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
     random_id,
 };
+use xmppwire_net::srv::{SrvAnswers, SrvNames};
 
 type Answer = Result<Vec<SrvRecord>, LookupError>;
 
@@ -30,24 +31,20 @@ impl Resolver {
     }
 
     /// Looks both names up at the same time.
-    pub(crate) async fn both(&self, one: &str, two: &str) -> (Answer, Answer) {
-        let (mut one, mut two) = (pin!(self.srv(one)), pin!(self.srv(two)));
-        let (mut first, mut second) = (None, None);
+    pub(crate) async fn look_up(&self, names: &SrvNames) -> SrvAnswers {
+        let mut direct_tls = pin!(self.srv(&names.direct_tls));
+        let mut starttls = pin!(self.srv(&names.starttls));
+        let (mut of_direct_tls, mut of_starttls) = (None, None);
         poll_fn(|cx| {
-            if first.is_none()
-                && let Poll::Ready(answer) = one.as_mut().poll(cx)
-            {
-                first = Some(answer);
-            }
-            if second.is_none()
-                && let Poll::Ready(answer) = two.as_mut().poll(cx)
-            {
-                second = Some(answer);
-            }
-            match (first.take(), second.take()) {
-                (Some(one), Some(two)) => Poll::Ready((one, two)),
-                (one, two) => {
-                    (first, second) = (one, two);
+            poll_once(&mut of_direct_tls, direct_tls.as_mut(), cx);
+            poll_once(&mut of_starttls, starttls.as_mut(), cx);
+            match (of_direct_tls.take(), of_starttls.take()) {
+                (Some(direct_tls), Some(starttls)) => Poll::Ready(SrvAnswers {
+                    direct_tls,
+                    starttls,
+                }),
+                (direct_tls, starttls) => {
+                    (of_direct_tls, of_starttls) = (direct_tls, starttls);
                     Poll::Pending
                 }
             }
@@ -71,6 +68,15 @@ impl Resolver {
             }
         }
         lookup.finish()
+    }
+}
+
+/// Polls a future that has not given its answer yet.
+fn poll_once<F: Future>(answer: &mut Option<F::Output>, future: Pin<&mut F>, cx: &mut Context<'_>) {
+    if answer.is_none()
+        && let Poll::Ready(output) = future.poll(cx)
+    {
+        *answer = Some(output);
     }
 }
 

@@ -80,6 +80,12 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         self.link.connection_mut().close(now, error);
     }
 
+    /// How many bytes wait to be written. Await [`flush`](Self::flush) where they become many: above
+    /// [`output_backlog`](xmppwire::Limits::output_backlog) the peer counts as one that does not read.
+    pub fn backlog(&self) -> usize {
+        self.link.backlog()
+    }
+
     /// What there is to know about TLS, once it is established.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.link.tls()

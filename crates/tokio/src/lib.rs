@@ -21,6 +21,7 @@
 //! | you want | look at |
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
+//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
 //! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
 //! | events rather than stanzas, for either role | [`Driver`] |
@@ -41,17 +42,21 @@ mod connect;
 mod dns;
 mod driver;
 mod pump;
+mod reconnecting;
 mod server;
 
 pub use xmppwire::*;
-pub use xmppwire_net::client::{ConnectError, Connector, Error, Failure, Failures, RequestError};
-pub use xmppwire_net::dns::NameServers;
+pub use xmppwire_net::client::{
+    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+};
+pub use xmppwire_net::dns::{LookupError, NameServers};
 pub use xmppwire_net::link::{LinkError, Role};
-pub use xmppwire_net::srv::{Mode, Target};
+pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
 pub use xmppwire_net::{backoff, tls};
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;
+pub use crate::reconnecting::ReconnectingClient;
 pub use crate::server::ServerConnection;
 
 /// Keeps the example of the project's front page true.

@@ -64,9 +64,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
     }
 
     /// Writes what can be written now and does not wait for more.
-    pub(crate) async fn write_now(&mut self, wire: &mut dyn Wire) {
+    pub(crate) async fn write_now<M: Machine>(&mut self, machine: &mut M) {
         poll_fn(|cx| {
-            while self.poll_write(cx, wire) {}
+            while self.poll_write(cx, machine.wire()) {}
             Poll::Ready(())
         })
         .await;

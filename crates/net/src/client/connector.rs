@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, Password};
+use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, Password, TlsPolicy};
 
 use super::{ConnectError, Error};
 use crate::Domain;
 use crate::dns::NameServers;
 use crate::domain::InvalidDomain;
 use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
-use crate::srv::{Mode, Plan, Service, SrvAnswers, SrvNames, Target};
+use crate::srv::{Mode, Target};
 use crate::tls::ClientTls;
 
 /// Whom to connect to, and how. Cheap to clone, and good for any number of connections.
@@ -114,6 +114,17 @@ impl Connector {
         self
     }
 
+    /// The same, for a server that another one has pointed to. It has to prove who it is, whatever held for the other,
+    /// which may have been trusted for being near.
+    pub(super) fn redirected(mut self) -> Self {
+        self.account = self.account.with_tls(TlsPolicy::Required);
+        self
+    }
+
+    pub(super) fn servers(&self) -> &[Target] {
+        &self.servers
+    }
+
     /// The domain of the account.
     pub const fn domain(&self) -> &Domain {
         &self.domain
@@ -132,32 +143,8 @@ impl Connector {
         self.inbox
     }
 
-    /// The names to ask the DNS for, or the plan that needs no DNS.
-    ///
-    /// # Errors
-    ///
-    /// The plan, where no names are to be asked for.
-    pub fn srv_names(&self) -> Result<SrvNames, Plan> {
-        if !self.servers.is_empty() {
-            return Err(Plan::given(self.servers.iter().cloned()));
-        }
-        let names = Service::CLIENT.srv_names(&self.domain);
-        names.ok_or_else(|| Plan::fallback(&Service::CLIENT, &self.domain))
-    }
-
-    /// The name servers to ask, if not those of the system.
-    pub const fn name_servers(&self) -> Option<&NameServers> {
+    pub(super) const fn name_servers(&self) -> Option<&NameServers> {
         self.name_servers.as_ref()
-    }
-
-    /// The plan that follows from the answers.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError::NoServer`]
-    pub fn plan(&self, answers: SrvAnswers) -> Result<Plan, ConnectError> {
-        let plan = Plan::from_answers(&Service::CLIENT, &self.domain, answers, crate::jitter);
-        Ok(plan?)
     }
 
     /// The handshake that comes first on a connection to a target of mode [`Mode::DirectTls`].

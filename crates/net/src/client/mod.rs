@@ -4,7 +4,7 @@
 //! | type | what it decides |
 //! |---|---|
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
-//! | [`Attempts`] | which target is tried next, and what the failures amount to |
+//! | [`Attempts`] | what is looked up and which server is tried next, and what the failures amount to |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, or something for the application |
 //! | [`Retry`] | whether and when a lost connection is made anew |
 //!
@@ -13,12 +13,13 @@
 mod attempts;
 mod connector;
 mod error;
+mod redirect;
 mod retry;
 mod session;
 mod verdict;
 
-pub use attempts::{Attempts, Failure, Failures};
+pub use attempts::{Attempt, Attempts, Failure, Failures, Step};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
-pub use retry::{Event, Retry};
+pub use retry::{ReconnectEvent, Retry};
 pub use session::{Session, poll_bound};

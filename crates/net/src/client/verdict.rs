@@ -71,7 +71,6 @@ const fn is_final(condition: StreamErrorCondition) -> bool {
             | E::InvalidFrom
             | E::InvalidNamespace
             | E::NotAuthorized
-            | E::SeeOtherHost
             | E::UnsupportedEncoding
             | E::UnsupportedFeature
             | E::UnsupportedVersion
@@ -100,7 +99,7 @@ mod tests {
             ),
             (
                 CloseReason::PeerError(StreamError::see_other_host("b.example")),
-                Verdict::Fatal,
+                Verdict::Retryable,
             ),
             (
                 CloseReason::PeerError(StreamError::new(StreamErrorCondition::SystemShutdown)),

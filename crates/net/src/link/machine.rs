@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Link<C: Role> {
     connection: C,
+    mode: Mode,
     side: Option<TlsSide>,
     channel: Option<Channel>,
     /// The connection's proof while the handshake runs.
@@ -67,6 +68,7 @@ impl<C: Role> Link<C> {
     pub fn new(connection: C, side: Option<TlsSide>) -> Self {
         Self {
             connection,
+            mode: Mode::StartTls,
             side,
             channel: None,
             handoff: None,
@@ -83,6 +85,7 @@ impl<C: Role> Link<C> {
     /// A connection over TLS, made with the [`Secured::info`] of this handshake.
     pub fn over_tls(connection: C, secured: Secured) -> Self {
         Self {
+            mode: Mode::DirectTls,
             channel: Some(secured.channel),
             summary: Some(secured.summary),
             input: secured.early,
@@ -104,6 +107,11 @@ impl<C: Role> Link<C> {
     /// What there is to know about TLS, once it is established.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.summary.as_ref()
+    }
+
+    /// Whether TLS came first or is agreed on in clear text.
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Replaces what STARTTLS is answered with, as a server does that has one certificate for each domain. Without

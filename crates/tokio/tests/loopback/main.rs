@@ -8,5 +8,22 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod ask;
+mod cancel;
+mod credentials;
+mod deadlines;
+mod ends;
+mod identity;
+mod injection;
+mod load;
 mod login;
+#[cfg(feature = "tracing")]
+mod observe;
+mod reconnect;
+mod redirect;
+mod srv;
 mod support;
+
+/// The name server that the tests of the shared resolver use as well.
+#[path = "../../../net/tests/support/mod.rs"]
+mod name_server;

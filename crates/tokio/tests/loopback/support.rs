@@ -4,13 +4,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use xmppwire_tokio::tls::rustls::RootCertStore;
 use xmppwire_tokio::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
 use xmppwire_tokio::{
-    BindAnswer, ClientConfig, Connector, DecoyKey, FullJid, Host, HostAnswer, Jid, Mechanism, Mode,
-    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys, ServerConfig, ServerConnection,
-    ServerEvent, TlsOffer,
+    BindAnswer, Client, ClientConfig, Connector, DecoyKey, FullJid, Host, HostAnswer, Jid,
+    Mechanism, Message, Mode, SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys,
+    ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
 };
 
 pub(crate) const DOMAIN: &str = "example.org";
@@ -58,8 +59,11 @@ impl Authority {
 
     /// For a client that trusts this authority and no other.
     pub(crate) fn client(&self) -> ClientTls {
-        let roots = roots_from_pem(self.0.pem().as_bytes()).unwrap();
-        ClientTls::builder(roots).build().unwrap()
+        ClientTls::builder(self.roots()).build().unwrap()
+    }
+
+    pub(crate) fn roots(&self) -> RootCertStore {
+        roots_from_pem(self.0.pem().as_bytes()).unwrap()
     }
 }
 
@@ -79,6 +83,84 @@ pub(crate) async fn listen() -> (TcpListener, u16) {
 
 pub(crate) fn config() -> ServerConfig {
     ServerConfig::new(DecoyKey::new([0x17; 32]))
+}
+
+/// A listening server of the domain, and the authority behind it.
+pub(crate) struct Site {
+    pub(crate) authority: Authority,
+    pub(crate) tls: ServerTls,
+    pub(crate) listener: TcpListener,
+    pub(crate) port: u16,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        let authority = Authority::new();
+        let (listener, port) = listen().await;
+        Self {
+            tls: authority.server(DOMAIN),
+            authority,
+            listener,
+            port,
+        }
+    }
+
+    /// Juliet, who knows where to connect to.
+    pub(crate) fn juliet(&self, mode: Mode) -> Connector {
+        juliet(&self.authority).with_server("127.0.0.1", self.port, mode)
+    }
+
+    /// Accepts one connection and lets it log in.
+    pub(crate) async fn welcome(&self, mode: Mode) -> ServerConnection {
+        let mut client = accept(&self.listener, &self.tls, mode).await;
+        log_in(&mut client).await.unwrap();
+        client.flush().await;
+        client
+    }
+
+    /// Both ends of one session over TCP.
+    pub(crate) async fn pair(&self, mode: Mode) -> (Client, ServerConnection) {
+        let connector = self.juliet(mode);
+        let client = async { Client::connect_with(&connector).await.unwrap() };
+        tokio::join!(client, self.welcome(mode))
+    }
+}
+
+/// Both ends of one session over a pipe that holds this many bytes each way. With it, time can be paused.
+pub(crate) async fn piped(
+    mode: Mode,
+    capacity: usize,
+    change: impl FnOnce(Connector) -> Connector,
+) -> (Client<DuplexStream>, ServerConnection<DuplexStream>) {
+    let authority = Authority::new();
+    let tls = authority.server(DOMAIN);
+    let connector = change(juliet(&authority));
+    let (near, far) = duplex(capacity);
+    let client = async { Client::over(near, mode, &connector).await.unwrap() };
+    let server = async {
+        let mut client = over(far, &tls, mode).await;
+        log_in(&mut client).await.unwrap();
+        client.flush().await;
+        client
+    };
+    tokio::join!(client, server)
+}
+
+/// The next message that arrives at a server.
+pub(crate) async fn message<T: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut ServerConnection<T>,
+) -> Message {
+    match client.next_event().await.unwrap() {
+        Some(ServerEvent::Stanza(Stanza::Message(message))) => message,
+        event => panic!("{event:?}"),
+    }
+}
+
+/// A message from another user.
+pub(crate) fn from_romeo(body: &str) -> Stanza {
+    let romeo = Jid::new("romeo@example.org/orchard").unwrap();
+    let juliet = Jid::new(JULIET).unwrap();
+    Message::chat(juliet, body).with_from(romeo).into()
 }
 
 /// Accepts one connection.
@@ -155,7 +237,12 @@ fn host() -> Host {
     Host::new(TlsOffer::Required, mechanisms)
 }
 
-fn keys(mechanism: Mechanism) -> ScramKeys {
+pub(crate) fn keys(mechanism: Mechanism) -> ScramKeys {
     let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
     ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 4096).unwrap()
+}
+
+/// The socket of a client that speaks for itself.
+pub(crate) async fn connect(port: u16) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap()
 }
