@@ -4,6 +4,17 @@
 //! server --listen 127.0.0.1:5222 --domain localhost --accounts FILE --cert FILE --key FILE
 //! ```
 //!
+//! To try it, with clients on the same machine:
+//!
+//! ```text
+//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+//!     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+//!     -keyout key.pem -out cert.pem
+//! printf 'juliet:secret\nromeo:secret\n' > accounts
+//! cargo run --example server -- --accounts accounts --cert cert.pem --key key.pem
+//! cargo run --example client -- juliet@localhost --server 127.0.0.1:5222 --ca-file cert.pem
+//! ```
+//!
 //! The accounts file has a `localpart:password` a line; what stays of it in memory is SCRAM keys. The
 //! certificate chain and its key are PEM. A client has to use STARTTLS. Everybody's roster is empty,
 //! nothing is stored and no other server is reached, but what there is keeps to RFC 6120 and RFC 6121,
@@ -14,6 +25,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -85,7 +97,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 }
                 // Out of descriptors, perhaps: the next attempt would fail as soon as this one did.
                 Err(error) => {
-                    eprintln!("accept: {error}");
+                    log(options.listen, error);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
@@ -138,7 +150,7 @@ impl Session {
             self.house().leave(place);
         }
         if let Err(error) = ended {
-            eprintln!("{}: {error}", self.peer);
+            log(self.peer, error);
         }
     }
 
@@ -155,7 +167,7 @@ impl Session {
                     Some(stanza) => {
                         // What cannot be written is its sender's fault, not this client's.
                         if let Err(error) = self.client.connection_mut().send(&stanza) {
-                            eprintln!("{}: {error}", self.peer);
+                            log(self.peer, error);
                         }
                     }
                     // The place belongs to a newer connection (RFC 6120 §7.7.2.2).
@@ -201,13 +213,14 @@ impl Session {
                 reply.map_or(Ok(()), |reply| self.client.connection_mut().send(&reply))
             }
             ServerEvent::Closed(reason) => {
-                eprintln!("{}: {reason}", self.peer);
+                log(self.peer, reason);
                 Ok(())
             }
-            other => {
-                eprintln!("{}: {other:?}", self.peer);
+            ServerEvent::Refused(fault) => {
+                log(self.peer, format!("a stanza was refused: {}", fault.kind()));
                 Ok(())
             }
+            _ => Ok(()),
         }
     }
 
@@ -216,7 +229,7 @@ impl Session {
         let inbox = self.house().enter(&jid);
         let answer = match inbox {
             Some(inbox) => {
-                eprintln!("{}: is {jid}", self.peer);
+                log(self.peer, format!("is {jid}"));
                 self.place = Some(Place { jid, inbox });
                 BindAnswer::Bind(resource)
             }
@@ -499,6 +512,13 @@ impl Options {
             key: key.ok_or("--key FILE is missing")?,
         })
     }
+}
+
+/// Writes a line of the log. A peer that sends line breaks does not get more lines, and a log that is
+/// gone does not stop the server.
+fn log(about: SocketAddr, what: impl Display) {
+    let what = what.to_string().replace(char::is_control, " ");
+    let _ = writeln!(std::io::stderr(), "{about}: {what}");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
