@@ -127,7 +127,8 @@ impl<'a, C: Connection> End<'a, C> {
                 self.transport.write_all(&output)?;
                 self.transport.flush()?;
             } else if self.machine.is_finished() {
-                self.transport.end()?;
+                // The other side may be gone already.
+                let _ = self.transport.end();
                 return Ok(None);
             } else if self.machine.wants_read() {
                 if self.input.is_empty() {
