@@ -4,21 +4,10 @@
 //! server --listen 127.0.0.1:5222 --domain localhost --accounts FILE --cert FILE --key FILE
 //! ```
 //!
-//! To try it, with clients on the same machine:
-//!
-//! ```text
-//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
-//!     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
-//!     -keyout key.pem -out cert.pem
-//! printf 'juliet:secret\nromeo:secret\n' > accounts
-//! cargo run --example server -- --accounts accounts --cert cert.pem --key key.pem
-//! cargo run --example client -- juliet@localhost --server 127.0.0.1:5222 --ca-file cert.pem
-//! ```
-//!
 //! The accounts file has a `localpart:password` a line; what stays of it in memory is SCRAM keys. The
-//! certificate chain and its key are PEM. A client has to use STARTTLS. Everybody's roster is empty,
-//! nothing is stored and no other server is reached, but what there is keeps to RFC 6120 and RFC 6121,
-//! so that ordinary clients work with it.
+//! certificate chain and its key are PEM; the README beside this file says how to make them. A client
+//! has to use STARTTLS. Everybody's roster is empty, nothing is stored and no other server is reached,
+//! but what there is keeps to RFC 6120 and RFC 6121, so that ordinary clients work with it.
 //!
 //! [`Session`] is the life of one connection. [`House`] knows who is there, and does what
 //! [`route`] decides.
