@@ -69,13 +69,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let tls = ServerTls::builder(identity).build()?;
     let config = ServerConfig::new(DecoyKey::new(random()?)).with_default_domain(&options.domain);
 
+    let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     let listener = TcpListener::bind(options.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     std::io::stdout().flush()?;
 
     let (stop, stopping) = watch::channel(());
     let mut sessions = JoinSet::new();
-    let mut signal = std::pin::pin!(told_to_stop());
     loop {
         tokio::select! {
             accepted = listener.accept(), if sessions.len() < MAX_CONNECTIONS => match accepted {
@@ -91,7 +91,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 }
             },
             Some(_) = sessions.join_next() => {}
-            signal = &mut signal => break signal?,
+            () = &mut told_to_stop => break,
         }
     }
     drop(listener);
@@ -101,19 +101,23 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Listens for the signals from now on; the future is ready when one comes.
 #[cfg(unix)]
-async fn told_to_stop() -> std::io::Result<()> {
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 // --- One connection -------------------------------------------------------------------------------
