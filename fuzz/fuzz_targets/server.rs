@@ -26,6 +26,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
+use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
     ApiMisuse, BareJid, BindAnswer, BindRequest, Credentials, DecoyKey, Element, Entropy, FullJid,
     Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer, SaslCondition,
@@ -285,6 +286,7 @@ impl Role for Verona {
             ServerEvent::Stanza(stanza) => {
                 self.jid = self.server.jid().cloned();
                 self.check_sender(&stanza);
+                check_route(&stanza);
                 Told::Stanza(stanza)
             }
             ServerEvent::Refused(fault) => {
@@ -432,6 +434,38 @@ impl Verona {
         };
         let data = response.map(|data| wire::encode(&data)).unwrap_or_default();
         format!("<response xmlns='{}'>{data}</response>", ns::SASL)
+    }
+}
+
+/// The domain with its one account, who has one resource.
+struct Domain;
+
+impl Directory for Domain {
+    fn is_local(&self, domain: &str) -> bool {
+        domain == accounts::DOMAIN
+    }
+
+    fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
+        let balcony = FullJid::new("juliet@example.org/balcony").ok()?;
+        (account.as_str() == accounts::ACCOUNT).then(|| vec![Resource::available(balcony, 0)])
+    }
+}
+
+/// Nothing is answered that must not be (RFC 6120 §8.3.1), and what is delivered has an address.
+fn check_route(stanza: &Stanza) {
+    let sender = BareJid::new(accounts::ACCOUNT).expect("an address");
+    match route(stanza, &sender, &Domain) {
+        Route::Refuse(condition) => {
+            let reply = stanza.error_reply(&StanzaError::new(condition));
+            let reply = reply.expect("only what can be answered is refused");
+            assert_eq!(
+                reply.error().map(|error| error.condition()),
+                Some(condition)
+            );
+            assert_eq!((reply.to(), reply.from()), (stanza.from(), stanza.to()));
+        }
+        Route::Deliver(to) => assert!(!to.is_empty()),
+        _ => {}
     }
 }
 
