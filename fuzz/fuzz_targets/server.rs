@@ -287,6 +287,9 @@ impl Role for Verona {
                 self.jid = self.server.jid().cloned();
                 self.check_sender(&stanza);
                 check_route(&stanza);
+                // What goes to another server comes back as it was (RFC 6120 §4.8.3).
+                let elsewhere = stanza.to_element(ns::SERVER);
+                assert_eq!(Stanza::try_from(elsewhere).as_ref(), Ok(&stanza));
                 Told::Stanza(stanza)
             }
             ServerEvent::Refused(fault) => {
