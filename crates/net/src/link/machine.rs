@@ -385,3 +385,46 @@ impl<C: Role> Machine for Link<C> {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmppwire::{Client, ClientConfig, Entropy, Jid};
+
+    fn link() -> Link<Client> {
+        let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+        let client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
+        Link::new(client, None)
+    }
+
+    #[test]
+    fn an_alarm_rings_once() {
+        let mut link = link();
+        let of_connection = link.poll_timeout().unwrap();
+        let alarm = Instant::ORIGIN + Duration::from_secs(1);
+        link.set_alarm(Some(alarm));
+        assert_eq!(link.poll_timeout(), Some(alarm));
+        link.handle_timeout(Instant::ORIGIN);
+        assert_eq!(link.poll_timeout(), Some(alarm), "it is early");
+        link.handle_timeout(alarm);
+        assert_eq!(link.poll_timeout(), Some(of_connection));
+    }
+
+    #[test]
+    fn what_failed_is_told_rather_than_what_follows_from_it() {
+        let mut link = link();
+        link.write_failed(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(link.write_error(), Some(io::ErrorKind::BrokenPipe));
+        assert!(link.output().is_empty());
+        assert!(link.wants_read(), "the other side may have said why");
+        link.receive_eof();
+        assert!(matches!(
+            link.poll_event(Instant::ORIGIN),
+            Poll::Ready(Some(Err(LinkError::Io(error)))) if error.kind() == io::ErrorKind::BrokenPipe
+        ));
+        assert!(matches!(
+            link.poll_event(Instant::ORIGIN),
+            Poll::Ready(None)
+        ));
+    }
+}
