@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use xmppwire_jid::FullJid;
+use xmppwire_jid::{Domainpart, FullJid};
 use xmppwire_sasl::{ChannelBindings, ClientExchange, choose, offers_channel_binding, wire};
 use xmppwire_xml::{Element, StreamHeader};
 
@@ -51,6 +51,8 @@ pub struct Client {
     stream: Stream,
     state: State,
     features: Option<StreamFeatures>,
+    /// The server called itself by another name than that of the domain.
+    misnamed: bool,
     event: Option<ClientEvent>,
 }
 
@@ -107,6 +109,7 @@ impl Client {
             stream,
             state: State::Answering,
             features: None,
+            misnamed: false,
             event: None,
         };
         client.open();
@@ -177,10 +180,21 @@ impl Client {
             let reason = CloseReason::Incompatible(PeerIncompatible::Version);
             return self.stream.close_with(error, reason);
         }
+        let domain = self.config.jid.domainpart();
+        let named = |from: &String| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
+        self.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
         self.state = State::Offering;
     }
 
     fn handle_negotiation(&mut self, element: &Element) {
+        // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
+        // that. Only now, because a server that refuses the domain says so under a name of its own.
+        if self.misnamed {
+            return self.stream.fail(
+                StreamErrorCondition::InvalidFrom,
+                PeerMisbehaved::Header("'from' is not the domain of the account"),
+            );
+        }
         let item = Item::of(element);
         let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
         let phase = self.state.phase();
@@ -247,10 +261,21 @@ impl Client {
         self.features = Some(features);
         match next {
             Ok(state) => self.state = state,
-            Err(why) => {
-                let reason = CloseReason::Incompatible(why);
-                self.stream.end_with_footer(reason);
-            }
+            Err(why) => self.give_up(why),
+        }
+    }
+
+    /// Ends a stream whose server cannot do what is needed. It is told where it insists on something that
+    /// is not known here (RFC 6120 §4.9.3.23); what it merely lacks is no error of its.
+    fn give_up(&mut self, why: PeerIncompatible) {
+        use PeerIncompatible as P;
+        let insists = matches!(why, P::UnknownRequiredFeature { .. } | P::TlsRequired);
+        let reason = CloseReason::Incompatible(why);
+        if insists {
+            let error = StreamError::new(StreamErrorCondition::UnsupportedFeature);
+            self.stream.close_with(error, reason);
+        } else {
+            self.stream.end_with_footer(reason);
         }
     }
 

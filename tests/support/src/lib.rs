@@ -1,0 +1,36 @@
+//! What the loopback tests of the adapters share: whom to trust, who Juliet is, and a server that lets her in. Nothing
+//! here moves a byte; each adapter adds its sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::new_without_default,
+    missing_docs,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod authority;
+mod porter;
+
+use std::time::Duration;
+
+use xmppwire::{ClientConfig, Jid};
+use xmppwire_net::client::Connector;
+
+pub use authority::Authority;
+pub use porter::{Login, Porter, config, host};
+
+pub const DOMAIN: &str = "example.org";
+pub const JULIET: &str = "juliet@example.org";
+pub const PASSWORD: &str = "s3cr3t";
+
+/// No test waits longer than this for anything.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Juliet, who trusts this authority, and knows no server yet.
+pub fn juliet(authority: &Authority) -> Connector {
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
+    Connector::new(account)
+        .unwrap()
+        .with_tls(authority.client())
+}
