@@ -60,9 +60,14 @@ const STANZAS: usize = 300;
 
 #[tokio::test]
 async fn a_login_survives_on_the_server() {
-    for mode in [Mode::StartTls, Mode::DirectTls] {
+    for (mode, capacity) in [
+        (Mode::StartTls, 1),
+        (Mode::StartTls, 61),
+        (Mode::DirectTls, 1),
+        (Mode::DirectTls, 61),
+    ] {
         let authority = Authority::new();
-        let (near, far) = tokio::io::duplex(61);
+        let (near, far) = tokio::io::duplex(capacity);
         let server = async {
             let tls = authority.server(DOMAIN);
             let mut client = over(far, &tls, mode).await;

@@ -17,8 +17,6 @@ mod identity;
 mod injection;
 mod load;
 mod login;
-#[cfg(feature = "tracing")]
-mod observe;
 mod reconnect;
 mod redirect;
 mod srv;
