@@ -21,7 +21,3 @@ mod reconnect;
 mod redirect;
 mod srv;
 mod support;
-
-/// The name server that the tests of the shared resolver use as well.
-#[path = "../../../net/tests/support/mod.rs"]
-mod name_server;
