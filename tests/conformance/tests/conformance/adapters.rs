@@ -15,9 +15,8 @@ use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::Domain;
 use xmppwire_net::srv::{Plan, Service};
+use xmppwire_test_support::name_server::{NameServer, empty, srv};
 use xmppwire_test_support::{Authority, DOMAIN, PASSWORD, PATIENCE, Porter, config, host, juliet};
-
-use crate::name_server::{NameServer, empty, srv};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 

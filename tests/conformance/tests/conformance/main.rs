@@ -17,10 +17,6 @@ mod adapters;
 mod machines;
 mod xml;
 
-/// The name server that the tests of the shared resolver use as well.
-#[path = "../../../../crates/net/tests/support/mod.rs"]
-mod name_server;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
