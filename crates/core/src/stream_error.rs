@@ -5,7 +5,7 @@ use core::fmt;
 
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
-use crate::condition::conditions;
+use crate::condition::{Said, conditions};
 use crate::legacy;
 use crate::ns;
 use crate::text::Text;
@@ -153,26 +153,18 @@ impl StreamError {
 
     /// Reads `<stream:error/>`.
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
-        let mut parsed = Self::new(StreamErrorCondition::UndefinedCondition);
-        let mut children = error
-            .children()
-            .filter(|child| !child.is("text", ns::STREAM_ERRORS));
-        let defined = children.clone().find_map(|child| {
-            let name = child.name();
-            let condition =
-                StreamErrorCondition::from_name(name).or_else(|| legacy::stream_condition(name))?;
-            (child.ns() == ns::STREAM_ERRORS).then_some((child, condition))
+        let said = Said::read(error, ns::STREAM_ERRORS, |name| {
+            StreamErrorCondition::from_name(name).or_else(|| legacy::stream_condition(name))
         });
-        if let Some((child, condition)) = defined {
-            parsed.condition = condition;
-            parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
+        let (condition, data) = said
+            .condition
+            .unwrap_or((StreamErrorCondition::UndefinedCondition, None));
+        Self {
+            condition,
+            data,
+            text: Text::child_of(error, ns::STREAM_ERRORS),
+            application: said.application,
         }
-        // A condition that RFC 6120 dropped or does not know says as much as an application's own.
-        parsed.application = children
-            .find(|child| child.ns() != ns::STREAM_ERRORS || defined.is_none())
-            .map(ElementRef::to_element);
-        parsed.text = Text::child_of(error, ns::STREAM_ERRORS);
-        parsed
     }
 
     /// Writes `<stream:error/>`.

@@ -6,7 +6,7 @@ use core::fmt;
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
-use crate::condition::conditions;
+use crate::condition::{Said, conditions};
 use crate::legacy;
 use crate::ns;
 use crate::text::Text;
@@ -208,33 +208,23 @@ impl StanzaError {
     /// Reads `<error/>`. What is missing or unknown gets the most cautious reading, because an error
     /// must never cause another one (RFC 6120 §8.3.1).
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
-        let mut parsed = Self::new(StanzaErrorCondition::UndefinedCondition);
-        let mut children = error
-            .children()
-            .filter(|child| !child.is("text", ns::STANZA_ERRORS));
-        let defined = children.clone().find_map(|child| {
-            let condition = StanzaErrorCondition::from_name(child.name())?;
-            (child.ns() == ns::STANZA_ERRORS).then_some((child, condition))
-        });
-        if let Some((child, condition)) = defined {
-            parsed.condition = condition;
-            parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
-        } else if let Some(condition) = error.attr("code").and_then(legacy::stanza_condition) {
-            parsed.condition = condition;
+        let said = Said::read(error, ns::STANZA_ERRORS, StanzaErrorCondition::from_name);
+        let by_code = || error.attr("code").and_then(legacy::stanza_condition);
+        let (condition, data) = said
+            .condition
+            .or_else(|| by_code().map(|condition| (condition, None)))
+            .unwrap_or((StanzaErrorCondition::UndefinedCondition, None));
+        let error_type = error.attr("type").and_then(ErrorType::from_name);
+        Self {
+            error_type: error_type.unwrap_or(condition.default_type()),
+            condition,
+            data,
+            by: error.attr("by").and_then(|by| Jid::new(by).ok()),
+            // Before there were conditions, the text was all there was (XEP-0086).
+            text: Text::child_of(error, ns::STANZA_ERRORS)
+                .or_else(|| error.has_text().then(|| Text::from(error.text().trim()))),
+            application: said.application,
         }
-        // A condition that RFC 6120 dropped or does not know says as much as an application's own.
-        parsed.application = children
-            .find(|child| child.ns() != ns::STANZA_ERRORS || defined.is_none())
-            .map(ElementRef::to_element);
-        parsed.error_type = error
-            .attr("type")
-            .and_then(ErrorType::from_name)
-            .unwrap_or(parsed.condition.default_type());
-        parsed.by = error.attr("by").and_then(|by| Jid::new(by).ok());
-        // Before there were conditions, the text was all there was (XEP-0086).
-        parsed.text = Text::child_of(error, ns::STANZA_ERRORS)
-            .or_else(|| error.has_text().then(|| Text::from(error.text().trim())));
-        parsed
     }
 
     /// Writes `<error/>`.
