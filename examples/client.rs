@@ -37,7 +37,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let password = match std::env::var("XMPP_PASSWORD") {
         Ok(password) => password,
-        Err(_) => rpassword::prompt_password(format!("Password of {}: ", options.jid))?,
+        Err(_) => rpassword::prompt_password(format!("Password of {}: ", options.jid))
+            .map_err(|error| format!("no XMPP_PASSWORD and no terminal to ask for it: {error}"))?,
     };
     let mut connector = Connector::account(&options.jid, password)?;
     if let Some((host, port)) = options.server {

@@ -51,8 +51,10 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
     let server = thread::spawn(move || serve(listener.accept()?.0, &server_tls));
-    println!("\nJuliet logs in to {DOMAIN} with the password “{PASSWORD}”.");
-    println!("All that passes the wire is below; the password does not.\n");
+    say(&format!(
+        "\nJuliet logs in to {DOMAIN} with the password “{PASSWORD}”."
+    ));
+    say("All that passes the wire is below; the password does not.\n");
     let mut trace = Trace::new();
     let client = call(TcpStream::connect(address)?, &client_tls, &mut trace)?;
     let server = server.join().map_err(|_| "the server panicked")??;
@@ -125,7 +127,8 @@ impl<'a, C: Connection> End<'a, C> {
                 self.transport.write_all(&output)?;
                 self.transport.flush()?;
             } else if self.machine.is_finished() {
-                self.transport.end()?;
+                // The other side may be gone already.
+                let _ = self.transport.end();
                 return Ok(None);
             } else if self.machine.wants_read() {
                 if self.input.is_empty() {
@@ -390,7 +393,7 @@ impl Trace {
                     self.show(side, &name, &event, &String::from_utf8_lossy(&raw));
                 }
                 Ok(None) => return,
-                Err(error) => return println!("the display cannot read this: {error}"),
+                Err(error) => return say(&format!("the display cannot read this: {error}")),
             }
         }
     }
@@ -414,7 +417,7 @@ impl Trace {
         if let Some((element, message)) = scram {
             self.scram(element, &String::from_utf8_lossy(&message));
         }
-        println!();
+        say("");
     }
 
     /// Explains what the base64 of a SCRAM message holds.
@@ -442,7 +445,7 @@ impl Trace {
         let style = self.style;
         style.detail(DOMAIN, "verified in its certificate (§13.7.2.1)");
         style.detail(&hex(exporter), "a secret that both ends derive (RFC 9266)");
-        println!();
+        say("");
     }
 
     fn begin_chapter(&mut self, title: &str) {
@@ -563,7 +566,7 @@ impl Style {
             self.paint(BOLD, &title),
             self.paint(DIM, &format!("{line} {time}")),
         );
-        println!("{}{title}{line}\n", self.paint(DIM, "───"));
+        say(&format!("{}{title}{line}\n", self.paint(DIM, "───")));
     }
 
     fn headline(self, side: Side, meaning: &str, section: &str) {
@@ -575,16 +578,13 @@ impl Style {
             self.paint(BOLD, meaning),
         );
         let section = self.paint(DIM, (space + section).trim_end());
-        println!("{who}  {meaning}{section}");
+        say(&format!("{who}  {meaning}{section}"));
     }
 
     fn detail(self, text: &str, meaning: &str) {
         let text = format!("{:<32}", elided(text, 32));
-        println!(
-            "    {}  {}",
-            self.paint(YELLOW, &text),
-            self.paint(DIM, meaning)
-        );
+        let (text, meaning) = (self.paint(YELLOW, &text), self.paint(DIM, meaning));
+        say(&format!("    {text}  {meaning}"));
     }
 
     /// Prints XML, broken for the eye: nothing is added but white space, and base64 is shortened.
@@ -623,12 +623,19 @@ impl Style {
                 run.push(letter);
                 (place, ink) = (next, code);
             }
-            println!("{painted}{}", self.paint(ink, &run));
+            say(&format!("{painted}{}", self.paint(ink, &run)));
             // Tags are broken only where another attribute follows.
             if matches!(place, Name) {
                 place = Attributes;
             }
         }
+    }
+}
+
+/// Prints a line. Who closes the pipe, as `head` does, has seen enough.
+fn say(line: &str) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
     }
 }
 

@@ -53,30 +53,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     event_loop.run_until(|shared| shared.timed_out == 1)?;
     drop(silent);
 
-    let shared = event_loop.shared;
-    println!(
-        "{} connections on one thread: {pairs} clients, {pairs} servers",
-        2 * pairs
-    );
-    println!(
-        "  logins    {} of {pairs}, by {ACCOUNTS} accounts",
-        shared.logins
-    );
-    println!(
-        "  messages  {}, half of them sent and half echoed",
-        shared.messages
-    );
-    println!("  bytes     {}", shared.bytes);
+    let connections = 2 * pairs;
+    let Shared {
+        logins,
+        messages,
+        bytes,
+        closed,
+        broken,
+        timed_out,
+        ..
+    } = event_loop.shared;
+    println!("{connections} connections on one thread: {pairs} clients, {pairs} servers");
+    println!("  logins    {logins} of {pairs}, by {ACCOUNTS} accounts");
+    println!("  messages  {messages}, half of them sent and half echoed");
+    println!("  bytes     {bytes}");
     println!("  time      {took:.2?}, most of it {pairs} key derivations of {ITERATIONS} rounds");
-    println!(
-        "  ended     {} in good order, {} broken",
-        shared.closed, shared.broken
-    );
-    println!(
-        "  deadlines {} silent connection was ended after {PATIENCE:?}",
-        shared.timed_out
-    );
-    if shared.broken > 0 {
+    println!("  ended     {closed} in good order, {broken} broken");
+    println!("  deadlines {timed_out} silent connection was ended after {PATIENCE:?}");
+    if broken > 0 {
         Err("some connections broke".into())
     } else {
         Ok(())

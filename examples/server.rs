@@ -5,15 +5,16 @@
 //! ```
 //!
 //! The accounts file has a `localpart:password` a line; what stays of it in memory is SCRAM keys. The
-//! certificate chain and its key are PEM. A client has to use STARTTLS. Everybody's roster is empty,
-//! nothing is stored and no other server is reached, but what there is keeps to RFC 6120 and RFC 6121,
-//! so that ordinary clients work with it.
+//! certificate chain and its key are PEM; the README beside this file says how to make them. A client
+//! has to use STARTTLS. Everybody's roster is empty, nothing is stored and no other server is reached,
+//! but what there is keeps to RFC 6120 and RFC 6121, so that ordinary clients work with it.
 //!
 //! [`Session`] is the life of one connection. [`House`] knows who is there, and does what
 //! [`route`] decides.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -68,13 +69,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let tls = ServerTls::builder(identity).build()?;
     let config = ServerConfig::new(DecoyKey::new(random()?)).with_default_domain(&options.domain);
 
+    let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     let listener = TcpListener::bind(options.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     std::io::stdout().flush()?;
 
     let (stop, stopping) = watch::channel(());
     let mut sessions = JoinSet::new();
-    let mut signal = std::pin::pin!(told_to_stop());
     loop {
         tokio::select! {
             accepted = listener.accept(), if sessions.len() < MAX_CONNECTIONS => match accepted {
@@ -85,12 +86,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 }
                 // Out of descriptors, perhaps: the next attempt would fail as soon as this one did.
                 Err(error) => {
-                    eprintln!("accept: {error}");
+                    log(options.listen, error);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
             Some(_) = sessions.join_next() => {}
-            signal = &mut signal => break signal?,
+            () = &mut told_to_stop => break,
         }
     }
     drop(listener);
@@ -100,19 +101,23 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Listens for the signals from now on; the future is ready when one comes.
 #[cfg(unix)]
-async fn told_to_stop() -> std::io::Result<()> {
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 // --- One connection -------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ impl Session {
             self.house().leave(place);
         }
         if let Err(error) = ended {
-            eprintln!("{}: {error}", self.peer);
+            log(self.peer, error);
         }
     }
 
@@ -155,7 +160,7 @@ impl Session {
                     Some(stanza) => {
                         // What cannot be written is its sender's fault, not this client's.
                         if let Err(error) = self.client.connection_mut().send(&stanza) {
-                            eprintln!("{}: {error}", self.peer);
+                            log(self.peer, error);
                         }
                     }
                     // The place belongs to a newer connection (RFC 6120 §7.7.2.2).
@@ -201,13 +206,14 @@ impl Session {
                 reply.map_or(Ok(()), |reply| self.client.connection_mut().send(&reply))
             }
             ServerEvent::Closed(reason) => {
-                eprintln!("{}: {reason}", self.peer);
+                log(self.peer, reason);
                 Ok(())
             }
-            other => {
-                eprintln!("{}: {other:?}", self.peer);
+            ServerEvent::Refused(fault) => {
+                log(self.peer, format!("a stanza was refused: {}", fault.kind()));
                 Ok(())
             }
+            _ => Ok(()),
         }
     }
 
@@ -216,7 +222,7 @@ impl Session {
         let inbox = self.house().enter(&jid);
         let answer = match inbox {
             Some(inbox) => {
-                eprintln!("{}: is {jid}", self.peer);
+                log(self.peer, format!("is {jid}"));
                 self.place = Some(Place { jid, inbox });
                 BindAnswer::Bind(resource)
             }
@@ -499,6 +505,13 @@ impl Options {
             key: key.ok_or("--key FILE is missing")?,
         })
     }
+}
+
+/// Writes a line of the log. A peer that sends line breaks does not get more lines, and a log that is
+/// gone does not stop the server.
+fn log(about: SocketAddr, what: impl Display) {
+    let what = what.to_string().replace(char::is_control, " ");
+    let _ = writeln!(std::io::stderr(), "{about}: {what}");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

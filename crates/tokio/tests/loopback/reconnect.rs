@@ -163,7 +163,10 @@ async fn a_loss_that_sending_finds_out_is_an_event_like_any_other() {
             .connection_mut()
             .send(&from_romeo("before the end"))
             .unwrap();
-        dismiss(server, StreamErrorCondition::Reset.into()).await;
+        server.close(Some(StreamErrorCondition::Reset.into()));
+        // It reads nothing any more, so that sending has to wait, and hears of the end while it does.
+        server.flush().await;
+        server
     };
     let sending = async {
         let stanza = from_romeo(&"x".repeat(50_000));
@@ -174,7 +177,7 @@ async fn a_loss_that_sending_finds_out_is_an_event_like_any_other() {
         }
         panic!("nobody reads, and nothing fails");
     };
-    let (error, ()) = within(async { tokio::join!(sending, server) }).await;
+    let (error, _server) = within(async { tokio::join!(sending, server) }).await;
     assert!(matches!(error, Error::NotConnected), "{error}");
     let event = within(client.next_event()).await.unwrap();
     assert!(

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
-pub(crate) use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, config, juliet, keys};
+pub(crate) use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, config, juliet};
 use xmppwire_test_support::{Login, PATIENCE, Porter};
 use xmppwire_tokio::tls::ServerTls;
 use xmppwire_tokio::{
