@@ -82,6 +82,7 @@ mod connection;
 mod entropy;
 mod error;
 mod features;
+mod legacy;
 mod limits;
 mod log;
 pub mod negotiation;
