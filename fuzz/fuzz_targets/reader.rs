@@ -170,7 +170,7 @@ fn wider_in_between(limits: &Limits, pieces: &[&[u8]], outcome: &Outcome) {
                 Ok(None) => break,
                 // In the middle of something the parser may not have looked at all of it yet.
                 Err(why) => {
-                    let is_whole = outcome.is_idle || expected.any(|event| is_item(event));
+                    let is_whole = outcome.is_idle || expected.any(is_item);
                     assert!(!is_whole, "{why} with limits that change");
                     return;
                 }
