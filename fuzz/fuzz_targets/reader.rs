@@ -163,17 +163,25 @@ fn wider_in_between(limits: &Limits, pieces: &[&[u8]], outcome: &Outcome) {
             match reader.read(&mut rest) {
                 Ok(Some(Event::Whitespace(_))) => {}
                 Ok(Some(event)) => {
-                    let expected = expected.find(|event| !matches!(event, Event::Whitespace(_)));
-                    assert_eq!(Some(&event), expected);
+                    assert_eq!(Some(&event), expected.find(|event| is_item(event)));
                     is_wide = !is_wide;
                     reader.set_limits(if is_wide { wider } else { *limits });
                 }
                 Ok(None) => break,
-                Err(why) => panic!("{why} with limits that change"),
+                // In the middle of something the parser may not have looked at all of it yet.
+                Err(why) => {
+                    let is_whole = outcome.is_idle || expected.any(is_item);
+                    assert!(!is_whole, "{why} with limits that change");
+                    return;
+                }
             }
         }
     }
     assert_eq!(reader.is_idle(), outcome.is_idle);
+}
+
+fn is_item(event: &Event) -> bool {
+    !matches!(event, Event::Whitespace(_))
 }
 
 /// However the bytes are made up, a reader holds a small multiple of what an item may have on the

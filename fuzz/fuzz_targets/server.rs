@@ -311,7 +311,7 @@ impl Role for Verona {
                 let has = |name, ns| element.child(name, ns).is_some();
                 assert!(!has("starttls", ns::TLS) || !self.secured);
                 assert!(!has("mechanisms", ns::SASL) || self.secured || !self.tls_required);
-                assert_eq!(has("bind", ns::BIND), self.account.is_some());
+                assert!(!has("bind", ns::BIND) || self.account.is_some());
             }
             Item::Element(element) if element.ns() == ns::SASL => {
                 let is_safe = self.secured || !self.tls_required;
