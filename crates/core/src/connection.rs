@@ -67,7 +67,7 @@ pub trait Connection {
     fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError>;
 
     /// Says that the TLS handshake is done. What was learnt in clear text is forgotten and a new stream
-    /// begins (RFC 6120 §5.4.3.3).
+    /// begins (RFC 6120 §5.4.3.3). After the connection has ended this is a no-op.
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the proof is not that of the running hand-off.
@@ -159,6 +159,11 @@ macro_rules! impl_connection {
                 handoff: TlsHandoff,
                 tls: TlsInfo,
             ) -> Result<(), ApiMisuse> {
+                // The end may come during the handshake, from a time-out or the peer: no fault of the
+                // caller's, and nothing to go on with.
+                if self.stream.is_over() {
+                    return Ok(());
+                }
                 self.stream.tls_established(&handoff, tls)?;
                 self.open();
                 Ok(())
