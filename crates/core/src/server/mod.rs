@@ -180,9 +180,11 @@ impl Server {
         }
     }
 
-    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3).
+    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
+    /// header of an earlier one said is forgotten (§4.3.3).
     fn open(&mut self) {
         self.state = State::Opening;
+        self.peer_lang = None;
         let mut header = StreamHeader::new(ns::CLIENT);
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
@@ -797,8 +799,10 @@ impl Server {
 }
 
 impl Server {
+    /// Whether a decision has to be awaited before later bytes are looked at. Once we closed none
+    /// matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
     const fn has_question(&self) -> bool {
-        self.state.is_question()
+        self.state.is_question() && !self.stream.is_closing()
     }
 }
 
