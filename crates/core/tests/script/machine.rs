@@ -3,8 +3,8 @@
 use xmppwire::{
     BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey, Entropy,
     Host, HostAnswer, Instant, Jid, Limits, Mechanism, MechanismPolicy, SaslAnswer, SaslCondition,
-    SaslFailure, SaslQuestion, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent,
-    StanzaError, StanzaErrorCondition, StartTls, TlsOffer, TlsPolicy,
+    SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys, Server, ServerConfig,
+    ServerEvent, StanzaError, StanzaErrorCondition, StartTls, TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.
@@ -246,22 +246,7 @@ impl Machine for Verona {
                 "start TLS".into()
             }
             ServerEvent::Sasl(request) => {
-                let text = format!("sasl {} {}", request.mechanism().name(), request.username());
-                let answer = match (request.question(), request.username()) {
-                    (
-                        SaslQuestion::Password {
-                            password: "s3cr3t", ..
-                        },
-                        "juliet",
-                    ) => SaslAnswer::Accept(request.account().expect("juliet is a localpart")),
-                    (SaslQuestion::ScramKeys { .. }, "juliet") => {
-                        SaslAnswer::ScramKeys(self.keys.clone())
-                    }
-                    (_, "disabled") => {
-                        SaslAnswer::Reject(SaslFailure::new(SaslCondition::AccountDisabled))
-                    }
-                    _ => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
-                };
+                let (text, answer) = answer_sasl(&self.keys, &request);
                 server
                     .answer_sasl(request, answer)
                     .expect("the question is open");
@@ -288,5 +273,65 @@ impl Machine for Verona {
             ServerEvent::Closed(reason) => closed(&reason),
             other => format!("{other:?}"),
         })
+    }
+}
+
+/// What the application makes of a login: juliet may, by password or certificate, and so may strangers;
+/// everybody else is an example of a refusal.
+fn answer_sasl(keys: &ScramKeys, request: &SaslRequest) -> (String, SaslAnswer) {
+    let mechanism = request.mechanism().name();
+    let refuse = |condition| SaslAnswer::Reject(SaslFailure::new(condition));
+    let by_name = |username: &str| match username {
+        "disabled" => refuse(SaslCondition::AccountDisabled),
+        "expired" => refuse(SaslCondition::CredentialsExpired),
+        "careful" => refuse(SaslCondition::MechanismTooWeak),
+        "unlucky" => refuse(SaslCondition::TemporaryAuthFailure),
+        _ => refuse(SaslCondition::NotAuthorized),
+    };
+    let text = format!("sasl {mechanism} {}", request.username());
+    match request.question() {
+        SaslQuestion::Password {
+            username: "juliet",
+            password: "s3cr3t",
+        } => {
+            let account = request.account().expect("juliet is a localpart");
+            (text, SaslAnswer::Accept(account))
+        }
+        SaslQuestion::ScramKeys {
+            username: "juliet",
+            mechanism,
+        } => {
+            let keys = match mechanism.hash() {
+                Some(hash) if hash != keys.hash() => {
+                    ScramKeys::derive(hash, "s3cr3t", b"salt and pepper.", 4096)
+                        .expect("the password can be prepared")
+                }
+                _ => keys.clone(),
+            };
+            (text, SaslAnswer::ScramKeys(keys))
+        }
+        SaslQuestion::ScramKeys { username, .. } | SaslQuestion::Password { username, .. } => {
+            (text, by_name(username))
+        }
+        SaslQuestion::External { account, peer, .. } => {
+            let text = format!(
+                "sasl {mechanism} {} of {}",
+                account.map_or("nobody", |account| account.as_str()),
+                peer.xmpp_addrs().join(",")
+            );
+            let answer = match account {
+                Some(account) if account.localpart() == Some("juliet") => {
+                    SaslAnswer::Accept(account.clone())
+                }
+                Some(account) => by_name(account.localpart().unwrap_or_default()),
+                None => refuse(SaslCondition::NotAuthorized),
+            };
+            (text, answer)
+        }
+        SaslQuestion::Anonymous { account, trace } => (
+            format!("sasl {mechanism} {}", trace.unwrap_or("without a trace")),
+            SaslAnswer::Accept(account.clone()),
+        ),
+        _ => panic!("a question that no script has"),
     }
 }

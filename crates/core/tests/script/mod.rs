@@ -5,6 +5,7 @@
 //! C: bytes that the client sends (several lines with the same mark are one send)
 //! S: bytes that the server sends
 //! -- tls                 the transport changes to TLS 1.3
+//! -- tls ADDRESS,…       … and the client shows a certificate with these XMPP addresses (- for none)
 //! -- eof                 the peer's transport ends
 //! -- wait 60             seconds pass
 //! -- close               the application closes
@@ -31,7 +32,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use xmppwire::{
-    ChannelBindings, Connection, Element, Instant, StreamError, StreamErrorCondition, TlsInfo,
+    CertificateIdentities, ChannelBindings, Connection, Element, Instant, StreamError,
+    StreamErrorCondition, TlsInfo,
 };
 
 pub use machine::Machine;
@@ -268,7 +270,14 @@ impl<M: Machine> Player<M> {
                 let handoff = connection
                     .begin_tls(request, &self.input)
                     .expect("nothing is unread");
-                let tls = TlsInfo::new(ChannelBindings::tls13([0x42; 32]));
+                let mut tls = TlsInfo::new(ChannelBindings::tls13([0x42; 32]));
+                if !rest.is_empty() && !M::IS_CLIENT {
+                    let addresses = rest.split(',').filter(|address| *address != "-");
+                    tls = tls.with_peer(addresses.fold(
+                        CertificateIdentities::new(),
+                        CertificateIdentities::with_xmpp_addr,
+                    ));
+                }
                 connection
                     .tls_established(now, handoff, tls)
                     .expect("the hand-off is the open one");
