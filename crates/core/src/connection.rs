@@ -63,11 +63,12 @@ pub trait Connection {
     ///
     /// # Errors
     /// [`HandoffError::UnreadInput`] when there are such bytes: somebody injected them, and the
-    /// connection is closed. [`HandoffError::Stale`] when the request is not the open one.
+    /// connection is closed. [`HandoffError::Stale`] when the request is not the open one, or when the
+    /// connection has ended meanwhile. Either way the connection tells how it ended.
     fn begin_tls(&mut self, request: StartTls, unread: &[u8]) -> Result<TlsHandoff, HandoffError>;
 
     /// Says that the TLS handshake is done. What was learnt in clear text is forgotten and a new stream
-    /// begins (RFC 6120 §5.4.3.3).
+    /// begins (RFC 6120 §5.4.3.3). After the end, as when the handshake took too long, this is a no-op.
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the proof is not that of the running hand-off.
@@ -159,6 +160,9 @@ macro_rules! impl_connection {
                 handoff: TlsHandoff,
                 tls: TlsInfo,
             ) -> Result<(), ApiMisuse> {
+                if self.stream.is_over() {
+                    return Ok(());
+                }
                 self.stream.tls_established(&handoff, tls)?;
                 self.open();
                 Ok(())

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use xmppwire_sasl::ClientError;
 use xmppwire_xml::{ReadError, WriteError};
@@ -82,6 +83,26 @@ pub enum CloseReason {
     BindFailed(StanzaError),
     /// The server cannot start TLS (RFC 6120 §5.4.2.2).
     TlsRefused,
+}
+
+/// What ended the stream, as the rest of a sentence that says that it ended.
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("closed by this side"),
+            Self::Peer => f.write_str("closed by the peer"),
+            Self::PeerError(error) => write!(f, "stream error from the peer: {error}"),
+            Self::Violation { why, .. } => write!(f, "the peer broke the protocol: {why}"),
+            Self::Incompatible(why) => write!(f, "incompatible: {why}"),
+            Self::TransportEof => f.write_str("the transport ended without a closing tag"),
+            Self::TimedOut(Timer::Negotiation) => f.write_str("negotiation took too long"),
+            Self::TimedOut(Timer::Close) => f.write_str("the peer did not close in time"),
+            Self::TimedOut(Timer::Idle) => f.write_str("the peer was silent for too long"),
+            Self::AuthFailed(failure) => write!(f, "authentication failed: {failure}"),
+            Self::BindFailed(error) => write!(f, "no resource could be bound: {error}"),
+            Self::TlsRefused => f.write_str("the server cannot start TLS"),
+        }
+    }
 }
 
 /// The wait that was over.

@@ -33,11 +33,12 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use xmppwire_jid::{BareJid, FullJid};
+use xmppwire_jid::{BareJid, Domainpart, FullJid};
 
 use crate::stanza::{
     Iq, Message, MessageType, Presence, PresenceType, Stanza, StanzaErrorCondition,
 };
+use crate::stream_error::StreamErrorCondition;
 
 /// What a server knows of its domains and accounts.
 pub trait Directory {
@@ -98,8 +99,8 @@ pub enum Route {
 
 /// Decides where the stanza of a local `sender` goes.
 ///
-/// A stanza from elsewhere is routed by the same rules once its `from` is validated, with the bare
-/// JID of its sender.
+/// A stanza from elsewhere is routed by the same rules once [`check_server_stanza`] let it pass, with the
+/// bare JID of its sender.
 pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> Route {
     let Some(to) = stanza.to() else {
         return without_to(stanza, sender, directory);
@@ -118,6 +119,32 @@ pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> R
         Some(full) => to_resource(stanza, &full, account, &resources),
         None => to_account(stanza, account, &resources),
     }
+}
+
+/// Checks the addresses of a stanza that the server of the domain `peer` sent us. A stream that fails
+/// is to be closed with the condition.
+///
+/// Without this a server could speak for the users of others, so it comes before [`route`].
+///
+/// # Errors
+/// `improper-addressing` where `to` or `from` is missing, `host-unknown` where `to` is of a domain that
+/// is not served here (RFC 6120 §8.1.1.2), `invalid-from` where `from` is of another domain than the
+/// one that was proven (§8.1.2.2).
+pub fn check_server_stanza(
+    stanza: &Stanza,
+    peer: &Domainpart,
+    directory: &impl Directory,
+) -> Result<(), StreamErrorCondition> {
+    let (Some(to), Some(from)) = (stanza.to(), stanza.from()) else {
+        return Err(StreamErrorCondition::ImproperAddressing);
+    };
+    if from.domainpart() != peer.as_str() {
+        return Err(StreamErrorCondition::InvalidFrom);
+    }
+    if !directory.is_local(to.domainpart()) {
+        return Err(StreamErrorCondition::HostUnknown);
+    }
+    Ok(())
 }
 
 /// RFC 6120 §10.3

@@ -169,6 +169,9 @@ impl Stream {
                     self.finish(reason);
                 }
                 Err(error) => {
+                    // The rest is nobody's business any more, and a budget may be spent before the first
+                    // byte of `input`: taking it all keeps the promise that reading is progress.
+                    *input = &[];
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));
                 }
@@ -393,19 +396,19 @@ impl Stream {
         if now < when {
             return;
         }
-        if let Some(end) = &mut self.end {
+        match &self.end {
             // A peer that does not read does not get to keep the connection.
-            match end.since {
-                None => end.since = Some(now),
-                Some(_) => self.mute(),
-            }
-        } else if timer == Timer::Close {
-            self.finish(CloseReason::TimedOut(timer));
-        } else {
-            self.close_with(
+            Some(End { since: Some(_), .. }) => self.mute(),
+            Some(_) => {}
+            None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
+            None => self.close_with(
                 StreamError::new(StreamErrorCondition::ConnectionTimeout),
                 CloseReason::TimedOut(timer),
-            );
+            ),
+        }
+        // The time is known now, so the driver need not be asked for it at once.
+        if let Some(end) = &mut self.end {
+            end.since.get_or_insert(now);
         }
     }
 

@@ -10,7 +10,10 @@
 //! | Is it really that server? | [`tls`] | rustls configurations, and the channel bindings of a finished handshake |
 //! | When may I try again? | [`backoff`] | the delay before the next attempt, or that there is to be none |
 //!
-//! Nothing here speaks XMPP. The only sockets are those of [`dns::Resolver`], the blocking SRV
+//! Above these stand the two machines that the adapters only have to move bytes for: a [`link`] is a connection of the
+//! core together with its TLS, and a [`client`] is what an application wants of a link: log in, send, receive, ask.
+//!
+//! The only sockets are those of [`dns::Resolver`], the blocking SRV
 //! resolver; asynchronous adapters drive the same state machine, [`dns::Lookup`], over sockets of
 //! their own. Randomness is an argument wherever it decides something; [`jitter`] is a source for
 //! the cases where it only spreads load.
@@ -36,9 +39,12 @@
 //! ```
 
 pub mod backoff;
+pub mod client;
 pub mod dns;
 pub mod domain;
 mod jitter;
+pub mod link;
+mod log;
 pub mod srv;
 pub mod tls;
 

@@ -1,1 +1,65 @@
-//! Under construction.
+//! XMPP connections for tokio: sockets, TLS, SRV look-up and reconnection around the machines of [`xmppwire`].
+//!
+//! ```no_run
+//! use xmppwire_tokio::{Client, Presence, Stanza};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut client = Client::connect("juliet@example.org", "s3cr3t").await?;
+//!     client.send(Presence::available()).await?;
+//!     while let Some(stanza) = client.next().await? {
+//!         if let Stanza::Message(message) = stanza && let Some(body) = message.body() {
+//!             client.send(message.reply(body)).await?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Map
+//!
+//! | you want | look at |
+//! |---|---|
+//! | to log in, send, receive and ask | [`Client`] |
+//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
+//! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
+//! | to serve clients | [`ServerConnection`] |
+//! | events rather than stanzas, for either role | [`Driver`] |
+//! | certificates | [`tls`] |
+//! | stanzas, addresses, payloads, configurations | the core, whose names are all here as well |
+//!
+//! No task is spawned and nothing is read ahead: bytes move while a method is awaited, always in both directions. Every
+//! future may be dropped at any await, as `select!` does.
+//!
+//! # Features
+//!
+//! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
+//! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
+
+mod client;
+mod clock;
+mod connect;
+mod dns;
+mod driver;
+mod pump;
+mod reconnecting;
+mod server;
+
+pub use xmppwire::*;
+pub use xmppwire_net::client::{
+    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+};
+pub use xmppwire_net::dns::{LookupError, NameServers};
+pub use xmppwire_net::link::{LinkError, Role};
+pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
+pub use xmppwire_net::{backoff, tls};
+
+pub use crate::client::Client;
+pub use crate::driver::Driver;
+pub use crate::reconnecting::ReconnectingClient;
+pub use crate::server::ServerConnection;
+
+/// Keeps the example of the project's front page true.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;

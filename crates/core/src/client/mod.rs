@@ -53,6 +53,8 @@ pub struct Client {
     features: Option<StreamFeatures>,
     /// What may still be logged in with: less after each refusal.
     mechanisms: Policy,
+    /// The server called itself by another name than that of the domain.
+    misnamed: bool,
     event: Option<ClientEvent>,
 }
 
@@ -110,6 +112,7 @@ impl Client {
             stream,
             state: State::Answering,
             features: None,
+            misnamed: false,
             event: None,
         };
         client.open();
@@ -180,23 +183,21 @@ impl Client {
             let reason = CloseReason::Incompatible(PeerIncompatible::Version);
             return self.stream.close_with(error, reason);
         }
-        // RFC 6120 §6.4.6, §4.9.3.9: who goes on speaking has to be who was authenticated. An error
-        // before that may come from a server that does not serve the domain, under its own name.
         let domain = self.config.jid.domainpart();
-        let is_domain =
-            |from: &str| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
-        if self.stream.authenticated()
-            && header.from.as_deref().is_some_and(|from| !is_domain(from))
-        {
-            return self.stream.fail(
-                StreamErrorCondition::InvalidFrom,
-                PeerMisbehaved::Header("'from' is not the domain that was logged in to"),
-            );
-        }
+        let named = |from: &String| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
+        self.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
         self.state = State::Offering;
     }
 
     fn handle_negotiation(&mut self, element: &Element) {
+        // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
+        // that. Only now, because a server that refuses the domain says so under a name of its own.
+        if self.misnamed {
+            return self.stream.fail(
+                StreamErrorCondition::InvalidFrom,
+                PeerMisbehaved::Header("'from' is not the domain of the account"),
+            );
+        }
         let item = Item::of(element);
         let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
         let phase = self.state.phase();
@@ -261,10 +262,21 @@ impl Client {
         self.features = Some(features);
         match next {
             Ok(state) => self.state = state,
-            Err(why) => {
-                let reason = CloseReason::Incompatible(why);
-                self.stream.end_with_footer(reason);
-            }
+            Err(why) => self.give_up(why),
+        }
+    }
+
+    /// Ends a stream whose server cannot do what is needed. It is told where it insists on something that
+    /// is not known here (RFC 6120 §4.9.3.23); what it merely lacks is no error of its.
+    fn give_up(&mut self, why: PeerIncompatible) {
+        use PeerIncompatible as P;
+        let insists = matches!(why, P::UnknownRequiredFeature { .. } | P::TlsRequired);
+        let reason = CloseReason::Incompatible(why);
+        if insists {
+            let error = StreamError::new(StreamErrorCondition::UnsupportedFeature);
+            self.stream.close_with(error, reason);
+        } else {
+            self.stream.end_with_footer(reason);
         }
     }
 

@@ -10,6 +10,8 @@ use super::error::{StanzaError, StanzaErrorCondition};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {
+    /// It is none of the three kinds of stanzas (RFC 6120 §8).
+    Kind,
     /// `to` or `from` is no address (RFC 6120 §8.1.1, §8.1.2).
     Address,
     /// An IQ has no `id` (§8.2.3).
@@ -25,6 +27,7 @@ pub enum FaultKind {
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Kind => "it is no stanza",
             Self::Address => "an address is malformed",
             Self::MissingId => "the id is missing",
             Self::UnknownType => "the type is unknown",
@@ -89,3 +92,11 @@ impl StanzaFault {
         Some(reply)
     }
 }
+
+impl fmt::Display for StanzaFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}/> is refused: {}", self.element.name(), self.kind)
+    }
+}
+
+impl core::error::Error for StanzaFault {}

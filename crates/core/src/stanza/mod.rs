@@ -53,6 +53,24 @@ impl Stanza {
         stanza.map_or_else(Parsed::Fault, Parsed::Stanza)
     }
 
+    /// The stanza as it is written to a stream of another content namespace, such as `jabber:server`
+    /// (RFC 6120 §4.8.3). Reading it there brings it back: see `TryFrom<Element>`.
+    ///
+    /// ```
+    /// use xmppwire::{Jid, Message, Stanza, ns};
+    ///
+    /// let message: Stanza = Message::chat(Jid::new("romeo@example.net")?, "Ciao").into();
+    /// let element = message.to_element(ns::SERVER);
+    /// assert!(element.child("body", ns::SERVER).is_some());
+    /// assert_eq!(Stanza::try_from(element)?, message);
+    /// # Ok::<_, Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn to_element(&self, content_ns: &str) -> Element {
+        let mut element = self.element().clone();
+        element.requalify(ns::CLIENT, content_ns);
+        element
+    }
+
     /// The whole element, with everything that was received.
     pub const fn element(&self) -> &Element {
         match self {
@@ -142,6 +160,21 @@ impl Stanza {
             Self::Message(stanza) => stanza.set_lang(lang),
             Self::Presence(stanza) => stanza.set_lang(lang),
             Self::Iq(stanza) => stanza.set_lang(lang),
+        }
+    }
+}
+
+/// Reads a stanza that did not come over a stream of this library: one of `jabber:server`, or one that is
+/// quoted in a payload. Inside a [`Stanza`] it is always one of `jabber:client`.
+impl TryFrom<Element> for Stanza {
+    type Error = StanzaFault;
+
+    fn try_from(mut element: Element) -> Result<Self, StanzaFault> {
+        element.requalify(ns::SERVER, ns::CLIENT);
+        match Self::parse(element) {
+            Parsed::Stanza(stanza) => Ok(stanza),
+            Parsed::Fault(fault) => Err(fault),
+            Parsed::Other(element) => Err(StanzaFault::new(FaultKind::Kind, element)),
         }
     }
 }

@@ -24,7 +24,7 @@ mod resolver;
 mod servers;
 
 pub use lookup::{Exchange, Lookup, MAX_DATAGRAM, Received, Transport};
-pub use resolver::Resolver;
+pub use resolver::{Resolver, random_id};
 pub use servers::NameServers;
 
 use std::io;

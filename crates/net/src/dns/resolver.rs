@@ -85,7 +85,12 @@ impl Resolver {
     }
 }
 
-fn random_id() -> Result<u16, LookupError> {
+/// A query id that nobody can guess, for [`Lookup::srv`].
+///
+/// # Errors
+///
+/// [`LookupError::NoRandomness`] if the operating system refuses.
+pub fn random_id() -> Result<u16, LookupError> {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_err(|_| LookupError::NoRandomness)?;
     Ok(u16::from_be_bytes(id))

@@ -53,6 +53,9 @@ pub use roots::{platform_roots, roots_from_pem};
 pub use server::{ClientCertificates, ServerTls, ServerTlsBuilder};
 pub use summary::{TlsSummary, TlsVersion};
 
+/// The TLS library, for those who bring configurations of their own, or look into an error.
+pub use rustls;
+
 use std::sync::Arc;
 
 use rustls::SupportedProtocolVersion;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ConnectionCommon, ProtocolVersion};
+use xmppwire::ChannelBindings;
 
 use super::TlsError;
 
@@ -34,6 +35,24 @@ pub struct TlsSummary {
     pub alpn: Option<Vec<u8>>,
     /// The verified certificates of the other side, its own first; none if it did not show any.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TlsSummary {
+    /// The channel bindings of the session, as SASL takes them.
+    pub fn channel_bindings(&self) -> ChannelBindings {
+        let bindings = match (self.version, self.exporter) {
+            (TlsVersion::Tls13, Some(exporter)) => ChannelBindings::tls13(exporter),
+            // The exporter is there only with the extended master secret.
+            (TlsVersion::Tls12, Some(exporter)) => {
+                ChannelBindings::tls12_extended_master_secret(exporter)
+            }
+            (_, None) => ChannelBindings::none(),
+        };
+        match &self.server_end_point {
+            Some(hash) => bindings.with_server_end_point(hash),
+            None => bindings,
+        }
+    }
 }
 
 /// Leaves the bytes of the exporter out: they are a secret shared with the other side.

@@ -40,6 +40,24 @@ impl Element {
         self.tree.close(0);
     }
 
+    /// Moves the root from the namespace `from` to `to`, and with it the descendants that are reached
+    /// through elements of `from` alone. What lies inside another namespace's element keeps its own.
+    ///
+    /// A server does that with a stanza that it takes from one content namespace to another (RFC 6120
+    /// §4.8.3), and must not do it to a stanza that is quoted in a payload.
+    ///
+    /// ```
+    /// # use xmppwire_xml::Element;
+    /// let mut message = Element::builder("message", "jabber:client")
+    ///     .open("body", "jabber:client").text("Hi").close()
+    ///     .build();
+    /// message.requalify("jabber:client", "jabber:server");
+    /// assert_eq!(message.to_xml(), "<message xmlns='jabber:server'><body>Hi</body></message>");
+    /// ```
+    pub fn requalify(&mut self, from: &str, to: &str) {
+        self.tree.requalify(from, to);
+    }
+
     /// Adds text at the end of the root's content.
     pub fn append_text(&mut self, text: &str) {
         self.tree.append_root_text(text);
@@ -86,6 +104,24 @@ impl Tree {
             node.attr_count = kept.len() as u32;
         }
         self.attrs.extend(kept);
+    }
+
+    fn requalify(&mut self, from: &str, to: &str) {
+        let new = self.intern(to);
+        let mut place = 0;
+        while let Some(node) = self.node(place) {
+            if node.is_text() {
+                place += 1;
+            } else if self.ns(node.ns) == from {
+                if let Some(node) = self.nodes.get_mut(place as usize) {
+                    node.ns = new;
+                }
+                place += 1;
+            } else {
+                // `end` lies behind its node in every tree; the bound is for the eye.
+                place = node.end.max(place + 1);
+            }
+        }
     }
 
     /// Adds text at the end of the root.

@@ -189,3 +189,29 @@ fn depth_is_no_matter() {
     assert_eq!(element.to_xml().len(), 100_000 * 7 + 4);
     assert_eq!(element.root().to_element(), element);
 }
+
+#[test]
+fn requalifying_keeps_what_is_quoted() {
+    let quoted = |ns: &str| {
+        Element::builder("message", ns)
+            .text("a")
+            .open("body", ns)
+            .text("b")
+            .close()
+            .open("forwarded", "urn:xmpp:forward:0")
+            .open("message", "jabber:client")
+            .close()
+            .close()
+            .open("x", ns)
+            .open("y", "")
+            .open("z", "jabber:client")
+            .build()
+    };
+    let mut message = quoted("jabber:client");
+    message.requalify("jabber:client", "jabber:server");
+    assert_eq!(message, quoted("jabber:server"));
+    message.requalify("jabber:client", "jabber:component:accept");
+    assert_eq!(message, quoted("jabber:server"));
+    message.requalify("jabber:server", "jabber:client");
+    assert_eq!(message, quoted("jabber:client"));
+}

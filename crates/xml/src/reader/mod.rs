@@ -75,8 +75,6 @@ enum Place {
     Loose,
     /// Inside a child of the root, or in its end tag.
     Item,
-    /// Behind the root's start tag, which was its end too.
-    EmptyRoot,
     /// Behind the root.
     After,
 }
@@ -165,7 +163,6 @@ impl Reader {
                 Place::Between => self.between(input)?,
                 Place::Loose => self.loose(input)?,
                 Place::Item => self.item(input)?,
-                Place::EmptyRoot => self.end(),
                 Place::After => self.after(input)?,
             };
             match step {
@@ -290,11 +287,13 @@ impl Reader {
         let root = Element::from_tree(tree);
         let header = header::header(prefix, &root, &self.assembler.scope)?;
         self.feed.set_root(&header.prefix, root.name());
-        // The parser has the end of `<stream:stream/>` in store already.
-        self.place = match self.feed.stored_event() {
-            Some(_) => Place::EmptyRoot,
-            None => Place::Between,
-        };
+        // The parser has the end of `<stream:stream/>` in store already. A stream that ends where it
+        // begins is of no use to anybody, and an end without a byte of its own would wait for the next
+        // one, which need not come.
+        if self.feed.stored_event().is_some() {
+            return Err(EMPTY_ROOT);
+        }
+        self.place = Place::Between;
         self.feed.rest(input);
         Ok(Step::Event(Event::Header(header)))
     }
@@ -429,6 +428,11 @@ const OTHER_ENCODING: ReadError = ReadError::new(
 
 const LOOSE_TEXT: ReadError =
     ReadError::new(ReadErrorKind::BadFormat, "character data between stanzas");
+
+const EMPTY_ROOT: ReadError = ReadError::new(
+    ReadErrorKind::BadFormat,
+    "the stream header is an empty element",
+);
 
 const OUTSIDE_ROOT: ReadError = ReadError::new(
     ReadErrorKind::NotWellFormed,

@@ -1,0 +1,182 @@
+//! Whom to connect to, and how.
+
+use std::time::Duration;
+
+use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, Password, TlsPolicy};
+
+use super::{ConnectError, Error};
+use crate::Domain;
+use crate::dns::NameServers;
+use crate::domain::InvalidDomain;
+use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
+use crate::srv::{Mode, Target};
+use crate::tls::ClientTls;
+
+/// Whom to connect to, and how. Cheap to clone, and good for any number of connections.
+///
+/// ```
+/// use std::time::Duration;
+/// use xmppwire::{ClientConfig, Jid};
+/// use xmppwire_net::client::Connector;
+/// use xmppwire_net::srv::Mode;
+/// use xmppwire_net::tls::{ClientTls, roots_from_pem};
+///
+/// # fn connector(pem: &[u8]) -> Result<Connector, Box<dyn std::error::Error>> {
+/// let account = ClientConfig::new(Jid::new("juliet@example.org")?, "s3cr3t")?.with_lang("en");
+/// let connector = Connector::new(account)?
+///     .with_server("127.0.0.1", 5222, Mode::StartTls)
+///     .with_tls(ClientTls::builder(roots_from_pem(pem)?).build()?)
+///     .with_connect_timeout(Duration::from_secs(5));
+/// # Ok(connector)
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Connector {
+    account: ClientConfig,
+    domain: Domain,
+    servers: Vec<Target>,
+    name_servers: Option<NameServers>,
+    tls: LazyTls,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    inbox: usize,
+}
+
+impl Connector {
+    /// Connects as this account to its domain: to the servers that the DNS names for it, over TLS that the platform's
+    /// root certificates vouch for.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDomain`] if the domain can be no host.
+    pub fn new(account: ClientConfig) -> Result<Self, InvalidDomain> {
+        Ok(Self {
+            domain: Domain::parse(account.jid().domainpart())?,
+            account,
+            servers: Vec::new(),
+            name_servers: None,
+            tls: LazyTls::default(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            inbox: 256,
+        })
+    }
+
+    /// Connects as this JID with this password, everything else being the default.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Address`], [`ConnectError::NoAccount`] or [`ConnectError::Domain`] for a JID that is none,
+    /// has no localpart, or whose domain can be no host.
+    pub fn account(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
+        let account = ClientConfig::new(Jid::new(jid)?, password)?;
+        Ok(Self::new(account)?)
+    }
+
+    /// Connects to this host or address, whatever the DNS says. Called again, it adds a server to try after the
+    /// others. The certificate is verified against the domain of the JID all the same.
+    pub fn with_server(mut self, host: impl Into<String>, port: u16, mode: Mode) -> Self {
+        let host = host.into();
+        self.servers.push(Target { host, port, mode });
+        self
+    }
+
+    /// Asks these name servers for SRV records instead of those of the system.
+    pub fn with_name_servers(mut self, name_servers: NameServers) -> Self {
+        self.name_servers = Some(name_servers);
+        self
+    }
+
+    /// Sets which root certificates are trusted, or which certificate is shown, or all of a rustls configuration.
+    pub fn with_tls(mut self, tls: ClientTls) -> Self {
+        self.tls = tls.into();
+        self
+    }
+
+    /// Sets how long each of these may take for each address of each server: the TCP connection, and the handshake of
+    /// direct TLS. 10 seconds unless set. What follows is limited by the account's
+    /// [`Limits`](xmppwire::Limits::negotiation_timeout).
+    pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a request waits for its answer; 30 seconds unless set.
+    pub const fn with_request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how many stanzas may arrive while the caller waits for something else than the next one; 256 unless set.
+    pub const fn with_inbox(mut self, stanzas: usize) -> Self {
+        self.inbox = stanzas;
+        self
+    }
+
+    /// The same, for a server that another one has pointed to. It has to prove who it is, whatever held for the other,
+    /// which may have been trusted for being near.
+    pub(super) fn redirected(mut self) -> Self {
+        self.account = self.account.with_tls(TlsPolicy::Required);
+        self
+    }
+
+    pub(super) fn servers(&self) -> &[Target] {
+        &self.servers
+    }
+
+    /// The domain of the account.
+    pub const fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// How long a TCP connection, or a handshake of direct TLS, may take.
+    pub const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    pub(super) const fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    pub(super) const fn inbox(&self) -> usize {
+        self.inbox
+    }
+
+    pub(super) const fn name_servers(&self) -> Option<&NameServers> {
+        self.name_servers.as_ref()
+    }
+
+    /// The handshake that comes first on a connection to a target of mode [`Mode::DirectTls`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tls`] if the configuration cannot be used.
+    pub fn handshake(&self, now: Instant) -> Result<Handshake, Error> {
+        Ok(Handshake::new(self.side(), now + self.connect_timeout)?)
+    }
+
+    /// The link over a connection: over TLS with a handshake that is done, without one in clear text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Entropy`]
+    pub fn link(&self, now: Instant, secured: Option<Secured>) -> Result<Link<Client>, Error> {
+        let entropy = Entropy::from_os()?;
+        let account = self.account.clone();
+        Ok(match secured {
+            Some(secured) => {
+                let client = Client::with_direct_tls(account, entropy, now, secured.info());
+                Link::over_tls(client, secured)
+            }
+            None => Link::new(Client::new(account, entropy, now), Some(self.side())),
+        })
+    }
+
+    fn side(&self) -> TlsSide {
+        TlsSide::Client {
+            tls: self.tls.clone(),
+            domain: self.domain.clone(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong for a client, told apart by what can be done about it.
+
+use std::io;
+
+use thiserror::Error;
+use xmppwire::{ApiMisuse, CloseReason, EntropyUnavailable, JidError, NoAccount, StanzaError};
+
+use super::Failures;
+use crate::domain::InvalidDomain;
+use crate::link::LinkError;
+use crate::srv::PlanError;
+use crate::tls::TlsError;
+
+/// Why a connection failed or a stanza could not be sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The network: refused, reset, timed out.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// TLS: most importantly, the server could not prove that it is the server of the domain.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// The stream ended in another way than by an orderly close: refused credentials, a stream error, an end without
+    /// a word. The reason says which.
+    #[error("the stream ended: {0}")]
+    Closed(Box<CloseReason>),
+    /// There is no stream to send on: it has ended, or, of a connection that reconnects, there is none at the moment.
+    /// Nothing was sent.
+    #[error("not connected")]
+    NotConnected,
+    /// The caller asked for what cannot be, such as a stanza that XML cannot carry. Nothing was sent.
+    #[error(transparent)]
+    Misuse(#[from] ApiMisuse),
+    /// An IQ that answers something was given where a request is wanted. Nothing was sent.
+    #[error("an answer is no request")]
+    NoRequest,
+    /// So many stanzas have arrived while the caller waited for something else that there is no room for more. Take
+    /// them with `next`, then go on.
+    #[error("too many stanzas wait to be taken")]
+    InboxFull,
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
+    /// No connection came about.
+    #[error(transparent)]
+    Connect(Box<ConnectError>),
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Io(error) => Self::Io(error),
+            LinkError::Tls(error) => Self::Tls(error),
+            // A client always has a configuration; to have none is the network's fault as little as the server's.
+            LinkError::NoTlsConfigured => Self::Io(io::Error::other(LinkError::NoTlsConfigured)),
+        }
+    }
+}
+
+impl From<CloseReason> for Error {
+    fn from(reason: CloseReason) -> Self {
+        Self::Closed(Box::new(reason))
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
+impl Error {
+    /// How the stream ended, if that is what the error is about.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            Self::Connect(error) => error.close_reason(),
+            _ => None,
+        }
+    }
+}
+
+/// Why no connection came about.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is no JID.
+    #[error("the address is no JID: {0}")]
+    Address(#[from] JidError),
+    /// The address has no localpart.
+    #[error(transparent)]
+    NoAccount(#[from] NoAccount),
+    /// The domain of the address can be no host.
+    #[error("the domain is {0}")]
+    Domain(#[from] InvalidDomain),
+    /// The DNS says that there is no server.
+    #[error(transparent)]
+    NoServer(#[from] PlanError),
+    /// There were servers to try, and none of them would do.
+    #[error("{0}")]
+    Failed(Failures),
+}
+
+impl ConnectError {
+    /// What went wrong in the end, with the last server that was tried.
+    pub fn last(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(failures) => failures.last().map(|failure| &failure.error),
+            _ => None,
+        }
+    }
+
+    /// How the stream with the last server ended, if it got that far: refused credentials are found here, as
+    /// [`CloseReason::AuthFailed`].
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.last().and_then(Error::close_reason)
+    }
+}
+
+/// Why a request has no result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The answer is an error (RFC 6120 §8.3).
+    #[error("refused: {0}")]
+    Refused(Box<StanzaError>),
+    /// No answer came in time. A late one is given by `next` like any other stanza.
+    #[error("no answer came in time")]
+    TimedOut,
+    /// The connection failed, or could not be used.
+    #[error(transparent)]
+    Connection(#[from] Error),
+}

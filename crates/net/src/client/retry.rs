@@ -1,0 +1,144 @@
+//! Whether and when a lost connection is made anew.
+
+use std::time::Duration;
+
+use xmppwire::{FullJid, Instant, Stanza};
+
+use super::redirect::Redirect;
+use super::{Attempts, Connector, Error};
+use crate::backoff::{Backoff, Policy};
+use crate::log::log;
+use crate::srv::Mode;
+
+/// What a client that reconnects tells its user.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReconnectEvent {
+    /// Logged in under this address, for the first time or anew. It is a new session: presence has to be sent again,
+    /// and what the last one was still owed does not come.
+    Connected(FullJid),
+    /// A stanza arrived.
+    Stanza(Stanza),
+    /// The connection was lost, or an attempt to make one failed.
+    Disconnected {
+        /// Why.
+        reason: Error,
+        /// How long the next attempt waits, from now on.
+        retry_in: Duration,
+    },
+}
+
+/// The memory of a client that reconnects: how often in a row it failed, since when it is up, and where it was sent to.
+#[derive(Debug)]
+pub struct Retry {
+    connector: Connector,
+    backoff: Backoff,
+    up: Option<Up>,
+    redirect: Option<(Redirect, Mode)>,
+}
+
+/// The session that is up.
+#[derive(Clone, Copy, Debug)]
+struct Up {
+    since: Instant,
+    mode: Mode,
+}
+
+impl Retry {
+    /// Starts with no failed attempt.
+    pub fn new(connector: Connector, policy: Policy) -> Self {
+        Self {
+            connector,
+            backoff: Backoff::new(policy),
+            up: None,
+            redirect: None,
+        }
+    }
+
+    /// What to try now: first the host that the last session was ended with, if it was pointed to one (RFC 6120
+    /// §4.9.3.19).
+    pub fn attempts(&mut self) -> Attempts {
+        match self.redirect.take() {
+            Some((redirect, mode)) => Attempts::after(&self.connector, redirect, mode),
+            None => Attempts::new(&self.connector),
+        }
+    }
+
+    /// Takes down that a session is up, over a link of this mode.
+    pub const fn connected(&mut self, now: Instant, mode: Mode) {
+        self.up = Some(Up { since: now, mode });
+    }
+
+    /// How long to wait after a session or an attempt has ended like this.
+    ///
+    /// # Errors
+    ///
+    /// The reason itself, where trying again cannot help.
+    pub fn ended(&mut self, now: Instant, reason: Error) -> Result<ReconnectEvent, Error> {
+        let up = self.up.take();
+        // A redirected attempt has been followed to its end by now, unlike a redirected session.
+        self.redirect = up.and_then(|up| Some((Redirect::of(&reason)?, up.mode)));
+        let lasted = up.map_or(Duration::ZERO, |up| now.saturating_since(up.since));
+        match self
+            .backoff
+            .after(reason.verdict(), lasted, crate::jitter())
+        {
+            Some(retry_in) => {
+                log!(info, %reason, ?retry_in, "disconnected");
+                Ok(ReconnectEvent::Disconnected { reason, retry_in })
+            }
+            None => {
+                log!(info, %reason, "disconnected for good");
+                Err(reason)
+            }
+        }
+    }
+
+    /// Forgets the failures so far: the user asks to connect now, or the network has come back.
+    pub fn reset(&mut self) {
+        self.backoff.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Step;
+    use xmppwire::{CloseReason, SaslCondition, SaslFailure, StreamError};
+
+    fn retry() -> Retry {
+        let connector = Connector::account("juliet@example.org", "s3cr3t").unwrap();
+        let connector = connector.with_server("a.example", 5222, Mode::StartTls);
+        Retry::new(connector, Policy::default())
+    }
+
+    fn first_host(retry: &mut Retry) -> String {
+        match retry.attempts().next_step() {
+            Some(Step::Connect(attempt)) => attempt.target.host,
+            step => panic!("{step:?}"),
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_sent_elsewhere_begins_there_once() {
+        let mut retry = retry();
+        let elsewhere = || CloseReason::PeerError(StreamError::see_other_host("b.example:5223"));
+        assert_eq!(first_host(&mut retry), "a.example");
+        assert!(retry.ended(Instant::ORIGIN, elsewhere().into()).is_ok());
+        assert_eq!(first_host(&mut retry), "a.example", "the attempt was over");
+        retry.connected(Instant::ORIGIN, Mode::DirectTls);
+        assert!(retry.ended(Instant::ORIGIN, elsewhere().into()).is_ok());
+        assert_eq!(first_host(&mut retry), "b.example");
+        assert_eq!(first_host(&mut retry), "a.example");
+    }
+
+    #[test]
+    fn refused_credentials_are_not_shown_again() {
+        let failure = SaslFailure::new(SaslCondition::NotAuthorized);
+        let refused = CloseReason::AuthFailed(failure).into();
+        assert!(matches!(
+            retry().ended(Instant::ORIGIN, refused),
+            Err(Error::Closed(_))
+        ));
+    }
+}

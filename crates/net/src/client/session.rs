@@ -1,0 +1,269 @@
+//! A client that has logged in.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+use std::time::Duration;
+
+use xmppwire::{
+    Client, ClientEvent, CloseReason, Connection, Entropy, FullJid, Instant, Iq, IqTracker, IqType,
+    Stanza,
+};
+
+use super::{Connector, Error, RequestError};
+use crate::link::{Link, Machine, Wire};
+use crate::log::log;
+
+/// So many bytes may wait to be written before `send` waits with them.
+const SEND_AHEAD: usize = 64 * 1024;
+
+/// Waits for the login to complete.
+pub fn poll_bound(link: &mut Link<Client>, now: Instant) -> Poll<Result<FullJid, Error>> {
+    loop {
+        match link.poll_event(now)? {
+            Poll::Ready(Some(ClientEvent::Bound(jid))) => return Poll::Ready(Ok(jid)),
+            Poll::Ready(Some(ClientEvent::Closed(reason))) => {
+                return Poll::Ready(Err(reason.into()));
+            }
+            // Nothing else comes before it.
+            Poll::Ready(Some(_)) => {}
+            Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected)),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
+
+/// A client that has logged in: sends stanzas, gives those that arrive, and finds the answers to its requests among
+/// them.
+///
+/// The methods named `poll_…` return `Pending` where the driver has to move bytes first.
+#[derive(Debug)]
+pub struct Session {
+    link: Link<Client>,
+    jid: FullJid,
+    tracker: IqTracker,
+    wait: Duration,
+    request: Option<Request>,
+    /// Stanzas that arrived while the caller waited for something else.
+    inbox: VecDeque<Stanza>,
+    capacity: usize,
+    closing: bool,
+}
+
+/// The request whose answer the caller waits for. There is one at most, because waiting borrows the client.
+#[derive(Debug)]
+struct Request {
+    id: String,
+}
+
+impl Session {
+    /// The session over a link whose login is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Entropy`]
+    pub fn new(connector: &Connector, link: Link<Client>, jid: FullJid) -> Result<Self, Error> {
+        Ok(Self {
+            link,
+            tracker: IqTracker::new(jid.clone(), Entropy::from_os()?),
+            jid,
+            wait: connector.request_timeout(),
+            request: None,
+            inbox: VecDeque::new(),
+            capacity: connector.inbox(),
+            closing: false,
+        })
+    }
+
+    /// The address that is bound.
+    pub const fn jid(&self) -> &FullJid {
+        &self.jid
+    }
+
+    /// The link.
+    pub const fn link(&self) -> &Link<Client> {
+        &self.link
+    }
+
+    // --- Receiving --------------------------------------------------------------------------------
+
+    /// The next stanza; `None` after the stream was closed in order.
+    pub fn poll_next(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+        self.forget_request();
+        match self.inbox.pop_front() {
+            Some(stanza) => Poll::Ready(Ok(Some(stanza))),
+            None => self.poll_stanza(now),
+        }
+    }
+
+    fn poll_stanza(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+        loop {
+            match self.link.poll_event(now)? {
+                Poll::Ready(Some(ClientEvent::Stanza(stanza))) => {
+                    return Poll::Ready(Ok(Some(stanza)));
+                }
+                Poll::Ready(Some(ClientEvent::Closed(CloseReason::Local | CloseReason::Peer))) => {
+                    return Poll::Ready(Ok(None));
+                }
+                Poll::Ready(Some(ClientEvent::Closed(reason))) => {
+                    return Poll::Ready(Err(reason.into()));
+                }
+                // A malformed stanza, which the core has answered already.
+                Poll::Ready(Some(_)) => log!(debug, "passed over what is no stanza"),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Takes what has arrived into the inbox, as far as there is room, so that writing does not wait for a peer that
+    /// waits for us. Ready when the stream has ended.
+    fn poll_arrivals(&mut self, now: Instant) -> Poll<Error> {
+        while !self.is_full() {
+            match self.poll_stanza(now) {
+                Poll::Ready(Ok(Some(stanza))) => self.inbox.push_back(stanza),
+                Poll::Ready(Ok(None)) => return Poll::Ready(Error::NotConnected),
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => break,
+            }
+        }
+        Poll::Pending
+    }
+
+    // --- Sending ----------------------------------------------------------------------------------
+
+    /// Waits until little enough is left to write that more can be sent, and takes what arrives meanwhile into the
+    /// inbox. Call it before each [`send`](Self::send): whoever gives up waiting has then sent nothing.
+    pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        self.poll_written(now, SEND_AHEAD)
+    }
+
+    /// Queues a stanza.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] if the stream has ended or is closing, [`Error::Misuse`] if the stanza cannot be
+    /// written. Nothing was queued then.
+    pub fn send(&mut self, stanza: &Stanza) -> Result<(), Error> {
+        if self.closing || self.link.is_ending() || self.link.write_error().is_some() {
+            return Err(Error::NotConnected);
+        }
+        Ok(self.link.connection_mut().send(stanza)?)
+    }
+
+    /// Waits until everything is written.
+    pub fn poll_flushed(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        self.poll_written(now, 0)
+    }
+
+    fn poll_written(&mut self, now: Instant, backlog: usize) -> Poll<Result<(), Error>> {
+        if let Some(kind) = self.link.write_error() {
+            return Poll::Ready(Err(std::io::Error::from(kind).into()));
+        }
+        if self.link.backlog() <= backlog {
+            return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(error) = self.poll_arrivals(now) {
+            return Poll::Ready(Err(error));
+        }
+        if self.is_full() {
+            return Poll::Ready(Err(Error::InboxFull));
+        }
+        Poll::Pending
+    }
+
+    fn is_full(&self) -> bool {
+        self.inbox.len() >= self.capacity
+    }
+
+    // --- Asking -----------------------------------------------------------------------------------
+
+    /// Sends a request. Its id is replaced by one that nobody can guess.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none, and [`Error::InboxFull`].
+    pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<(), RequestError> {
+        self.forget_request();
+        let Some(payload) = iq.child().filter(|_| iq.is_request()) else {
+            return Err(Error::NoRequest.into());
+        };
+        // Without room for what comes before the answer, the answer could not be found.
+        if self.is_full() {
+            return Err(Error::InboxFull.into());
+        }
+        let (to, payload) = (iq.to().cloned(), payload.to_element());
+        let request = match iq.iq_type() {
+            IqType::Set => self.tracker.set(now, to, &payload, self.wait),
+            _ => self.tracker.get(now, to, &payload, self.wait),
+        };
+        let id = request.id().unwrap_or_default().to_owned();
+        self.request = Some(Request { id });
+        self.link.set_alarm(self.tracker.poll_timeout());
+        self.send(&request.into()).map_err(|error| {
+            self.forget_request();
+            error.into()
+        })
+    }
+
+    /// Waits for the answer to the request that was begun last.
+    pub fn poll_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
+        let answer = self.poll_raw_answer(now);
+        if answer.is_ready() {
+            self.forget_request();
+        }
+        answer
+    }
+
+    fn poll_raw_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
+        while !self.is_full() {
+            match self.poll_stanza(now)? {
+                Poll::Ready(Some(Stanza::Iq(iq))) if self.tracker.resolve(&iq) => {
+                    return Poll::Ready(match iq.error() {
+                        Some(error) => Err(RequestError::Refused(Box::new(error))),
+                        None => Ok(iq),
+                    });
+                }
+                Poll::Ready(Some(stanza)) => self.inbox.push_back(stanza),
+                Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected.into())),
+                Poll::Pending if self.tracker.handle_timeout(now).is_empty() => {
+                    return Poll::Pending;
+                }
+                Poll::Pending => return Poll::Ready(Err(RequestError::TimedOut)),
+            }
+        }
+        Poll::Ready(Err(Error::InboxFull.into()))
+    }
+
+    /// Nobody waits any more: a late answer is a stanza like any other.
+    fn forget_request(&mut self) {
+        if let Some(request) = self.request.take() {
+            self.tracker.cancel(&request.id);
+            self.link.set_alarm(None);
+        }
+    }
+
+    // --- Closing ----------------------------------------------------------------------------------
+
+    /// Begins the closing handshake (RFC 6120 §4.4). What arrives before its end is still given.
+    pub fn close(&mut self, now: Instant) {
+        self.closing = true;
+        self.link.connection_mut().close(now, None);
+    }
+
+    /// Waits for the end of the closing handshake; what still arrives is dropped.
+    pub fn poll_closed(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        loop {
+            match self.poll_stanza(now)? {
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Machine for Session {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self.link.wire()
+    }
+}

@@ -1,0 +1,119 @@
+//! Which failures another attempt can mend.
+
+use xmppwire::{CloseReason, ErrorType, PeerMisbehaved, StreamErrorCondition};
+
+use super::{ConnectError, Error};
+use crate::backoff::Verdict;
+use crate::tls::TlsError;
+
+impl Error {
+    /// Whether the same attempt can end better later. A client must not knock for ever with a password that was
+    /// refused.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Io(_) | Self::NotConnected | Self::InboxFull => Verdict::Retryable,
+            Self::Tls(error) => tls(error),
+            Self::Closed(reason) => closed(reason),
+            Self::Connect(error) => error.verdict(),
+            Self::Misuse(_) | Self::NoRequest | Self::Entropy(_) => Verdict::Fatal,
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether the same attempt can end better later.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Address(_) | Self::NoAccount(_) | Self::Domain(_) | Self::NoServer(_) => {
+                Verdict::Fatal
+            }
+            Self::Failed(failures) => failures.verdict(),
+        }
+    }
+}
+
+fn tls(error: &TlsError) -> Verdict {
+    match error {
+        // An alert, a record that makes no sense: some hop on the way may be broken today.
+        TlsError::Rustls(error) if !matches!(error, rustls::Error::InvalidCertificate(_)) => {
+            Verdict::Retryable
+        }
+        _ => Verdict::Fatal,
+    }
+}
+
+fn closed(reason: &CloseReason) -> Verdict {
+    let fatal = match reason {
+        CloseReason::Peer | CloseReason::TransportEof | CloseReason::TimedOut(_) => false,
+        CloseReason::PeerError(error) => is_final(error.condition()),
+        CloseReason::AuthFailed(failure) => !failure.is_temporary(),
+        CloseReason::BindFailed(error) => error.error_type() != ErrorType::Wait,
+        // A server that cannot prove that it knows the password is not the user's server.
+        CloseReason::Violation { why, .. } => matches!(why, PeerMisbehaved::Sasl(_)),
+        _ => true,
+    };
+    match fatal {
+        true => Verdict::Fatal,
+        false => Verdict::Retryable,
+    }
+}
+
+/// Stream errors that the next stream would end with as well (RFC 6120 §4.9.3). After a conflict it would even end the
+/// other session of the same resource, and the two would take turns for ever.
+const fn is_final(condition: StreamErrorCondition) -> bool {
+    use StreamErrorCondition as E;
+    matches!(
+        condition,
+        E::Conflict
+            | E::HostGone
+            | E::HostUnknown
+            | E::ImproperAddressing
+            | E::InvalidFrom
+            | E::InvalidNamespace
+            | E::NotAuthorized
+            | E::UnsupportedEncoding
+            | E::UnsupportedFeature
+            | E::UnsupportedVersion
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmppwire::{SaslCondition, SaslFailure, StreamError, Timer};
+
+    #[test]
+    fn what_a_person_has_to_change_is_fatal() {
+        for (reason, verdict) in [
+            (
+                CloseReason::AuthFailed(SaslFailure::new(SaslCondition::NotAuthorized)),
+                Verdict::Fatal,
+            ),
+            (
+                CloseReason::AuthFailed(SaslFailure::new(SaslCondition::TemporaryAuthFailure)),
+                Verdict::Retryable,
+            ),
+            (
+                CloseReason::PeerError(StreamError::new(StreamErrorCondition::Conflict)),
+                Verdict::Fatal,
+            ),
+            (
+                CloseReason::PeerError(StreamError::see_other_host("b.example")),
+                Verdict::Retryable,
+            ),
+            (
+                CloseReason::PeerError(StreamError::new(StreamErrorCondition::SystemShutdown)),
+                Verdict::Retryable,
+            ),
+            (CloseReason::TransportEof, Verdict::Retryable),
+            (
+                CloseReason::TimedOut(Timer::Negotiation),
+                Verdict::Retryable,
+            ),
+            (CloseReason::TlsRefused, Verdict::Fatal),
+        ] {
+            let error = Error::from(reason);
+            assert_eq!(error.verdict(), verdict, "{error:?}");
+        }
+    }
+}

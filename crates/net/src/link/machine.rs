@@ -1,0 +1,387 @@
+//! The link itself.
+
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use xmppwire::{Instant, StartTls, TlsHandoff, TlsInfo};
+
+use super::buffer::Buffer;
+use super::channel::Channel;
+use super::{LinkError, Machine, Role, Secured, Sorted, TlsSide, Wire};
+use crate::log::log;
+use crate::srv::Mode;
+use crate::tls::TlsSummary;
+
+/// How long the last words may take to be written and read.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection of either role together with its TLS.
+///
+/// It is a machine: [`poll_event`](Self::poll_event) gives what there is, and where that is nothing, the driver moves
+/// bytes through the [`Wire`] until there is something.
+///
+/// The event `StartTls` does not come out of it, and the event `Closed` comes out only when our last words are written,
+/// TLS is closed and the socket is shut down, or after two seconds: whoever drops the socket then destroys nothing.
+#[derive(Debug)]
+pub struct Link<C: Role> {
+    connection: C,
+    mode: Mode,
+    side: Option<TlsSide>,
+    channel: Option<Channel>,
+    /// The connection's proof while the handshake runs.
+    handoff: Option<TlsHandoff>,
+    summary: Option<TlsSummary>,
+    /// Decrypted or clear bytes that the connection has not consumed.
+    input: Buffer,
+    /// Nothing will be read any more.
+    eof: Eof,
+    write_dead: bool,
+    io_error: Option<io::Error>,
+    alarm: Option<Instant>,
+    end: End<C::Event>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Eof {
+    No,
+    Seen,
+    Told,
+}
+
+/// How far the end has come.
+#[derive(Debug)]
+enum End<E> {
+    NotYet,
+    /// The last words are on their way.
+    Farewell {
+        outcome: Box<Result<E, LinkError>>,
+        until: Instant,
+        linger: bool,
+        shut_down: bool,
+    },
+    Over,
+}
+
+impl<C: Role> Link<C> {
+    /// A connection over a transport in clear text. `side` is what STARTTLS is answered with.
+    pub fn new(connection: C, side: Option<TlsSide>) -> Self {
+        Self {
+            connection,
+            mode: Mode::StartTls,
+            side,
+            channel: None,
+            handoff: None,
+            summary: None,
+            input: Buffer::default(),
+            eof: Eof::No,
+            write_dead: false,
+            io_error: None,
+            alarm: None,
+            end: End::NotYet,
+        }
+    }
+
+    /// A connection over TLS, made with the [`Secured::info`] of this handshake.
+    pub fn over_tls(connection: C, secured: Secured) -> Self {
+        Self {
+            mode: Mode::DirectTls,
+            channel: Some(secured.channel),
+            summary: Some(secured.summary),
+            input: secured.early,
+            ..Self::new(connection, Some(secured.side))
+        }
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &C {
+        &self.connection
+    }
+
+    /// The connection, to send, to answer and to close with. The methods that move bytes are the link's business:
+    /// calling them here breaks the stream.
+    pub const fn connection_mut(&mut self) -> &mut C {
+        &mut self.connection
+    }
+
+    /// What there is to know about TLS, once it is established.
+    pub const fn tls(&self) -> Option<&TlsSummary> {
+        self.summary.as_ref()
+    }
+
+    /// Whether TLS came first or is agreed on in clear text.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Replaces what STARTTLS is answered with, as a server does that has one certificate for each domain. Without
+    /// effect once TLS has begun.
+    pub fn set_tls(&mut self, side: TlsSide) {
+        if self.channel.is_none() {
+            self.side = Some(side);
+        }
+    }
+
+    /// How many bytes wait to be written, those that are not encrypted yet included.
+    pub fn backlog(&self) -> usize {
+        if self.write_dead {
+            return 0;
+        }
+        let sealed = self.channel.as_ref().map_or(0, Channel::backlog);
+        self.connection.output().len().saturating_add(sealed)
+    }
+
+    /// Whether the stream is over or ending, so that nothing that is sent now would arrive.
+    pub const fn is_ending(&self) -> bool {
+        !matches!(self.end, End::NotYet)
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub fn write_error(&self) -> Option<io::ErrorKind> {
+        self.write_dead.then(|| {
+            let error = self.io_error.as_ref();
+            error.map_or(io::ErrorKind::NotConnected, io::Error::kind)
+        })
+    }
+
+    /// Wakes the driver up at this moment besides the connection's own deadlines.
+    pub const fn set_alarm(&mut self, alarm: Option<Instant>) {
+        self.alarm = alarm;
+    }
+
+    /// The next event; `Pending` where bytes have to be moved or time has to pass first; `None` after the last event.
+    /// An error is the last event.
+    pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<C::Event, LinkError>>> {
+        loop {
+            match self.end {
+                End::NotYet => {}
+                End::Farewell { .. } => return self.poll_farewell(now).map(Some),
+                End::Over => return Poll::Ready(None),
+            }
+            if let Some(event) = self.connection.poll_event() {
+                match C::sort(event) {
+                    Sorted::StartTls(request) => self.start_tls(now, request),
+                    Sorted::Closed { event, linger } => self.finish(now, Ok(event), linger),
+                    Sorted::Other(event) => return Poll::Ready(Some(Ok(event))),
+                }
+            } else if !self.input.is_empty() && self.connection.wants_read() {
+                let consumed = self.connection.receive(now, self.input.pending());
+                self.input.consume(consumed);
+            } else if self.eof == Eof::Seen && self.input.is_empty() {
+                self.eof = Eof::Told;
+                match self.io_error.take() {
+                    Some(error) => self.finish(now, Err(error.into()), false),
+                    None => self.connection.receive_eof(now),
+                }
+            } else {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The hand-off of RFC 6120 §5.4.3.
+    fn start_tls(&mut self, now: Instant, request: StartTls) {
+        // On unread bytes the connection ends itself, with an event of its own.
+        let Ok(handoff) = self.connection.begin_tls(request, self.input.pending()) else {
+            self.input.clear();
+            return;
+        };
+        let begun = match &self.side {
+            Some(side) => side.begin(Mode::StartTls).map_err(LinkError::Tls),
+            None => Err(LinkError::NoTlsConfigured),
+        };
+        match begun {
+            Ok(session) => {
+                self.channel = Some(Channel::new(session));
+                self.handoff = Some(handoff);
+            }
+            Err(error) => self.finish(now, Err(error), false),
+        }
+    }
+
+    /// Tells the connection that the handshake is done, once it is.
+    fn establish(&mut self, now: Instant) -> Result<(), LinkError> {
+        let (Some(channel), Some(side)) = (&self.channel, &self.side) else {
+            return Ok(());
+        };
+        if channel.is_handshaking() {
+            return Ok(());
+        }
+        let Some(handoff) = self.handoff.take() else {
+            return Ok(());
+        };
+        let summary = side.summary(channel.session())?;
+        log!(debug, version = ?summary.version, "TLS is established");
+        let info = TlsInfo::new(summary.channel_bindings());
+        self.summary = Some(summary);
+        // A stale proof means that the connection has ended meanwhile, and its event says why.
+        let _ = self.connection.tls_established(now, handoff, info);
+        Ok(())
+    }
+
+    fn finish(&mut self, now: Instant, outcome: Result<C::Event, LinkError>, linger: bool) {
+        log!(
+            debug,
+            failure = outcome.as_ref().err().map(tracing::field::display),
+            linger,
+            "the connection ends"
+        );
+        self.end = End::Farewell {
+            outcome: Box::new(outcome),
+            until: now + FAREWELL,
+            linger,
+            shut_down: false,
+        };
+    }
+
+    fn poll_farewell(&mut self, now: Instant) -> Poll<Result<C::Event, LinkError>> {
+        let End::Farewell {
+            until,
+            linger,
+            shut_down,
+            ..
+        } = &self.end
+        else {
+            return Poll::Pending;
+        };
+        let heard = !linger || self.eof != Eof::No;
+        if !(self.write_dead || now >= *until || (*shut_down && heard)) {
+            return Poll::Pending;
+        }
+        match std::mem::replace(&mut self.end, End::Over) {
+            End::Farewell { outcome, .. } => Poll::Ready(*outcome),
+            // It was one a moment ago.
+            End::NotYet | End::Over => Poll::Pending,
+        }
+    }
+
+    fn receive_tls(&mut self, now: Instant, records: &[u8]) {
+        let Some(channel) = &mut self.channel else {
+            return;
+        };
+        let received = channel.receive(records, &mut self.input);
+        let result = match received {
+            Ok(closed) => {
+                if closed {
+                    self.receive_eof();
+                }
+                self.establish(now)
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = result {
+            self.finish(now, Err(error), false);
+        }
+    }
+}
+
+impl<C: Role> Wire for Link<C> {
+    fn wants_read(&self) -> bool {
+        if self.eof != Eof::No {
+            return false;
+        }
+        match self.end {
+            End::NotYet if self.handoff.is_some() => true,
+            End::NotYet => self.input.is_empty() && self.connection.wants_read(),
+            // Reading on keeps the kernel from resetting the connection under our last words.
+            End::Farewell { linger, .. } => linger,
+            End::Over => false,
+        }
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        if self.is_ending() {
+            return;
+        }
+        if self.channel.is_some() {
+            self.receive_tls(now, bytes);
+        } else {
+            // Most of the time everything is consumed at once and nothing has to be copied.
+            let consumed = if self.input.is_empty() {
+                self.connection.receive(now, bytes)
+            } else {
+                0
+            };
+            let rest = bytes.get(consumed..).unwrap_or_default();
+            self.input.end().extend_from_slice(rest);
+        }
+    }
+
+    fn receive_eof(&mut self) {
+        if self.eof == Eof::No {
+            self.eof = Eof::Seen;
+        }
+    }
+
+    fn output(&mut self) -> &[u8] {
+        if self.write_dead || matches!(self.end, End::Over) {
+            return &[];
+        }
+        let Some(channel) = &mut self.channel else {
+            return self.connection.output();
+        };
+        let sealed = channel.encrypt(self.connection.output());
+        self.connection.consume_output(sealed);
+        if matches!(self.end, End::Farewell { .. }) && self.connection.output().is_empty() {
+            channel.close();
+        }
+        channel.output()
+    }
+
+    fn consume_output(&mut self, n: usize) {
+        match &mut self.channel {
+            Some(channel) => channel.consume_output(n),
+            None => self.connection.consume_output(n),
+        }
+    }
+
+    fn write_failed(&mut self, error: io::Error) {
+        self.write_dead = true;
+        self.io_error.get_or_insert(error);
+    }
+
+    fn read_failed(&mut self, error: io::Error) {
+        self.io_error.get_or_insert(error);
+        self.receive_eof();
+    }
+
+    fn wants_shutdown(&mut self) -> bool {
+        let open = matches!(
+            self.end,
+            End::Farewell {
+                shut_down: false,
+                ..
+            }
+        );
+        open && self.output().is_empty()
+    }
+
+    fn shut_down(&mut self) {
+        if let End::Farewell { shut_down, .. } = &mut self.end {
+            *shut_down = true;
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let farewell = match self.end {
+            End::Farewell { until, .. } => Some(until),
+            End::NotYet | End::Over => None,
+        };
+        let deadlines = [self.connection.poll_timeout(), farewell, self.alarm];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        // An alarm rings once: its owner looks at the time itself, and may not be listening any more.
+        if self.alarm.is_some_and(|alarm| alarm <= now) {
+            self.alarm = None;
+        }
+        self.connection.handle_timeout(now);
+    }
+}
+
+impl<C: Role> Machine for Link<C> {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self
+    }
+}

@@ -1,0 +1,80 @@
+//! A connection with its TLS: what a driver puts between a socket and the application.
+//!
+//! [`Link`] joins a [`Connection`](xmppwire::Connection) of any role with a rustls session. STARTTLS happens inside it:
+//! the driver moves opaque bytes from the first to the last and never sees the change. [`Handshake`] is the step before
+//! it where TLS comes first (XEP-0368). Both are a [`Wire`] to the driver, whose loop is therefore the same for every
+//! role, every phase and every runtime:
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//! use std::task::Poll;
+//! use xmppwire::{Connection, Instant};
+//! use xmppwire_net::link::{Link, LinkError, Role, Wire};
+//!
+//! fn next_event<C: Role>(
+//!     link: &mut Link<C>,
+//!     socket: &mut (impl Read + Write),
+//!     now: impl Fn() -> Instant,
+//! ) -> Result<Option<C::Event>, LinkError> {
+//!     loop {
+//!         if let Poll::Ready(event) = link.poll_event(now()) {
+//!             return event.transpose();
+//!         }
+//!         // A real driver waits here for whichever comes first of: room to write, something to read, the deadline.
+//!         link.handle_timeout(now());
+//!         let written = socket.write(link.output())?;
+//!         link.consume_output(written);
+//!         if link.wants_read() {
+//!             let mut chunk = [0; 4096];
+//!             match socket.read(&mut chunk)? {
+//!                 0 => link.receive_eof(),
+//!                 n => link.receive(now(), &chunk[..n]),
+//!             }
+//!         }
+//!         if link.wants_shutdown() {
+//!             link.shut_down();
+//!         }
+//!     }
+//! }
+//! ```
+
+mod buffer;
+mod channel;
+mod handshake;
+mod machine;
+mod role;
+mod side;
+mod wire;
+
+use std::io;
+
+use thiserror::Error;
+
+pub use handshake::{Handshake, Secured};
+pub use machine::Link;
+pub use role::{Role, Sorted};
+pub use side::{LazyTls, TlsSide};
+pub use wire::{Machine, Wire};
+
+use crate::tls::TlsError;
+
+/// What failed below XMPP.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The socket.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// TLS: its set-up, its handshake, or a record of it.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// STARTTLS was agreed on, and the driver was given no TLS configuration: a server offers only what it has.
+    #[error("STARTTLS was agreed on without a TLS configuration")]
+    NoTlsConfigured,
+}
+
+impl From<rustls::Error> for LinkError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(error.into())
+    }
+}

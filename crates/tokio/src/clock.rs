@@ -1,0 +1,23 @@
+//! The core's clock, read from tokio's, so that tests can pause it.
+
+use tokio::time;
+use xmppwire::Instant;
+
+/// Counts from when it was started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(time::Instant);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(time::Instant::now())
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        Instant::from_origin(self.0.elapsed())
+    }
+
+    /// The moment on tokio's clock; `None` where that clock does not reach so far.
+    pub(crate) fn at(self, when: Instant) -> Option<time::Instant> {
+        self.0.checked_add(when.since_origin())
+    }
+}

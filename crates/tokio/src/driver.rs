@@ -1,0 +1,102 @@
+//! The engine under both roles.
+
+use std::task::Poll;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use xmppwire_net::link::{Link, LinkError, Role};
+use xmppwire_net::tls::TlsSummary;
+
+use crate::pump::Pump;
+
+/// Drives a connection of either role over a socket, STARTTLS included.
+///
+/// Everything happens inside of [`next_event`](Self::next_event): bytes are read and written together, deadlines are
+/// kept, the transport changes to TLS. Between two calls nothing moves. So whoever has something to send queues it in
+/// the [connection](Self::connection_mut) and goes on to await the next event, which also writes; only who does not
+/// intend to do that has to [`flush`](Self::flush).
+#[derive(Debug)]
+pub struct Driver<C: Role, T = TcpStream> {
+    pump: Pump<T>,
+    link: Link<C>,
+}
+
+impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
+    pub(crate) const fn new(pump: Pump<T>, link: Link<C>) -> Self {
+        Self { pump, link }
+    }
+
+    /// The next event; `None` after the one that says how the connection ended, and after an error.
+    ///
+    /// That last event comes when our last words are written, TLS is closed and the socket is shut down, so dropping
+    /// the driver then loses nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any await, as `select!` does, and called anew: no byte and no event is
+    /// lost, not even in the middle of a TLS handshake.
+    ///
+    /// # Errors
+    ///
+    /// What failed below XMPP: the socket, or TLS.
+    pub async fn next_event(&mut self) -> Result<Option<C::Event>, LinkError> {
+        let event = self.pump.until(&mut self.link, Link::poll_event).await;
+        event.transpose()
+    }
+
+    /// Writes what is queued, without taking an event. Returns early when nothing more can be written, because the
+    /// connection has ended or an event has to be taken first; [`next_event`](Self::next_event) tells.
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&mut self) {
+        self.pump
+            .until(&mut self.link, |link, _| {
+                let stuck = link.backlog() == 0 || link.is_ending();
+                if stuck {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        self.pump.write_now(&mut self.link).await;
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &C {
+        self.link.connection()
+    }
+
+    /// The connection, to answer its questions, to [`send`](xmppwire::Connection::send) and to [`close`](Self::close) it with an
+    /// error. What is queued so is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    /// The methods that move bytes are the driver's business: calling them here breaks the stream.
+    pub const fn connection_mut(&mut self) -> &mut C {
+        self.link.connection_mut()
+    }
+
+    /// Begins to close the stream (RFC 6120 §4.4); await events until the last one to see it through. Idempotent.
+    pub fn close(&mut self, error: Option<xmppwire::StreamError>) {
+        let now = self.pump.clock().now();
+        self.link.connection_mut().close(now, error);
+    }
+
+    /// How many bytes wait to be written. Await [`flush`](Self::flush) where they become many: above
+    /// [`output_backlog`](xmppwire::Limits::output_backlog) the peer counts as one that does not read.
+    pub fn backlog(&self) -> usize {
+        self.link.backlog()
+    }
+
+    /// What there is to know about TLS, once it is established.
+    pub const fn tls(&self) -> Option<&TlsSummary> {
+        self.link.tls()
+    }
+
+    /// The socket, to look at.
+    pub const fn socket(&self) -> &T {
+        self.pump.socket()
+    }
+
+    pub(crate) const fn link_mut(&mut self) -> &mut Link<C> {
+        &mut self.link
+    }
+}

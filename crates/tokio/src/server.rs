@@ -1,0 +1,112 @@
+//! The server's side.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use xmppwire::{Entropy, Server, ServerConfig};
+use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide};
+use xmppwire_net::tls::ServerTls;
+
+use crate::Driver;
+use crate::clock::Clock;
+use crate::pump::Pump;
+
+/// A client's connection to a server.
+///
+/// Its events are those of the core, without `StartTls`, which is dealt with inside. The questions among them are
+/// answered through [`connection_mut`](Driver::connection_mut), at once or later: while a data base is asked, go on to
+/// await [`next_event`](Driver::next_event) in a `select!`, so that deadlines are kept.
+///
+/// ```no_run
+/// use tokio::net::TcpListener;
+/// use xmppwire_tokio::tls::{Identity, ServerTls};
+/// use xmppwire_tokio::{
+///     BareJid, BindAnswer, Connection, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer,
+///     SaslCondition, SaslFailure, ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
+/// };
+///
+/// # async fn serve(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// let tls = ServerTls::builder(Identity::from_pem(pem, pem)?).build()?;
+/// let config = ServerConfig::new(DecoyKey::new([0x17; 32]));
+/// let listener = TcpListener::bind("127.0.0.1:5222").await?;
+/// loop {
+///     let (socket, _) = listener.accept().await?;
+///     let connection = ServerConnection::accept(socket, config.clone(), Some(tls.clone()))?;
+///     tokio::spawn(session(connection));
+/// }
+///
+/// async fn session(mut client: ServerConnection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     while let Some(event) = client.next_event().await? {
+///         let connection = client.connection_mut();
+///         match event {
+///             ServerEvent::Opened(request) => {
+///                 let host = Host::new(TlsOffer::Required, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256]);
+///                 connection.choose_host(request, HostAnswer::Serve(host))?;
+///             }
+///             ServerEvent::Sasl(request) => {
+///                 // Look the user's keys up here.
+///                 let unknown = SaslFailure::new(SaslCondition::NotAuthorized);
+///                 connection.answer_sasl(request, SaslAnswer::Reject(unknown))?;
+///             }
+///             ServerEvent::Bind(request) => {
+///                 let resource = request.suggested().clone();
+///                 connection.answer_bind(request, BindAnswer::Bind(resource))?;
+///             }
+///             ServerEvent::Stanza(Stanza::Message(message)) => {
+///                 if let Some(body) = message.body() {
+///                     connection.send(&message.reply(body).into())?;
+///                 }
+///             }
+///             _ => {}
+///         }
+///     }
+///     Ok(())
+/// }
+/// # }
+/// ```
+pub type ServerConnection<T = tokio::net::TcpStream> = Driver<Server, T>;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
+    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, offer none.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness.
+    pub fn accept(
+        socket: T,
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+    ) -> Result<Self, LinkError> {
+        let clock = Clock::start();
+        let server = Server::new(config, entropy()?, clock.now());
+        let link = Link::new(server, tls.map(TlsSide::Server));
+        Ok(Self::new(Pump::new(socket, clock), link))
+    }
+
+    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] if the handshake fails, which is this connection's misfortune and no other's.
+    pub async fn accept_direct_tls(
+        socket: T,
+        config: ServerConfig,
+        tls: ServerTls,
+        timeout: std::time::Duration,
+    ) -> Result<Self, LinkError> {
+        let clock = Clock::start();
+        let mut pump = Pump::new(socket, clock);
+        let mut handshake = Handshake::new(TlsSide::Server(tls), clock.now() + timeout)?;
+        let secured = pump.until(&mut handshake, Handshake::poll).await?;
+        let server = Server::with_direct_tls(config, entropy()?, clock.now(), secured.info());
+        Ok(Self::new(pump, Link::over_tls(server, secured)))
+    }
+
+    /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
+    /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
+    pub fn set_tls(&mut self, tls: ServerTls) {
+        self.link_mut().set_tls(TlsSide::Server(tls));
+    }
+}
+
+fn entropy() -> Result<Entropy, LinkError> {
+    Entropy::from_os().map_err(|error| LinkError::Io(std::io::Error::other(error)))
+}

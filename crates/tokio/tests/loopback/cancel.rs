@@ -1,0 +1,188 @@
+//! Futures that are dropped at every await: nothing is lost, nothing is doubled.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::io::DuplexStream;
+use tokio::task::yield_now;
+use xmppwire_tokio::{
+    BindAnswer, Client, Connection, Element, Host, HostAnswer, Iq, Jid, Mechanism, Mode,
+    RequestError, SaslAnswer, ServerConnection, ServerEvent, Stanza, TlsOffer, ns,
+};
+
+use crate::support::{Authority, DOMAIN, from_romeo, juliet, keys, message, over, piped, within};
+
+/// Polls a future once and drops it, as a `select!` does whose other arm is ready.
+async fn glimpse<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+    match polled {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => {
+            yield_now().await;
+            None
+        }
+    }
+}
+
+/// The next event, from futures none of which lives for longer than one poll.
+async fn next_event(client: &mut ServerConnection<DuplexStream>) -> Option<ServerEvent> {
+    loop {
+        if let Some(event) = glimpse(client.next_event()).await {
+            return event.unwrap();
+        }
+    }
+}
+
+async fn next(client: &mut Client<DuplexStream>) -> Option<Stanza> {
+    loop {
+        if let Some(stanza) = glimpse(client.next()).await {
+            return stanza.unwrap();
+        }
+    }
+}
+
+fn number(stanza: &Stanza) -> usize {
+    let Stanza::Message(message) = stanza else {
+        panic!("{stanza:?}");
+    };
+    let body = message.body().unwrap();
+    body.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Longer than the pipe, so that every stanza is cut.
+fn numbered(number: usize) -> Stanza {
+    from_romeo(&format!("{number} {}", "x".repeat(number % 7 * 50)))
+}
+
+const STANZAS: usize = 300;
+
+#[tokio::test]
+async fn a_login_survives_on_the_server() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let authority = Authority::new();
+        let (near, far) = tokio::io::duplex(61);
+        let server = async {
+            let tls = authority.server(DOMAIN);
+            let mut client = over(far, &tls, mode).await;
+            loop {
+                let event = next_event(&mut client).await.unwrap();
+                let connection = client.connection_mut();
+                match event {
+                    ServerEvent::Opened(request) => {
+                        let host = Host::new(TlsOffer::Required, [Mechanism::ScramSha256Plus]);
+                        connection
+                            .choose_host(request, HostAnswer::Serve(host))
+                            .unwrap();
+                    }
+                    ServerEvent::Sasl(request) => {
+                        let keys = keys(request.mechanism());
+                        connection
+                            .answer_sasl(request, SaslAnswer::ScramKeys(keys))
+                            .unwrap();
+                    }
+                    ServerEvent::Bind(request) => {
+                        let resource = request.suggested().clone();
+                        connection
+                            .answer_bind(request, BindAnswer::Bind(resource))
+                            .unwrap();
+                    }
+                    ServerEvent::Authenticated(_) => {}
+                    ServerEvent::Stanza(stanza) => return number(&stanza),
+                    event => panic!("{event:?}"),
+                }
+            }
+        };
+        let connector = juliet(&authority);
+        let client = async {
+            let mut client = Client::over(near, mode, &connector).await.unwrap();
+            client.send(numbered(7)).await.unwrap();
+            client.flush().await.unwrap();
+            client
+        };
+        let (seen, _client) = within(async { tokio::join!(server, client) }).await;
+        assert_eq!(seen, 7);
+    }
+}
+
+#[tokio::test]
+async fn every_stanza_arrives_once_at_the_client() {
+    let (mut client, mut server) = within(piped(Mode::StartTls, 61, |connector| connector)).await;
+    let server = async {
+        for n in 0..STANZAS {
+            server.connection_mut().send(&numbered(n)).unwrap();
+            while glimpse(server.flush()).await.is_none() {}
+        }
+        server.close(None);
+        while next_event(&mut server).await.is_some() {}
+    };
+    let client = async {
+        for n in 0..STANZAS {
+            assert_eq!(number(&next(&mut client).await.unwrap()), n);
+        }
+        assert!(next(&mut client).await.is_none());
+    };
+    within(async { tokio::join!(server, client) }).await;
+}
+
+#[tokio::test]
+async fn every_stanza_arrives_once_at_the_server() {
+    let (mut client, mut server) = within(piped(Mode::StartTls, 61, |connector| connector)).await;
+    let padding = "y".repeat(3000);
+    let client = async {
+        let mut waits = 0;
+        for n in 0..STANZAS {
+            // One stanza, offered until it is taken: a dropped offer has not been taken.
+            let stanza = from_romeo(&format!("{n} {padding}"));
+            loop {
+                match glimpse(client.send(stanza.clone())).await {
+                    Some(sent) => break sent.unwrap(),
+                    None => waits += 1,
+                }
+            }
+        }
+        while glimpse(client.flush()).await.is_none() {}
+        assert!(waits > STANZAS, "the test does not test anything");
+        client
+    };
+    let server = async {
+        for n in 0..STANZAS {
+            let stanza = message(&mut server).await.into();
+            assert_eq!(number(&stanza), n);
+        }
+    };
+    within(async { tokio::join!(client, server) }).await;
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_waits_for_is_answered_all_the_same() {
+    let (mut client, mut server) = within(piped(Mode::DirectTls, 61, |connector| connector)).await;
+    let ping = || {
+        let to = Jid::new("example.org").unwrap();
+        Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(to)
+    };
+    let server = async {
+        for _ in 0..2 {
+            let Some(ServerEvent::Stanza(Stanza::Iq(iq))) = next_event(&mut server).await else {
+                panic!("no request");
+            };
+            server.connection_mut().send(&numbered(1)).unwrap();
+            server
+                .connection_mut()
+                .send(&iq.result(None).unwrap().into())
+                .unwrap();
+            server.flush().await;
+        }
+    };
+    let client = async {
+        assert!(glimpse(client.request(ping())).await.is_none());
+        assert_eq!(number(&next(&mut client).await.unwrap()), 1);
+        assert!(matches!(next(&mut client).await, Some(Stanza::Iq(_))));
+
+        let answer: Result<Iq, RequestError> = client.request(ping()).await;
+        assert!(!answer.unwrap().is_request());
+        assert_eq!(number(&next(&mut client).await.unwrap()), 1);
+    };
+    within(async { tokio::join!(server, client) }).await;
+}

@@ -1,0 +1,29 @@
+//! Both roles over real sockets and real TLS, on the loopback interface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod ask;
+mod cancel;
+mod credentials;
+mod deadlines;
+mod ends;
+mod identity;
+mod injection;
+mod load;
+mod login;
+#[cfg(feature = "tracing")]
+mod observe;
+mod reconnect;
+mod redirect;
+mod srv;
+mod support;
+
+/// The name server that the tests of the shared resolver use as well.
+#[path = "../../../net/tests/support/mod.rs"]
+mod name_server;

@@ -1,0 +1,468 @@
+//! The server machine and a hostile client.
+//!
+//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the
+//! client shows a certificate, `o` TLS is optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
+//! nobody can log in because the password is not what the client thinks, `q` the application takes its
+//! time with questions. The client's building blocks, with what the rest of the line adds:
+//!
+//! ```text
+//! h   a stream header: another domain         H   the same with from: another address
+//! x   <starttls/>                             a   <auth/>: a mechanism from 0 to 8, a user name
+//! r   the response to the last challenge      A   <abort/>
+//! b   an IQ to bind: a resource               s   an IQ for a session
+//! m   a message: its text                     i   an IQ get: its payload
+//! z   the closing tag
+//! ```
+//!
+//! and what its application may do besides:
+//!
+//! ```text
+//! q   from now on it takes its time, or no longer does
+//! y   it answers the open question            n   it answers with no
+//! v   it answers what does not fit            d   it drops the question
+//! ```
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xmppwire::negotiation::Phase;
+use xmppwire::{
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
+    Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart,
+    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig,
+    ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
+};
+use xmppwire_fuzz::driver::{self, Driver, Role, Told};
+use xmppwire_fuzz::{accounts, script};
+use xmppwire_sasl::{ClientExchange, Offer, wire};
+use xmppwire_xml::Event as Item;
+
+fuzz_target!(|data: &[u8]| {
+    let (settings, lines) = script::parse(data);
+    let play = |piece| {
+        let mut driver = Driver::new(Verona::new(settings));
+        driver.play(lines.clone(), piece);
+        (driver.told, driver.wire.into_sent())
+    };
+    let (told, sent) = play(None);
+    let (told_bytewise, sent_bytewise) = play(Some(1));
+    assert_eq!(told, told_bytewise);
+    assert!(sent == sent_bytewise, "the output depends on the pieces");
+});
+
+/// A server with its application, and what its client remembers.
+struct Verona {
+    server: Server,
+    host: Host,
+    tls_required: bool,
+    secured: bool,
+    /// The password of the account is the one that the client knows.
+    open: bool,
+    /// The client has shown a certificate.
+    certificate: bool,
+    /// The application takes its time.
+    slow: bool,
+    question: Option<Question>,
+    account: Option<BareJid>,
+    jid: Option<FullJid>,
+    /// The client's part of the SASL exchange, and the last challenge.
+    exchange: Option<ClientExchange>,
+    challenge: Vec<u8>,
+}
+
+enum Question {
+    Host(HostRequest),
+    Sasl(SaslRequest),
+    Bind(BindRequest),
+}
+
+impl Verona {
+    fn new(settings: &[u8]) -> Self {
+        let has = |setting| settings.contains(&setting);
+        let tls = match (has(b'u'), has(b'o')) {
+            (true, _) => TlsOffer::Unavailable,
+            (_, true) => TlsOffer::Optional,
+            _ => TlsOffer::Required,
+        };
+        let mut host = Host::new(tls, accounts::MECHANISMS);
+        if has(b'f') {
+            host = host.with_feature(Element::builder("sm", "urn:xmpp:sm:3").build());
+        }
+        let decoy = DecoyKey::new([9; 32]).with_iterations(1);
+        let config = ServerConfig::new(decoy)
+            .with_default_domain(accounts::DOMAIN)
+            .with_limits(driver::limits(has(b'i')));
+        let (entropy, now) = (Entropy::from_seed([3; 32]), Instant::ORIGIN);
+        let direct = has(b'd');
+        let server = if direct {
+            let mut tls = TlsInfo::new(accounts::bindings());
+            if has(b'e') {
+                let identities = CertificateIdentities::new();
+                tls = tls.with_peer(identities.with_xmpp_addr(accounts::ACCOUNT));
+            }
+            Server::with_direct_tls(config, entropy, now, tls)
+        } else {
+            Server::new(config, entropy, now)
+        };
+        Self {
+            server,
+            host,
+            tls_required: tls == TlsOffer::Required,
+            secured: direct,
+            certificate: direct && has(b'e'),
+            open: !has(b'w'),
+            slow: has(b'q'),
+            question: None,
+            account: None,
+            jid: None,
+            exchange: None,
+            challenge: Vec::new(),
+        }
+    }
+
+    const fn password(&self) -> &'static str {
+        if self.open {
+            accounts::PASSWORD
+        } else {
+            accounts::OTHER_PASSWORD
+        }
+    }
+
+    /// Answers as an application does, from what is asked for.
+    fn answer(&mut self, question: Question) {
+        let outcome = match question {
+            Question::Host(request) => {
+                let answer = match request.domain().as_str() {
+                    accounts::DOMAIN => HostAnswer::Serve(self.host.clone()),
+                    "gone.example" => HostAnswer::Gone,
+                    "moved.example" => HostAnswer::SeeOtherHost("[2001:db8::1]:5222".into()),
+                    _ => HostAnswer::Unknown,
+                };
+                self.server.choose_host(request, answer)
+            }
+            Question::Sasl(request) => {
+                let answer = self.answer_login(&request);
+                self.server.answer_sasl(request, answer)
+            }
+            Question::Bind(request) => {
+                let requested = request.requested().map(Resourcepart::as_str);
+                let answer = match requested {
+                    Some("taken") => {
+                        BindAnswer::Reject(StanzaError::new(StanzaErrorCondition::Conflict))
+                    }
+                    _ => BindAnswer::Bind(request.suggested().clone()),
+                };
+                self.server.answer_bind(request, answer)
+            }
+        };
+        assert_eq!(outcome, Ok(()), "the question was the open one");
+    }
+
+    fn answer_login(&self, request: &SaslRequest) -> SaslAnswer {
+        let account = request.account();
+        let known = account
+            .as_ref()
+            .is_some_and(|account| account.as_str() == accounts::ACCOUNT);
+        let condition = match (request.question(), request.username()) {
+            (SaslQuestion::ScramKeys { mechanism, .. }, _) if known => {
+                let hash = mechanism.hash().expect("SCRAM has a hash");
+                return SaslAnswer::ScramKeys(accounts::keys(hash, self.password(), false));
+            }
+            (SaslQuestion::Password { password, .. }, _) if known => {
+                return match account {
+                    Some(account) if password == self.password() => SaslAnswer::Accept(account),
+                    _ => SaslAnswer::ScramKeys(accounts::keys(
+                        xmppwire::ScramHash::Sha1,
+                        self.password(),
+                        false,
+                    )),
+                };
+            }
+            (SaslQuestion::External { account, .. }, _) if known && self.open => {
+                let account = account.expect("a known account");
+                return SaslAnswer::Accept(account.clone());
+            }
+            (_, "disabled") => SaslCondition::AccountDisabled,
+            _ => SaslCondition::NotAuthorized,
+        };
+        SaslAnswer::Reject(SaslFailure::new(condition).with_text("no"))
+    }
+
+    fn refuse(&mut self, question: Question) {
+        let outcome = match question {
+            Question::Host(request) => self.server.choose_host(request, HostAnswer::Unknown),
+            Question::Sasl(request) => self.server.answer_sasl(
+                request,
+                SaslAnswer::Reject(SaslFailure::new(SaslCondition::TemporaryAuthFailure)),
+            ),
+            Question::Bind(request) => self.server.answer_bind(
+                request,
+                BindAnswer::Reject(StanzaError::new(StanzaErrorCondition::ResourceConstraint)),
+            ),
+        };
+        assert_eq!(outcome, Ok(()), "the question was the open one");
+    }
+
+    /// Accepts a SCRAM user without any proof, which no application can.
+    fn answer_wrongly(&mut self, question: Question) {
+        let Question::Sasl(request) = question else {
+            return self.refuse(question);
+        };
+        if !matches!(request.question(), SaslQuestion::ScramKeys { .. }) {
+            return self.refuse(Question::Sasl(request));
+        }
+        let over = self.server.phase() == Phase::Closed;
+        let account = BareJid::new(accounts::ACCOUNT).expect("an address");
+        let outcome = self
+            .server
+            .answer_sasl(request, SaslAnswer::Accept(account));
+        assert!(matches!(outcome, Err(ApiMisuse::WrongAnswer)) || outcome == Ok(()));
+        assert!(outcome.is_err() || over || !self.server.wants_read() || self.account.is_none());
+    }
+
+    fn take(&mut self, question: Question) {
+        if self.slow {
+            self.question = Some(question);
+        } else {
+            self.answer(question);
+        }
+    }
+
+    fn check_sender(&self, stanza: &Stanza) {
+        let jid = self.jid.as_ref().expect("a stanza needs a resource");
+        let from = stanza.from().expect("a stanza is stamped");
+        let is_subscription = match stanza {
+            Stanza::Presence(presence) => presence
+                .presence_type()
+                .is_some_and(|kind| kind.is_subscription()),
+            _ => false,
+        };
+        if is_subscription {
+            assert_eq!(from.as_str(), jid.to_bare().as_str());
+        } else {
+            assert_eq!(from.as_str(), jid.as_str());
+        }
+        assert_eq!(stanza.element().attr("from"), Some(from.as_str()));
+    }
+}
+
+impl Role for Verona {
+    type Machine = Server;
+
+    fn machine(&mut self) -> &mut Server {
+        &mut self.server
+    }
+
+    fn is_over(&self) -> bool {
+        self.server.phase() == Phase::Closed
+    }
+
+    fn react(&mut self, event: ServerEvent) -> Told {
+        match event {
+            ServerEvent::Opened(request) => {
+                assert_eq!(request.secured(), self.secured);
+                assert!(self.account.is_none());
+                let told = format!("opened {} by {:?}", request.domain(), request.from());
+                self.take(Question::Host(request));
+                Told::Step(told)
+            }
+            ServerEvent::StartTls(request) => {
+                assert!(!self.secured);
+                Told::StartTls(request)
+            }
+            ServerEvent::Sasl(request) => {
+                assert!(self.secured || !self.tls_required, "SASL without TLS");
+                assert!(self.secured || request.mechanism() != Mechanism::Plain);
+                assert!(self.account.is_none());
+                let told = format!("login {request:?}");
+                self.take(Question::Sasl(request));
+                Told::Step(told)
+            }
+            ServerEvent::Authenticated(account) => {
+                assert!(self.open, "logged in with the wrong password");
+                assert!(self.account.is_none());
+                assert_eq!(account.as_str(), accounts::ACCOUNT);
+                let told = format!("authenticated {account}");
+                self.account = Some(account);
+                Told::Step(told)
+            }
+            ServerEvent::Bind(request) => {
+                assert_eq!(Some(request.account()), self.account.as_ref());
+                assert!(self.jid.is_none());
+                let told = format!("bind {:?}", request.requested());
+                self.take(Question::Bind(request));
+                Told::Step(told)
+            }
+            ServerEvent::Stanza(stanza) => {
+                self.jid = self.server.jid().cloned();
+                self.check_sender(&stanza);
+                Told::Stanza(stanza)
+            }
+            ServerEvent::Refused(fault) => {
+                assert!(self.account.is_some());
+                Told::Refused(fault)
+            }
+            ServerEvent::Closed(reason) => Told::Closed(reason),
+            other => panic!("an unknown event: {other:?}"),
+        }
+    }
+
+    fn sent(&mut self, item: Item) {
+        match item {
+            Item::Header(header) => {
+                assert_eq!(header.version.as_deref(), Some("1.0"));
+                assert!(header.id.is_some() && header.from.is_some());
+            }
+            Item::Element(element) if element.is("features", ns::STREAMS) => {
+                let has = |name, ns| element.child(name, ns).is_some();
+                assert!(!has("starttls", ns::TLS) || !self.secured);
+                assert!(!has("mechanisms", ns::SASL) || self.secured || !self.tls_required);
+                assert_eq!(has("bind", ns::BIND), self.account.is_some());
+            }
+            Item::Element(element) if element.ns() == ns::SASL => {
+                let is_safe = self.secured || !self.tls_required;
+                assert!(is_safe || element.name() == "failure", "SASL without TLS");
+                if element.name() == "challenge" {
+                    let text = element.text();
+                    self.challenge = if text.is_empty() {
+                        Vec::new()
+                    } else {
+                        wire::decode(&text).expect("base64")
+                    };
+                }
+            }
+            Item::Element(element) if element.ns() == ns::CLIENT => {
+                assert!(self.account.is_some(), "a stanza to a stranger");
+            }
+            _ => {}
+        }
+    }
+
+    fn secured(&mut self) {
+        self.secured = true;
+    }
+
+    fn block(&mut self, op: u8, rest: &[u8], out: &mut Vec<u8>) -> bool {
+        let text = || String::from_utf8_lossy(rest);
+        let or = |other: &'static str| match rest {
+            [] => other.into(),
+            _ => text(),
+        };
+        let block = match op {
+            b'h' => header(&or(accounts::DOMAIN), ""),
+            b'H' => {
+                let from = format!(" from='{}'", or(accounts::ACCOUNT));
+                header(accounts::DOMAIN, &from)
+            }
+            b'x' => format!("<starttls xmlns='{}'/>", ns::TLS),
+            b'a' => self.authenticate(rest),
+            b'r' => self.respond(),
+            b'A' => format!("<abort xmlns='{}'/>", ns::SASL),
+            b'b' => format!(
+                "<iq type='set' id='b'><bind xmlns='{}'>{}</bind></iq>",
+                ns::BIND,
+                match rest {
+                    [] => String::new(),
+                    _ => format!("<resource>{}</resource>", text()),
+                }
+            ),
+            b's' => format!(
+                "<iq type='set' id='s'><session xmlns='{}'/></iq>",
+                ns::SESSION
+            ),
+            b'm' => format!(
+                "<message to='romeo@example.net' id='m'><body>{}</body></message>",
+                text()
+            ),
+            b'i' => format!("<iq type='get' id='i'>{}</iq>", text()),
+            b'z' => "</stream:stream>".into(),
+            b'q' => {
+                self.slow = !self.slow;
+                return true;
+            }
+            b'y' | b'n' | b'v' | b'd' => {
+                if let Some(question) = self.question.take() {
+                    match op {
+                        b'y' => self.answer(question),
+                        b'n' => self.refuse(question),
+                        b'v' => self.answer_wrongly(question),
+                        _ => drop(question),
+                    }
+                }
+                return true;
+            }
+            _ => return false,
+        };
+        out.extend_from_slice(block.as_bytes());
+        true
+    }
+
+    fn last_id(&self) -> &str {
+        "b"
+    }
+}
+
+impl Verona {
+    /// Begins an exchange as somebody who knows the password.
+    fn authenticate(&mut self, rest: &[u8]) -> String {
+        let (number, user) = rest.split_at(rest.len().min(1));
+        let mechanism = accounts::MECHANISMS
+            .get(script::number(number))
+            .copied()
+            .unwrap_or(Mechanism::Plain);
+        let user = match user {
+            [] => accounts::USER.into(),
+            user => String::from_utf8_lossy(user),
+        };
+        let bindings = if self.secured {
+            accounts::bindings()
+        } else {
+            xmppwire::ChannelBindings::none()
+        };
+        let credentials = accounts::credentials(mechanism, &user);
+        let exchange =
+            ClientExchange::new(mechanism, &credentials, &bindings, &self.offer(), [7; 24]);
+        let initial = match &exchange {
+            Ok(exchange) => wire::encode(&exchange.initial_response()),
+            Err(_) => String::new(),
+        };
+        self.exchange = exchange
+            .ok()
+            .map(|exchange| exchange.with_iterations(1..=4096));
+        format!(
+            "<auth xmlns='{}' mechanism='{mechanism}'>{initial}</auth>",
+            ns::SASL
+        )
+    }
+
+    /// What the server offers at the moment, which the protection of SCRAM compares.
+    fn offer(&self) -> Offer {
+        let names = accounts::MECHANISMS.into_iter().filter(|mechanism| {
+            let external = *mechanism == Mechanism::External;
+            let bound = mechanism.is_plus() || *mechanism == Mechanism::Plain;
+            (!external || self.certificate) && (!bound || self.secured)
+        });
+        let offer = Offer::new(names.map(Mechanism::name));
+        match self.secured {
+            true => offer.with_channel_bindings(["tls-exporter"]),
+            false => offer,
+        }
+    }
+
+    fn respond(&mut self) -> String {
+        let response = match &mut self.exchange {
+            Some(exchange) if self.challenge.is_empty() => Ok(exchange.initial_response()),
+            Some(exchange) => exchange.respond(&self.challenge),
+            None => Ok(Vec::new()),
+        };
+        let data = response.map(|data| wire::encode(&data)).unwrap_or_default();
+        format!("<response xmlns='{}'>{data}</response>", ns::SASL)
+    }
+}
+
+fn header(to: &str, from: &str) -> String {
+    format!(
+        "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+         xmlns:stream='http://etherx.jabber.org/streams' to='{to}'{from} version='1.0'>"
+    )
+}

@@ -1,0 +1,484 @@
+//! Plays a script for one machine and holds it to the contract of [`Connection`].
+//!
+//! At every step:
+//! - a machine that wants to read consumes at least one byte, one that does not consumes none;
+//! - there is one `Closed` event, and nothing after it: no event, no output, no wish for bytes or time;
+//! - the output is XML streams, has a cap, and rests while TLS is handed over;
+//! - an early `handle_timeout` changes nothing, one in time moves the deadline;
+//! - the peer causes no `Err`.
+//!
+//! And at the end of the script the machine comes to its end by deadlines alone.
+
+use std::time::Duration;
+
+use xmppwire::{
+    CloseReason, Connection, HandoffError, Instant, Limits, Message, Stanza, StanzaError,
+    StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition, TlsHandoff,
+    TlsInfo,
+};
+use xmppwire_xml::Event as Item;
+
+use crate::accounts;
+use crate::script::{self, Line};
+use crate::wire::Wire;
+
+/// A machine with its application, and its peer's building blocks.
+pub trait Role {
+    /// The machine.
+    type Machine: Connection;
+
+    /// The machine.
+    fn machine(&mut self) -> &mut Self::Machine;
+
+    /// Whether the stream has ended, told or not.
+    fn is_over(&self) -> bool;
+
+    /// What the application makes of an event.
+    fn react(&mut self, event: <Self::Machine as Connection>::Event) -> Told;
+
+    /// What the machine sent: checked, and remembered where a building block needs it.
+    fn sent(&mut self, item: Item);
+
+    /// The transport is protected from now on.
+    fn secured(&mut self);
+
+    /// Appends a building block to what the peer sends, or lets the application do something.
+    fn block(&mut self, op: u8, rest: &[u8], out: &mut Vec<u8>) -> bool;
+
+    /// The id of the last IQ in the output.
+    fn last_id(&self) -> &str;
+}
+
+/// An event, as the driver needs it and as it is compared.
+#[derive(Debug)]
+pub enum Told {
+    /// TLS is asked for.
+    StartTls(StartTls),
+    /// Something of the negotiation.
+    Step(String),
+    /// A stanza.
+    Stanza(Stanza),
+    /// A stanza that was refused.
+    Refused(StanzaFault),
+    /// The end.
+    Closed(CloseReason),
+}
+
+impl PartialEq for Told {
+    fn eq(&self, other: &Self) -> bool {
+        use xmppwire::PeerMisbehaved::Xml;
+        match (self, other) {
+            (Self::StartTls(_), Self::StartTls(_)) => true,
+            (Self::Step(one), Self::Step(other)) => one == other,
+            (Self::Stanza(one), Self::Stanza(other)) => one == other,
+            (Self::Refused(one), Self::Refused(other)) => one == other,
+            // What the reader says for people is not promised to be the same.
+            (
+                Self::Closed(CloseReason::Violation {
+                    sent: one,
+                    why: Xml(why),
+                }),
+                Self::Closed(CloseReason::Violation {
+                    sent: other,
+                    why: Xml(other_why),
+                }),
+            ) => one == other && why.kind() == other_why.kind(),
+            (Self::Closed(one), Self::Closed(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// The most that a machine may owe with [`crate::driver::BACKLOG`] as its limit.
+const MAX_OUTPUT: usize = BACKLOG + (1 << 18);
+
+/// The limit on the output's backlog: more than what one piece of input can cause, so that it
+/// makes no difference how the input is cut.
+pub const BACKLOG: usize = 1 << 18;
+
+/// The most bytes that a script may send: more would only be slow.
+const MAX_INPUT: usize = 1 << 16;
+
+/// The limits of the machines: with a small backlog, and an idle time-out if asked for.
+pub fn limits(idle: bool) -> Limits {
+    let mut limits = Limits::new();
+    limits.output_backlog = BACKLOG;
+    limits.idle_timeout = idle.then_some(Duration::from_secs(2));
+    limits
+}
+
+/// So many bytes come in pieces as small as asked for.
+const SMALL_PIECES: usize = 2048;
+
+/// Plays a script for one machine.
+pub struct Driver<R: Role> {
+    /// The machine and its application.
+    pub role: R,
+    /// What was told.
+    pub told: Vec<Told>,
+    /// What was sent.
+    pub wire: Wire,
+    now: Instant,
+    input: Vec<u8>,
+    taken: usize,
+    piece: usize,
+    /// The pieces are not those of the script.
+    forced: bool,
+    reads: bool,
+    polls: bool,
+    answers: bool,
+    eof: bool,
+    closed: bool,
+    start_tls: Option<StartTls>,
+    handoff: Option<TlsHandoff>,
+}
+
+impl<R: Role> Driver<R> {
+    /// Takes over a fresh machine.
+    pub fn new(role: R) -> Self {
+        Self {
+            role,
+            told: Vec::new(),
+            wire: Wire::default(),
+            now: Instant::ORIGIN,
+            input: Vec::new(),
+            taken: 0,
+            piece: usize::MAX,
+            forced: false,
+            reads: true,
+            polls: true,
+            answers: false,
+            eof: false,
+            closed: false,
+            start_tls: None,
+            handoff: None,
+        }
+    }
+
+    /// Plays the script with the input cut as it says, or into pieces of `piece` bytes, to the end.
+    /// Far into the input such pieces grow, because what has not mattered by then never does.
+    pub fn play<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>, piece: Option<usize>) {
+        self.piece = piece.unwrap_or(usize::MAX);
+        self.forced = piece.is_some();
+        self.pump();
+        for line in lines {
+            match line.op {
+                b'/' if self.forced => {}
+                b'/' => {
+                    self.piece = match script::number(line.rest) {
+                        0 => usize::MAX,
+                        most => most,
+                    };
+                }
+                _ => self.step(line),
+            }
+            if !line.held {
+                self.pump();
+            }
+        }
+        self.finish();
+    }
+
+    fn step(&mut self, line: Line<'_>) {
+        match line.op {
+            b'~' => self.pass(Duration::from_millis(
+                250 * script::number(line.rest) as u64,
+            )),
+            b'^' => self.expire(),
+            b'>' => self.reads = !self.reads,
+            b'?' => self.polls = !self.polls,
+            b'=' => self.answers = !self.answers,
+            b'!' => self.close(line.rest),
+            b'@' => self.send(line.rest),
+            b'#' => self.end_of_input(),
+            b't' => self.begin_tls(),
+            b'u' => self.establish_tls(),
+            b'T' => {
+                self.begin_tls();
+                self.establish_tls();
+            }
+            b'*' => {
+                let (times, rest) = line.rest.split_at(line.rest.len().min(1));
+                for _ in 0..script::number(times) {
+                    self.feed(rest);
+                }
+            }
+            op => {
+                let mut block = Vec::new();
+                if self.role.block(op, line.rest, &mut block) {
+                    self.feed(&block);
+                } else {
+                    let raw = script::raw(line.all, self.role.last_id());
+                    self.feed(&raw);
+                }
+            }
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        if !self.eof && self.input.len() + bytes.len() <= MAX_INPUT {
+            self.input.extend_from_slice(bytes);
+        }
+    }
+
+    /// Serves the machine until nothing moves.
+    fn pump(&mut self) {
+        loop {
+            let mut moved = false;
+            while self.polls
+                && let Some(event) = self.role.machine().poll_event()
+            {
+                assert!(!self.closed, "an event after Closed");
+                let told = self.role.react(event);
+                self.learn(told);
+                moved = true;
+            }
+            moved |= self.reads && self.drain();
+            moved |= self.offer();
+            self.check();
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn learn(&mut self, told: Told) {
+        match told {
+            Told::StartTls(request) => {
+                assert!(self.role.machine().output().is_empty());
+                // A token cannot be copied; what is kept to compare is that there was one.
+                self.start_tls = Some(request);
+                self.told.push(Told::Step("StartTls".into()));
+                return;
+            }
+            Told::Closed(_) => self.closed = true,
+            Told::Stanza(ref stanza) if self.answers => {
+                if let Some(answer) = answer(stanza) {
+                    let sent = self.role.machine().send(&answer);
+                    assert_eq!(sent, Ok(()), "an answer to a stanza of the peer");
+                }
+            }
+            Told::Stanza(_) | Told::Step(_) | Told::Refused(_) => {}
+        }
+        self.told.push(told);
+    }
+
+    fn drain(&mut self) -> bool {
+        let machine = self.role.machine();
+        // Half is written first, as a socket may do.
+        let half = machine.output().len().div_ceil(2);
+        if half == 0 {
+            return false;
+        }
+        let front = machine.output()[..half].to_vec();
+        machine.consume_output(half);
+        let back = machine.take_output();
+        assert!(machine.output().is_empty());
+        for bytes in [&front, &back] {
+            self.wire.read(bytes, |item| self.role.sent(item));
+        }
+        true
+    }
+
+    fn offer(&mut self) -> bool {
+        let rest = self.input.get(self.taken..).unwrap_or_default();
+        let most = match self.forced && self.taken > SMALL_PIECES {
+            true => self.piece.saturating_mul(61),
+            false => self.piece,
+        };
+        let piece = &rest[..most.min(rest.len())];
+        if piece.is_empty() {
+            return false;
+        }
+        let machine = self.role.machine();
+        let wanted = machine.wants_read();
+        let consumed = machine.receive(self.now, piece);
+        assert!(consumed <= piece.len());
+        assert_eq!(wanted, consumed > 0, "wants_read {wanted}, took {consumed}");
+        self.taken += consumed;
+        wanted
+    }
+
+    /// What holds at any time.
+    fn check(&mut self) {
+        let closed = self.closed;
+        let over = self.role.is_over();
+        let machine = self.role.machine();
+        assert!(machine.output().len() <= MAX_OUTPUT, "too much output");
+        if closed {
+            assert!(over);
+            assert_eq!(machine.is_finished(), machine.output().is_empty());
+        } else {
+            assert!(!machine.is_finished());
+        }
+        if over {
+            assert!(!machine.wants_read());
+            // What is still owed has a deadline, and nothing else has.
+            assert_eq!(
+                machine.poll_timeout().is_none(),
+                machine.output().is_empty()
+            );
+        }
+        if self.handoff.is_some() {
+            assert!(machine.output().is_empty(), "output during the hand-off");
+        }
+    }
+
+    // --- Time -----------------------------------------------------------------------------------
+
+    fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+        let now = self.now;
+        let machine = self.role.machine();
+        let (before, backlog) = (machine.poll_timeout(), machine.output().len());
+        machine.handle_timeout(now);
+        if before.is_none_or(|when| now < when) {
+            assert_eq!(machine.poll_timeout(), before, "an early call");
+            assert_eq!(machine.output().len(), backlog, "an early call");
+        } else {
+            let after = machine.poll_timeout();
+            assert!(after.is_none_or(|when| when > now), "a tight loop");
+        }
+    }
+
+    fn expire(&mut self) {
+        if let Some(when) = self.role.machine().poll_timeout() {
+            self.pass(when.saturating_since(self.now));
+        }
+    }
+
+    // --- What the application does --------------------------------------------------------------
+
+    fn close(&mut self, condition: &[u8]) {
+        let error = core::str::from_utf8(condition)
+            .ok()
+            .filter(|text| !text.is_empty())
+            .map(|text| match text.strip_prefix('>') {
+                Some(host) => StreamError::see_other_host(host),
+                None => StreamErrorCondition::from_name(text)
+                    .map(StreamError::new)
+                    .unwrap_or_else(|| {
+                        StreamError::new(StreamErrorCondition::Reset).with_text(text)
+                    }),
+            });
+        let now = self.now;
+        self.role.machine().close(now, error);
+    }
+
+    fn send(&mut self, body: &[u8]) {
+        let to = xmppwire::Jid::new("romeo@example.net").expect("an address");
+        let stanza = Message::chat(to, String::from_utf8_lossy(body)).into();
+        // The application's own mistakes are not the peer's: too early, or no text for XML.
+        let _ = self.role.machine().send(&stanza);
+    }
+
+    fn end_of_input(&mut self) {
+        self.eof = true;
+        let now = self.now;
+        self.role.machine().receive_eof(now);
+    }
+
+    fn begin_tls(&mut self) {
+        let Some(request) = self.start_tls.take() else {
+            return;
+        };
+        let over = self.role.is_over();
+        let unread = self.input.get(self.taken..).unwrap_or_default();
+        match self.role.machine().begin_tls(request, unread) {
+            Ok(handoff) => {
+                assert!(unread.is_empty() && !over, "clear text went into TLS");
+                self.handoff = Some(handoff);
+            }
+            Err(HandoffError::UnreadInput(count)) => {
+                assert!(count > 0 && count == unread.len());
+                assert!(self.role.is_over());
+            }
+            Err(_) => assert!(over, "the request was the open one"),
+        }
+    }
+
+    fn establish_tls(&mut self) {
+        let Some(handoff) = self.handoff.take() else {
+            return;
+        };
+        let over = self.role.is_over();
+        let bytes_before = self.role.machine().output().len();
+        let (now, tls) = (self.now, TlsInfo::new(accounts::bindings()));
+        let outcome = self.role.machine().tls_established(now, handoff, tls);
+        assert_eq!(
+            outcome,
+            Ok(()),
+            "the proof was that of the running hand-off"
+        );
+        if over {
+            assert_eq!(self.role.machine().output().len(), bytes_before);
+        } else {
+            self.wire.restart();
+            self.role.secured();
+            // What the peer sent in clear text during the handshake is no longer there to be read.
+            self.input.clear();
+            self.taken = 0;
+        }
+    }
+
+    // --- The end --------------------------------------------------------------------------------
+
+    /// Lets the deadlines pass that there are, and sees to it that they end the connection.
+    fn finish(&mut self) {
+        (self.reads, self.polls) = (true, true);
+        self.start_tls = None;
+        self.handoff = None;
+        self.input.truncate(self.taken);
+        self.pump();
+        for attempt in 0.. {
+            if self.closed {
+                break;
+            }
+            assert!(attempt < 3, "the connection does not end");
+            if self.role.machine().poll_timeout().is_none() {
+                let now = self.now;
+                self.role.machine().close(now, None);
+            }
+            self.expire();
+            self.pump();
+        }
+        self.afterwards();
+    }
+
+    /// After the end every call is a no-op.
+    fn afterwards(&mut self) {
+        let total = self.wire.total();
+        let now = self.now + Duration::from_secs(1);
+        let machine = self.role.machine();
+        assert!(machine.is_finished());
+        machine.handle_timeout(now);
+        machine.receive_eof(now);
+        machine.close(now, None);
+        machine.close(now, Some(StreamError::new(StreamErrorCondition::Reset)));
+        assert_eq!(machine.receive(now, b"<presence/>"), 0);
+        let to = xmppwire::Jid::new("example.net").expect("an address");
+        assert_eq!(machine.send(&Message::new(to).into()), Ok(()));
+        assert!(machine.poll_event().is_none());
+        assert!(machine.poll_timeout().is_none());
+        self.pump();
+        assert_eq!(self.wire.total(), total, "output after the end");
+    }
+}
+
+/// An answer to a stanza, as applications give it: whatever came in can go out.
+fn answer(stanza: &Stanza) -> Option<Stanza> {
+    let error = StanzaError::new(StanzaErrorCondition::ItemNotFound);
+    match stanza {
+        Stanza::Message(message) => match message.body() {
+            Some(body) => Some(message.reply(body).into()),
+            None => Some(stanza.clone()),
+        },
+        Stanza::Presence(_) => Some(stanza.clone()),
+        Stanza::Iq(iq) => match iq.child() {
+            Some(child) if iq.is_request() && child.has_text() => {
+                iq.result(Some(&child.to_element())).map(Into::into)
+            }
+            _ => stanza.error_reply(&error).or_else(|| Some(stanza.clone())),
+        },
+    }
+}

@@ -1,0 +1,20 @@
+//! The tools of the conformance tests: the features that RFC 6120 §15 lists, scripts of sessions with a
+//! player for them, and the page that shows which feature is proven by what.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a tool of tests may fail by panicking"
+)]
+
+pub mod case;
+pub mod conditions;
+pub mod feature;
+pub mod machine;
+pub mod page;
+pub mod pair;
+pub mod script;
+mod setup;

@@ -1,0 +1,368 @@
+//! The machines that scripts are played for, with applications that answer from a small table.
+
+use xmppwire::{
+    BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
+    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, SaslAnswer,
+    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys, Server,
+    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, TlsInfo,
+    TlsOffer, TlsPolicy,
+};
+
+/// A machine under test with its application.
+pub trait Machine {
+    const IS_CLIENT: bool;
+
+    fn connection(&mut self) -> &mut dyn Drive;
+
+    /// Takes the next event, lets the application answer it, and describes it.
+    fn poll(&mut self, heard: &mut Heard) -> Option<String>;
+}
+
+/// What an event left with the application.
+#[derive(Default)]
+pub struct Heard {
+    pub start_tls: Option<StartTls>,
+    pub stanza: Option<Stanza>,
+}
+
+impl Heard {
+    fn stanza(&mut self, stanza: Stanza) -> String {
+        let text = format!("stanza {}", stanza.element().to_xml());
+        self.stanza = Some(stanza);
+        text
+    }
+}
+
+/// [`Connection`] without its event, so that both roles are one type to the player.
+pub trait Drive {
+    fn receive(&mut self, now: Instant, input: &[u8]) -> usize;
+    fn receive_eof(&mut self, now: Instant);
+    fn wants_read(&self) -> bool;
+    fn take_output(&mut self) -> Vec<u8>;
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn handle_timeout(&mut self, now: Instant);
+    fn begin_tls(
+        &mut self,
+        request: StartTls,
+        unread: &[u8],
+    ) -> Result<xmppwire::TlsHandoff, xmppwire::HandoffError>;
+    fn tls_established(
+        &mut self,
+        now: Instant,
+        handoff: xmppwire::TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), xmppwire::ApiMisuse>;
+    fn send(&mut self, stanza: &xmppwire::Stanza) -> Result<(), xmppwire::ApiMisuse>;
+    fn close(&mut self, now: Instant, error: Option<xmppwire::StreamError>);
+    fn is_finished(&self) -> bool;
+}
+
+impl<C: Connection> Drive for C {
+    fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
+        Connection::receive(self, now, input)
+    }
+    fn receive_eof(&mut self, now: Instant) {
+        Connection::receive_eof(self, now);
+    }
+    fn wants_read(&self) -> bool {
+        Connection::wants_read(self)
+    }
+    fn take_output(&mut self) -> Vec<u8> {
+        Connection::take_output(self)
+    }
+    fn poll_timeout(&self) -> Option<Instant> {
+        Connection::poll_timeout(self)
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        Connection::handle_timeout(self, now);
+    }
+    fn begin_tls(
+        &mut self,
+        request: StartTls,
+        unread: &[u8],
+    ) -> Result<xmppwire::TlsHandoff, xmppwire::HandoffError> {
+        Connection::begin_tls(self, request, unread)
+    }
+    fn tls_established(
+        &mut self,
+        now: Instant,
+        handoff: xmppwire::TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), xmppwire::ApiMisuse> {
+        Connection::tls_established(self, now, handoff, tls)
+    }
+    fn send(&mut self, stanza: &xmppwire::Stanza) -> Result<(), xmppwire::ApiMisuse> {
+        Connection::send(self, stanza)
+    }
+    fn close(&mut self, now: Instant, error: Option<xmppwire::StreamError>) {
+        Connection::close(self, now, error);
+    }
+    fn is_finished(&self) -> bool {
+        Connection::is_finished(self)
+    }
+}
+
+/// How a connection ended, in the words of a script.
+fn closed(reason: &CloseReason) -> String {
+    match reason {
+        CloseReason::PeerError(error) => {
+            let mut text = format!("closed PeerError {error}");
+            if let Some(data) = error.data() {
+                text += &format!(" data={data}");
+            }
+            if let Some(application) = error.application_condition() {
+                text += &format!(" app={}", application.name());
+            }
+            text
+        }
+        CloseReason::Violation { sent, why } => match sent {
+            Some(sent) => format!("closed Violation {}: {why}", sent.condition()),
+            None => format!("closed Violation unsent: {why}"),
+        },
+        CloseReason::Incompatible(why) => format!("closed Incompatible: {why}"),
+        CloseReason::AuthFailed(failure) => format!("closed AuthFailed {failure}"),
+        CloseReason::BindFailed(error) => format!("closed BindFailed {error}"),
+        other => format!("closed {other:?}"),
+    }
+}
+
+// --- The client ---------------------------------------------------------------------------------------
+
+/// A client whose application only listens.
+pub struct Juliet(pub Client);
+
+/// `juliet@example.org`, who accepts PLAIN so that scripts can be read.
+pub fn client_config() -> ClientConfig {
+    ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t")
+        .unwrap()
+        .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+}
+
+pub fn juliet(config: ClientConfig, direct_tls: bool) -> Juliet {
+    let entropy = Entropy::from_seed([1; 32]);
+    Juliet(match direct_tls {
+        true => Client::with_direct_tls(config, entropy, Instant::ORIGIN, tls()),
+        false => Client::new(config, entropy, Instant::ORIGIN),
+    })
+}
+
+/// What the machines learn of the TLS between them.
+pub fn tls() -> TlsInfo {
+    TlsInfo::new(ChannelBindings::tls13([0x42; 32]))
+}
+
+impl Machine for Juliet {
+    const IS_CLIENT: bool = true;
+
+    fn connection(&mut self) -> &mut dyn Drive {
+        &mut self.0
+    }
+
+    fn poll(&mut self, heard: &mut Heard) -> Option<String> {
+        Some(match self.0.poll_event()? {
+            ClientEvent::StartTls(request) => {
+                heard.start_tls = Some(request);
+                "start TLS".into()
+            }
+            ClientEvent::Bound(jid) => format!("bound {jid}"),
+            ClientEvent::Stanza(stanza) => heard.stanza(stanza),
+            ClientEvent::Refused(fault) => format!("refused: {}", fault.kind()),
+            ClientEvent::Closed(reason) => closed(&reason),
+            other => format!("{other:?}"),
+        })
+    }
+}
+
+/// A client that is bound over a trusted transport, for what only needs stanzas.
+pub fn bound_client() -> Client {
+    let config = client_config().with_tls(TlsPolicy::Forbidden);
+    let mut client = Client::with_direct_tls(
+        config,
+        Entropy::from_seed([2; 32]),
+        Instant::ORIGIN,
+        TlsInfo::default(),
+    );
+    const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
+        xmlns:stream='http://etherx.jabber.org/streams' id='1' from='example.org'>";
+    let mut tell = |text: &str| {
+        let text = text.replace("HEADER", HEADER);
+        assert_eq!(
+            Connection::receive(&mut client, Instant::ORIGIN, text.as_bytes()),
+            text.len()
+        );
+        String::from_utf8(Connection::take_output(&mut client)).unwrap()
+    };
+    tell(
+        "HEADER<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+        <mechanism>PLAIN</mechanism></mechanisms></stream:features>",
+    );
+    tell("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    let request = tell(
+        "HEADER<stream:features>\
+        <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
+    );
+    let id = request
+        .split("id='")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next())
+        .unwrap();
+    tell(&format!(
+        "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+        <jid>juliet@example.org/balcony</jid></bind></iq>"
+    ));
+    assert!(matches!(client.poll_event(), Some(ClientEvent::Bound(_))));
+    client
+}
+
+// --- The server ---------------------------------------------------------------------------------------
+
+/// A server for `example.org` with one account, `juliet`, whose password is `s3cr3t`.
+pub struct Verona {
+    server: Server,
+    host: Host,
+}
+
+pub fn host(mechanisms: impl IntoIterator<Item = Mechanism>) -> Host {
+    Host::new(TlsOffer::Required, mechanisms)
+}
+
+pub fn server_config() -> ServerConfig {
+    ServerConfig::new(DecoyKey::new([9; 32])).with_default_domain("example.org")
+}
+
+pub fn verona(config: ServerConfig, host: Host, direct_tls: bool) -> Verona {
+    verona_with(Entropy::from_seed([3; 32]), config, host, direct_tls)
+}
+
+pub fn verona_with(entropy: Entropy, config: ServerConfig, host: Host, direct_tls: bool) -> Verona {
+    let server = match direct_tls {
+        true => Server::with_direct_tls(config, entropy, Instant::ORIGIN, tls()),
+        false => Server::new(config, entropy, Instant::ORIGIN),
+    };
+    Verona { server, host }
+}
+
+/// Juliet's keys.
+fn keys(hash: ScramHash) -> ScramKeys {
+    ScramKeys::derive(hash, "s3cr3t", b"pepper and salt.", 4096)
+        .expect("the password can be prepared")
+}
+
+fn refuse(condition: StanzaErrorCondition) -> BindAnswer {
+    BindAnswer::Reject(StanzaError::new(condition))
+}
+
+fn reject(condition: SaslCondition) -> SaslAnswer {
+    SaslAnswer::Reject(SaslFailure::new(condition))
+}
+
+impl Machine for Verona {
+    const IS_CLIENT: bool = false;
+
+    fn connection(&mut self) -> &mut dyn Drive {
+        &mut self.server
+    }
+
+    fn poll(&mut self, heard: &mut Heard) -> Option<String> {
+        let event = self.server.poll_event()?;
+        let server = &mut self.server;
+        Some(match event {
+            ServerEvent::Opened(request) => {
+                let text = format!("opened {}", request.domain());
+                let answer = match request.domain().as_str() {
+                    "example.org" => HostAnswer::Serve(self.host.clone()),
+                    "gone.example" => HostAnswer::Gone,
+                    "moved.example" => HostAnswer::SeeOtherHost("[2001:db8::1]:5222".into()),
+                    _ => HostAnswer::Unknown,
+                };
+                server
+                    .choose_host(request, answer)
+                    .expect("the question is open");
+                text
+            }
+            ServerEvent::StartTls(request) => {
+                heard.start_tls = Some(request);
+                "start TLS".into()
+            }
+            ServerEvent::Sasl(request) => {
+                let (text, answer) = answer_sasl(&request);
+                server
+                    .answer_sasl(request, answer)
+                    .expect("the question is open");
+                text
+            }
+            ServerEvent::Authenticated(account) => format!("authenticated {account}"),
+            ServerEvent::Bind(request) => {
+                let requested = request
+                    .requested()
+                    .map(|resource| resource.as_str().to_owned());
+                let answer = match requested.as_deref() {
+                    Some("taken") => refuse(StanzaErrorCondition::Conflict),
+                    Some("thirteenth") => refuse(StanzaErrorCondition::ResourceConstraint),
+                    Some("forbidden") => refuse(StanzaErrorCondition::NotAllowed),
+                    _ => BindAnswer::Bind(request.suggested().clone()),
+                };
+                server
+                    .answer_bind(request, answer)
+                    .expect("the question is open");
+                format!("bind {}", requested.as_deref().unwrap_or("anything"))
+            }
+            ServerEvent::Stanza(stanza) => heard.stanza(stanza),
+            ServerEvent::Refused(fault) => format!("refused: {}", fault.kind()),
+            ServerEvent::Closed(reason) => closed(&reason),
+            other => format!("{other:?}"),
+        })
+    }
+}
+
+/// What the application makes of a login: juliet may, by password or certificate, and so may strangers;
+/// the others are examples of refusals.
+fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
+    let mechanism = request.mechanism();
+    let refusal = |name: &str| match name {
+        "disabled" => reject(SaslCondition::AccountDisabled),
+        "expired" => reject(SaslCondition::CredentialsExpired),
+        "weak" => reject(SaslCondition::MechanismTooWeak),
+        "unlucky" => reject(SaslCondition::TemporaryAuthFailure),
+        _ => reject(SaslCondition::NotAuthorized),
+    };
+    match request.question() {
+        SaslQuestion::ScramKeys { username, .. } | SaslQuestion::Password { username, .. }
+            if username != "juliet" =>
+        {
+            (format!("sasl {mechanism} {username}"), refusal(username))
+        }
+        SaslQuestion::ScramKeys { .. } => {
+            let keys = keys(mechanism.hash().expect("one of SCRAM"));
+            (
+                format!("sasl {mechanism} juliet"),
+                SaslAnswer::ScramKeys(keys),
+            )
+        }
+        SaslQuestion::Password { password, .. } => {
+            let account = request.account().expect("juliet is a localpart");
+            let answer = match password {
+                "s3cr3t" => SaslAnswer::Accept(account),
+                _ => reject(SaslCondition::NotAuthorized),
+            };
+            (format!("sasl {mechanism} juliet"), answer)
+        }
+        SaslQuestion::External { account, peer, .. } => {
+            let addresses = peer.xmpp_addrs().join(",");
+            let name = account.map_or("nobody", |account| account.as_str());
+            let answer = match account {
+                Some(account) if account.localpart() == Some("juliet") => {
+                    SaslAnswer::Accept(account.clone())
+                }
+                _ => refusal(name.split('@').next().unwrap_or_default()),
+            };
+            (format!("sasl {mechanism} {name} of {addresses}"), answer)
+        }
+        SaslQuestion::Anonymous { account, trace } => {
+            let trace = trace.unwrap_or("without a trace");
+            let text = format!("sasl {mechanism} {trace}");
+            (text, SaslAnswer::Accept(account.clone()))
+        }
+        _ => panic!("a question that no script has"),
+    }
+}

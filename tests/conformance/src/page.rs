@@ -1,0 +1,157 @@
+//! `docs/conformance.md`: which feature is shown by what.
+
+use std::fmt::Write as _;
+
+use crate::case::Case;
+use crate::conditions::{Family, families};
+use crate::feature::{Feature, Role, features};
+
+const HEAD: &str = "# Conformance to RFC 6120
+
+This page is made by the tests, from what passed: `cargo test -p xmppwire-conformance` fails when it
+is stale, and `UPDATE_DOCS=1 cargo test -p xmppwire-conformance` writes it anew. The rows are the
+features of RFC 6120 §15 with the level that it demands of each role; a test that is listed fails
+when the feature is missing, and uses the public API alone. Sessions are played whole, byte by byte
+and at random splits, with the same events and the same output each time.
+
+";
+
+const CONDITIONS: &str = "
+
+## Conditions
+
+Every condition that RFC 6120 defines is said by the machine under test in a test that passed, in the
+situation that its section names: by itself where the core can judge, by the word of the application where
+only that can. What a peer says comes typed, with text, language and application condition.
+";
+
+/// What a row of the table says of one role.
+fn cell(feature: &Feature, role: Role, passed: &[&Case]) -> String {
+    let shown = shown(feature, role, passed).count();
+    match (feature.level(role), shown) {
+        (None, _) => "–".into(),
+        (Some(level), 0) => format!("{level} ✗"),
+        (Some(level), _) => format!("{level} ✓"),
+    }
+}
+
+fn shown<'a>(
+    feature: &'a Feature,
+    role: Role,
+    passed: &'a [&'a Case],
+) -> impl Iterator<Item = &'a Case> {
+    passed.iter().copied().filter(move |case| {
+        case.role == role
+            && feature.level(role).is_some()
+            && case.shows.iter().any(|name| name == feature.name)
+    })
+}
+
+/// The features that a role lacks although RFC 6120 says MUST or SHOULD.
+pub fn missing(passed: &[&Case]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for feature in features() {
+        for role in [Role::Client, Role::Server] {
+            let wanted = matches!(feature.level(role), Some("MUST" | "SHOULD"));
+            if wanted && shown(&feature, role, passed).next().is_none() {
+                missing.push(format!("{} ({role}): {}", feature.name, feature.shows));
+            }
+        }
+    }
+    missing
+}
+
+/// The tests in which a role says a condition.
+fn said<'a>(
+    family: &'a Family,
+    name: &'a str,
+    role: Role,
+    passed: &'a [&'a Case],
+) -> impl Iterator<Item = &'a Case> {
+    passed.iter().copied().filter(move |case| {
+        let script = case.script.as_ref().map(|script| script.text());
+        case.role == role && script.is_some_and(|script| family.is_said(name, script, role))
+    })
+}
+
+/// The conditions that neither role is shown to say.
+pub fn unsaid(passed: &[&Case]) -> Vec<String> {
+    let mut unsaid = Vec::new();
+    for family in families() {
+        for name in &family.names {
+            let silent = |role| said(&family, name, role, passed).next().is_none();
+            if silent(Role::Client) && silent(Role::Server) {
+                unsaid.push(format!("{name} of {}", family.title));
+            }
+        }
+    }
+    unsaid
+}
+
+/// The conditions, and up to two tests a role in which it says them.
+fn conditions(page: &mut String, passed: &[&Case]) {
+    for family in families() {
+        let title = family.title;
+        write!(page, "\n### {title}\n\n| condition | the client says it in | the server says it in |\n|---|---|---|\n")
+            .expect("a string takes everything");
+        for name in &family.names {
+            let [client, server] = [Role::Client, Role::Server].map(|role| {
+                let names: Vec<String> = said(&family, name, role, passed)
+                    .map(|case| format!("`{}`", case.name))
+                    .collect();
+                match names.as_slice() {
+                    [] => "–".to_owned(),
+                    [one] => one.clone(),
+                    [one, two] => format!("{one}, {two}"),
+                    [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+                }
+            });
+            writeln!(page, "| {name} | {client} | {server} |").expect("a string takes everything");
+        }
+    }
+}
+
+/// The page.
+pub fn render(passed: &[&Case]) -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str("| feature | § | what it demands | client | server |\n|---|---|---|---|---|\n");
+    for feature in features() {
+        let [client, server] =
+            [Role::Client, Role::Server].map(|role| cell(&feature, role, passed));
+        let Feature {
+            name,
+            section,
+            shows,
+            ..
+        } = feature;
+        let shows = shows.replace('<', "`<").replace("/>", "/>`");
+        writeln!(
+            page,
+            "| [{name}](#{name}) | {section} | {shows} | {client} | {server} |"
+        )
+        .expect("a string takes everything");
+    }
+    page.push_str("\n## How rows were read\n\n");
+    page.push_str(include_str!("../readings.md").trim());
+    page.push_str(CONDITIONS);
+    conditions(&mut page, passed);
+    page.push_str("\n## What shows it\n");
+    for feature in features() {
+        write!(page, "\n### {}\n\n", feature.name).expect("a string takes everything");
+        let mut lines: Vec<(String, Vec<Role>)> = Vec::new();
+        for role in [Role::Client, Role::Server] {
+            for case in shown(&feature, role, passed) {
+                let line = format!("`{}`: {}", case.name, case.about);
+                match lines.iter_mut().find(|(known, _)| *known == line) {
+                    Some((_, roles)) => roles.push(role),
+                    None => lines.push((line, vec![role])),
+                }
+            }
+        }
+        for (line, roles) in lines {
+            let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+            writeln!(page, "- {} {line}", roles.join(", ")).expect("a string takes everything");
+        }
+    }
+    page
+}
