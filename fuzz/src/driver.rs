@@ -5,7 +5,8 @@
 //! - there is one `Closed` event, and nothing after it: no event, no output, no wish for bytes or time;
 //! - the output is XML streams, has a cap, and rests while TLS is handed over;
 //! - an early `handle_timeout` changes nothing, one in time moves the deadline;
-//! - the peer causes no `Err`.
+//! - the peer causes no `Err`;
+//! - what is told of the end is what was said.
 //!
 //! And at the end of the script the machine comes to its end by deadlines alone.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use xmppwire::{
     CloseReason, Connection, HandoffError, Instant, Limits, Message, Stanza, StanzaError,
     StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition, TlsHandoff,
-    TlsInfo,
+    TlsInfo, ns,
 };
 use xmppwire_xml::Event as Item;
 
@@ -129,6 +130,10 @@ pub struct Driver<R: Role> {
     answers: bool,
     eof: bool,
     closed: bool,
+    /// The peer did not always read.
+    deaf: bool,
+    /// The stream error that was sent.
+    error: Option<String>,
     start_tls: Option<StartTls>,
     handoff: Option<TlsHandoff>,
 }
@@ -150,6 +155,8 @@ impl<R: Role> Driver<R> {
             answers: false,
             eof: false,
             closed: false,
+            deaf: false,
+            error: None,
             start_tls: None,
             handoff: None,
         }
@@ -185,7 +192,10 @@ impl<R: Role> Driver<R> {
                 250 * script::number(line.rest) as u64,
             )),
             b'^' => self.expire(),
-            b'>' => self.reads = !self.reads,
+            b'>' => {
+                self.reads = !self.reads;
+                self.deaf = true;
+            }
             b'?' => self.polls = !self.polls,
             b'=' => self.answers = !self.answers,
             b'!' => self.close(line.rest),
@@ -275,7 +285,15 @@ impl<R: Role> Driver<R> {
         let back = machine.take_output();
         assert!(machine.output().is_empty());
         for bytes in [&front, &back] {
-            self.wire.read(bytes, |item| self.role.sent(item));
+            self.wire.read(bytes, |item| {
+                if let Item::Element(element) = &item
+                    && element.is("error", ns::STREAMS)
+                {
+                    let condition = element.first_child().expect("an error has a condition");
+                    self.error = Some(condition.name().to_owned());
+                }
+                self.role.sent(item);
+            });
         }
         true
     }
@@ -442,7 +460,35 @@ impl<R: Role> Driver<R> {
             self.expire();
             self.pump();
         }
+        self.last_words();
         self.afterwards();
+    }
+
+    /// What was said at the end is what the application was told of it.
+    fn last_words(&self) {
+        assert!(self.wire.is_complete(), "the machine stops in mid-sentence");
+        if self.deaf {
+            return;
+        }
+        match self.told.last() {
+            Some(Told::Closed(CloseReason::Violation { sent, .. })) => {
+                let sent = sent.as_ref().map(|error| error.condition().name());
+                assert_eq!(sent, self.error.as_deref());
+                assert!(self.wire.is_ended() || sent.is_none());
+            }
+            Some(Told::Closed(
+                CloseReason::Peer
+                | CloseReason::PeerError(_)
+                | CloseReason::Incompatible(_)
+                | CloseReason::AuthFailed(_)
+                | CloseReason::BindFailed(_)
+                | CloseReason::TlsRefused,
+            )) => assert!(self.wire.is_ended()),
+            Some(Told::Closed(
+                CloseReason::Local | CloseReason::TransportEof | CloseReason::TimedOut(_),
+            )) => {}
+            other => panic!("{other:?} at the end"),
+        }
     }
 
     /// After the end every call is a no-op.

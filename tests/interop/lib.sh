@@ -65,9 +65,9 @@ need_venv() {
 }
 
 # The command that starts our example server; building it is no part of any time limit.
-server_command="cargo run --quiet --locked -p xmppwire-examples --bin server --"
+server_command="cargo run --quiet --locked -p xmppwire-examples --example server --"
 build_server() {
-    cargo build --locked -p xmppwire-examples --bin server
+    cargo build --locked -p xmppwire-examples --example server
 }
 
 # beside SERVER COMMAND...: runs COMMAND beside "ours" or "prosody".

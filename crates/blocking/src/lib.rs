@@ -1,1 +1,64 @@
-//! Under construction.
+//! XMPP connections over blocking sockets: `std::net`, TLS, SRV look-up and reconnection around the machines of
+//! [`xmppwire`], without an asynchronous runtime.
+//!
+//! ```no_run
+//! use xmppwire_blocking::{Client, Presence, Stanza};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut client = Client::connect("juliet@example.org", "s3cr3t")?;
+//!     client.send(Presence::available())?;
+//!     while let Some(stanza) = client.next()? {
+//!         if let Stanza::Message(message) = stanza && let Some(body) = message.body() {
+//!             client.send(message.reply(body))?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Map
+//!
+//! | you want | look at |
+//! |---|---|
+//! | to log in, send, receive and ask | [`Client`] |
+//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
+//! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
+//! | to serve clients | [`ServerConnection`] |
+//! | events rather than stanzas, for either role | [`Driver`] |
+//! | to end another thread's wait | [`Waker`] |
+//! | certificates | [`tls`] |
+//! | stanzas, addresses, payloads, configurations | the core, whose names are all here as well |
+//!
+//! No thread is spawned beside the caller's, except one for as long as the DNS is asked, and nothing is read ahead: bytes
+//! move while a method runs, always in both directions. Each connection has a thread of its own, or takes turns on one
+//! with calls that have a time limit; for thousands of connections there is the tokio twin of this crate, whose names
+//! are the same.
+//!
+//! # Features
+//!
+//! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
+//! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
+
+mod client;
+mod clock;
+mod connect;
+mod driver;
+mod pump;
+mod reconnecting;
+mod server;
+mod waker;
+
+pub use xmppwire::*;
+pub use xmppwire_net::client::{
+    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+};
+pub use xmppwire_net::dns::{LookupError, NameServers};
+pub use xmppwire_net::link::{LinkError, Role};
+pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
+pub use xmppwire_net::{backoff, tls};
+
+pub use crate::client::Client;
+pub use crate::driver::Driver;
+pub use crate::reconnecting::ReconnectingClient;
+pub use crate::server::ServerConnection;
+pub use crate::waker::Waker;

@@ -83,6 +83,7 @@ mod entropy;
 mod error;
 mod features;
 mod identities;
+mod legacy;
 mod limits;
 mod log;
 pub mod negotiation;

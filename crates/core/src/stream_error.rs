@@ -6,6 +6,7 @@ use core::fmt;
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
 use crate::condition::conditions;
+use crate::legacy;
 use crate::ns;
 use crate::text::Text;
 
@@ -62,16 +63,6 @@ conditions! {
         UnsupportedStanzaType = "unsupported-stanza-type",
         /// The stream version is not supported (§4.9.3.25).
         UnsupportedVersion = "unsupported-version",
-    }
-}
-
-impl StreamErrorCondition {
-    /// Conditions of RFC 3920 that RFC 6120 renamed: understood, never sent.
-    fn from_legacy_name(name: &str) -> Option<Self> {
-        match name {
-            "xml-not-well-formed" => Some(Self::NotWellFormed),
-            _ => None,
-        }
     }
 }
 
@@ -154,7 +145,8 @@ impl StreamError {
         self.text.as_ref()
     }
 
-    /// The application-specific condition.
+    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one that it
+    /// dropped.
     pub const fn application_condition(&self) -> Option<&Element> {
         self.application.as_ref()
     }
@@ -162,16 +154,23 @@ impl StreamError {
     /// Reads `<stream:error/>`.
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
         let mut parsed = Self::new(StreamErrorCondition::UndefinedCondition);
-        for child in error.children() {
-            if child.ns() != ns::STREAM_ERRORS {
-                parsed.application = Some(child.to_element());
-            } else if let Some(condition) = StreamErrorCondition::from_name(child.name())
-                .or_else(|| StreamErrorCondition::from_legacy_name(child.name()))
-            {
-                parsed.condition = condition;
-                parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
-            }
+        let mut children = error
+            .children()
+            .filter(|child| !child.is("text", ns::STREAM_ERRORS));
+        let defined = children.clone().find_map(|child| {
+            let name = child.name();
+            let condition =
+                StreamErrorCondition::from_name(name).or_else(|| legacy::stream_condition(name))?;
+            (child.ns() == ns::STREAM_ERRORS).then_some((child, condition))
+        });
+        if let Some((child, condition)) = defined {
+            parsed.condition = condition;
+            parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
         }
+        // A condition that RFC 6120 dropped or does not know says as much as an application's own.
+        parsed.application = children
+            .find(|child| child.ns() != ns::STREAM_ERRORS || defined.is_none())
+            .map(ElementRef::to_element);
         parsed.text = Text::child_of(error, ns::STREAM_ERRORS);
         parsed
     }

@@ -170,6 +170,39 @@ async def two_resources_are_apart():
         assert one.inbox.empty() and two.inbox.empty(), "a message was delivered twice"
 
 
+async def fetches_its_roster():
+    async with logged_in() as client:
+        answer = await client.get_roster(timeout=SECONDS)
+        assert answer["type"] == "result", answer
+
+
+async def sees_its_own_presence():
+    """A server tells every available resource, the sender's own included (RFC 6121 §4.2.2)."""
+    async with logged_in(resource="seen") as client:
+        seen = asyncio.get_running_loop().create_future()
+
+        def presence(stanza):
+            if stanza["from"] == client.boundjid and not seen.done():
+                seen.set_result(stanza["type"])
+
+        client.add_event_handler("presence", presence)
+        client.send_presence()
+        assert await asyncio.wait_for(seen, SECONDS) == "available"
+
+
+async def newer_login_takes_the_resource():
+    older = Client(resource="contested")
+    try:
+        await older.log_in()
+        gone = asyncio.ensure_future(older.first_of("disconnected"))
+        async with logged_in(resource="contested") as newer:
+            await gone
+            assert b"<conflict " in older.received, older.received[-200:]
+            await exchange(newer, newer)
+    finally:
+        older.abort()
+
+
 async def wrong_credentials_are_refused(account, mechanism):
     client = Client(account, mechanism)
     try:
@@ -202,6 +235,9 @@ def checks():
     yield "logs in with whatever is best", logs_in(juliet(), None)
     yield "binds the wanted resource", binds_the_wanted_resource()
     yield "pings the server", pings_the_server()
+    yield "its roster", fetches_its_roster()
+    yield "its own presence", sees_its_own_presence()
+    yield "a contested resource", newer_login_takes_the_resource()
     yield "unknown request", unknown_request_is_answered_with_an_error()
     yield "unknown user", request_to_an_unknown_user_is_answered_with_an_error()
     yield "messages to itself", sends_messages_to_itself()

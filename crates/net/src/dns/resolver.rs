@@ -9,7 +9,7 @@ use super::{
     Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
 };
 use crate::Domain;
-use crate::srv::{Plan, PlanError, Service, SrvAnswers};
+use crate::srv::{Plan, PlanError, Service, SrvAnswers, SrvNames};
 
 /// A blocking resolver for SRV records. It has no cache: a client looks its server up once a connection.
 #[derive(Clone, Debug)]
@@ -46,7 +46,12 @@ impl Resolver {
         let Some(names) = service.srv_names(domain) else {
             return Ok(Plan::fallback(service, domain));
         };
-        let answers = thread::scope(|scope| {
+        Plan::from_answers(service, domain, self.look_up(&names), crate::jitter)
+    }
+
+    /// Looks both names up at the same time.
+    pub fn look_up(&self, names: &SrvNames) -> SrvAnswers {
+        thread::scope(|scope| {
             let direct_tls = thread::Builder::new()
                 .spawn_scoped(scope, || self.srv(&names.direct_tls))
                 .map_err(|error| LookupError::Io(error.kind()));
@@ -60,8 +65,7 @@ impl Resolver {
                 direct_tls,
                 starttls,
             }
-        });
-        Plan::from_answers(service, domain, answers, crate::jitter)
+        })
     }
 
     /// Looks up the SRV records of an absolute name of A-labels; none is an empty list.

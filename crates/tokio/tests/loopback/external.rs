@@ -1,6 +1,7 @@
 //! Logins without a password: by certificate (XEP-0178) and by nobody in particular (XEP-0175).
 
 use rcgen::{ExtendedKeyUsagePurpose, OtherNameValue, SanType};
+use xmppwire_test_support::keys;
 use xmppwire_tokio::tls::{ClientCertificates, ClientTls, Identity, ServerTls};
 use xmppwire_tokio::{
     BindAnswer, Client, ClientConfig, CloseReason, ConnectError, Connector, Domainpart, Host,
@@ -8,7 +9,7 @@ use xmppwire_tokio::{
     ServerEvent, TlsOffer,
 };
 
-use crate::support::{Authority, DOMAIN, JULIET, PASSWORD, accept, keys, listen, within};
+use crate::support::{Authority, DOMAIN, JULIET, PASSWORD, accept, listen, within};
 
 const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
 

@@ -18,13 +18,7 @@ mod identity;
 mod injection;
 mod load;
 mod login;
-#[cfg(feature = "tracing")]
-mod observe;
 mod reconnect;
 mod redirect;
 mod srv;
 mod support;
-
-/// The name server that the tests of the shared resolver use as well.
-#[path = "../../../net/tests/support/mod.rs"]
-mod name_server;

@@ -1,0 +1,126 @@
+//! The engine under both roles.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use xmppwire::StreamError;
+use xmppwire_net::link::{Link, LinkError, Role, Wire};
+use xmppwire_net::tls::TlsSummary;
+
+use crate::pump::Pump;
+use crate::waker::Waker;
+
+/// Drives a connection of either role over a socket, STARTTLS included.
+///
+/// Everything happens inside of [`next_event`](Self::next_event): bytes are read and written together, deadlines are
+/// kept, the transport changes to TLS. Between two calls nothing moves. So whoever has something to send queues it in
+/// the [connection](Self::connection_mut) and goes on to wait for the next event, which also writes; only who does not
+/// intend to do that has to [`flush`](Self::flush).
+#[derive(Debug)]
+pub struct Driver<C: Role> {
+    pump: Pump,
+    link: Link<C>,
+}
+
+impl<C: Role> Driver<C> {
+    pub(crate) const fn new(pump: Pump, link: Link<C>) -> Self {
+        Self { pump, link }
+    }
+
+    /// The next event; `None` after the one that says how the connection ended, and after an error.
+    ///
+    /// That last event comes when our last words are written, TLS is closed and the socket is shut down, so dropping
+    /// the driver then loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// What failed below XMPP: the socket, or TLS.
+    pub fn next_event(&mut self) -> Result<Option<C::Event>, LinkError> {
+        self.pump
+            .until(&mut self.link, Link::poll_event)
+            .transpose()
+    }
+
+    /// Like [`next_event`](Self::next_event), but waits for no longer than `timeout`, and for no longer than until the
+    /// [`waker`](Self::waker) is used: [`Poll::Pending`] then. Nothing is lost by that, not even in the middle of a TLS
+    /// handshake. With a time-out of zero it takes what is there; with [`Duration::MAX`] only the waker ends it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_event`](Self::next_event).
+    pub fn next_event_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Poll<Option<C::Event>>, LinkError> {
+        let event = self
+            .pump
+            .until_timeout(&mut self.link, timeout, Link::poll_event);
+        match event {
+            Poll::Ready(event) => event.transpose().map(Poll::Ready),
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+
+    /// What another thread can wake this one with while it waits in
+    /// [`next_event_timeout`](Self::next_event_timeout): how the threads of a server hand stanzas to each other.
+    pub fn waker(&self) -> Waker {
+        self.pump.waker()
+    }
+
+    /// Writes what is queued, without taking an event. Returns early when nothing more can be written, because the
+    /// connection has ended or an event has to be taken first; [`next_event`](Self::next_event) tells.
+    pub fn flush(&mut self) {
+        self.pump.until(&mut self.link, |link, _| {
+            // Where nothing is read because an event waits, the peer may be waiting for us to read.
+            match link.backlog() == 0 || link.is_ending() || !link.wants_read() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        });
+        self.pump.write_now(&mut self.link);
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &C {
+        self.link.connection()
+    }
+
+    /// The connection, to answer its questions, to [`send`](xmppwire::Connection::send) and to [`close`](Self::close) it with an
+    /// error. What is queued so is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    /// The methods that move bytes are the driver's business: calling them here breaks the stream.
+    pub const fn connection_mut(&mut self) -> &mut C {
+        self.link.connection_mut()
+    }
+
+    /// Begins to close the stream (RFC 6120 §4.4); take events until the last one to see it through. Idempotent.
+    pub fn close(&mut self, error: Option<StreamError>) {
+        let now = self.pump.now();
+        self.link.connection_mut().close(now, error);
+    }
+
+    /// How many bytes wait to be written. [`flush`](Self::flush) where they become many: above
+    /// [`output_backlog`](xmppwire::Limits::output_backlog) the peer counts as one that does not read.
+    pub fn backlog(&self) -> usize {
+        self.link.backlog()
+    }
+
+    /// What there is to know about TLS, once it is established.
+    pub const fn tls(&self) -> Option<&TlsSummary> {
+        self.link.tls()
+    }
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is not connected any more.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.pump.peer_addr()
+    }
+
+    pub(crate) const fn link_mut(&mut self) -> &mut Link<C> {
+        &mut self.link
+    }
+}

@@ -1,0 +1,269 @@
+//! A client that comes back.
+
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use xmppwire::{CloseReason, Instant, Iq, Stanza};
+use xmppwire_net::backoff::Policy;
+use xmppwire_net::client::{Connector, Error, ReconnectEvent, RequestError, Retry};
+
+use crate::clock::Clock;
+use crate::waker::Waker;
+use crate::{Client, connect};
+
+/// A client that connects again when the connection is lost, as RFC 6120 §3.3 wants it: after a random delay, which
+/// grows as long as attempts fail, and never where another attempt cannot help, such as after a wrong password.
+///
+/// ```no_run
+/// use xmppwire_blocking::{Connector, Presence, ReconnectEvent, ReconnectingClient, Stanza};
+///
+/// # fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = Connector::account("juliet@example.org", password)?;
+/// let mut client = ReconnectingClient::new(connector);
+/// while let Some(event) = client.next_event()? {
+///     match event {
+///         // A new session knows nothing of the last one.
+///         ReconnectEvent::Connected(_) => client.send(Presence::available())?,
+///         ReconnectEvent::Stanza(Stanza::Message(message)) => println!("{:?}", message.body()),
+///         ReconnectEvent::Disconnected { reason, retry_in } => eprintln!("{reason}; again in {retry_in:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Everything happens inside of its methods, most of it in [`next_event`](Self::next_event): nothing is connected or
+/// read in the background. Stanzas are not kept for the next session: what was sent shortly before a connection broke
+/// may be lost, as with every stream without stream management (XEP-0198).
+#[derive(Debug)]
+pub struct ReconnectingClient {
+    retry: Retry,
+    clock: Clock,
+    waker: Waker,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting { until: Instant },
+    Connected(Box<Session>),
+    Over,
+}
+
+#[derive(Debug)]
+struct Session {
+    client: Client,
+    /// What ended it while the application waited for something else than an event. Stanzas that arrived before come
+    /// first.
+    lost: Option<Error>,
+}
+
+impl ReconnectingClient {
+    /// Connects as the connector says when the first event is waited for, and waits as RFC 6120 §3.3 recommends
+    /// whenever that fails or a session ends.
+    pub fn new(connector: Connector) -> Self {
+        Self::with_policy(connector, Policy::default())
+    }
+
+    /// Like [`new`](Self::new), with other delays.
+    pub fn with_policy(connector: Connector, policy: Policy) -> Self {
+        let clock = Clock::start();
+        Self {
+            retry: Retry::new(connector, policy),
+            state: State::Waiting { until: clock.now() },
+            clock,
+            waker: Waker::new(),
+        }
+    }
+
+    /// What happens next; `None` after an error. It connects, and waits before it connects again.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no point in another attempt, once: the credentials were refused, the domain has no server, another
+    /// client took the resource. Everything else is a [`ReconnectEvent::Disconnected`].
+    pub fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+        loop {
+            if let Poll::Ready(event) = self.advance(None)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Like [`next_event`](Self::next_event), but waits for no longer than `timeout`, and for no longer than until the
+    /// [`waker`](Self::waker) is used: [`Poll::Pending`] then. Nothing is lost by that. An attempt to connect whose
+    /// time has come is not cut short, and takes as long as the connector and its account allow.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_event`](Self::next_event).
+    pub fn next_event_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Poll<Option<ReconnectEvent>>, Error> {
+        self.advance(Some(self.clock.now() + timeout))
+    }
+
+    /// What another thread can wake this one with while it waits in
+    /// [`next_event_timeout`](Self::next_event_timeout), in this session and in those that follow.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// The session, if there is one at the moment: to look at its address and its TLS.
+    pub fn client(&self) -> Option<&Client> {
+        match &self.state {
+            State::Connected(session) => Some(&session.client),
+            _ => None,
+        }
+    }
+
+    /// Sends a stanza over the present session, as [`Client::send`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] without a session, and where the session turns out to be lost:
+    /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
+    /// was sent.
+    pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
+        let session = self.session()?;
+        let sent = session.client.send(stanza);
+        sent.map_err(|error| session.lost(error))
+    }
+
+    /// Waits until everything is written that was sent over the present session.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let session = self.session()?;
+        let flushed = session.client.flush();
+        flushed.map_err(|error| session.lost(error))
+    }
+
+    /// Asks over the present session, as [`Client::request`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
+    pub fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        let session = self.session()?;
+        match session.client.request(request) {
+            Err(RequestError::Connection(error)) => Err(session.lost(error).into()),
+            other => other,
+        }
+    }
+
+    /// Does not wait any longer before it connects again, and forgets how often that failed: for when the network has
+    /// come back, or the user asks for it. Without effect on a session.
+    pub fn connect_now(&mut self) {
+        self.retry.reset();
+        if let State::Waiting { until } = &mut self.state {
+            *until = self.clock.now();
+        }
+    }
+
+    /// Closes the present session in order, if there is one, and ends.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::close`].
+    pub fn close(self) -> Result<(), Error> {
+        match self.state {
+            State::Connected(session) => session.client.close(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Pending only when the deadline is over or the waker was used.
+    fn advance(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Poll<Option<ReconnectEvent>>, Error> {
+        loop {
+            let now = self.clock.now();
+            let left = deadline.map(|deadline| deadline.saturating_since(now));
+            match &mut self.state {
+                State::Waiting { until } if *until <= now => return self.connect(),
+                State::Waiting { until } => {
+                    let delay = until.saturating_since(now);
+                    match left {
+                        None => thread::sleep(delay),
+                        Some(left) if self.waker.wait(delay.min(left)) || left < delay => {
+                            return Ok(Poll::Pending);
+                        }
+                        Some(_) => {}
+                    }
+                }
+                State::Connected(session) => {
+                    return match session.next(left) {
+                        Ok(next) => Ok(next.map(|stanza| Some(ReconnectEvent::Stanza(stanza)))),
+                        Err(reason) => self.ended(reason),
+                    };
+                }
+                State::Over => return Ok(Poll::Ready(None)),
+            }
+        }
+    }
+
+    fn connect(&mut self) -> Result<Poll<Option<ReconnectEvent>>, Error> {
+        match connect::connect(self.retry.attempts(), &self.waker) {
+            Ok(client) => {
+                self.retry.connected(self.clock.now(), client.mode());
+                let event = ReconnectEvent::Connected(client.jid().clone());
+                self.state = State::Connected(Box::new(Session { client, lost: None }));
+                Ok(Poll::Ready(Some(event)))
+            }
+            Err(error) => self.ended(error.into()),
+        }
+    }
+
+    fn session(&mut self) -> Result<&mut Session, Error> {
+        match &mut self.state {
+            State::Connected(session) if session.lost.is_none() => Ok(session),
+            _ => Err(Error::NotConnected),
+        }
+    }
+
+    fn ended(&mut self, reason: Error) -> Result<Poll<Option<ReconnectEvent>>, Error> {
+        self.state = State::Over;
+        let now = self.clock.now();
+        let event = self.retry.ended(now, reason)?;
+        if let ReconnectEvent::Disconnected { retry_in, .. } = &event {
+            self.state = State::Waiting {
+                until: now + *retry_in,
+            };
+        }
+        Ok(Poll::Ready(Some(event)))
+    }
+}
+
+impl Session {
+    /// The next stanza; pending when the time is over or the waker was used. Every end of the session is an error.
+    fn next(&mut self, timeout: Option<Duration>) -> Result<Poll<Stanza>, Error> {
+        let next = match timeout {
+            None => self.client.next().map(Poll::Ready),
+            Some(timeout) => self.client.next_timeout(timeout),
+        };
+        match next? {
+            Poll::Ready(Some(stanza)) => Ok(Poll::Ready(stanza)),
+            Poll::Pending => Ok(Poll::Pending),
+            // We did not close, so the server did.
+            Poll::Ready(None) => Err(self.lost.take().unwrap_or(CloseReason::Peer.into())),
+        }
+    }
+
+    /// Keeps the reason for the next event, if the error means the end of the session.
+    fn lost(&mut self, error: Error) -> Error {
+        match error {
+            Error::Misuse(_) | Error::NoRequest | Error::InboxFull | Error::NotConnected => error,
+            reason => {
+                self.lost = Some(reason);
+                Error::NotConnected
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The server's side.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use xmppwire::{Entropy, Server, ServerConfig};
+use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide};
+use xmppwire_net::tls::ServerTls;
+
+use crate::Driver;
+use crate::pump::Pump;
+use crate::waker::Waker;
+
+/// A client's connection to a server.
+///
+/// Its events are those of the core, without `StartTls`, which is dealt with inside. The questions among them are
+/// answered through [`connection_mut`](Driver::connection_mut), at once or later: while another thread asks a data base,
+/// go on with [`next_event_timeout`](Driver::next_event_timeout), so that deadlines are kept, and let it use the
+/// [`waker`](Driver::waker).
+///
+/// ```no_run
+/// use std::net::TcpListener;
+/// use std::thread;
+/// use xmppwire_blocking::tls::{Identity, ServerTls};
+/// use xmppwire_blocking::{
+///     BindAnswer, Connection, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer, SaslCondition,
+///     SaslFailure, ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
+/// };
+///
+/// # fn serve(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// let tls = ServerTls::builder(Identity::from_pem(pem, pem)?).build()?;
+/// let config = ServerConfig::new(DecoyKey::new([0x17; 32]));
+/// let listener = TcpListener::bind("127.0.0.1:5222")?;
+/// loop {
+///     let (socket, _) = listener.accept()?;
+///     let connection = ServerConnection::accept(socket, config.clone(), Some(tls.clone()))?;
+///     thread::spawn(|| session(connection));
+/// }
+///
+/// fn session(mut client: ServerConnection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     while let Some(event) = client.next_event()? {
+///         let connection = client.connection_mut();
+///         match event {
+///             ServerEvent::Opened(request) => {
+///                 let host = Host::new(TlsOffer::Required, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256]);
+///                 connection.choose_host(request, HostAnswer::Serve(host))?;
+///             }
+///             ServerEvent::Sasl(request) => {
+///                 // Look the user's keys up here.
+///                 let unknown = SaslFailure::new(SaslCondition::NotAuthorized);
+///                 connection.answer_sasl(request, SaslAnswer::Reject(unknown))?;
+///             }
+///             ServerEvent::Bind(request) => {
+///                 let resource = request.suggested().clone();
+///                 connection.answer_bind(request, BindAnswer::Bind(resource))?;
+///             }
+///             ServerEvent::Stanza(Stanza::Message(message)) => {
+///                 if let Some(body) = message.body() {
+///                     connection.send(&message.reply(body).into())?;
+///                 }
+///             }
+///             _ => {}
+///         }
+///     }
+///     Ok(())
+/// }
+/// # }
+/// ```
+pub type ServerConnection = Driver<Server>;
+
+impl Driver<Server> {
+    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, offer none.
+    /// Returns at once; the socket is set to non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness or no more descriptors.
+    pub fn accept(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+    ) -> Result<Self, LinkError> {
+        let pump = Pump::new(socket, Waker::new())?;
+        let server = Server::new(config, entropy()?, pump.now());
+        let link = Link::new(server, tls.map(TlsSide::Server));
+        Ok(Self::new(pump, link))
+    }
+
+    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`, and is waited
+    /// for: accept the next connection in another thread.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError`] if the handshake fails, which is this connection's misfortune and no other's.
+    pub fn accept_direct_tls(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<Self, LinkError> {
+        let mut pump = Pump::new(socket, Waker::new())?;
+        let mut handshake = Handshake::new(TlsSide::Server(tls), pump.now() + timeout)?;
+        let secured = pump.until(&mut handshake, Handshake::poll)?;
+        let server = Server::with_direct_tls(config, entropy()?, pump.now(), secured.info());
+        Ok(Self::new(pump, Link::over_tls(server, secured)))
+    }
+
+    /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
+    /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
+    pub fn set_tls(&mut self, tls: ServerTls) {
+        self.link_mut().set_tls(TlsSide::Server(tls));
+    }
+}
+
+fn entropy() -> Result<Entropy, LinkError> {
+    Entropy::from_os().map_err(|error| LinkError::Io(io::Error::other(error)))
+}

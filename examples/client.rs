@@ -1,0 +1,177 @@
+//! Logs in to any server, sends what is typed, and prints what arrives.
+//!
+//! ```text
+//! client juliet@example.org                    # then type: romeo@example.net Good night!
+//! client juliet@example.org --to romeo@example.net < letter.txt
+//! client juliet@localhost --server 127.0.0.1:5222 --ca-file cert.pem
+//! ```
+//!
+//! The password comes from the environment variable `XMPP_PASSWORD`, or is asked for. The end of the
+//! input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that wants TLS from the first byte.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::thread;
+
+use lexopt::prelude::*;
+use tokio::sync::mpsc;
+use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
+use xmppwire_tokio::{
+    Client, Connector, Iq, IqType, Jid, Message, Mode, Presence, Stanza, StanzaErrorCondition, ns,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    let password = match std::env::var("XMPP_PASSWORD") {
+        Ok(password) => password,
+        Err(_) => rpassword::prompt_password(format!("Password of {}: ", options.jid))
+            .map_err(|error| format!("no XMPP_PASSWORD and no terminal to ask for it: {error}"))?,
+    };
+    let mut connector = Connector::account(&options.jid, password)?;
+    if let Some((host, port)) = options.server {
+        connector = connector.with_server(host, port, options.mode);
+    }
+    if let Some(file) = options.ca_file {
+        let roots = roots_from_pem(&std::fs::read(file)?)?;
+        connector = connector.with_tls(ClientTls::builder(roots).build()?);
+    }
+
+    let mut client = Client::connect_with(&connector).await?;
+    eprintln!("logged in as {}", client.jid());
+    // Until then messages to the bare address go elsewhere (RFC 6121 §4.2).
+    client.send(Presence::available()).await?;
+
+    let mut lines = lines_of_stdin();
+    loop {
+        tokio::select! {
+            stanza = client.next() => match stanza? {
+                Some(stanza) => {
+                    if let Some(answer) = receive(stanza) {
+                        client.send(answer).await?;
+                    }
+                }
+                None => return Err("the server has closed the stream".into()),
+            },
+            line = lines.recv() => match line.as_deref().map(|line| parse(line, options.to.as_ref())) {
+                Some(Ok(message)) => client.send(message).await?,
+                Some(Err(error)) => eprintln!("not sent: {error}"),
+                None => break,
+            },
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    Ok(client.close().await?)
+}
+
+/// Prints a message. Returns the answer that a request is owed (RFC 6120 §8.2.3).
+fn receive(stanza: Stanza) -> Option<Iq> {
+    let from = stanza.from().map_or("the server", Jid::as_str);
+    if let (Stanza::Message(_), Some(error)) = (&stanza, stanza.error()) {
+        println!("{from} did not get it: {}", printable(&error.to_string()));
+        return None;
+    }
+    match &stanza {
+        Stanza::Message(message) => {
+            if let Some(body) = message.body() {
+                println!("{from}: {}", printable(&body));
+            }
+            None
+        }
+        Stanza::Iq(iq) if iq.iq_type() == IqType::Get && iq.payload("ping", ns::PING).is_some() => {
+            iq.result(None)
+        }
+        Stanza::Iq(iq) => iq.error_reply(&StanzaErrorCondition::ServiceUnavailable.into()),
+        Stanza::Presence(_) => None,
+    }
+}
+
+/// Reads `romeo@example.net Good night!`, or all of it as the text if it is known who gets it.
+fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
+    if let Some(to) = to {
+        return Ok(Message::chat(to.clone(), line));
+    }
+    let (to, text) = line
+        .split_once(' ')
+        .ok_or("type an address, a space and a text")?;
+    Ok(Message::chat(Jid::new(to)?, text))
+}
+
+/// Neither moves the cursor of the terminal nor looks like a message of somebody else.
+fn printable(text: &str) -> String {
+    let safe = |letter: char| match letter {
+        '\n' => "\n    ".into(),
+        letter if letter.is_control() => char::REPLACEMENT_CHARACTER.to_string(),
+        letter => letter.to_string(),
+    };
+    text.chars().map(safe).collect()
+}
+
+/// The lines as they come. Only a thread can wait for a terminal, and it ends with the program.
+fn lines_of_stdin() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let read = line.map_err(|error| eprintln!("input: {error}"));
+            if read.map_or(true, |line| sender.blocking_send(line).is_err()) {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+struct Options {
+    jid: String,
+    to: Option<Jid>,
+    server: Option<(String, u16)>,
+    mode: Mode,
+    ca_file: Option<OsString>,
+}
+
+impl Options {
+    fn parse() -> Result<Self, lexopt::Error> {
+        let (mut jid, mut to, mut server, mut ca_file) = (None, None, None, None);
+        let mut mode = Mode::StartTls;
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Value(value) if jid.is_none() => jid = Some(value.string()?),
+                Long("to") => to = Some(arguments.value()?.parse()?),
+                Long("server") => server = Some(arguments.value()?.parse_with(host_and_port)?),
+                Long("direct-tls") => mode = Mode::DirectTls,
+                Long("ca-file") => ca_file = Some(arguments.value()?),
+                other => return Err(other.unexpected()),
+            }
+        }
+        if mode == Mode::DirectTls && server.is_none() {
+            return Err("--direct-tls needs a --server".into());
+        }
+        let jid = jid.ok_or("say who you are, such as juliet@example.org")?;
+        Ok(Self {
+            jid,
+            to,
+            server,
+            mode,
+            ca_file,
+        })
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), Box<dyn Error + Send + Sync>> {
+    let (host, port) = text.rsplit_once(':').ok_or("no port")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']'); // [::1]:5222
+    Ok((host.into(), port.parse()?))
+}

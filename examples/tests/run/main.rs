@@ -1,0 +1,13 @@
+//! Runs every example the way its documentation says.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+mod client;
+mod duet;
+mod event_loop;
+mod server;
+mod support;

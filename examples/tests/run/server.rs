@@ -1,0 +1,316 @@
+//! `server` keeps its clients apart, answers what it is asked, and says goodbye.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
+use xmppwire_tokio::{
+    Client, ClientConfig, CloseReason, ConnectError, Connector, Element, Iq, Jid, Message,
+    MessageType, Mode, Presence, PresenceType, RequestError, SaslCondition, Stanza,
+    StanzaErrorCondition, StreamErrorCondition, ns,
+};
+
+use crate::support::{ACCOUNTS, Server};
+
+const ROSTER: &str = "jabber:iq:roster";
+
+fn jid(text: &str) -> Jid {
+    Jid::new(text).expect("a JID")
+}
+
+async fn try_login(server: &Server, address: &str, password: &str) -> Result<Client, ConnectError> {
+    let roots = std::fs::read(server.certificate()).expect("a certificate");
+    let tls = ClientTls::builder(roots_from_pem(&roots).expect("roots"))
+        .build()
+        .expect("TLS");
+    let account = ClientConfig::new(jid(address), password).expect("an account");
+    let connector = Connector::new(account)
+        .expect("a domain")
+        .with_tls(tls)
+        .with_server(
+            server.address.ip().to_string(),
+            server.address.port(),
+            Mode::StartTls,
+        );
+    Client::connect_with(&connector).await
+}
+
+/// Logs in as `user/resource` and becomes available.
+async fn login(server: &Server, user: &str, resource: &str) -> Client {
+    let (_, password) = ACCOUNTS
+        .iter()
+        .find(|(of, _)| *of == user)
+        .expect("an account");
+    let address = format!("{user}@localhost/{resource}");
+    let mut client = try_login(server, &address, password)
+        .await
+        .expect("a login");
+    assert_eq!(client.jid().as_str(), address);
+    client.send(Presence::available()).await.expect("sent");
+    client
+}
+
+async fn next(client: &mut Client) -> Stanza {
+    let stanza = timeout(Duration::from_secs(20), client.next())
+        .await
+        .expect("in time");
+    stanza.expect("a working stream").expect("an open stream")
+}
+
+/// The next message; a client gets its own presence before it.
+async fn next_message(client: &mut Client) -> Message {
+    loop {
+        match next(client).await {
+            Stanza::Message(message) => return message,
+            Stanza::Presence(presence) if presence.is_available() => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn next_presence(client: &mut Client) -> (String, Option<PresenceType>) {
+    match next(client).await {
+        Stanza::Presence(presence) => {
+            let from = presence.from().expect("a sender").to_string();
+            (from, presence.presence_type())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The error that the server ends the stream with.
+async fn stream_error(client: &mut Client) -> StreamErrorCondition {
+    loop {
+        match client.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("closed without an error"),
+            Err(error) => match error.close_reason() {
+                Some(CloseReason::PeerError(error)) => return error.condition(),
+                _ => panic!("{error}"),
+            },
+        }
+    }
+}
+
+fn get(name: &str, ns: &str) -> Iq {
+    Iq::get("", &Element::builder(name, ns).build())
+}
+
+/// The condition of the error that the request is answered with.
+async fn refusal(client: &mut Client, request: Iq) -> StanzaErrorCondition {
+    match client.request(request).await {
+        Err(RequestError::Refused(error)) => error.condition(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_reach_whom_they_are_for() {
+    let server = Server::start("server-messages");
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    let mut romeo = login(&server, "romeo", "orchard").await;
+
+    // To the account, and back to the resource; a false `from` is replaced (RFC 6120 §8.1.2.1).
+    let message = Message::chat(jid("romeo@localhost"), "Wherefore art thou?");
+    juliet
+        .send(message.with_from(jid("nurse@localhost/hall")))
+        .await
+        .expect("sent");
+    let heard = next_message(&mut romeo).await;
+    assert_eq!(
+        heard.from().map(Jid::as_str),
+        Some("juliet@localhost/balcony")
+    );
+    assert_eq!(heard.body().as_deref(), Some("Wherefore art thou?"));
+    romeo
+        .send(heard.reply("I know not how to tell thee"))
+        .await
+        .expect("sent");
+    let answer = next_message(&mut juliet).await;
+    assert_eq!(
+        answer.to().map(Jid::as_str),
+        Some("juliet@localhost/balcony")
+    );
+
+    // Nobody there, no such account, no such server.
+    for (to, expected) in [
+        ("nurse@localhost", StanzaErrorCondition::ServiceUnavailable),
+        ("nobody@localhost", StanzaErrorCondition::ServiceUnavailable),
+        ("localhost", StanzaErrorCondition::ServiceUnavailable),
+        (
+            "romeo@example.net",
+            StanzaErrorCondition::RemoteServerNotFound,
+        ),
+    ] {
+        juliet
+            .send(Message::chat(jid(to), "Anon!"))
+            .await
+            .expect("sent");
+        let error = next_message(&mut juliet).await;
+        assert_eq!(error.message_type(), MessageType::Error);
+        assert_eq!(error.from(), Some(&jid(to)));
+        assert_eq!(
+            error.error().expect("an error").condition(),
+            expected,
+            "{to}"
+        );
+    }
+    juliet.close().await.expect("an orderly end");
+    romeo.close().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn requests_are_answered() {
+    let server = Server::start("server-requests");
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    let host = || jid("localhost");
+
+    juliet
+        .request(get("ping", ns::PING).with_to(host()))
+        .await
+        .expect("a pong");
+    juliet
+        .request(get("ping", ns::PING))
+        .await
+        .expect("a pong of the account");
+    let roster = juliet
+        .request(get("query", ROSTER))
+        .await
+        .expect("a roster");
+    let roster = roster
+        .payload("query", ROSTER)
+        .expect("a roster")
+        .to_element();
+    assert!(
+        roster.root().first_child().is_none(),
+        "not empty: {}",
+        roster.to_xml()
+    );
+    let info = "http://jabber.org/protocol/disco#info";
+    let answer = juliet
+        .request(get("query", info).with_to(host()))
+        .await
+        .expect("disco#info");
+    let identity = answer
+        .payload("query", info)
+        .and_then(|query| query.child("identity", info));
+    assert_eq!(
+        identity.and_then(|identity| identity.attr("category")),
+        Some("server")
+    );
+
+    let strange = || get("query", "urn:example:unheard-of");
+    for to in [
+        None,
+        Some("localhost"),
+        Some("romeo@localhost"),
+        Some("nobody@localhost/x"),
+    ] {
+        let request = to.map_or_else(strange, |to| strange().with_to(jid(to)));
+        let condition = refusal(&mut juliet, request).await;
+        assert_eq!(
+            condition,
+            StanzaErrorCondition::ServiceUnavailable,
+            "{to:?}"
+        );
+    }
+    let set = Iq::set("", &Element::builder("query", ROSTER).build());
+    assert_eq!(
+        refusal(&mut juliet, set).await,
+        StanzaErrorCondition::NotAllowed
+    );
+
+    // Subscriptions are declined.
+    let subscribe = Presence::available().with_type(PresenceType::Subscribe);
+    juliet
+        .send(subscribe.with_to(jid("romeo@localhost")))
+        .await
+        .expect("sent");
+    let own = ("juliet@localhost/balcony".into(), None);
+    assert_eq!(next_presence(&mut juliet).await, own);
+    let declined = ("romeo@localhost".into(), Some(PresenceType::Unsubscribed));
+    assert_eq!(next_presence(&mut juliet).await, declined);
+}
+
+#[tokio::test]
+async fn resources_of_an_account_see_each_other() {
+    let server = Server::start("server-presence");
+    let mut balcony = login(&server, "juliet", "balcony").await;
+    assert_eq!(
+        next_presence(&mut balcony).await,
+        ("juliet@localhost/balcony".into(), None)
+    );
+
+    let mut chamber = login(&server, "juliet", "chamber").await;
+    let mut seen = [
+        next_presence(&mut chamber).await,
+        next_presence(&mut chamber).await,
+    ];
+    seen.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert_eq!(
+        seen.map(|(from, _)| from),
+        ["juliet@localhost/balcony", "juliet@localhost/chamber"]
+    );
+    assert_eq!(
+        next_presence(&mut balcony).await,
+        ("juliet@localhost/chamber".into(), None)
+    );
+
+    balcony.close().await.expect("an orderly end");
+    let gone = (
+        "juliet@localhost/balcony".into(),
+        Some(PresenceType::Unavailable),
+    );
+    assert_eq!(next_presence(&mut chamber).await, gone);
+}
+
+#[tokio::test]
+async fn a_newer_connection_takes_the_resource() {
+    let server = Server::start("server-conflict");
+    let mut older = login(&server, "juliet", "balcony").await;
+    let mut newer = login(&server, "juliet", "balcony").await;
+    assert_eq!(
+        stream_error(&mut older).await,
+        StreamErrorCondition::Conflict
+    );
+    // What the older one leaves behind is not the newer one's place.
+    drop(older);
+    newer
+        .send(Message::chat(jid("juliet@localhost/balcony"), "still here"))
+        .await
+        .expect("sent");
+    assert_eq!(
+        next_message(&mut newer).await.body().as_deref(),
+        Some("still here")
+    );
+}
+
+#[tokio::test]
+async fn strangers_stay_outside() {
+    let server = Server::start("server-strangers");
+    for (address, password) in [("juliet@localhost", "wrong"), ("nobody@localhost", "wrong")] {
+        let error = try_login(&server, address, password)
+            .await
+            .expect_err("no login");
+        match error.close_reason() {
+            Some(CloseReason::AuthFailed(failure)) => {
+                assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    login(&server, "nurse", "hall").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn says_goodbye() {
+    let mut server = Server::start("server-goodbye");
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    server.terminate();
+    assert_eq!(
+        stream_error(&mut juliet).await,
+        StreamErrorCondition::SystemShutdown
+    );
+    assert!(server.wait().success());
+}

@@ -1,0 +1,164 @@
+//! Runs the examples as a person would, but never for long.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that an example may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program that cargo built of an example. It lies beside the directory of this test.
+pub(crate) fn example(name: &str) -> Command {
+    let test = std::env::current_exe().expect("a test has a path");
+    let target = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let program: PathBuf = target
+        .join("examples")
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.exists(),
+        "not built: run `cargo test -p xmppwire-examples` without choosing targets"
+    );
+    Command::new(program)
+}
+
+/// Runs a program to its end and returns what it printed.
+pub(crate) fn output(mut command: Command) -> Output {
+    let mut child = Running::spawn(
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
+    let stdout = read(child.0.stdout.take().expect("a pipe"));
+    let stderr = read(child.0.stderr.take().expect("a pipe"));
+    let status = child.wait();
+    let join = |reader: thread::JoinHandle<Vec<u8>>| reader.join().expect("no panic");
+    Output {
+        status,
+        stdout: join(stdout),
+        stderr: join(stderr),
+    }
+}
+
+fn read(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a readable pipe");
+        bytes
+    })
+}
+
+/// A program that does not outlive its test.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().expect("a program that starts"))
+    }
+
+    /// Waits for its end, for [`PATIENCE`] at most.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The example server with three accounts, and what its clients need to know.
+pub(crate) struct Server {
+    process: Running,
+    directory: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) const ACCOUNTS: [(&str, &str); 3] = [
+    ("juliet", "O Romeo, Romeo!"),
+    ("romeo", "päss:wörd "),
+    ("nurse", "madam"),
+];
+
+impl Server {
+    /// Starts it with a directory of its own, so that tests can run side by side.
+    pub(crate) fn start(test: &str) -> Self {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        fs::create_dir_all(&directory).expect("a directory");
+        let made =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let accounts: String = ACCOUNTS
+            .iter()
+            .map(|(user, password)| format!("{user}:{password}\n"))
+            .collect();
+        let mut command = example("server");
+        command.args(["--listen", "127.0.0.1:0", "--domain", "localhost"]);
+        for (option, text) in [
+            ("cert", made.cert.pem()),
+            ("key", made.signing_key.serialize_pem()),
+            ("accounts", accounts),
+        ] {
+            let file = directory.join(option);
+            fs::write(&file, text).expect("a writable file");
+            command.arg(format!("--{option}")).arg(file);
+        }
+        let log = fs::File::create(directory.join("log")).expect("a writable file");
+        let mut process = Running::spawn(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(log),
+        );
+
+        let stdout = process.0.stdout.take().expect("a pipe");
+        let (sender, line) = mpsc::channel();
+        thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
+        let line = line
+            .recv_timeout(PATIENCE)
+            .expect("a line in time")
+            .expect("a line");
+        let line = line.expect("UTF-8");
+        let address = line.strip_prefix("listening on ").expect("an address");
+        let address = address.parse().expect("an address");
+        Self {
+            process,
+            directory,
+            address,
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.join("cert")
+    }
+
+    /// Asks it to stop.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&mut self) {
+        let id = self.process.0.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+}

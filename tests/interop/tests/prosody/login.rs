@@ -1,0 +1,144 @@
+//! Who gets in, how, and who does not.
+
+use xmppwire_tokio::{
+    ClientConfig, CloseReason, ConnectError, Connector, Error, PeerIncompatible, SaslCondition,
+};
+
+use crate::adapter::Session;
+use crate::environment::{self, Account, MODES, connector};
+
+/// Logs in both ways, and out again.
+fn succeeds<S: Session>(config: &ClientConfig) {
+    for mode in MODES {
+        let session = S::connect(&connector(config.clone(), mode))
+            .unwrap_or_else(|why| panic!("{mode:?}: {why}"));
+        assert_eq!(session.jid().to_bare(), *config.jid());
+        session
+            .close()
+            .unwrap_or_else(|why| panic!("{mode:?}: {why}"));
+    }
+}
+
+/// Is not let in, either way.
+fn fails<S: Session>(
+    connect: impl Fn(Connector) -> Connector,
+    config: &ClientConfig,
+    why: impl Fn(&ConnectError),
+) {
+    for mode in MODES {
+        match S::connect(&connect(connector(config.clone(), mode))) {
+            Ok(_) => panic!("{mode:?}: somebody is let in who must not be"),
+            Err(error) => why(&error),
+        }
+    }
+}
+
+pub(crate) fn scram_sha_1<S: Session>() {
+    succeeds::<S>(&Account::juliet().config("HOST_SHA1"));
+}
+
+pub(crate) fn scram_sha_256<S: Session>() {
+    succeeds::<S>(&Account::juliet().config("HOST_SHA256"));
+}
+
+pub(crate) fn plain_inside_tls<S: Session>() {
+    succeeds::<S>(&Account::juliet().plain_config("HOST_PLAIN"));
+}
+
+/// A server that offers nothing but PLAIN does not get the password of a client that was not told to
+/// show it.
+pub(crate) fn plain_is_not_used_unasked<S: Session>() {
+    let config = Account::juliet().config("HOST_PLAIN");
+    fails::<S>(
+        |it| it,
+        &config,
+        |error| {
+            let reason = error.close_reason();
+            let Some(CloseReason::Incompatible(PeerIncompatible::NoMechanism { offered })) = reason
+            else {
+                panic!("{error}");
+            };
+            assert_eq!(offered, &["PLAIN"]);
+        },
+    );
+}
+
+/// A name with the characters that SCRAM escapes.
+pub(crate) fn odd_name<S: Session>() {
+    succeeds::<S>(&Account::odd().config("HOST_SHA1"));
+    succeeds::<S>(&Account::odd().config("HOST_SHA256"));
+}
+
+fn is_not_authorized(error: &ConnectError) {
+    match error.close_reason() {
+        Some(CloseReason::AuthFailed(failure)) => {
+            assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
+        }
+        other => panic!("{other:?}: {error}"),
+    }
+}
+
+pub(crate) fn wrong_password<S: Session>() {
+    let juliet = Account::juliet().with_password("Wherefore?");
+    for host in ["HOST_SHA1", "HOST_SHA256"] {
+        fails::<S>(|it| it, &juliet.config(host), is_not_authorized);
+    }
+    fails::<S>(
+        |it| it,
+        &juliet.plain_config("HOST_PLAIN"),
+        is_not_authorized,
+    );
+}
+
+pub(crate) fn unknown_user<S: Session>() {
+    let nobody = Account {
+        localpart: "nobody".into(),
+        password: "x".into(),
+    };
+    fails::<S>(|it| it, &nobody.config("HOST_SHA256"), is_not_authorized);
+}
+
+fn is_tls(error: &ConnectError) {
+    let failure = error.last();
+    assert!(
+        matches!(failure, Some(Error::Tls(_))),
+        "{failure:?}: {error}"
+    );
+}
+
+/// The certificate is signed by an authority that we do not trust.
+pub(crate) fn other_authority<S: Session>() {
+    let config = Account::juliet().config("HOST_SHA256");
+    fails::<S>(
+        |it| it.with_tls(environment::other_authority()),
+        &config,
+        is_tls,
+    );
+}
+
+/// The certificate is a trusted one of somebody else.
+pub(crate) fn other_name<S: Session>() {
+    fails::<S>(
+        |it| it,
+        &Account::juliet().plain_config("HOST_MISNAMED"),
+        is_tls,
+    );
+}
+
+pub(crate) fn made_up_resource<S: Session>() {
+    let config = Account::juliet().config("HOST_SHA256");
+    for mode in MODES {
+        let one = S::connect(&connector(config.clone(), mode)).expect("the first");
+        let two = S::connect(&connector(config.clone(), mode)).expect("the second");
+        assert_ne!(one.jid().resourcepart(), two.jid().resourcepart());
+    }
+}
+
+pub(crate) fn own_resource<S: Session>() {
+    let config = Account::juliet().config_as("HOST_SHA1", "Balkon über dem Garten");
+    for mode in MODES {
+        let session = S::connect(&connector(config.clone(), mode)).expect("a session");
+        assert_eq!(session.jid().resourcepart(), "Balkon über dem Garten");
+        session.close().expect("an orderly end");
+    }
+}

@@ -1,0 +1,153 @@
+//! What passes once a client is in.
+
+use xmppwire_tokio::{
+    Element, Iq, Jid, Message, Mode, Presence, PresenceType, RequestError, Stanza,
+    StanzaErrorCondition, ns,
+};
+
+use crate::adapter::Session;
+use crate::environment::{Account, MODES, connector};
+
+/// What XML has to escape, and what is not ASCII. Prosody 0.12 writes a carriage return as it is, so that it
+/// comes back as a line feed; what we write and read of it is shown between our own two sides.
+const TEXT: &str = "<body> & ]]> \"it's\" \u{a0}é ẞ 漢字 \u{1F339}\u{200D} a\tb\nc";
+
+fn juliet<S: Session>(mode: Mode) -> S {
+    S::connect(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("juliet logs in")
+}
+
+fn romeo<S: Session>(mode: Mode) -> S {
+    S::connect(&connector(Account::romeo().config("HOST_SHA256"), mode)).expect("romeo logs in")
+}
+
+/// The next message, whatever else comes before it.
+fn message<S: Session>(session: &mut S) -> Message {
+    loop {
+        if let Stanza::Message(message) = session.expect() {
+            return message;
+        }
+    }
+}
+
+pub(crate) fn message_to_self<S: Session>() {
+    for mode in MODES {
+        let mut juliet = juliet::<S>(mode);
+        let payload = Element::builder("x", "urn:example:odd")
+            .attr("quote", "'\"<>& é")
+            .text(TEXT)
+            .build();
+        let sent = Message::chat(juliet.jid(), TEXT)
+            .with_id("42 & more")
+            .with_lang("it")
+            .with_payload(&payload);
+        juliet.send(sent.into()).expect("it is sent");
+        let got = message(&mut juliet);
+        assert_eq!(got.body().as_deref(), Some(TEXT));
+        assert_eq!(got.id(), Some("42 & more"));
+        assert_eq!(got.lang(), Some("it"));
+        assert_eq!(got.from(), Some(&Jid::from(juliet.jid())));
+        let odd = got.payload("x", "urn:example:odd").expect("the payload");
+        assert_eq!(odd.to_element(), payload);
+        juliet.close().expect("an orderly end");
+    }
+}
+
+pub(crate) fn message_to_another<S: Session>() {
+    let (mut juliet, mut romeo) = (juliet::<S>(Mode::StartTls), romeo::<S>(Mode::DirectTls));
+    juliet
+        .send(Message::chat(romeo.jid(), "Wherefore art thou?").into())
+        .expect("it is sent");
+    let question = message(&mut romeo);
+    assert_eq!(question.from(), Some(&Jid::from(juliet.jid())));
+    romeo
+        .send(question.reply("Here.").into())
+        .expect("it is sent");
+    assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
+}
+
+fn question(to: impl Into<Jid>) -> Iq {
+    Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(to)
+}
+
+pub(crate) fn ping_the_host<S: Session>(session: &mut S) {
+    let host = Jid::new(session.jid().domainpart()).expect("a domain");
+    let answer = session.request(question(host)).expect("an answer");
+    assert_eq!(answer.child(), None);
+}
+
+pub(crate) fn ping<S: Session>() {
+    for mode in MODES {
+        let mut juliet = juliet::<S>(mode);
+        ping_the_host(&mut juliet);
+        // And one of ours asks another of ours, over Prosody.
+        let mut romeo = romeo::<S>(mode);
+        let question =
+            Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid());
+        juliet.send(question.into()).expect("it is sent");
+        let Stanza::Iq(question) = romeo.expect() else {
+            panic!("a question");
+        };
+        let answer = question.result(None).expect("it is a question");
+        romeo.send(answer.into()).expect("it is sent");
+        let Stanza::Iq(answer) = juliet.expect() else {
+            panic!("an answer");
+        };
+        assert_eq!(answer.from(), Some(&Jid::from(romeo.jid())));
+    }
+}
+
+pub(crate) fn refused_request<S: Session>() {
+    let mut juliet = juliet::<S>(Mode::StartTls);
+    let host = Jid::new(juliet.jid().domainpart()).expect("a domain");
+    let unknown = Element::builder("query", "urn:example:unknown").build();
+    match juliet.request(Iq::get("", &unknown).with_to(host)) {
+        Err(RequestError::Refused(error)) => {
+            assert_eq!(error.condition(), StanzaErrorCondition::ServiceUnavailable);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn presence<S: Session>() {
+    let mut juliet = juliet::<S>(Mode::DirectTls);
+    juliet
+        .send(Presence::available().into())
+        .expect("it is sent");
+    let Stanza::Presence(own) = juliet.expect() else {
+        panic!("one's own presence comes back");
+    };
+    assert_eq!(own.presence_type(), None);
+    assert_eq!(own.from(), Some(&Jid::from(juliet.jid())));
+    // A second session is told to the first, and its end as well.
+    let mut other = self::juliet::<S>(Mode::StartTls);
+    other
+        .send(Presence::available().into())
+        .expect("it is sent");
+    let Stanza::Presence(comes) = juliet.expect() else {
+        panic!("presence");
+    };
+    assert_eq!(comes.from(), Some(&Jid::from(other.jid())));
+    other.close().expect("an orderly end");
+    let Stanza::Presence(goes) = juliet.expect() else {
+        panic!("presence");
+    };
+    assert_eq!(goes.presence_type(), Some(PresenceType::Unavailable));
+}
+
+/// More than fits into any buffer on the way.
+pub(crate) fn burst<S: Session>() {
+    let mut juliet = juliet::<S>(Mode::StartTls);
+    let body = "x".repeat(20_000);
+    for number in 0..200 {
+        let to = juliet.jid();
+        let message = Message::chat(to, format!("{number} {body}"));
+        juliet.send(message.into()).expect("it is sent");
+    }
+    for number in 0..200 {
+        let got = message(&mut juliet);
+        let text = got.body().expect("a body");
+        assert_eq!(text.len(), format!("{number} ").len() + body.len());
+        assert!(text.starts_with(&format!("{number} ")), "in order");
+    }
+    juliet.close().expect("an orderly end");
+}

@@ -1,0 +1,39 @@
+//! What the tests of the adapters share: whom to trust, who Juliet is, a server that lets her in, and a name server. But
+//! for the latter nothing here moves a byte; each adapter adds its sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::new_without_default,
+    missing_docs,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod authority;
+pub mod name_server;
+mod porter;
+
+use std::time::Duration;
+
+use xmppwire::{ClientConfig, Jid};
+use xmppwire_net::client::Connector;
+
+pub use authority::Authority;
+pub use porter::{Login, Porter, config, host, keys};
+
+pub const DOMAIN: &str = "example.org";
+pub const JULIET: &str = "juliet@example.org";
+pub const PASSWORD: &str = "s3cr3t";
+
+/// No test waits longer than this for anything.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Juliet, who trusts this authority, and knows no server yet.
+pub fn juliet(authority: &Authority) -> Connector {
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
+    Connector::new(account)
+        .unwrap()
+        .with_tls(authority.client())
+}

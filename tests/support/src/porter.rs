@@ -1,0 +1,76 @@
+//! A server that knows Juliet.
+
+use xmppwire::{
+    BindAnswer, DecoyKey, FullJid, Host, HostAnswer, Mechanism, SaslAnswer, SaslCondition,
+    SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, TlsOffer,
+};
+
+use crate::{DOMAIN, PASSWORD};
+
+pub fn config() -> ServerConfig {
+    ServerConfig::new(DecoyKey::new([0x17; 32]))
+}
+
+/// TLS is required, and SCRAM offered with and without channel binding.
+pub fn host() -> Host {
+    let mechanisms = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
+    Host::new(TlsOffer::Required, mechanisms)
+}
+
+/// Answers the questions of a login.
+#[derive(Default)]
+pub struct Porter {
+    mechanism: Option<Mechanism>,
+    login: Option<Login>,
+}
+
+/// What a login has shown.
+pub struct Login {
+    pub mechanism: Mechanism,
+    pub jid: FullJid,
+}
+
+impl Porter {
+    /// Deals with one event; false if it is none of a login that goes on.
+    pub fn answer(&mut self, server: &mut Server, event: ServerEvent) -> bool {
+        match event {
+            ServerEvent::Opened(request) => {
+                let answer = match request.domain().as_str() {
+                    DOMAIN => HostAnswer::Serve(host()),
+                    _ => HostAnswer::Unknown,
+                };
+                server.choose_host(request, answer).unwrap();
+            }
+            ServerEvent::Sasl(request) => {
+                self.mechanism = Some(request.mechanism());
+                let answer = match request.username() {
+                    "juliet" => SaslAnswer::ScramKeys(keys(request.mechanism())),
+                    _ => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
+                };
+                server.answer_sasl(request, answer).unwrap();
+            }
+            ServerEvent::Authenticated(_) => {}
+            ServerEvent::Bind(request) => {
+                let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
+                let mechanism = self.mechanism.expect("authentication comes before binding");
+                self.login = Some(Login { mechanism, jid });
+                server
+                    .answer_bind(request, BindAnswer::Bind(resource))
+                    .unwrap();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The login, once it is complete.
+    pub fn login(&mut self) -> Option<Login> {
+        self.login.take()
+    }
+}
+
+/// What a server keeps of Juliet's password.
+pub fn keys(mechanism: Mechanism) -> ScramKeys {
+    let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
+    ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 4096).unwrap()
+}
