@@ -1,13 +1,13 @@
 //! The server machine and a hostile client.
 //!
-//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `o` TLS is
-//! optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
+//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the
+//! client shows a certificate, `o` TLS is optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
 //! nobody can log in because the password is not what the client thinks, `q` the application takes its
 //! time with questions. The client's building blocks, with what the rest of the line adds:
 //!
 //! ```text
 //! h   a stream header: another domain         H   the same with from: another address
-//! x   <starttls/>                             a   <auth/>: a mechanism from 0 to 4, a user name
+//! x   <starttls/>                             a   <auth/>: a mechanism from 0 to 8, a user name
 //! r   the response to the last challenge      A   <abort/>
 //! b   an IQ to bind: a resource               s   an IQ for a session
 //! m   a message: its text                     i   an IQ get: its payload
@@ -28,14 +28,14 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, Credentials, DecoyKey, Element, Entropy, FullJid,
-    Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer, SaslCondition,
-    SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent, Stanza, StanzaError,
-    StanzaErrorCondition, TlsInfo, TlsOffer, ns,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, DecoyKey, Element, Entropy,
+    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
+    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
+    Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
-use xmppwire_sasl::{ClientExchange, wire};
+use xmppwire_sasl::{ClientExchange, Offer, wire};
 use xmppwire_xml::Event as Item;
 
 fuzz_target!(|data: &[u8]| {
@@ -59,6 +59,8 @@ struct Verona {
     secured: bool,
     /// The password of the account is the one that the client knows.
     open: bool,
+    /// The client has shown a certificate.
+    certificate: bool,
     /// The application takes its time.
     slow: bool,
     question: Option<Question>,
@@ -83,7 +85,7 @@ impl Verona {
             (_, true) => TlsOffer::Optional,
             _ => TlsOffer::Required,
         };
-        let mut host = Host::new(tls, Mechanism::ALL.iter().copied());
+        let mut host = Host::new(tls, accounts::MECHANISMS);
         if has(b'f') {
             host = host.with_feature(Element::builder("sm", "urn:xmpp:sm:3").build());
         }
@@ -94,7 +96,11 @@ impl Verona {
         let (entropy, now) = (Entropy::from_seed([3; 32]), Instant::ORIGIN);
         let direct = has(b'd');
         let server = if direct {
-            let tls = TlsInfo::new(accounts::bindings());
+            let mut tls = TlsInfo::new(accounts::bindings());
+            if has(b'e') {
+                let identities = CertificateIdentities::new();
+                tls = tls.with_peer(identities.with_xmpp_addr(accounts::ACCOUNT));
+            }
             Server::with_direct_tls(config, entropy, now, tls)
         } else {
             Server::new(config, entropy, now)
@@ -104,6 +110,7 @@ impl Verona {
             host,
             tls_required: tls == TlsOffer::Required,
             secured: direct,
+            certificate: direct && has(b'e'),
             open: !has(b'w'),
             slow: has(b'q'),
             question: None,
@@ -172,6 +179,10 @@ impl Verona {
                     )),
                 };
             }
+            (SaslQuestion::External { account, .. }, _) if known && self.open => {
+                let account = account.expect("a known account");
+                return SaslAnswer::Accept(account.clone());
+            }
             (_, "disabled") => SaslCondition::AccountDisabled,
             _ => SaslCondition::NotAuthorized,
         };
@@ -198,7 +209,7 @@ impl Verona {
         let Question::Sasl(request) = question else {
             return self.refuse(question);
         };
-        if matches!(request.question(), SaslQuestion::Password { .. }) {
+        if !matches!(request.question(), SaslQuestion::ScramKeys { .. }) {
             return self.refuse(Question::Sasl(request));
         }
         let account = BareJid::new(accounts::ACCOUNT).expect("an address");
@@ -400,7 +411,7 @@ impl Verona {
     /// Begins an exchange as somebody who knows the password.
     fn authenticate(&mut self, rest: &[u8]) -> String {
         let (number, user) = rest.split_at(rest.len().min(1));
-        let mechanism = Mechanism::ALL
+        let mechanism = accounts::MECHANISMS
             .get(script::number(number))
             .copied()
             .unwrap_or(Mechanism::Plain);
@@ -413,9 +424,9 @@ impl Verona {
         } else {
             xmppwire::ChannelBindings::none()
         };
-        let credentials = Credentials::new(user, accounts::PASSWORD);
+        let credentials = accounts::credentials(mechanism, &user);
         let exchange =
-            ClientExchange::new(mechanism, &credentials, &bindings, self.secured, [7; 24]);
+            ClientExchange::new(mechanism, &credentials, &bindings, &self.offer(), [7; 24]);
         let initial = match &exchange {
             Ok(exchange) => wire::encode(&exchange.initial_response()),
             Err(_) => String::new(),
@@ -427,6 +438,20 @@ impl Verona {
             "<auth xmlns='{}' mechanism='{mechanism}'>{initial}</auth>",
             ns::SASL
         )
+    }
+
+    /// What the server offers at the moment, which the protection of SCRAM compares.
+    fn offer(&self) -> Offer {
+        let names = accounts::MECHANISMS.into_iter().filter(|mechanism| {
+            let external = *mechanism == Mechanism::External;
+            let bound = mechanism.is_plus() || *mechanism == Mechanism::Plain;
+            (!external || self.certificate) && (!bound || self.secured)
+        });
+        let offer = Offer::new(names.map(Mechanism::name));
+        match self.secured {
+            true => offer.with_channel_bindings(["tls-exporter"]),
+            false => offer,
+        }
     }
 
     fn respond(&mut self) -> String {
