@@ -10,7 +10,11 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "shared with the tests on loopback")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests on loopback"
+)]
 #[path = "loopback/support.rs"]
 mod support;
 

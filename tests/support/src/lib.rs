@@ -21,7 +21,7 @@ use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
 
 pub use authority::Authority;
-pub use porter::{Login, Porter, config, keys};
+pub use porter::{Login, Porter, config, host, keys};
 
 pub const DOMAIN: &str = "example.org";
 pub const JULIET: &str = "juliet@example.org";

@@ -12,7 +12,7 @@ pub fn config() -> ServerConfig {
 }
 
 /// TLS is required, and SCRAM offered with and without channel binding.
-fn host() -> Host {
+pub fn host() -> Host {
     let mechanisms = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
     Host::new(TlsOffer::Required, mechanisms)
 }

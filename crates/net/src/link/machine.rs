@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::{Instant, StartTls, TlsHandoff, TlsInfo};
+use xmppwire::{Instant, StartTls, TlsHandoff};
 
 use super::buffer::Buffer;
 use super::channel::Channel;
@@ -211,7 +211,7 @@ impl<C: Role> Link<C> {
         };
         let summary = side.summary(channel.session())?;
         log!(debug, version = ?summary.version, "TLS is established");
-        let info = TlsInfo::new(summary.channel_bindings());
+        let info = summary.info();
         self.summary = Some(summary);
         // A stale proof means that the connection has ended meanwhile, and its event says why.
         let _ = self.connection.tls_established(now, handoff, info);

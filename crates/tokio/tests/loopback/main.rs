@@ -13,6 +13,7 @@ mod cancel;
 mod credentials;
 mod deadlines;
 mod ends;
+mod external;
 mod identity;
 mod injection;
 mod load;
