@@ -25,7 +25,7 @@ use xmppwire::{
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
-use xmppwire_sasl::{ServerAnswer, ServerExchange, ServerQuestion, ServerStep, wire};
+use xmppwire_sasl::{Offer, ServerAnswer, ServerExchange, ServerQuestion, ServerStep, wire};
 use xmppwire_xml::{Element, Event as Item};
 
 fuzz_target!(|data: &[u8]| {
@@ -115,9 +115,10 @@ impl Juliet {
             assert!(self.secured || mechanism != Mechanism::Plain);
             let bindings = accounts::bindings();
             let decoy = DecoyKey::new([9; 32]);
-            self.exchange = Some(ServerExchange::new(
-                mechanism, &bindings, true, [5; 24], decoy,
-            ));
+            // What was offered is for the input to say, so nothing is said about it here.
+            let offer = Offer::new(["SCRAM-SHA-256-PLUS"]);
+            let exchange = ServerExchange::new(mechanism, &bindings, &offer, [5; 24], decoy);
+            self.exchange = Some(exchange.without_downgrade_protection());
         }
         let Some(exchange) = &mut self.exchange else {
             return;
@@ -295,13 +296,15 @@ fn failure(condition: &str) -> String {
 /// The mechanisms of the given digits, all without any.
 fn mechanisms(digits: &[u8]) -> String {
     let mut content = String::new();
-    for (digit, mechanism) in (b'0'..).zip(Mechanism::ALL) {
+    for (digit, mechanism) in (b'0'..).zip(accounts::MECHANISMS) {
         if digits.is_empty() || digits.contains(&digit) {
             content += &format!("<mechanism>{mechanism}</mechanism>");
         }
     }
     features(&format!(
-        "<mechanisms xmlns='{}'>{content}</mechanisms>",
-        ns::SASL
+        "<mechanisms xmlns='{}'>{content}</mechanisms><sasl-channel-binding xmlns='{}'>\
+         <channel-binding type='tls-exporter'/></sasl-channel-binding>",
+        ns::SASL,
+        ns::SASL_CB
     ))
 }

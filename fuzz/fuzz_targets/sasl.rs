@@ -25,9 +25,8 @@
 use libfuzzer_sys::fuzz_target;
 use xmppwire_fuzz::{accounts, script};
 use xmppwire_sasl::{
-    ChannelBindings, ClientExchange, Condition, Credentials, DecoyKey, MAX_MESSAGE, Mechanism,
-    ScramHash, ScramKeys, ServerAnswer, ServerExchange, ServerQuestion, ServerStep, StringKind,
-    saslprep, wire,
+    ChannelBindings, ClientExchange, Condition, DecoyKey, MAX_MESSAGE, Offer, ScramHash, ScramKeys,
+    ServerAnswer, ServerExchange, ServerQuestion, ServerStep, StringKind, saslprep, wire,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -48,18 +47,37 @@ struct Path {
     mail: Option<Mail>,
     /// A message was not what was sent.
     tampered: bool,
+    /// Neither was what a signature vouches for.
+    forged: bool,
     client_failed: bool,
-    is_plain: bool,
+    /// One message of the client is all there is, and nothing protects it.
+    is_single: bool,
     knows: Knows,
     /// Both ends agree on channel binding, so that nothing is in the way of success.
     agreed: bool,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Mail {
     ToServer(Vec<u8>),
     Challenge(Vec<u8>),
     Success(Option<Vec<u8>>),
+}
+
+impl Mail {
+    /// What a signature vouches for: everything but extensions behind the server's signature itself,
+    /// which RFC 5802 §7 has a client ignore.
+    fn signed(&self) -> (u8, &[u8]) {
+        match self {
+            Self::ToServer(message) => (0, message),
+            Self::Challenge(message) => (1, message),
+            Self::Success(None) => (2, b""),
+            Self::Success(Some(message)) => {
+                let signature = message.split(|byte| *byte == b',').next();
+                (3, signature.unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// Whose password the server knows.
@@ -75,8 +93,8 @@ impl Path {
     fn new(settings: &[u8]) -> Option<Self> {
         let has = |setting| settings.contains(&setting);
         let mechanism = (b'0'..)
-            .zip(Mechanism::ALL)
-            .find_map(|(digit, mechanism)| has(digit).then_some(*mechanism))?;
+            .zip(accounts::MECHANISMS)
+            .find_map(|(digit, mechanism)| has(digit).then_some(mechanism))?;
         let bindings = |there| {
             if there {
                 accounts::bindings()
@@ -85,15 +103,17 @@ impl Path {
             }
         };
         let (ours, theirs, offered) = (bindings(has(b'b')), bindings(has(b'B')), has(b'o'));
-        let mut credentials = Credentials::new(accounts::USER, accounts::PASSWORD);
+        let mut credentials = accounts::credentials(mechanism, accounts::USER);
         if has(b'z') {
             credentials = credentials.with_authzid("nurse@example.org");
         }
-        let client = ClientExchange::new(mechanism, &credentials, &ours, offered, [7; 24])
+        let plus = offered.then_some("SCRAM-SHA-256-PLUS");
+        let offer = Offer::new(plus.into_iter().chain([mechanism.name()]));
+        let client = ClientExchange::new(mechanism, &credentials, &ours, &offer, [7; 24])
             .ok()?
             .with_iterations(1..=16);
         let decoy = DecoyKey::new([9; 32]).with_iterations(1);
-        let server = ServerExchange::new(mechanism, &theirs, offered, [5; 24], decoy);
+        let server = ServerExchange::new(mechanism, &theirs, &offer, [5; 24], decoy);
         let initial = client.initial_response();
         let knows = match (has(b'w'), has(b'u'), has(b'a')) {
             (true, ..) => Knows::Another,
@@ -106,8 +126,9 @@ impl Path {
             server,
             mail: Some(Mail::ToServer(initial)),
             tampered: false,
+            forged: false,
             client_failed: false,
-            is_plain: mechanism == Mechanism::Plain,
+            is_single: mechanism.hash().is_none(),
             knows,
             agreed: !mechanism.is_plus() || has(b'B'),
         })
@@ -119,7 +140,7 @@ impl Path {
             b'=' | b'~' | b'-' | b'+' | b'$' => {
                 if let Some(mail) = self.mail.take() {
                     let changed = change(&mail, line);
-                    self.tampered |= changed != mail;
+                    self.compare(Some(&mail), &changed);
                     self.deliver(changed);
                 }
             }
@@ -130,7 +151,7 @@ impl Path {
                 // The client's first message waits for the server's prompt.
                 let step = self.server.step(None);
                 if step != ServerStep::Challenge(Vec::new()) {
-                    self.tampered = true;
+                    (self.tampered, self.forged) = (true, true);
                     self.mail = None;
                 }
                 self.look(&step);
@@ -143,8 +164,13 @@ impl Path {
 
     fn forge(&mut self, mail: Mail) {
         let due = self.mail.take();
-        self.tampered |= due.as_ref() != Some(&mail);
+        self.compare(due.as_ref(), &mail);
         self.deliver(mail);
+    }
+
+    fn compare(&mut self, sent: Option<&Mail>, delivered: &Mail) {
+        self.tampered |= sent != Some(delivered);
+        self.forged |= sent.map(Mail::signed) != Some(delivered.signed());
     }
 
     fn deliver(&mut self, mail: Mail) {
@@ -156,7 +182,7 @@ impl Path {
                     self.mail = Some(Mail::ToServer(response));
                 }
                 Err(_) => {
-                    assert!(self.tampered || self.is_plain);
+                    assert!(self.tampered || self.is_single);
                     self.client_failed = true;
                 }
             },
@@ -164,8 +190,8 @@ impl Path {
                 let outcome = self.client.finish(data.as_deref());
                 if outcome.is_ok() {
                     assert!(!self.client_failed);
-                    assert!(self.is_plain || !self.tampered, "the client took a forgery");
-                    assert!(self.is_plain || matches!(self.knows, Knows::Ours | Knows::All));
+                    assert!(self.is_single || !self.forged, "the client took a forgery");
+                    assert!(self.is_single || matches!(self.knows, Knows::Ours | Knows::All));
                 } else {
                     assert!(self.tampered, "the client refused the truth: {outcome:?}");
                 }
@@ -180,6 +206,13 @@ impl Path {
             let answer = match (self.knows, self.server.question()) {
                 (Knows::Nobody, _) => ServerAnswer::Reject(Condition::NotAuthorized),
                 (Knows::All, Some(ServerQuestion::Password { .. })) => ServerAnswer::Accept,
+                (
+                    knows,
+                    Some(ServerQuestion::External { .. } | ServerQuestion::Anonymous { .. }),
+                ) => match knows {
+                    Knows::Ours | Knows::All => ServerAnswer::Accept,
+                    _ => ServerAnswer::Reject(Condition::NotAuthorized),
+                },
                 (knows, question) => {
                     let password = match knows {
                         Knows::Another => accounts::OTHER_PASSWORD,
@@ -209,14 +242,15 @@ impl Path {
         match step {
             ServerStep::Challenge(challenge) => assert!(challenge.len() <= 2 * MAX_MESSAGE),
             ServerStep::Ask => panic!("the question was answered"),
-            ServerStep::Success { username, .. } if self.is_plain => {
+            ServerStep::Success { username, .. } if self.is_single => {
                 assert!(self.knows == Knows::Ours || self.knows == Knows::All);
-                assert!(self.tampered || username == accounts::USER);
+                let user = username.as_deref().unwrap_or(accounts::USER);
+                assert!(self.tampered || user == accounts::USER);
             }
             ServerStep::Success { username, .. } => {
                 assert!(self.knows != Knows::Another && self.knows != Knows::Nobody);
-                assert!(!self.tampered, "the server took a forgery");
-                assert_eq!(username, accounts::USER);
+                assert!(!self.forged, "the server took a forgery");
+                assert_eq!(username.as_deref(), Some(accounts::USER));
             }
             ServerStep::Failure(_) => {
                 assert!(self.server.rejection().is_some() && self.server.question().is_none());

@@ -1,13 +1,13 @@
 //! The server machine and a hostile client.
 //!
-//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `o` TLS is
-//! optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
+//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the
+//! client shows a certificate, `o` TLS is optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
 //! nobody can log in because the password is not what the client thinks, `q` the application takes its
 //! time with questions. The client's building blocks, with what the rest of the line adds:
 //!
 //! ```text
 //! h   a stream header: another domain         H   the same with from: another address
-//! x   <starttls/>                             a   <auth/>: a mechanism from 0 to 4, a user name
+//! x   <starttls/>                             a   <auth/>: a mechanism from 0 to 8, a user name
 //! r   the response to the last challenge      A   <abort/>
 //! b   an IQ to bind: a resource               s   an IQ for a session
 //! m   a message: its text                     i   an IQ get: its payload
@@ -26,15 +26,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
+use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, Connection, Credentials, DecoyKey, Element,
-    Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, DecoyKey, Element, Entropy,
+    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
     SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
     Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
-use xmppwire_sasl::{ClientExchange, wire};
+use xmppwire_sasl::{ClientExchange, Offer, wire};
 use xmppwire_xml::Event as Item;
 
 fuzz_target!(|data: &[u8]| {
@@ -58,6 +59,8 @@ struct Verona {
     secured: bool,
     /// The password of the account is the one that the client knows.
     open: bool,
+    /// The client has shown a certificate.
+    certificate: bool,
     /// The application takes its time.
     slow: bool,
     question: Option<Question>,
@@ -82,7 +85,7 @@ impl Verona {
             (_, true) => TlsOffer::Optional,
             _ => TlsOffer::Required,
         };
-        let mut host = Host::new(tls, Mechanism::ALL.iter().copied());
+        let mut host = Host::new(tls, accounts::MECHANISMS);
         if has(b'f') {
             host = host.with_feature(Element::builder("sm", "urn:xmpp:sm:3").build());
         }
@@ -93,7 +96,11 @@ impl Verona {
         let (entropy, now) = (Entropy::from_seed([3; 32]), Instant::ORIGIN);
         let direct = has(b'd');
         let server = if direct {
-            let tls = TlsInfo::new(accounts::bindings());
+            let mut tls = TlsInfo::new(accounts::bindings());
+            if has(b'e') {
+                let identities = CertificateIdentities::new();
+                tls = tls.with_peer(identities.with_xmpp_addr(accounts::ACCOUNT));
+            }
             Server::with_direct_tls(config, entropy, now, tls)
         } else {
             Server::new(config, entropy, now)
@@ -103,6 +110,7 @@ impl Verona {
             host,
             tls_required: tls == TlsOffer::Required,
             secured: direct,
+            certificate: direct && has(b'e'),
             open: !has(b'w'),
             slow: has(b'q'),
             question: None,
@@ -171,6 +179,10 @@ impl Verona {
                     )),
                 };
             }
+            (SaslQuestion::External { account, .. }, _) if known && self.open => {
+                let account = account.expect("a known account");
+                return SaslAnswer::Accept(account.clone());
+            }
             (_, "disabled") => SaslCondition::AccountDisabled,
             _ => SaslCondition::NotAuthorized,
         };
@@ -197,16 +209,16 @@ impl Verona {
         let Question::Sasl(request) = question else {
             return self.refuse(question);
         };
-        if matches!(request.question(), SaslQuestion::Password { .. }) {
+        if !matches!(request.question(), SaslQuestion::ScramKeys { .. }) {
             return self.refuse(Question::Sasl(request));
         }
-        let over = self.server.phase() == Phase::Closed;
         let account = BareJid::new(accounts::ACCOUNT).expect("an address");
         let outcome = self
             .server
             .answer_sasl(request, SaslAnswer::Accept(account));
-        assert!(matches!(outcome, Err(ApiMisuse::WrongAnswer)) || outcome == Ok(()));
-        assert!(outcome.is_err() || over || !self.server.wants_read() || self.account.is_none());
+        // It makes no difference once the stream is closed.
+        assert!(matches!(outcome, Ok(()) | Err(ApiMisuse::WrongAnswer)));
+        self.open = false;
     }
 
     fn take(&mut self, question: Question) {
@@ -285,6 +297,10 @@ impl Role for Verona {
             ServerEvent::Stanza(stanza) => {
                 self.jid = self.server.jid().cloned();
                 self.check_sender(&stanza);
+                check_route(&stanza);
+                // What goes to another server comes back as it was (RFC 6120 §4.8.3).
+                let elsewhere = stanza.to_element(ns::SERVER);
+                assert_eq!(Stanza::try_from(elsewhere).as_ref(), Ok(&stanza));
                 Told::Stanza(stanza)
             }
             ServerEvent::Refused(fault) => {
@@ -306,7 +322,7 @@ impl Role for Verona {
                 let has = |name, ns| element.child(name, ns).is_some();
                 assert!(!has("starttls", ns::TLS) || !self.secured);
                 assert!(!has("mechanisms", ns::SASL) || self.secured || !self.tls_required);
-                assert_eq!(has("bind", ns::BIND), self.account.is_some());
+                assert!(!has("bind", ns::BIND) || self.account.is_some());
             }
             Item::Element(element) if element.ns() == ns::SASL => {
                 let is_safe = self.secured || !self.tls_required;
@@ -395,7 +411,7 @@ impl Verona {
     /// Begins an exchange as somebody who knows the password.
     fn authenticate(&mut self, rest: &[u8]) -> String {
         let (number, user) = rest.split_at(rest.len().min(1));
-        let mechanism = Mechanism::ALL
+        let mechanism = accounts::MECHANISMS
             .get(script::number(number))
             .copied()
             .unwrap_or(Mechanism::Plain);
@@ -408,9 +424,9 @@ impl Verona {
         } else {
             xmppwire::ChannelBindings::none()
         };
-        let credentials = Credentials::new(user, accounts::PASSWORD);
+        let credentials = accounts::credentials(mechanism, &user);
         let exchange =
-            ClientExchange::new(mechanism, &credentials, &bindings, self.secured, [7; 24]);
+            ClientExchange::new(mechanism, &credentials, &bindings, &self.offer(), [7; 24]);
         let initial = match &exchange {
             Ok(exchange) => wire::encode(&exchange.initial_response()),
             Err(_) => String::new(),
@@ -424,6 +440,20 @@ impl Verona {
         )
     }
 
+    /// What the server offers at the moment, which the protection of SCRAM compares.
+    fn offer(&self) -> Offer {
+        let names = accounts::MECHANISMS.into_iter().filter(|mechanism| {
+            let external = *mechanism == Mechanism::External;
+            let bound = mechanism.is_plus() || *mechanism == Mechanism::Plain;
+            (!external || self.certificate) && (!bound || self.secured)
+        });
+        let offer = Offer::new(names.map(Mechanism::name));
+        match self.secured {
+            true => offer.with_channel_bindings(["tls-exporter"]),
+            false => offer,
+        }
+    }
+
     fn respond(&mut self) -> String {
         let response = match &mut self.exchange {
             Some(exchange) if self.challenge.is_empty() => Ok(exchange.initial_response()),
@@ -432,6 +462,38 @@ impl Verona {
         };
         let data = response.map(|data| wire::encode(&data)).unwrap_or_default();
         format!("<response xmlns='{}'>{data}</response>", ns::SASL)
+    }
+}
+
+/// The domain with its one account, who has one resource.
+struct Domain;
+
+impl Directory for Domain {
+    fn is_local(&self, domain: &str) -> bool {
+        domain == accounts::DOMAIN
+    }
+
+    fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
+        let balcony = FullJid::new("juliet@example.org/balcony").ok()?;
+        (account.as_str() == accounts::ACCOUNT).then(|| vec![Resource::available(balcony, 0)])
+    }
+}
+
+/// Nothing is answered that must not be (RFC 6120 §8.3.1), and what is delivered has an address.
+fn check_route(stanza: &Stanza) {
+    let sender = BareJid::new(accounts::ACCOUNT).expect("an address");
+    match route(stanza, &sender, &Domain) {
+        Route::Refuse(condition) => {
+            let reply = stanza.error_reply(&StanzaError::new(condition));
+            let reply = reply.expect("only what can be answered is refused");
+            assert_eq!(
+                reply.error().map(|error| error.condition()),
+                Some(condition)
+            );
+            assert_eq!((reply.to(), reply.from()), (stanza.from(), stanza.to()));
+        }
+        Route::Deliver(to) => assert!(!to.is_empty()),
+        _ => {}
     }
 }
 

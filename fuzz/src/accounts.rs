@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use xmppwire::{ChannelBindings, ScramHash, ScramKeys};
+use xmppwire::{ChannelBindings, Credentials, Mechanism, ScramHash, ScramKeys};
 
 /// The server's domain.
 pub const DOMAIN: &str = "example.org";
@@ -39,4 +39,26 @@ pub fn keys(hash: ScramHash, password: &'static str, strict: bool) -> ScramKeys 
 /// The channel bindings of the one TLS session that there is.
 pub const fn bindings() -> ChannelBindings {
     ChannelBindings::tls13([0x42; 32])
+}
+
+/// The mechanisms by their digits in scripts. New ones come last, so that old scripts keep their meaning.
+pub const MECHANISMS: [Mechanism; 9] = [
+    Mechanism::ScramSha256Plus,
+    Mechanism::ScramSha1Plus,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha1,
+    Mechanism::Plain,
+    Mechanism::ScramSha512Plus,
+    Mechanism::ScramSha512,
+    Mechanism::External,
+    Mechanism::Anonymous,
+];
+
+/// What a client needs for the mechanism.
+pub fn credentials(mechanism: Mechanism, user: &str) -> Credentials {
+    match mechanism {
+        Mechanism::External => Credentials::certificate(None),
+        Mechanism::Anonymous => Credentials::anonymous().with_trace(user),
+        _ => Credentials::new(user, PASSWORD),
+    }
 }

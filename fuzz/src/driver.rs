@@ -5,16 +5,19 @@
 //! - there is one `Closed` event, and nothing after it: no event, no output, no wish for bytes or time;
 //! - the output is XML streams, has a cap, and rests while TLS is handed over;
 //! - an early `handle_timeout` changes nothing, one in time moves the deadline;
-//! - the peer causes no `Err`.
+//! - the peer causes no `Err`;
+//! - a stanza that is sent goes out as it is;
+//! - what is told of the end is what was said.
 //!
 //! And at the end of the script the machine comes to its end by deadlines alone.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use xmppwire::{
-    CloseReason, Connection, HandoffError, Instant, Limits, Message, Stanza, StanzaError,
-    StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition, TlsHandoff,
-    TlsInfo,
+    ApiMisuse, CloseReason, Connection, Element, HandoffError, Instant, Limits, Message, Stanza,
+    StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition,
+    TlsHandoff, TlsInfo, ns,
 };
 use xmppwire_xml::Event as Item;
 
@@ -129,6 +132,12 @@ pub struct Driver<R: Role> {
     answers: bool,
     eof: bool,
     closed: bool,
+    /// The peer did not always read.
+    deaf: bool,
+    /// The stream error that was sent.
+    error: Option<String>,
+    /// The stanzas that were queued and have not gone out.
+    owed: VecDeque<Element>,
     start_tls: Option<StartTls>,
     handoff: Option<TlsHandoff>,
 }
@@ -150,6 +159,9 @@ impl<R: Role> Driver<R> {
             answers: false,
             eof: false,
             closed: false,
+            deaf: false,
+            error: None,
+            owed: VecDeque::new(),
             start_tls: None,
             handoff: None,
         }
@@ -185,11 +197,14 @@ impl<R: Role> Driver<R> {
                 250 * script::number(line.rest) as u64,
             )),
             b'^' => self.expire(),
-            b'>' => self.reads = !self.reads,
+            b'>' => {
+                self.reads = !self.reads;
+                self.deaf = true;
+            }
             b'?' => self.polls = !self.polls,
             b'=' => self.answers = !self.answers,
             b'!' => self.close(line.rest),
-            b'@' => self.send(line.rest),
+            b'@' => self.send_text(line.rest),
             b'#' => self.end_of_input(),
             b't' => self.begin_tls(),
             b'u' => self.establish_tls(),
@@ -254,7 +269,7 @@ impl<R: Role> Driver<R> {
             Told::Closed(_) => self.closed = true,
             Told::Stanza(ref stanza) if self.answers => {
                 if let Some(answer) = answer(stanza) {
-                    let sent = self.role.machine().send(&answer);
+                    let sent = self.send(&answer);
                     assert_eq!(sent, Ok(()), "an answer to a stanza of the peer");
                 }
             }
@@ -275,7 +290,20 @@ impl<R: Role> Driver<R> {
         let back = machine.take_output();
         assert!(machine.output().is_empty());
         for bytes in [&front, &back] {
-            self.wire.read(bytes, |item| self.role.sent(item));
+            self.wire.read(bytes, |item| {
+                if let Item::Element(element) = &item
+                    && element.is("error", ns::STREAMS)
+                {
+                    let condition = element.first_child().expect("an error has a condition");
+                    self.error = Some(condition.name().to_owned());
+                }
+                if let (Item::Element(element), Some(owed)) = (&item, self.owed.front())
+                    && element == owed
+                {
+                    self.owed.pop_front();
+                }
+                self.role.sent(item);
+            });
         }
         true
     }
@@ -365,11 +393,22 @@ impl<R: Role> Driver<R> {
         self.role.machine().close(now, error);
     }
 
-    fn send(&mut self, body: &[u8]) {
+    fn send_text(&mut self, body: &[u8]) {
         let to = xmppwire::Jid::new("romeo@example.net").expect("an address");
         let stanza = Message::chat(to, String::from_utf8_lossy(body)).into();
         // The application's own mistakes are not the peer's: too early, or no text for XML.
-        let _ = self.role.machine().send(&stanza);
+        let _ = self.send(&stanza);
+    }
+
+    fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        let machine = self.role.machine();
+        let before = machine.output().len();
+        machine.send(stanza)?;
+        let is_queued = machine.output().len() > before;
+        if is_queued && !self.role.is_over() {
+            self.owed.push_back(stanza.element().clone());
+        }
+        Ok(())
     }
 
     fn end_of_input(&mut self) {
@@ -442,7 +481,36 @@ impl<R: Role> Driver<R> {
             self.expire();
             self.pump();
         }
+        self.last_words();
         self.afterwards();
+    }
+
+    /// What was said at the end is what the application was told of it.
+    fn last_words(&self) {
+        assert!(self.wire.is_complete(), "the machine stops in mid-sentence");
+        if self.deaf {
+            return;
+        }
+        assert!(self.owed.is_empty(), "a stanza did not go out as it was");
+        match self.told.last() {
+            Some(Told::Closed(CloseReason::Violation { sent, .. })) => {
+                let sent = sent.as_ref().map(|error| error.condition().name());
+                assert_eq!(sent, self.error.as_deref());
+                assert!(self.wire.is_ended() || sent.is_none());
+            }
+            Some(Told::Closed(
+                CloseReason::Peer
+                | CloseReason::PeerError(_)
+                | CloseReason::Incompatible(_)
+                | CloseReason::AuthFailed(_)
+                | CloseReason::BindFailed(_)
+                | CloseReason::TlsRefused,
+            )) => assert!(self.wire.is_ended()),
+            Some(Told::Closed(
+                CloseReason::Local | CloseReason::TransportEof | CloseReason::TimedOut(_),
+            )) => {}
+            other => panic!("{other:?} at the end"),
+        }
     }
 
     /// After the end every call is a no-op.

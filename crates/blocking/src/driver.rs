@@ -69,17 +69,17 @@ impl<C: Role> Driver<C> {
         self.pump.waker()
     }
 
-    /// Writes what is queued, without taking an event. Returns early when nothing more can be written, because the
-    /// connection has ended or an event has to be taken first; [`next_event`](Self::next_event) tells.
-    pub fn flush(&mut self) {
+    /// Writes what is queued, without taking an event; returns whether everything is written. If not, the connection has
+    /// ended, or an event has to be taken first: nothing is read while it waits, and the peer may be waiting for that.
+    pub fn flush(&mut self) -> bool {
         self.pump.until(&mut self.link, |link, _| {
-            // Where nothing is read because an event waits, the peer may be waiting for us to read.
             match link.backlog() == 0 || link.is_ending() || !link.wants_read() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             }
         });
         self.pump.write_now(&mut self.link);
+        self.link.backlog() == 0
     }
 
     /// The connection.

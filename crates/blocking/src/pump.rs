@@ -79,8 +79,8 @@ impl Pump {
         }
     }
 
-    /// Moves bytes until the machine has a result, but gives up when the time is over or the waker was used. Every call
-    /// moves something, if anything can move, however short the time.
+    /// Moves bytes until the machine has a result, but gives up when the time is over or the waker was used. However
+    /// short the time, each direction gets a turn before.
     pub(crate) fn until_timeout<M: Machine, R>(
         &mut self,
         machine: &mut M,
@@ -95,8 +95,12 @@ impl Pump {
             }
             let moved = self.step(machine.wire(), &mut chunk);
             // Looked at in every round: a peer that keeps us busy without an event does not get the caller's time.
-            if self.now() >= deadline || self.waker.take() {
-                return poll(machine, self.now());
+            if self.now() >= deadline || self.waker.is_woken() {
+                let last = poll(machine, self.now());
+                if last.is_pending() {
+                    self.waker.take();
+                }
+                return last;
             }
             if !moved {
                 self.wait(machine.wire(), Some(deadline));

@@ -115,7 +115,7 @@ impl ReconnectingClient {
     /// The session, if there is one at the moment: to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         match &self.state {
-            State::Connected(session) => Some(&session.client),
+            State::Connected(session) if session.lost.is_none() => Some(&session.client),
             _ => None,
         }
     }

@@ -11,8 +11,10 @@ use mio::{Registry, Token};
 ///
 /// It carries nothing but the fact: put what there is to do into a queue of your own first, then
 /// [`wake`](Self::wake). A call that waits with a time limit, [`Client::next_timeout`](crate::Client::next_timeout) or
-/// a `next_event_timeout`, then returns [`Poll::Pending`](std::task::Poll::Pending) before its time; where there is no
-/// such call at the moment, the next one does. Calls without a time limit are not disturbed.
+/// a `next_event_timeout`, then returns before its time; where there is no such call at the moment, the next one does.
+/// It returns [`Poll::Pending`](std::task::Poll::Pending), unless it has something better to return, and then the one
+/// after it does. So look into the queue before each call, whatever the last one has returned. Calls without a time limit
+/// are not disturbed.
 ///
 /// ```no_run
 /// use std::sync::mpsc;
@@ -33,14 +35,13 @@ use mio::{Registry, Token};
 ///     }
 /// });
 /// loop {
+///     for message in to_send.try_iter() {
+///         client.send(message)?;
+///     }
 ///     match client.next_timeout(Duration::MAX)? {
 ///         Poll::Ready(Some(stanza)) => println!("{stanza:?}"),
 ///         Poll::Ready(None) => return Ok(()),
-///         Poll::Pending => {
-///             for message in to_send.try_iter() {
-///                 client.send(message)?;
-///             }
-///         }
+///         Poll::Pending => {}
 ///     }
 /// }
 /// # }
@@ -93,9 +94,14 @@ impl Waker {
         }
     }
 
-    /// Whether somebody has called since the last time.
-    pub(crate) fn take(&self) -> bool {
-        mem::take(&mut self.state().woken)
+    /// Whether somebody has called and no call has returned for it yet.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.state().woken
+    }
+
+    /// Returns for it.
+    pub(crate) fn take(&self) {
+        self.state().woken = false;
     }
 
     /// Waits for a call, but no longer than this; returns whether there was one.

@@ -1,4 +1,9 @@
-//! One macro for the three families of conditions: an enum whose variants know their element names.
+//! What the families of conditions share: one macro for an enum whose variants know their element names, and
+//! how a condition is found in an error.
+
+use alloc::string::String;
+
+use xmppwire_xml::{Element, ElementRef};
 
 /// Declares an enum of defined conditions with `ALL`, `name` and `from_name`.
 macro_rules! conditions {
@@ -38,3 +43,33 @@ macro_rules! conditions {
     };
 }
 pub(crate) use conditions;
+
+/// What an error says (RFC 6120 §4.9.2, §8.3.2).
+pub(crate) struct Said<C> {
+    /// The first condition that is defined, and its character data.
+    pub(crate) condition: Option<(C, Option<String>)>,
+    /// What an application adds. Where no condition is defined it is whatever there is: one that RFC 6120
+    /// dropped says as much.
+    pub(crate) application: Option<Element>,
+}
+
+impl<C> Said<C> {
+    /// Reads an error whose conditions are in the namespace `ns`.
+    pub(crate) fn read(
+        error: ElementRef<'_>,
+        ns: &str,
+        from_name: impl Fn(&str) -> Option<C>,
+    ) -> Self {
+        let mut children = error.children().filter(|child| !child.is("text", ns));
+        let condition = children.clone().find_map(|child| {
+            let condition = (child.ns() == ns).then(|| from_name(child.name()))??;
+            let data = child.text().into_owned();
+            Some((condition, Some(data).filter(|data| !data.is_empty())))
+        });
+        let application = children.find(|child| child.ns() != ns || condition.is_none());
+        Self {
+            application: application.map(ElementRef::to_element),
+            condition,
+        }
+    }
+}

@@ -160,6 +160,8 @@ macro_rules! impl_connection {
                 handoff: TlsHandoff,
                 tls: TlsInfo,
             ) -> Result<(), ApiMisuse> {
+                // The end may come during the handshake, from a time-out or the peer: no fault of the
+                // caller's, and nothing to go on with.
                 if self.stream.is_over() {
                     return Ok(());
                 }

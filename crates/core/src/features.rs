@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use xmppwire_sasl::Mechanism;
+use xmppwire_sasl::Offer;
 use xmppwire_xml::{Element, ElementRef};
 
 use crate::ns;
@@ -47,6 +47,32 @@ impl StreamFeatures {
             .collect()
     }
 
+    /// The channel binding types that the server announces for the -PLUS mechanisms (XEP-0440);
+    /// `None` where it announces nothing.
+    pub fn channel_bindings(&self) -> Option<Vec<String>> {
+        let announcement = self.element.child("sasl-channel-binding", ns::SASL_CB);
+        // Until version 0.4 it was a child of the mechanisms.
+        let announcement = announcement.or_else(|| {
+            self.element
+                .child("mechanisms", ns::SASL)?
+                .child("sasl-channel-binding", ns::SASL_CB)
+        })?;
+        let types = announcement
+            .children()
+            .filter(|child| child.is("channel-binding", ns::SASL_CB))
+            .filter_map(|binding| binding.attr("type"));
+        Some(types.map(Into::into).collect())
+    }
+
+    /// All that is offered for a login.
+    pub(crate) fn sasl(&self) -> Offer {
+        let offer = Offer::new(self.mechanisms());
+        match self.channel_bindings() {
+            Some(types) => offer.with_channel_bindings(types),
+            None => offer,
+        }
+    }
+
     /// Whether resource binding is offered (RFC 6120 §7.4).
     pub fn bind(&self) -> bool {
         self.element.child("bind", ns::BIND).is_some()
@@ -75,9 +101,9 @@ fn is_required(feature: ElementRef<'_>) -> bool {
 }
 
 /// What a server writes into its features.
-pub(crate) struct Offer<'a> {
+pub(crate) struct FeatureOffer<'a> {
     pub(crate) starttls: Option<StartTlsOffer>,
-    pub(crate) mechanisms: &'a [Mechanism],
+    pub(crate) sasl: &'a Offer,
     pub(crate) bind: bool,
     pub(crate) extra: &'a [Element],
 }
@@ -87,7 +113,7 @@ pub(crate) enum StartTlsOffer {
     Required,
 }
 
-impl Offer<'_> {
+impl FeatureOffer<'_> {
     pub(crate) fn to_element(&self) -> Element {
         let mut features = Element::builder("features", ns::STREAMS);
         if let Some(starttls) = &self.starttls {
@@ -97,12 +123,19 @@ impl Offer<'_> {
             }
             features = features.close();
         }
-        if !self.mechanisms.is_empty() {
+        if !self.sasl.mechanisms().is_empty() {
             features = features.open("mechanisms", ns::SASL);
-            for mechanism in self.mechanisms {
+            for mechanism in self.sasl.mechanisms() {
+                features = features.open("mechanism", ns::SASL).text(mechanism).close();
+            }
+            features = features.close();
+        }
+        if let Some(types) = self.sasl.channel_bindings() {
+            features = features.open("sasl-channel-binding", ns::SASL_CB);
+            for kind in types {
                 features = features
-                    .open("mechanism", ns::SASL)
-                    .text(mechanism.name())
+                    .open("channel-binding", ns::SASL_CB)
+                    .attr("type", kind)
                     .close();
             }
             features = features.close();

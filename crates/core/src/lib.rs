@@ -82,6 +82,8 @@ mod connection;
 mod entropy;
 mod error;
 mod features;
+mod identities;
+mod legacy;
 mod limits;
 mod log;
 pub mod negotiation;
@@ -118,6 +120,7 @@ pub use self::error::{
     ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
 };
 pub use self::features::StreamFeatures;
+pub use self::identities::CertificateIdentities;
 pub use self::limits::{Limits, XmlLimits};
 pub use self::sasl_failure::SaslFailure;
 pub use self::server::{

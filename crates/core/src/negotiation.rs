@@ -245,12 +245,14 @@ pub const RULES: &[Rule] = {
         // A server answers the legacy session request at any time; a client of such a server waits.
         rule(P::Bound,       Client, I::Session,     P::Session),
         rule(P::Session,     Server, I::Result,      P::Bound),
-        rule(P::Session,     Server, I::Error,       P::Closed),
+        rule(P::Session,     Server, I::Error,       P::Bound),
 
         rule(P::Bound,       Client, I::Stanza,      P::Bound),
         rule(P::Bound,       Client, I::Result,      P::Bound),
         rule(P::Bound,       Client, I::Error,       P::Bound),
         rule(P::Bound,       Client, I::Bind,        P::Bound),
+        // Features may be offered anew at any time (§4.3.5).
+        rule(P::Bound,       Server, I::Features,    P::Bound),
         rule(P::Bound,       Server, I::Stanza,      P::Bound),
         rule(P::Bound,       Server, I::Result,      P::Bound),
         rule(P::Bound,       Server, I::Error,       P::Bound),

@@ -1,9 +1,10 @@
 //! Bytes that wait to be written.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 /// A queue of bytes at whose end stanzas are written and from whose front a driver takes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     taken: usize,
@@ -46,9 +47,26 @@ impl Outbox {
     }
 }
 
+impl fmt::Debug for Outbox {
+    /// Shows no content: it may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox")
+            .field("pending", &self.pending().len())
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_shows_how_much_waits_and_not_what() {
+        let mut outbox = Outbox::default();
+        outbox.end().extend_from_slice(b"s3cr3t");
+        outbox.consume(1);
+        assert_eq!(alloc::format!("{outbox:?}"), "Outbox { pending: 5, .. }");
+    }
 
     #[test]
     fn partial_writes_lose_and_repeat_nothing() {

@@ -351,7 +351,7 @@ impl Stream {
             TlsState::HandOff {
                 serial,
                 step: HandOff::Running,
-            } if serial == handoff.serial && self.end.is_none() => {
+            } if serial == handoff.serial => {
                 self.tls = TlsState::Established(tls);
                 self.restart();
                 // The first protected byte is the other side's or ours; white space is nobody's.

@@ -5,7 +5,8 @@ use core::fmt;
 
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
-use crate::condition::conditions;
+use crate::condition::{Said, conditions};
+use crate::legacy;
 use crate::ns;
 use crate::text::Text;
 
@@ -62,16 +63,6 @@ conditions! {
         UnsupportedStanzaType = "unsupported-stanza-type",
         /// The stream version is not supported (§4.9.3.25).
         UnsupportedVersion = "unsupported-version",
-    }
-}
-
-impl StreamErrorCondition {
-    /// Conditions of RFC 3920 that RFC 6120 renamed: understood, never sent.
-    fn from_legacy_name(name: &str) -> Option<Self> {
-        match name {
-            "xml-not-well-formed" => Some(Self::NotWellFormed),
-            _ => None,
-        }
     }
 }
 
@@ -154,26 +145,26 @@ impl StreamError {
         self.text.as_ref()
     }
 
-    /// The application-specific condition.
+    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one that it
+    /// dropped.
     pub const fn application_condition(&self) -> Option<&Element> {
         self.application.as_ref()
     }
 
     /// Reads `<stream:error/>`.
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
-        let mut parsed = Self::new(StreamErrorCondition::UndefinedCondition);
-        for child in error.children() {
-            if child.ns() != ns::STREAM_ERRORS {
-                parsed.application = Some(child.to_element());
-            } else if let Some(condition) = StreamErrorCondition::from_name(child.name())
-                .or_else(|| StreamErrorCondition::from_legacy_name(child.name()))
-            {
-                parsed.condition = condition;
-                parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
-            }
+        let said = Said::read(error, ns::STREAM_ERRORS, |name| {
+            StreamErrorCondition::from_name(name).or_else(|| legacy::stream_condition(name))
+        });
+        let (condition, data) = said
+            .condition
+            .unwrap_or((StreamErrorCondition::UndefinedCondition, None));
+        Self {
+            condition,
+            data,
+            text: Text::child_of(error, ns::STREAM_ERRORS),
+            application: said.application,
         }
-        parsed.text = Text::child_of(error, ns::STREAM_ERRORS);
-        parsed
     }
 
     /// Writes `<stream:error/>`.

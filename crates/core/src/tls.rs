@@ -2,6 +2,8 @@
 
 use xmppwire_sasl::ChannelBindings;
 
+use crate::identities::CertificateIdentities;
+
 /// The machine asks the driver to start TLS. Emitted only when the output has drained, so nothing
 /// can overtake `<proceed/>`.
 ///
@@ -38,11 +40,30 @@ pub struct TlsHandoff {
 #[derive(Clone, Debug, Default)]
 pub struct TlsInfo {
     pub(crate) bindings: ChannelBindings,
+    pub(crate) peer: Option<CertificateIdentities>,
 }
 
 impl TlsInfo {
     /// TLS with the given channel bindings; [`ChannelBindings::none`] where the library offers none.
     pub const fn new(bindings: ChannelBindings) -> Self {
-        Self { bindings }
+        Self {
+            bindings,
+            peer: None,
+        }
+    }
+
+    /// Adds whom the peer's certificate names.
+    ///
+    /// Only for a certificate that the TLS library has verified, its chain and its key: a server lets
+    /// the client log in with it (SASL EXTERNAL, XEP-0178).
+    #[must_use]
+    pub fn with_peer(mut self, identities: CertificateIdentities) -> Self {
+        self.peer = Some(identities);
+        self
+    }
+
+    /// Whom the peer's certificate names; `None` where it showed none.
+    pub const fn peer(&self) -> Option<&CertificateIdentities> {
+        self.peer.as_ref()
     }
 }

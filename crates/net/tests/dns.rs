@@ -7,16 +7,14 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod support;
-
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use support::{NameServer, empty, srv};
 use xmppwire_net::Domain;
 use xmppwire_net::dns::{LookupError, NameServers, Resolver, SrvRecord};
 use xmppwire_net::srv::{Mode, Origin, PlanError, Service};
+use xmppwire_test_support::name_server::{NameServer, empty, srv};
 
 const NAME: &str = "_xmpp-client._tcp.example.org";
 const OK: u16 = 0x8180;

@@ -9,10 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::anonymous;
 use crate::channel_binding::ChannelBindings;
 use crate::credentials::Credentials;
 use crate::error::ClientError;
+use crate::external;
 use crate::mechanism::Mechanism;
+use crate::offer::Offer;
 use crate::plain;
 use crate::scram::client::ScramClient;
 
@@ -28,18 +31,19 @@ use crate::scram::client::ScramClient;
 ///
 /// ```
 /// use xmppwire_sasl::{
-///     ChannelBindings, ClientExchange, Credentials, DecoyKey, Mechanism, ScramHash, ScramKeys,
-///     ServerAnswer, ServerExchange, ServerStep,
+///     ChannelBindings, ClientExchange, Credentials, DecoyKey, Mechanism, Offer, ScramHash,
+///     ScramKeys, ServerAnswer, ServerExchange, ServerStep,
 /// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mechanism = Mechanism::ScramSha256Plus;
 /// let bindings = ChannelBindings::tls13([9; 32]);
 /// let credentials = Credentials::new("juliet", "r0m30myr0m30");
+/// let offer = Offer::new([mechanism.name()]).with_channel_bindings(["tls-exporter"]);
 /// // Nonces and salts are random in earnest.
-/// let mut client = ClientExchange::new(mechanism, &credentials, &bindings, true, [1; 24])?;
+/// let mut client = ClientExchange::new(mechanism, &credentials, &bindings, &offer, [1; 24])?;
 /// let mut server =
-///     ServerExchange::new(mechanism, &bindings, true, [2; 24], DecoyKey::new([3; 32]));
+///     ServerExchange::new(mechanism, &bindings, &offer, [2; 24], DecoyKey::new([3; 32]));
 ///
 /// let keys = ScramKeys::derive(ScramHash::Sha256, "r0m30myr0m30", &[4; 16], 4096)?;
 /// assert_eq!(server.step(Some(&client.initial_response())), ServerStep::Ask);
@@ -50,7 +54,7 @@ use crate::scram::client::ScramClient;
 /// let ServerStep::Success { username, additional_data, .. } = server.step(Some(&response)) else {
 ///     panic!("the server accepts");
 /// };
-/// assert_eq!(username, "juliet");
+/// assert_eq!(username.as_deref(), Some("juliet"));
 /// client.finish(additional_data.as_deref())?;
 /// # Ok(())
 /// # }
@@ -63,11 +67,21 @@ pub struct ClientExchange {
 
 #[derive(Clone)]
 enum Machine {
-    Plain {
+    /// One message says it all, and the server has nothing to prove.
+    Single {
         message: Zeroizing<Vec<u8>>,
-        over: bool,
+        state: Single,
     },
     Scram(ScramClient),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Single {
+    /// The message went with `<auth/>`, and may be asked for once more.
+    Fresh,
+    /// It was asked for once more.
+    Repeated,
+    Over,
 }
 
 impl ClientExchange {
@@ -75,26 +89,28 @@ impl ClientExchange {
     ///
     /// - `mechanism` comes from [`choose`](crate::choose).
     /// - `bindings` are those of the connection, whether or not the mechanism uses them: that there
-    ///   are some is what reveals a cut offer. A `-PLUS` mechanism uses the most preferred one.
-    /// - `server_offers_plus` comes from [`offers_channel_binding`](crate::offers_channel_binding).
+    ///   are some is what reveals a cut offer. A `-PLUS` mechanism uses the most preferred one that
+    ///   the server announced, or of all if it announced none.
+    /// - `offer` is the whole of what the server offers, exactly as it did.
     /// - `nonce` is fresh from the system's random number generator, never used before.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Credentials`] when they cannot be prepared, are empty or too long;
-    /// [`ClientError::NoChannelBinding`] for a `-PLUS` mechanism without channel binding.
+    /// [`ClientError::Credentials`] when they cannot be prepared, are empty or too long, or are of
+    /// another kind than the mechanism; [`ClientError::NoChannelBinding`] for a `-PLUS` mechanism
+    /// without a channel binding of a type that the server has.
     pub fn new(
         mechanism: Mechanism,
         credentials: &Credentials,
         bindings: &ChannelBindings,
-        server_offers_plus: bool,
+        offer: &Offer,
         nonce: [u8; 24],
     ) -> Result<Self, ClientError> {
         Self::with_nonce(
             mechanism,
             credentials,
             bindings,
-            server_offers_plus,
+            offer,
             STANDARD.encode(nonce),
         )
     }
@@ -104,28 +120,27 @@ impl ClientExchange {
         mechanism: Mechanism,
         credentials: &Credentials,
         bindings: &ChannelBindings,
-        server_offers_plus: bool,
+        offer: &Offer,
         nonce: String,
     ) -> Result<Self, ClientError> {
-        let machine = match mechanism.hash() {
-            None => Machine::Plain {
-                message: plain::message(credentials)?,
-                over: false,
-            },
-            Some(hash) => Machine::Scram(ScramClient::new(
-                hash,
-                mechanism.is_plus(),
-                credentials,
-                bindings,
-                server_offers_plus,
-                nonce,
-            )?),
+        let message = match (mechanism, mechanism.hash()) {
+            (_, Some(hash)) => {
+                let plus = mechanism.is_plus();
+                let scram = ScramClient::new(hash, plus, credentials, bindings, offer, nonce)?;
+                let machine = Machine::Scram(scram);
+                return Ok(Self { mechanism, machine });
+            }
+            (Mechanism::External, _) => Zeroizing::new(external::message(credentials)?),
+            (Mechanism::Anonymous, _) => Zeroizing::new(anonymous::message(credentials)?),
+            _ => plain::message(credentials)?,
         };
+        let state = Single::Fresh;
+        let machine = Machine::Single { message, state };
         Ok(Self { mechanism, machine })
     }
 
     /// Sets the numbers of iterations that are accepted from the server, instead of
-    /// [`DEFAULT_ITERATIONS`](crate::DEFAULT_ITERATIONS). Means nothing to PLAIN.
+    /// [`DEFAULT_ITERATIONS`](crate::DEFAULT_ITERATIONS). Means nothing to other mechanisms.
     ///
     /// The lower bound keeps a hostile server from asking for a proof that is cheap to attack; the
     /// upper bound keeps it from burning the client's time.
@@ -147,7 +162,7 @@ impl ClientExchange {
     /// With PLAIN it holds the password: wipe it once it is sent.
     pub fn initial_response(&self) -> Vec<u8> {
         match &self.machine {
-            Machine::Plain { message, .. } => message.to_vec(),
+            Machine::Single { message, .. } => message.to_vec(),
             Machine::Scram(scram) => scram.initial_response(),
         }
     }
@@ -160,8 +175,18 @@ impl ClientExchange {
     /// that the server gives up. The exchange is over then; abort it.
     pub fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
         match &mut self.machine {
-            Machine::Plain { over, .. } => {
-                *over = true;
+            // A server that overlooked the initial response asks for it by an empty challenge
+            // (RFC 4422, Section 5). PLAIN's is a password, and is not said twice.
+            Machine::Single { message, state }
+                if *state == Single::Fresh
+                    && challenge.is_empty()
+                    && self.mechanism != Mechanism::Plain =>
+            {
+                *state = Single::Repeated;
+                Ok(message.to_vec())
+            }
+            Machine::Single { state, .. } => {
+                *state = Single::Over;
                 Err(ClientError::OutOfOrder)
             }
             Machine::Scram(scram) => scram.respond(challenge),
@@ -176,8 +201,8 @@ impl ClientExchange {
     /// success came before its turn. Do not go on with the connection then.
     pub fn finish(&mut self, additional_data: Option<&[u8]>) -> Result<(), ClientError> {
         match &mut self.machine {
-            Machine::Plain { over, .. } => {
-                if core::mem::replace(over, true) {
+            Machine::Single { state, .. } => {
+                if core::mem::replace(state, Single::Over) == Single::Over {
                     return Err(ClientError::OutOfOrder);
                 }
                 match additional_data {

@@ -76,8 +76,9 @@ impl DecoyKey {
         let made_up = |what: &[u8], hash: ScramHash| {
             let scheme = hash.scheme().as_bytes();
             let name = username.as_bytes();
+            // The longest of the hashes, so that it can be cut to the length of any.
             hmac(
-                ScramHash::Sha256,
+                ScramHash::Sha512,
                 self.secret.as_slice(),
                 &[what, b"\0", scheme, b"\0", name],
             )

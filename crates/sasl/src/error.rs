@@ -23,6 +23,10 @@ pub enum ClientError {
     /// The server's message does not follow the mechanism's grammar.
     #[error("malformed message from the server: {0}")]
     Malformed(#[from] MessageError),
+    /// The server did not offer what arrived here: somebody took mechanisms or channel binding types
+    /// out of its offer, or put others in (XEP-0474).
+    #[error("the server's offer was changed on its way")]
+    Downgrade,
     /// The server's nonce does not start with ours, or adds nothing to it (RFC 5802, Section 5.1).
     #[error("the server's nonce does not extend ours")]
     NonceMismatch,
@@ -81,9 +85,16 @@ pub enum CredentialsError {
     /// The authorization identity has a NUL, which no mechanism can carry.
     #[error("NUL in the authorization identity")]
     Authzid,
-    /// Username, password or authorization identity is over its cap; see the crate's `MAX_…`
+    /// They are of another kind than the mechanism needs: no password, no certificate, or not
+    /// anonymous.
+    #[error("not for this mechanism")]
+    Unfit,
+    /// The trace has `@` without being an address, or a character that RFC 4505, Section 3 prohibits.
+    #[error("unusable trace")]
+    Trace,
+    /// Username, password, trace or authorization identity is over its cap; see the crate's `MAX_…`
     /// constants.
-    #[error("username, password or authorization identity too long")]
+    #[error("username, password, trace or authorization identity too long")]
     TooLong,
 }
 
@@ -162,6 +173,24 @@ pub enum ScramServerError {
     Extension(String),
 }
 
+impl ClientError {
+    /// Whether the error says that somebody stands between the two sides, or that the server is not
+    /// who it claims to be. Nothing weaker may be tried after that, on this or another connection,
+    /// without asking the user.
+    pub const fn is_alarm(&self) -> bool {
+        matches!(
+            self,
+            Self::Downgrade
+                | Self::ServerSignatureMissing
+                | Self::ServerSignatureMismatch
+                | Self::Refused(
+                    ScramServerError::ChannelBindingsDontMatch
+                        | ScramServerError::ServerDoesSupportChannelBinding
+                )
+        )
+    }
+}
+
 impl ScramServerError {
     pub(crate) fn from_value(value: &str) -> Self {
         match value {
@@ -212,6 +241,10 @@ pub enum Rejection {
     /// The client is bound to another channel, or its first message was changed on the path.
     #[error("channel binding mismatch")]
     ChannelBindingMismatch,
+    /// The trace of an anonymous client has `@` without being an address, or a character that RFC
+    /// 4505, Section 3 prohibits.
+    #[error("unusable trace")]
+    Trace,
     /// The nonce that came back is not the one that was sent.
     #[error("nonce mismatch")]
     NonceMismatch,
@@ -234,7 +267,8 @@ impl Rejection {
             Self::Malformed(_)
             | Self::OutOfOrder
             | Self::ChannelBindingFlag
-            | Self::UnsupportedChannelBinding => Condition::MalformedRequest,
+            | Self::UnsupportedChannelBinding
+            | Self::Trace => Condition::MalformedRequest,
             Self::Username
             | Self::Password
             | Self::Downgrade

@@ -1,24 +1,24 @@
 //! SASL for XMPP (RFC 6120, Section 6) as machines without I/O: octets in, octets out.
 //!
-//! The mechanisms are PLAIN (RFC 4616), SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), and the
-//! `-PLUS` variants of the latter two with `tls-exporter` (RFC 9266), `tls-unique` and
-//! `tls-server-end-point` (RFC 5929). Both sides are here: [`ClientExchange`] and
-//! [`ServerExchange`].
+//! The mechanisms are SCRAM (RFC 5802) with SHA-1, SHA-256 (RFC 7677) and SHA-512, its `-PLUS`
+//! variants with `tls-exporter` (RFC 9266), `tls-unique` and `tls-server-end-point` (RFC 5929),
+//! EXTERNAL (RFC 4422, Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). Both sides are here:
+//! [`ClientExchange`] and [`ServerExchange`]. SCRAM protects the server's offer (XEP-0474).
 //!
 //! ```
 //! use xmppwire_sasl::{
-//!     ChannelBindings, ClientExchange, Credentials, Policy, choose, offers_channel_binding, wire,
+//!     ChannelBindings, ClientExchange, Credentials, Offer, Policy, choose, wire,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let offered = ["SCRAM-SHA-256", "SCRAM-SHA-1"]; // <mechanisms/> from the server
+//! let offer = Offer::new(["SCRAM-SHA-256", "SCRAM-SHA-1"]); // <mechanisms/> from the server
 //! let bindings = ChannelBindings::none(); // what the TLS library says of the connection
 //! let nonce = [7; 24]; // random in earnest
 //!
-//! let mechanism = choose(offered, &bindings, Policy::default()).ok_or("no mechanism")?;
 //! let credentials = Credentials::new("juliet", "r0m30myr0m30");
-//! let plus = offers_channel_binding(offered);
-//! let mut login = ClientExchange::new(mechanism, &credentials, &bindings, plus, nonce)?;
+//! let mechanism = choose(&offer, &credentials, &bindings, Policy::default());
+//! let mechanism = mechanism.ok_or("no mechanism")?;
+//! let mut login = ClientExchange::new(mechanism, &credentials, &bindings, &offer, nonce)?;
 //! let auth = wire::encode(&login.initial_response()); // the text of <auth/>
 //! # assert!(auth.starts_with("biwsbj1qdWxpZXQscj"));
 //! // Every <challenge/> goes through `login.respond(…)`, and <success/> through
@@ -55,6 +55,7 @@
 
 extern crate alloc;
 
+mod anonymous;
 mod channel_binding;
 mod choose;
 mod client;
@@ -62,8 +63,10 @@ mod condition;
 mod credentials;
 mod decoy;
 mod error;
+mod external;
 mod limits;
 mod mechanism;
+mod offer;
 mod plain;
 mod prepare;
 mod saslprep;
@@ -72,7 +75,7 @@ mod server;
 pub mod wire;
 
 pub use channel_binding::{ChannelBindingType, ChannelBindings};
-pub use choose::{Policy, choose, offers_channel_binding};
+pub use choose::{Policy, choose};
 pub use client::ClientExchange;
 pub use condition::Condition;
 pub use credentials::{Credentials, Password};
@@ -81,9 +84,11 @@ pub use error::{
     ClientError, CredentialsError, KeysError, MessageError, Rejection, ScramServerError,
 };
 pub use limits::{
-    DEFAULT_ITERATIONS, MAX_AUTHZID, MAX_MESSAGE, MAX_NONCE, MAX_PASSWORD, MAX_SALT, MAX_USERNAME,
+    DEFAULT_ITERATIONS, MAX_AUTHZID, MAX_MESSAGE, MAX_NONCE, MAX_PASSWORD, MAX_SALT, MAX_TRACE,
+    MAX_USERNAME,
 };
 pub use mechanism::{Mechanism, ScramHash};
+pub use offer::Offer;
 pub use saslprep::{SaslPrepError, StringKind, saslprep};
 pub use scram::keys::ScramKeys;
 pub use server::{ServerAnswer, ServerExchange, ServerQuestion, ServerStep};

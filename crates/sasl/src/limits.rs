@@ -16,6 +16,9 @@ pub const MAX_PASSWORD: usize = 1024;
 /// The longest authorization identity: a whole JID (RFC 7622, Section 3.1).
 pub const MAX_AUTHZID: usize = 3071;
 
+/// The longest trace of an anonymous client, in *characters* (RFC 4505, Section 2).
+pub const MAX_TRACE: usize = 255;
+
 /// The longest nonce, that of the client and that of the server together.
 pub const MAX_NONCE: usize = 1024;
 

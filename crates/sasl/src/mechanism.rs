@@ -6,6 +6,8 @@ use core::fmt;
 ///
 /// The order is the order of preference: `a > b` means that `a` is preferred. Channel binding
 /// counts for more than the hash, since it is what detects a man in the middle of the TLS session.
+/// EXTERNAL counts for more than both: TLS itself proves the client's key, to this server alone, and
+/// there is no secret that the server could lose.
 ///
 /// ```
 /// use xmppwire_sasl::Mechanism;
@@ -15,40 +17,58 @@ use core::fmt;
 /// assert_eq!(best, Some(Mechanism::ScramSha256));
 /// ```
 ///
-/// To pick one for a login use [`choose`](crate::choose), which also looks at the channel.
+/// To pick one for a login use [`choose`](crate::choose), which also looks at the credentials and
+/// the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
+    /// No identity at all (RFC 4505): the server makes one up. Only for [`Credentials::anonymous`](crate::Credentials::anonymous).
+    Anonymous,
     /// The password in the clear (RFC 4616). Only ever for a channel that is already confidential.
     Plain,
     /// RFC 5802 with SHA-1, the mechanism every XMPP entity has to implement.
     ScramSha1,
     /// RFC 7677.
     ScramSha256,
+    /// RFC 5802 with SHA-512.
+    ScramSha512,
     /// RFC 5802 with SHA-1 and channel binding.
     ScramSha1Plus,
     /// RFC 7677 with channel binding.
     ScramSha256Plus,
+    /// RFC 5802 with SHA-512 and channel binding.
+    ScramSha512Plus,
+    /// Who the client is was settled outside of SASL, by its TLS certificate (RFC 4422, Appendix A;
+    /// XEP-0178).
+    External,
 }
 
 impl Mechanism {
     /// Every mechanism, strongest first: the order in which a server lists them.
     pub const ALL: &'static [Self] = &[
+        Self::External,
+        Self::ScramSha512Plus,
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
+        Self::ScramSha512,
         Self::ScramSha256,
         Self::ScramSha1,
         Self::Plain,
+        Self::Anonymous,
     ];
 
     /// The name as registered with IANA and sent on the wire.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Anonymous => "ANONYMOUS",
             Self::Plain => "PLAIN",
             Self::ScramSha1 => "SCRAM-SHA-1",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
             Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
+            Self::External => "EXTERNAL",
         }
     }
 
@@ -61,15 +81,19 @@ impl Mechanism {
 
     /// Whether the mechanism binds the login to the TLS channel.
     pub const fn is_plus(self) -> bool {
-        matches!(self, Self::ScramSha1Plus | Self::ScramSha256Plus)
+        matches!(
+            self,
+            Self::ScramSha1Plus | Self::ScramSha256Plus | Self::ScramSha512Plus
+        )
     }
 
     /// The hash function of a SCRAM mechanism; `None` for the others.
     pub const fn hash(self) -> Option<ScramHash> {
         match self {
-            Self::Plain => None,
+            Self::Anonymous | Self::Plain | Self::External => None,
             Self::ScramSha1 | Self::ScramSha1Plus => Some(ScramHash::Sha1),
             Self::ScramSha256 | Self::ScramSha256Plus => Some(ScramHash::Sha256),
+            Self::ScramSha512 | Self::ScramSha512Plus => Some(ScramHash::Sha512),
         }
     }
 }
@@ -88,11 +112,13 @@ pub enum ScramHash {
     Sha1,
     /// SHA-256, 32 octets.
     Sha256,
+    /// SHA-512, 64 octets.
+    Sha512,
 }
 
 impl ScramHash {
     /// Every hash, strongest first: what a server derives keys for when a password is set.
-    pub const ALL: &'static [Self] = &[Self::Sha256, Self::Sha1];
+    pub const ALL: &'static [Self] = &[Self::Sha512, Self::Sha256, Self::Sha1];
 
     /// The mechanism's name without `-PLUS`, which is also what the text form of
     /// [`ScramKeys`](crate::ScramKeys) starts with.
@@ -100,6 +126,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => Mechanism::ScramSha1.name(),
             Self::Sha256 => Mechanism::ScramSha256.name(),
+            Self::Sha512 => Mechanism::ScramSha512.name(),
         }
     }
 
@@ -108,6 +135,7 @@ impl ScramHash {
         match self {
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 }

@@ -16,8 +16,9 @@ use crate::scram::keys::ScramKeys;
 /// The client's one message.
 pub(crate) fn message(credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, ClientError> {
     let authzid = prepare::authzid(credentials.authzid())?.unwrap_or_default();
-    let username = prepare::username(credentials.username())?;
-    let password = prepare::password(credentials.password().expose(), StringKind::Query)?;
+    let (username, password) = credentials.known()?;
+    let username = prepare::username(username)?;
+    let password = prepare::password(password.expose(), StringKind::Query)?;
     let parts = [authzid, username.as_str(), password.as_str()];
     Ok(Zeroizing::new(parts.join("\0").into_bytes()))
 }

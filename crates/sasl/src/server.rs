@@ -9,11 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use subtle::Choice;
 
+use crate::anonymous;
 use crate::channel_binding::ChannelBindings;
 use crate::condition::Condition;
 use crate::decoy::DecoyKey;
 use crate::error::Rejection;
+use crate::external;
 use crate::mechanism::{Mechanism, ScramHash};
+use crate::offer::Offer;
 use crate::plain;
 use crate::scram::keys::ScramKeys;
 use crate::scram::server::{Asking, AwaitingProof, Proved};
@@ -32,7 +35,8 @@ use crate::scram::server::{Asking, AwaitingProof, Proved};
 pub struct ServerExchange {
     mechanism: Mechanism,
     bindings: ChannelBindings,
-    plus_offered: bool,
+    offer: Offer,
+    protects_offer: bool,
     nonce: String,
     decoy: DecoyKey,
     state: State,
@@ -47,6 +51,12 @@ enum State {
     AskKeys(Asking),
     AwaitProof(AwaitingProof),
     AskPassword(plain::Request),
+    AskExternal {
+        authzid: Option<String>,
+    },
+    AskAnonymous {
+        trace: Option<String>,
+    },
     Over,
 }
 
@@ -60,8 +70,9 @@ pub enum ServerStep {
     Ask,
     /// Send `<success/>`: the client is who it says it is.
     Success {
-        /// Who logged in, prepared with SASLprep.
-        username: String,
+        /// Who logged in, prepared with SASLprep; `None` with EXTERNAL and ANONYMOUS, where whoever
+        /// answered the question knows.
+        username: Option<String>,
         /// The identity to act as, as the client sent it, when it asked for one. That this user may
         /// is for the caller to check, at the question or now.
         authzid: Option<String>,
@@ -96,6 +107,17 @@ pub enum ServerQuestion<'a> {
         /// The identity to act as, as the client sent it.
         authzid: Option<&'a str>,
     },
+    /// Whether the client may be who it wants to be, by what is known of it outside of SASL.
+    External {
+        /// The identity to act as, as the client sent it. Without one it is the one that the
+        /// certificate names.
+        authzid: Option<&'a str>,
+    },
+    /// Whether strangers are welcome.
+    Anonymous {
+        /// What the client says about itself; proves nothing.
+        trace: Option<&'a str>,
+    },
 }
 
 /// The answer to a [`ServerQuestion`].
@@ -105,10 +127,11 @@ pub enum ServerAnswer {
     /// The user's keys. Also answers a [`ServerQuestion::Password`], which is then verified against
     /// them.
     ScramKeys(ScramKeys),
-    /// The password is right. Answers a [`ServerQuestion::Password`] only.
+    /// Yes. Answers every question but [`ServerQuestion::ScramKeys`].
     Accept,
-    /// No. [`Condition::NotAuthorized`] stands for an unknown user (or a wrong password) and costs
-    /// the same time as keys that do not fit; with any other condition the exchange fails at once.
+    /// No. Where there is a password, [`Condition::NotAuthorized`] stands for an unknown user (or a
+    /// wrong password) and costs the same time as keys that do not fit; with any other condition the
+    /// exchange fails at once.
     Reject(Condition),
 }
 
@@ -116,36 +139,48 @@ impl ServerExchange {
     /// Begins a login with the mechanism that the client picked from those that were offered.
     ///
     /// - `bindings` are those of the connection.
-    /// - `plus_offered` says whether any `-PLUS` mechanism was in the offer on this connection.
+    /// - `offer` is the whole of what was offered on this connection. SCRAM tells it to the client
+    ///   once more, under its signatures (XEP-0474).
     /// - `nonce` is fresh from the system's random number generator, never used before.
     /// - `decoy` is the server's secret for unknown users.
     pub fn new(
         mechanism: Mechanism,
         bindings: &ChannelBindings,
-        plus_offered: bool,
+        offer: &Offer,
         nonce: [u8; 24],
         decoy: DecoyKey,
     ) -> Self {
         let nonce = STANDARD.encode(nonce);
-        Self::with_nonce(mechanism, bindings, plus_offered, nonce, decoy)
+        Self::with_nonce(mechanism, bindings, offer, nonce, decoy)
     }
 
     /// [`new`](Self::new) with the nonce in its printable form, as the RFCs' examples have it.
     pub(crate) fn with_nonce(
         mechanism: Mechanism,
         bindings: &ChannelBindings,
-        plus_offered: bool,
+        offer: &Offer,
         nonce: String,
         decoy: DecoyKey,
     ) -> Self {
         Self {
             mechanism,
             bindings: bindings.clone(),
-            plus_offered,
+            offer: offer.clone(),
+            protects_offer: true,
             nonce,
             decoy,
             state: State::Start { prompted: false },
             rejection: None,
+        }
+    }
+
+    /// Leaves the protection of the offer away, for clients that do not ignore SCRAM attributes they
+    /// do not know, as RFC 5802, Section 5.1 wants them to.
+    #[must_use]
+    pub fn without_downgrade_protection(self) -> Self {
+        Self {
+            protects_offer: false,
+            ..self
         }
     }
 
@@ -187,6 +222,12 @@ impl ServerExchange {
                 password: &request.password,
                 authzid: request.authzid.as_deref(),
             }),
+            State::AskExternal { authzid } => Some(ServerQuestion::External {
+                authzid: authzid.as_deref(),
+            }),
+            State::AskAnonymous { trace } => Some(ServerQuestion::Anonymous {
+                trace: trace.as_deref(),
+            }),
             State::Start { .. } | State::AwaitProof(_) | State::Over => None,
         }
     }
@@ -197,6 +238,8 @@ impl ServerExchange {
         let next = match mem::replace(&mut self.state, State::Over) {
             State::AskKeys(asking) => self.answer_keys(asking, answer),
             State::AskPassword(request) => self.answer_password(request, answer),
+            State::AskExternal { authzid } => accept(answer, authzid),
+            State::AskAnonymous { .. } => accept(answer, None),
             State::Start { .. } | State::AwaitProof(_) | State::Over => Err(Rejection::Misuse),
         };
         self.settle(next)
@@ -208,15 +251,21 @@ impl ServerExchange {
     }
 
     fn begin(&mut self, message: &[u8]) -> Result<ServerStep, Rejection> {
-        self.state = match self.mechanism.hash() {
-            None => State::AskPassword(plain::Request::parse(message)?),
-            Some(hash) => State::AskKeys(Asking::receive(
+        self.state = match (self.mechanism, self.mechanism.hash()) {
+            (mechanism, Some(hash)) => State::AskKeys(Asking::receive(
                 message,
                 hash,
-                self.mechanism.is_plus(),
+                mechanism.is_plus(),
                 &self.bindings,
-                self.plus_offered,
+                self.offer.has_plus(),
             )?),
+            (Mechanism::External, _) => State::AskExternal {
+                authzid: external::parse(message)?,
+            },
+            (Mechanism::Anonymous, _) => State::AskAnonymous {
+                trace: anonymous::parse(message)?,
+            },
+            _ => State::AskPassword(plain::Request::parse(message)?),
         };
         Ok(ServerStep::Ask)
     }
@@ -229,7 +278,8 @@ impl ServerExchange {
         // Made up whether or not they are needed, so that both ways take the same time.
         let decoy = self.decoy.keys(asking.hash, &asking.username);
         let (keys, known) = choose_keys(answer, decoy)?.ok_or(Rejection::Misuse)?;
-        let (challenge, awaiting) = asking.challenge(keys, known, &self.nonce)?;
+        let offer = self.protects_offer.then_some(&self.offer);
+        let (challenge, awaiting) = asking.challenge(keys, known, &self.nonce, offer)?;
         self.state = State::AwaitProof(awaiting);
         Ok(ServerStep::Challenge(challenge))
     }
@@ -246,7 +296,7 @@ impl ServerExchange {
             return Err(Rejection::WrongCredentials);
         }
         Ok(ServerStep::Success {
-            username: request.username,
+            username: Some(request.username),
             authzid: request.authzid,
             additional_data: None,
         })
@@ -258,6 +308,19 @@ impl ServerExchange {
             let _: &mut Rejection = self.rejection.get_or_insert(rejection);
             ServerStep::Failure(rejection.condition())
         })
+    }
+}
+
+/// The answer to a question without a password.
+fn accept(answer: ServerAnswer, authzid: Option<String>) -> Result<ServerStep, Rejection> {
+    match answer {
+        ServerAnswer::Accept => Ok(ServerStep::Success {
+            username: None,
+            authzid,
+            additional_data: None,
+        }),
+        ServerAnswer::Reject(condition) => Err(Rejection::Application(condition)),
+        ServerAnswer::ScramKeys(_) => Err(Rejection::Misuse),
     }
 }
 
@@ -277,7 +340,7 @@ fn choose_keys(
 impl From<Proved> for ServerStep {
     fn from(proved: Proved) -> Self {
         Self::Success {
-            username: proved.username,
+            username: Some(proved.username),
             authzid: proved.authzid,
             additional_data: Some(proved.server_final),
         }
@@ -317,6 +380,11 @@ impl fmt::Debug for ServerQuestion<'_> {
                 .field("username", username)
                 .field("authzid", authzid)
                 .finish_non_exhaustive(),
+            Self::External { authzid } => f
+                .debug_struct("External")
+                .field("authzid", authzid)
+                .finish(),
+            Self::Anonymous { trace } => f.debug_struct("Anonymous").field("trace", trace).finish(),
         }
     }
 }

@@ -32,7 +32,28 @@ use crate::pump::Pump;
 /// ```
 ///
 /// Bytes move while one of the `async` methods is awaited, in both directions whichever it is. A client that awaits
-/// nothing for long does not answer its server either.
+/// nothing for long does not answer its server either. So one task has the client, and others send through it:
+///
+/// ```no_run
+/// use tokio::sync::mpsc::Receiver;
+/// use xmppwire_tokio::{Client, Error, Stanza};
+///
+/// async fn run(mut client: Client, mut outgoing: Receiver<Stanza>) -> Result<(), Error> {
+///     loop {
+///         tokio::select! {
+///             stanza = outgoing.recv() => match stanza {
+///                 Some(stanza) => client.send(stanza).await?,
+///                 None => return client.close().await,
+///             },
+///             stanza = client.next() => match stanza? {
+///                 Some(stanza) => println!("{}", stanza.element().to_xml()),
+///                 None => return Ok(()),
+///             },
+///         }
+///     }
+/// }
+/// # let _ = run;
+/// ```
 ///
 /// Every request that arrives has to be answered (RFC 6120 §8.2.3), those that the application does not know as well.
 /// The client does not do that behind the application's back; this does:

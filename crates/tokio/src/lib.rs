@@ -28,7 +28,8 @@
 //! | certificates | [`tls`] |
 //! | stanzas, addresses, payloads, configurations | the core, whose names are all here as well |
 //!
-//! No task is spawned and nothing is read ahead: bytes move while a method is awaited, always in both directions. Every
+//! The runtime needs its I/O and time drivers, which `#[tokio::main]` and `enable_all` switch on. No task is spawned and
+//! nothing is read ahead: bytes move while a method is awaited, always in both directions. Every
 //! future may be dropped at any await, as `select!` does.
 //!
 //! # Features

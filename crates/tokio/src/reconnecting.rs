@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
-use xmppwire::{Iq, Stanza};
+use xmppwire::{CloseReason, Iq, Stanza};
 use xmppwire_net::backoff::Policy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError, Retry};
 
@@ -49,10 +49,16 @@ pub struct ReconnectingClient {
 enum State {
     Waiting(Pin<Box<Sleep>>),
     Connecting(Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>),
-    Connected(Box<Client>),
-    /// The session has ended while the application waited for something else than an event.
-    Lost(Error),
+    Connected(Box<Session>),
     Over,
+}
+
+#[derive(Debug)]
+struct Session {
+    client: Client,
+    /// What ended it while the application waited for something else than an event. Stanzas that arrived before are
+    /// given first.
+    lost: Option<Error>,
 }
 
 impl ReconnectingClient {
@@ -84,34 +90,31 @@ impl ReconnectingClient {
     /// Why there is no point in another attempt, once: the credentials were refused, the domain has no server, another
     /// client took the resource. Everything else is a [`ReconnectEvent::Disconnected`].
     pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
-        loop {
-            match &mut self.state {
-                State::Waiting(_) | State::Connecting(_) => {
-                    match poll_fn(|cx| self.poll_connect(cx)).await {
-                        Ok(client) => return Ok(Some(self.connected(client))),
-                        Err(error) => return self.ended(error.into()),
-                    }
+        match &mut self.state {
+            State::Waiting(_) | State::Connecting(_) => {
+                match poll_fn(|cx| self.poll_connect(cx)).await {
+                    Ok(client) => Ok(Some(self.connected(client))),
+                    Err(error) => self.ended(error.into()),
                 }
-                State::Connected(client) => match client.next().await {
-                    Ok(Some(stanza)) => return Ok(Some(ReconnectEvent::Stanza(stanza))),
-                    // We did not close, so the server did.
-                    Ok(None) => return self.ended(xmppwire::CloseReason::Peer.into()),
-                    Err(error) => return self.ended(error),
-                },
-                State::Lost(_) => {
-                    if let State::Lost(error) = std::mem::replace(&mut self.state, State::Over) {
-                        return self.ended(error);
-                    }
-                }
-                State::Over => return Ok(None),
             }
+            State::Connected(session) => match session.client.next().await {
+                Ok(Some(stanza)) => Ok(Some(ReconnectEvent::Stanza(stanza))),
+                Ok(None) => {
+                    // We did not close, so the server did.
+                    let lost = session.lost.take();
+                    self.ended(lost.unwrap_or_else(|| CloseReason::Peer.into()))
+                }
+                // What the server has said last explains more than that a write failed.
+                Err(error) => self.ended(error),
+            },
+            State::Over => Ok(None),
         }
     }
 
     /// The session, if there is one at the moment: to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         match &self.state {
-            State::Connected(client) => Some(client),
+            State::Connected(session) if session.lost.is_none() => Some(&session.client),
             _ => None,
         }
     }
@@ -128,11 +131,9 @@ impl ReconnectingClient {
     /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
     /// was sent.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        let State::Connected(client) = &mut self.state else {
-            return Err(Error::NotConnected);
-        };
-        let sent = client.send(stanza).await;
-        sent.map_err(|error| self.lost(error))
+        let session = self.session()?;
+        let sent = session.client.send(stanza).await;
+        sent.map_err(|error| session.failed(error))
     }
 
     /// Waits until everything is written that was sent over the present session.
@@ -141,11 +142,9 @@ impl ReconnectingClient {
     ///
     /// As for [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let State::Connected(client) = &mut self.state else {
-            return Err(Error::NotConnected);
-        };
-        let flushed = client.flush().await;
-        flushed.map_err(|error| self.lost(error))
+        let session = self.session()?;
+        let flushed = session.client.flush().await;
+        flushed.map_err(|error| session.failed(error))
     }
 
     /// Asks over the present session, as [`Client::request`] does.
@@ -154,11 +153,9 @@ impl ReconnectingClient {
     ///
     /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
     pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        let State::Connected(client) = &mut self.state else {
-            return Err(Error::NotConnected.into());
-        };
-        match client.request(request).await {
-            Err(RequestError::Connection(error)) => Err(self.lost(error).into()),
+        let session = self.session()?;
+        match session.client.request(request).await {
+            Err(RequestError::Connection(error)) => Err(session.failed(error).into()),
             other => other,
         }
     }
@@ -179,7 +176,7 @@ impl ReconnectingClient {
     /// As for [`Client::close`].
     pub async fn close(self) -> Result<(), Error> {
         match self.state {
-            State::Connected(client) => client.close().await,
+            State::Connected(session) => session.client.close().await,
             _ => Ok(()),
         }
     }
@@ -198,18 +195,15 @@ impl ReconnectingClient {
     fn connected(&mut self, client: Client) -> ReconnectEvent {
         self.retry.connected(self.clock.now(), client.mode());
         let jid = client.jid().clone();
-        self.state = State::Connected(Box::new(client));
+        self.state = State::Connected(Box::new(Session { client, lost: None }));
         ReconnectEvent::Connected(jid)
     }
 
-    /// Keeps the reason for the next event, if the error means the end of the session.
-    fn lost(&mut self, error: Error) -> Error {
-        match error {
-            Error::Misuse(_) | Error::NoRequest | Error::InboxFull => error,
-            reason => {
-                self.state = State::Lost(reason);
-                Error::NotConnected
-            }
+    /// The session that is up.
+    fn session(&mut self) -> Result<&mut Session, Error> {
+        match &mut self.state {
+            State::Connected(session) if session.lost.is_none() => Ok(session),
+            _ => Err(Error::NotConnected),
         }
     }
 
@@ -220,6 +214,19 @@ impl ReconnectingClient {
             self.state = State::waiting(*retry_in);
         }
         Ok(Some(event))
+    }
+}
+
+impl Session {
+    /// Keeps the reason for the next event, if the error means the end of the session.
+    fn failed(&mut self, error: Error) -> Error {
+        match error {
+            Error::Misuse(_) | Error::NoRequest | Error::InboxFull => error,
+            reason => {
+                self.lost = Some(reason);
+                Error::NotConnected
+            }
+        }
     }
 }
 
@@ -238,8 +245,7 @@ impl fmt::Debug for State {
         match self {
             Self::Waiting(_) => f.write_str("Waiting"),
             Self::Connecting(_) => f.write_str("Connecting"),
-            Self::Connected(client) => f.debug_tuple("Connected").field(client).finish(),
-            Self::Lost(error) => f.debug_tuple("Lost").field(error).finish(),
+            Self::Connected(session) => f.debug_tuple("Connected").field(session).finish(),
             Self::Over => f.write_str("Over"),
         }
     }

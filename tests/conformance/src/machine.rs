@@ -3,8 +3,9 @@
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
     DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, SaslAnswer,
-    SaslCondition, SaslFailure, SaslQuestion, ScramHash, ScramKeys, Server, ServerConfig,
-    ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, TlsInfo, TlsOffer, TlsPolicy,
+    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys, Server,
+    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, TlsInfo,
+    TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.
@@ -284,27 +285,7 @@ impl Machine for Verona {
                 "start TLS".into()
             }
             ServerEvent::Sasl(request) => {
-                let text = format!("sasl {} {}", request.mechanism().name(), request.username());
-                let answer = match (request.question(), request.username()) {
-                    // Whom somebody may act as is for the machine to judge.
-                    (SaslQuestion::Password { .. }, "juliet") if request.authzid().is_some() => {
-                        SaslAnswer::ScramKeys(keys(ScramHash::Sha256))
-                    }
-                    (
-                        SaslQuestion::Password {
-                            password: "s3cr3t", ..
-                        },
-                        "juliet",
-                    ) => SaslAnswer::Accept(request.account().expect("juliet is a localpart")),
-                    (SaslQuestion::ScramKeys { mechanism, .. }, "juliet") => {
-                        SaslAnswer::ScramKeys(keys(mechanism.hash().expect("one of SCRAM")))
-                    }
-                    (_, "disabled") => reject(SaslCondition::AccountDisabled),
-                    (_, "expired") => reject(SaslCondition::CredentialsExpired),
-                    (_, "weak") => reject(SaslCondition::MechanismTooWeak),
-                    (_, "unlucky") => reject(SaslCondition::TemporaryAuthFailure),
-                    _ => reject(SaslCondition::NotAuthorized),
-                };
+                let (text, answer) = answer_sasl(&request);
                 server
                     .answer_sasl(request, answer)
                     .expect("the question is open");
@@ -331,5 +312,57 @@ impl Machine for Verona {
             ServerEvent::Closed(reason) => closed(&reason),
             other => format!("{other:?}"),
         })
+    }
+}
+
+/// What the application makes of a login: juliet may, by password or certificate, and so may strangers;
+/// the others are examples of refusals.
+fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
+    let mechanism = request.mechanism();
+    let refusal = |name: &str| match name {
+        "disabled" => reject(SaslCondition::AccountDisabled),
+        "expired" => reject(SaslCondition::CredentialsExpired),
+        "weak" => reject(SaslCondition::MechanismTooWeak),
+        "unlucky" => reject(SaslCondition::TemporaryAuthFailure),
+        _ => reject(SaslCondition::NotAuthorized),
+    };
+    match request.question() {
+        SaslQuestion::ScramKeys { username, .. } | SaslQuestion::Password { username, .. }
+            if username != "juliet" =>
+        {
+            (format!("sasl {mechanism} {username}"), refusal(username))
+        }
+        SaslQuestion::ScramKeys { .. } => {
+            let keys = keys(mechanism.hash().expect("one of SCRAM"));
+            (
+                format!("sasl {mechanism} juliet"),
+                SaslAnswer::ScramKeys(keys),
+            )
+        }
+        SaslQuestion::Password { password, .. } => {
+            let account = request.account().expect("juliet is a localpart");
+            let answer = match password {
+                "s3cr3t" => SaslAnswer::Accept(account),
+                _ => reject(SaslCondition::NotAuthorized),
+            };
+            (format!("sasl {mechanism} juliet"), answer)
+        }
+        SaslQuestion::External { account, peer, .. } => {
+            let addresses = peer.xmpp_addrs().join(",");
+            let name = account.map_or("nobody", |account| account.as_str());
+            let answer = match account {
+                Some(account) if account.localpart() == Some("juliet") => {
+                    SaslAnswer::Accept(account.clone())
+                }
+                _ => refusal(name.split('@').next().unwrap_or_default()),
+            };
+            (format!("sasl {mechanism} {name} of {addresses}"), answer)
+        }
+        SaslQuestion::Anonymous { account, trace } => {
+            let trace = trace.unwrap_or("without a trace");
+            let text = format!("sasl {mechanism} {trace}");
+            (text, SaslAnswer::Accept(account.clone()))
+        }
+        _ => panic!("a question that no script has"),
     }
 }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use xmppwire::{
     Connection, Element, Instant, Jid, Stanza, StanzaError, StanzaErrorCondition, StreamError,
-    StreamErrorCondition,
+    StreamErrorCondition, TlsInfo,
 };
 
 use crate::feature::Role;
@@ -172,8 +172,15 @@ impl Script {
     pub fn play(&self, role: Role) {
         let setup = Setup::parse(&self.text);
         match role {
-            Role::Client => play(&self.name, &self.text, || setup.juliet()),
-            Role::Server => play(&self.name, &self.text, || setup.verona()),
+            // A client learns nothing of its own certificate from TLS.
+            Role::Client => play(&self.name, &self.text, machine::tls(), || setup.juliet()),
+            Role::Server => {
+                let certificate = setup.certificate();
+                let tls = certificate
+                    .into_iter()
+                    .fold(machine::tls(), TlsInfo::with_peer);
+                play(&self.name, &self.text, tls, || setup.verona());
+            }
         }
     }
 }
@@ -203,7 +210,7 @@ impl Split {
 }
 
 /// Plays `script` at every split for the machine that `make` makes.
-fn play<M: Machine>(name: &str, script: &str, make: impl Fn() -> M) {
+fn play<M: Machine>(name: &str, script: &str, tls: TlsInfo, make: impl Fn() -> M) {
     let steps = parse(script, M::IS_CLIENT);
     let splits = [Split::Whole, Split::Bytes].into_iter();
     for split in splits.chain((0..16).map(Split::Random)) {
@@ -217,6 +224,7 @@ fn play<M: Machine>(name: &str, script: &str, make: impl Fn() -> M) {
             events: Vec::new(),
             values: BTreeMap::new(),
             heard: Heard::default(),
+            tls: tls.clone(),
         };
         player.run(&steps);
     }
@@ -234,6 +242,8 @@ struct Player<M: Machine> {
     events: Vec<String>,
     values: BTreeMap<String, String>,
     heard: Heard,
+    /// What the machine learns of TLS once it is there.
+    tls: TlsInfo,
 }
 
 impl<M: Machine> Player<M> {
@@ -346,7 +356,7 @@ impl<M: Machine> Player<M> {
                     .begin_tls(request, &self.input)
                     .expect("nothing is unread");
                 connection
-                    .tls_established(now, handoff, machine::tls())
+                    .tls_established(now, handoff, self.tls.clone())
                     .expect("the hand-off is the open one");
             }
             "inject" => {

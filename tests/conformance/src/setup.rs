@@ -3,6 +3,11 @@
 //! | line | meaning |
 //! |---|---|
 //! | `% mechanisms NAME…` | what the server offers, by default PLAIN alone |
+//! | `% certificate ADDRESS,…` | the XMPP addresses in the client's certificate, `-` for none of them |
+//! | `% password none` | the client has only its certificate |
+//! | `% login anonymous` | the client has no account |
+//! | `% floor NAME` | the weakest mechanism that the client takes, by default PLAIN |
+//! | `% sasl-attempts N` | how often a client may fail to log in |
 //! | `% resource NAME` | what the client wants to bind |
 //! | `% lang TAG` | the language of the stream that the end under test begins |
 //! | `% tls none` | a server without a certificate, and a client that needs none |
@@ -12,7 +17,8 @@
 //! | `% max-depth N` | how deep its elements may lie |
 
 use xmppwire::{
-    ClientConfig, Host, Jid, Limits, Mechanism, MechanismPolicy, ServerConfig, TlsOffer, TlsPolicy,
+    CertificateIdentities, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism, MechanismPolicy,
+    ServerConfig, TlsOffer, TlsPolicy,
 };
 
 use crate::machine::{Juliet, Verona, juliet, server_config, verona};
@@ -23,6 +29,7 @@ pub(crate) struct Setup {
     server: ServerConfig,
     host: Host,
     direct_tls: bool,
+    certificate: Option<CertificateIdentities>,
 }
 
 impl Setup {
@@ -30,16 +37,28 @@ impl Setup {
         let mut jid = "juliet@example.org".to_owned();
         let mut lang = None;
         let mut mechanisms = vec![Mechanism::Plain];
+        let mut floor = Mechanism::Plain;
+        let mut certificate = None;
+        let (mut password, mut anonymous) = (true, false);
         let mut limits = Limits::default();
         let (mut policy, mut offer, mut direct_tls) =
             (TlsPolicy::Required, TlsOffer::Required, false);
         for line in script.lines().filter_map(|line| line.strip_prefix("% ")) {
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("mechanisms", names) => {
-                    let names = names.split(' ');
-                    let known = names.map(|name| Mechanism::from_name(name).expect("a mechanism"));
-                    mechanisms = known.collect();
+                    mechanisms = names.split(' ').map(mechanism).collect();
                 }
+                ("certificate", addresses) => {
+                    let addresses = addresses.split(',').filter(|address| *address != "-");
+                    certificate = Some(addresses.fold(
+                        CertificateIdentities::new(),
+                        CertificateIdentities::with_xmpp_addr,
+                    ));
+                }
+                ("password", "none") => password = false,
+                ("login", "anonymous") => anonymous = true,
+                ("floor", name) => floor = mechanism(name),
+                ("sasl-attempts", number) => limits.sasl_attempts = number.parse().unwrap(),
                 ("resource", resource) => jid = format!("juliet@example.org/{resource}"),
                 ("lang", tag) => lang = Some(tag),
                 ("tls", "none") => {
@@ -56,9 +75,17 @@ impl Setup {
                 other => panic!("what is {other:?}?"),
             }
         }
-        let mut client = ClientConfig::new(Jid::new(&jid).unwrap(), "s3cr3t")
-            .unwrap()
-            .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+        let jid = Jid::new(&jid).unwrap();
+        let mut client = match &certificate {
+            _ if anonymous => ClientConfig::anonymous(Domainpart::new(jid.domainpart()).unwrap()),
+            Some(certificate) if !password => ClientConfig::certificate(jid, certificate).unwrap(),
+            Some(certificate) => ClientConfig::new(jid, "s3cr3t")
+                .unwrap()
+                .with_certificate(certificate),
+            None => ClientConfig::new(jid, "s3cr3t").unwrap(),
+        };
+        client = client
+            .with_mechanisms(MechanismPolicy::default().with_floor(floor))
             .with_tls(policy)
             .with_limits(limits.clone());
         let mut server = server_config().with_limits(limits);
@@ -71,7 +98,13 @@ impl Setup {
             server,
             host: Host::new(offer, mechanisms),
             direct_tls,
+            certificate,
         }
+    }
+
+    /// What the server learns of the client's certificate.
+    pub(crate) fn certificate(&self) -> Option<CertificateIdentities> {
+        self.certificate.clone()
     }
 
     pub(crate) fn juliet(&self) -> Juliet {
@@ -81,4 +114,8 @@ impl Setup {
     pub(crate) fn verona(&self) -> Verona {
         verona(self.server.clone(), self.host.clone(), self.direct_tls)
     }
+}
+
+fn mechanism(name: &str) -> Mechanism {
+    Mechanism::from_name(name).expect("a mechanism")
 }

@@ -146,34 +146,123 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
     assert_eq!(attempt("juliet", "wrong"), attempt("merope", "wrong"));
 }
 
-#[test]
-fn a_downgraded_offer_is_noticed_by_the_y_flag() {
-    // Somebody removes -PLUS from the features on their way: the client then says that it could have
-    // bound the channel, and the server, who offered it, knows that something is between them.
-    let mut pair = Pair::new(client_config());
+/// A session where somebody changes what the server says on its way to the client.
+fn tampered(mut pair: Pair, tamper: impl Fn(String) -> String) -> Pair {
     let mut to_client = Vec::new();
     for _ in 0..32 {
         let to_server = pair.client.turn(&to_client);
-        to_client = pair.server.turn(&to_server);
+        let text = String::from_utf8(pair.server.turn(&to_server)).unwrap();
+        to_client = tamper(text).into_bytes();
         if pair.client.heard.start_tls.is_some() && pair.server.heard.start_tls.is_some() {
             pair.client.start_tls(pair.client_bindings.clone());
             pair.server.start_tls(pair.server_bindings.clone());
         }
-        let text = String::from_utf8(to_client.clone()).unwrap();
-        to_client = text
-            .replace("<mechanism>SCRAM-SHA-256-PLUS</mechanism>", "")
-            .into_bytes();
     }
-    let output = String::from_utf8(pair.client.record.output).unwrap();
-    assert!(output.contains("mechanism='SCRAM-SHA-256'"));
-    assert!(
-        pair.client
-            .record
-            .events
-            .last()
-            .unwrap()
-            .starts_with("closed AuthFailed")
-    );
+    pair
+}
+
+fn sent(record: &Record) -> &str {
+    core::str::from_utf8(&record.output).unwrap()
+}
+
+#[test]
+fn a_downgraded_offer_is_noticed_by_the_y_flag() {
+    // Somebody removes -PLUS from the features on their way: the client then says that it could have
+    // bound the channel, and the server, who offered it, knows that something is between them.
+    let pair = tampered(Pair::new(client_config()), |text| {
+        text.replace("<mechanism>SCRAM-SHA-256-PLUS</mechanism>", "")
+    });
+    assert!(sent(&pair.client.record).contains("mechanism='SCRAM-SHA-256'"));
+    let last = pair.client.record.events.last().unwrap();
+    assert_eq!(last, "closed AuthFailed not-authorized");
+    assert!(!sent(&pair.server.record).contains("<challenge"));
+}
+
+/// XEP-0474: without channel binding, or with another kind of it, the hash of the offer tells. Nothing
+/// that was derived from the password has been sent then, and the client does not try again.
+#[test]
+fn a_changed_offer_is_noticed_by_its_hash() {
+    let strong = "<mechanism>SCRAM-SHA-512</mechanism>";
+    let plus = "<mechanism>SCRAM-SHA-1-PLUS</mechanism>";
+    let exporter = "<channel-binding type='tls-exporter'/>";
+    let tls = || ChannelBindings::tls13([7; 32]).with_server_end_point(b"hash");
+    for (bindings, from, to, mechanism) in [
+        (ChannelBindings::none(), strong, "", "SCRAM-SHA-1"),
+        (ChannelBindings::none(), strong, plus, "SCRAM-SHA-1"),
+        (tls(), exporter, "", "SCRAM-SHA-1-PLUS"),
+        (
+            tls(),
+            exporter,
+            "<channel-binding type='x'/>",
+            "SCRAM-SHA-1-PLUS",
+        ),
+    ] {
+        let mut pair = Pair::with_mechanisms(
+            client_config(),
+            [
+                Mechanism::ScramSha512,
+                Mechanism::ScramSha1Plus,
+                Mechanism::ScramSha1,
+            ],
+        );
+        pair.client_bindings = bindings.clone();
+        pair.server_bindings = bindings;
+        let pair = tampered(pair, |text| text.replace(from, to));
+        let output = sent(&pair.client.record);
+        assert!(
+            output.contains(&format!("mechanism='{mechanism}'")),
+            "{output}"
+        );
+        assert!(!output.contains("<response"), "{output}");
+        assert!(output.contains("<abort"), "{output}");
+        assert_eq!(
+            pair.client.record.events.last().unwrap(),
+            "closed Violation not-authorized: SASL: the server's offer was changed on its way"
+        );
+        assert!(
+            !pair
+                .server
+                .record
+                .events
+                .iter()
+                .any(|event| event.starts_with("authenticated"))
+        );
+    }
+}
+
+/// A server without the protection is believed, as every older server has to be.
+#[test]
+fn an_unprotected_offer_is_taken() {
+    let config = server_config().without_downgrade_protection();
+    let mut pair = Pair::new(client_config());
+    pair.server = End::new(verona(config, host(SCRAM), false));
+    pair.run();
+    let last = pair.client.record.events.last().unwrap();
+    assert!(last.starts_with("bound juliet@example.org/"), "{last}");
+}
+
+/// Each mechanism of a password, from end to end.
+#[test]
+fn every_mechanism_logs_in() {
+    for mechanism in [
+        Mechanism::ScramSha512Plus,
+        Mechanism::ScramSha256Plus,
+        Mechanism::ScramSha1Plus,
+        Mechanism::ScramSha512,
+        Mechanism::ScramSha256,
+        Mechanism::ScramSha1,
+        Mechanism::Plain,
+    ] {
+        let mut pair = Pair::with_mechanisms(client_config(), [mechanism]);
+        pair.run();
+        let events = &pair.server.record.events;
+        assert!(
+            events.contains(&format!("sasl {mechanism} juliet")),
+            "{events:?}"
+        );
+        let last = pair.client.record.events.last().unwrap();
+        assert!(last.starts_with("bound juliet@example.org/"), "{last}");
+    }
 }
 
 #[test]

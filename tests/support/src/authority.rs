@@ -1,6 +1,7 @@
 //! Certificates.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use xmppwire_net::tls::rustls::RootCertStore;
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
 
 /// A certificate authority of its own for each test.
@@ -31,7 +32,10 @@ impl Authority {
 
     /// For a client that trusts this authority and no other.
     pub fn client(&self) -> ClientTls {
-        let roots = roots_from_pem(self.0.pem().as_bytes()).unwrap();
-        ClientTls::builder(roots).build().unwrap()
+        ClientTls::builder(self.roots()).build().unwrap()
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        roots_from_pem(self.0.pem().as_bytes()).unwrap()
     }
 }

@@ -1,15 +1,18 @@
-//! What the loopback tests of the adapters share: whom to trust, who Juliet is, and a server that lets her in. Nothing
-//! here moves a byte; each adapter adds its sockets.
+//! What the tests of the adapters share: whom to trust, who Juliet is, a server that lets her in, and a name server. But
+//! for the latter nothing here moves a byte; each adapter adds its sockets.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::new_without_default,
     missing_docs,
     reason = "a test fails by panicking, in its helpers too"
 )]
 
 mod authority;
+pub mod name_server;
 mod porter;
 
 use std::time::Duration;
@@ -18,7 +21,7 @@ use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
 
 pub use authority::Authority;
-pub use porter::{Login, Porter, config, host};
+pub use porter::{Login, Porter, config, host, keys};
 
 pub const DOMAIN: &str = "example.org";
 pub const JULIET: &str = "juliet@example.org";

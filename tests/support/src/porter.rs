@@ -69,7 +69,8 @@ impl Porter {
     }
 }
 
-fn keys(mechanism: Mechanism) -> ScramKeys {
+/// What a server keeps of Juliet's password.
+pub fn keys(mechanism: Mechanism) -> ScramKeys {
     let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
     ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 4096).unwrap()
 }

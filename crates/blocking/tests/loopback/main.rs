@@ -20,7 +20,3 @@ mod reconnect;
 mod srv;
 mod support;
 mod wait;
-
-/// The name server that the tests of the shared resolver use as well.
-#[path = "../../../net/tests/support/mod.rs"]
-mod name_server;

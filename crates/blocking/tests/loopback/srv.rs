@@ -1,9 +1,9 @@
 //! Where the domain's servers are is found out from a name server, here one of the test's own.
 
 use xmppwire_blocking::{Client, ConnectError, Mode, NameServers, PlanError};
+use xmppwire_test_support::name_server::{NameServer, empty, srv};
 use xmppwire_test_support::{PATIENCE, juliet};
 
-use crate::name_server::{NameServer, empty, srv};
 use crate::support::{Site, both, last_event};
 
 /// Nobody listens there: it is not among the ports that the system hands out.

@@ -82,7 +82,7 @@ impl Site {
     pub(crate) fn welcome(&self, mode: Mode) -> ServerConnection {
         let mut client = self.accept(mode);
         log_in(&mut client).expect("the client logs in");
-        client.flush();
+        assert!(client.flush());
         client
     }
 

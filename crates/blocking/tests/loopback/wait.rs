@@ -5,7 +5,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use xmppwire_blocking::{Client, Connection, Message, Mode, ServerEvent, Stanza};
+use xmppwire_blocking::{
+    Client, Connection, Message, Mode, ReconnectingClient, ServerConnection, ServerEvent, Stanza,
+    Waker,
+};
 
 use crate::support::{
     Site, body, both, give, last_event, log_in, message, narrow, next_message, over, visit,
@@ -91,11 +94,15 @@ fn another_thread_ends_the_wait() {
         for expected in ["one", "two"] {
             assert_eq!(next_message(&mut client).body().as_deref(), Some(expected));
         }
+        // In one TLS record, so that the second is there when the first is taken.
+        give(&mut client, "first");
+        give(&mut client, "second");
         last_event(&mut client);
     };
     let client = move || {
         let mut client = Client::connect_with(&connector).unwrap();
         let waker = client.waker();
+        let again = waker.clone();
         // Before the wait begins: it is not forgotten.
         waker.wake();
         waker.wake();
@@ -111,6 +118,15 @@ fn another_thread_ends_the_wait() {
         assert!(client.next_timeout(Duration::MAX).unwrap().is_pending());
         client.send(to_send.try_recv().unwrap()).unwrap();
         sender.join().unwrap();
+
+        // With something better to return, the wake is kept for the next call.
+        assert_eq!(body(client.next().unwrap()), "first");
+        again.wake();
+        match client.next_timeout(Duration::MAX).unwrap() {
+            Poll::Ready(stanza) => assert_eq!(body(stanza), "second"),
+            Poll::Pending => panic!("the message is there"),
+        }
+        assert!(client.next_timeout(Duration::MAX).unwrap().is_pending());
         client.close().unwrap();
     };
     both(server, client);
@@ -136,13 +152,11 @@ fn a_server_thread_is_woken_to_deliver() {
             }
         });
         loop {
+            for stanza in deliveries.try_iter() {
+                to.connection_mut().send(&stanza).unwrap();
+            }
             match to.next_event_timeout(Duration::MAX).unwrap() {
-                Poll::Pending => {
-                    for stanza in deliveries.try_iter() {
-                        to.connection_mut().send(&stanza).unwrap();
-                    }
-                }
-                Poll::Ready(Some(_)) => {}
+                Poll::Pending | Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => break,
             }
         }
@@ -157,4 +171,15 @@ fn a_server_thread_is_woken_to_deliver() {
         from.close().unwrap();
     };
     both(server, client);
+}
+
+#[test]
+fn connections_and_wakers_may_change_threads() {
+    fn moves<T: Send>() {}
+    fn is_shared<T: Sync>() {}
+    moves::<Client>();
+    moves::<ReconnectingClient>();
+    moves::<ServerConnection>();
+    moves::<Waker>();
+    is_shared::<Waker>();
 }

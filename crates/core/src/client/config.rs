@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 
-use xmppwire_jid::{BareJid, Jid, Resourcepart};
+use xmppwire_jid::{BareJid, Domainpart, Jid, Resourcepart};
 use xmppwire_sasl::{Credentials, Password, Policy};
 
+use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
 
 /// What a client is called, how it proves that, and what it insists on.
@@ -51,8 +52,43 @@ impl ClientConfig {
     pub fn new(jid: impl Into<Jid>, password: impl Into<Password>) -> Result<Self, NoAccount> {
         let jid = jid.into();
         let username = jid.localpart().ok_or(NoAccount)?;
-        Ok(Self {
-            credentials: Credentials::new(username, password),
+        let credentials = Credentials::new(username, password);
+        Ok(Self::with_credentials(jid, credentials))
+    }
+
+    /// The account `jid` with the certificate that TLS shows to the server, and no password: SASL
+    /// EXTERNAL or no login. See [`with_certificate`](Self::with_certificate).
+    ///
+    /// # Errors
+    /// [`NoAccount`] when `jid` has no localpart.
+    pub fn certificate(
+        jid: impl Into<Jid>,
+        identities: &CertificateIdentities,
+    ) -> Result<Self, NoAccount> {
+        let jid = jid.into();
+        jid.localpart().ok_or(NoAccount)?;
+        let credentials = Credentials::certificate(None);
+        Ok(Self::with_credentials(jid, credentials).with_certificate(identities))
+    }
+
+    /// No account: the server of `domain` makes up an address for as long as the connection lasts
+    /// (XEP-0175). It is known once [`ClientEvent::Bound`](crate::ClientEvent::Bound) tells it.
+    ///
+    /// ```
+    /// use xmppwire::{ClientConfig, Domainpart};
+    ///
+    /// let config = ClientConfig::anonymous(Domainpart::new("example.org")?);
+    /// assert_eq!(config.jid().as_str(), "example.org");
+    /// # Ok::<_, xmppwire::JidError>(())
+    /// ```
+    pub fn anonymous(domain: Domainpart) -> Self {
+        let domain = BareJid::from(domain);
+        Self::with_credentials(domain.into(), Credentials::anonymous())
+    }
+
+    fn with_credentials(jid: Jid, credentials: Credentials) -> Self {
+        Self {
+            credentials,
             resource: jid
                 .resourcepart()
                 .and_then(|resource| Resourcepart::new(resource).ok()),
@@ -61,7 +97,19 @@ impl ClientConfig {
             mechanisms: Policy::default(),
             lang: None,
             limits: Limits::default(),
-        })
+        }
+    }
+
+    /// Says that TLS shows a certificate with these identities to the server, so that SASL EXTERNAL
+    /// is tried where the server offers it (XEP-0178), and the password, if there is one, only after
+    /// that was refused. Without this call EXTERNAL is never chosen.
+    ///
+    /// The server is told which account is meant where the certificate does not name exactly that one.
+    #[must_use]
+    pub fn with_certificate(mut self, identities: &CertificateIdentities) -> Self {
+        let authzid = (!identities.is_of(&self.jid)).then_some(self.jid.as_str());
+        self.credentials = self.credentials.with_certificate(authzid);
+        self
     }
 
     /// Sets whether TLS is needed; it is by default.
@@ -72,6 +120,9 @@ impl ClientConfig {
     }
 
     /// Sets which SASL mechanisms are acceptable; by default SCRAM in all its forms and not PLAIN.
+    ///
+    /// With a floor that is a -PLUS mechanism the client insists on channel binding, which is the one
+    /// thing that detects somebody between the two TLS sessions who has a certificate of the server.
     #[must_use]
     pub fn with_mechanisms(mut self, mechanisms: Policy) -> Self {
         self.mechanisms = mechanisms;
@@ -92,7 +143,7 @@ impl ClientConfig {
         self
     }
 
-    /// The account.
+    /// The account; of an anonymous client only the domain.
     pub const fn jid(&self) -> &BareJid {
         &self.jid
     }

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use xmppwire_jid::{Domainpart, FullJid};
-use xmppwire_sasl::{ChannelBindings, ClientExchange, choose, offers_channel_binding, wire};
+use xmppwire_sasl::{ChannelBindings, ClientExchange, Condition, Mechanism, Policy, choose, wire};
 use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
@@ -51,6 +51,8 @@ pub struct Client {
     stream: Stream,
     state: State,
     features: Option<StreamFeatures>,
+    /// What may still be logged in with: less after each refusal.
+    mechanisms: Policy,
     /// The server called itself by another name than that of the domain.
     misnamed: bool,
     event: Option<ClientEvent>,
@@ -104,6 +106,7 @@ impl Client {
     fn start(config: ClientConfig, entropy: Entropy, now: Instant, tls: Option<TlsInfo>) -> Self {
         let stream = Stream::new(config.limits.clone(), now, tls);
         let mut client = Self {
+            mechanisms: config.mechanisms,
             config,
             entropy,
             stream,
@@ -147,7 +150,7 @@ impl Client {
         header.to = Some(self.config.jid.domainpart().into());
         header.lang.clone_from(&self.config.lang);
         // Who logs in is nobody's business until the stream is protected (RFC 6120 §4.7.1).
-        if self.stream.secured() {
+        if self.stream.secured() && self.config.jid.localpart().is_some() {
             header.from = Some(self.config.jid.as_str().into());
         }
         self.stream.set_header(header);
@@ -208,10 +211,8 @@ impl Client {
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
             (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, element),
             (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, element),
-            (_, Item::SaslFailure) => {
-                let failure = SaslFailure::parse(element.root());
-                self.stream
-                    .end_with_footer(CloseReason::AuthFailed(failure));
+            (State::Sasl(exchange), Item::SaslFailure) => {
+                self.handle_sasl_failure(exchange.mechanism(), element);
             }
             (State::Binding { id }, Item::Result | Item::Error) if answers(element, &id) => {
                 self.handle_bind_answer(element);
@@ -318,27 +319,22 @@ impl Client {
     }
 
     fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
-        let offered = features.mechanisms();
-        if offered.is_empty() {
+        let offer = features.sasl();
+        if offer.mechanisms().is_empty() {
             return Err(PeerIncompatible::NoSasl);
         }
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let names = || offered.iter().map(String::as_str);
         let policy = self
-            .config
             .mechanisms
             .on_confidential_channel(self.stream.secured());
-        let Some(mechanism) = choose(names(), bindings, policy) else {
+        let credentials = &self.config.credentials;
+        let Some(mechanism) = choose(&offer, credentials, bindings, policy) else {
+            let offered = offer.mechanisms().to_vec();
             return Err(PeerIncompatible::NoMechanism { offered });
         };
-        let exchange = ClientExchange::new(
-            mechanism,
-            &self.config.credentials,
-            bindings,
-            offers_channel_binding(names()),
-            self.entropy.bytes(),
-        );
+        let nonce = self.entropy.bytes();
+        let exchange = ClientExchange::new(mechanism, credentials, bindings, &offer, nonce);
         let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
         log!(debug, mechanism = mechanism.name(), "authenticating");
         let auth = Element::builder("auth", ns::SASL)
@@ -385,6 +381,29 @@ impl Client {
             }
             Err(why) => self.stream.fail(StreamErrorCondition::NotAuthorized, why),
         }
+    }
+
+    /// Tries the next mechanism where that makes sense, and else ends (RFC 6120 §6.4.5).
+    fn handle_sasl_failure(&mut self, refused: Mechanism, failure: &Element) {
+        let failure = SaslFailure::parse(failure.root());
+        log!(
+            debug,
+            condition = failure.condition().name(),
+            "login refused"
+        );
+        if is_about_mechanism(refused, failure.condition())
+            && let Some(features) = self.features.take()
+        {
+            self.mechanisms = self.mechanisms.after(refused);
+            let next = self.authenticate(&features);
+            self.features = Some(features);
+            if let Ok(state) = next {
+                self.state = state;
+                return;
+            }
+        }
+        self.stream
+            .end_with_footer(CloseReason::AuthFailed(failure));
     }
 
     fn bind(&mut self) -> State {
@@ -451,6 +470,21 @@ impl Client {
         self.stream.set_bound();
         self.event = Some(ClientEvent::Bound(jid.clone()));
         self.state = State::Bound(jid);
+    }
+}
+
+/// Whether a refusal is one of the mechanism, so that another one may succeed. A wrong password is
+/// wrong for all of them, but says nothing about a certificate, and the other way round.
+const fn is_about_mechanism(refused: Mechanism, condition: Condition) -> bool {
+    match refused {
+        Mechanism::External => matches!(
+            condition,
+            Condition::InvalidMechanism
+                | Condition::NotAuthorized
+                | Condition::InvalidAuthzid
+                | Condition::CredentialsExpired
+        ),
+        _ => matches!(condition, Condition::InvalidMechanism),
     }
 }
 

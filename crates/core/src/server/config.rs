@@ -21,6 +21,7 @@ use crate::limits::Limits;
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     pub(super) decoy: DecoyKey,
+    pub(super) protects_offer: bool,
     pub(super) lang: String,
     pub(super) default_domain: Option<String>,
     pub(super) limits: Limits,
@@ -32,6 +33,7 @@ impl ServerConfig {
     pub fn new(decoy: DecoyKey) -> Self {
         Self {
             decoy,
+            protects_offer: true,
             lang: "en".into(),
             default_domain: None,
             limits: Limits::default(),
@@ -50,6 +52,14 @@ impl ServerConfig {
     #[must_use]
     pub fn with_default_domain(mut self, domain: impl Into<String>) -> Self {
         self.default_domain = Some(domain.into());
+        self
+    }
+
+    /// Leaves away the hash by which a client that logs in with SCRAM notices a changed offer
+    /// (XEP-0474), for clients that do not ignore attributes they do not know.
+    #[must_use]
+    pub const fn without_downgrade_protection(mut self) -> Self {
+        self.protects_offer = false;
         self
     }
 
@@ -80,7 +90,8 @@ impl Host {
     /// A domain with its STARTTLS and the mechanisms that its users may log in with, best first.
     ///
     /// The machine offers of those what is safe at the moment: nothing before TLS where TLS is
-    /// required, never PLAIN in clear text, and -PLUS only with a channel binding.
+    /// required, never PLAIN in clear text, -PLUS only with a channel binding, whose types are
+    /// announced with it (XEP-0440), and EXTERNAL only to a client whose certificate TLS has verified.
     pub fn new(tls: TlsOffer, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
         Self {
             tls,

@@ -1,6 +1,7 @@
 //! The server's end of a stream.
 
 mod config;
+mod login;
 mod question;
 
 use alloc::boxed::Box;
@@ -8,10 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Resourcepart};
-use xmppwire_sasl::{
-    ChannelBindings, Condition, Mechanism, ServerAnswer, ServerExchange, ServerQuestion,
-    ServerStep, wire,
-};
+use xmppwire_sasl::{Condition, Offer, ServerExchange};
 use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{Host, ServerConfig, TlsOffer};
@@ -21,11 +19,10 @@ pub use self::question::{
 use crate::connection::{Connection, impl_connection};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
-use crate::features::{Offer, StartTlsOffer};
+use crate::features::{FeatureOffer, StartTlsOffer};
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase, Role};
 use crate::ns;
-use crate::sasl;
 use crate::sasl_failure::SaslFailure;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
 use crate::stream::{Incoming, Stream};
@@ -180,9 +177,11 @@ impl Server {
         }
     }
 
-    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3).
+    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
+    /// header of an earlier one said is forgotten (§4.3.3).
     fn open(&mut self) {
         self.state = State::Opening;
+        self.peer_lang = None;
         let mut header = StreamHeader::new(ns::CLIENT);
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
@@ -229,62 +228,6 @@ impl Server {
             HostAnswer::SeeOtherHost(other) => StreamError::see_other_host(other),
         };
         self.stream.close_with(refusal, CloseReason::Local);
-        Ok(())
-    }
-
-    /// Answers [`ServerEvent::Sasl`].
-    ///
-    /// # Errors
-    /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
-    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for. The question stays open then
-    /// only until its time is over, because its token is spent.
-    pub fn answer_sasl(
-        &mut self,
-        request: SaslRequest,
-        answer: SaslAnswer,
-    ) -> Result<(), ApiMisuse> {
-        if self.is_done() {
-            return Ok(());
-        }
-        match &self.state {
-            State::SaslQuestion { serial, .. } if *serial == request.serial => {}
-            _ => return Err(ApiMisuse::StaleRequest),
-        }
-        let asked_for_keys = request.password.is_none();
-        if asked_for_keys && matches!(answer, SaslAnswer::Accept(_)) {
-            return Err(ApiMisuse::WrongAnswer);
-        }
-        let State::SaslQuestion { mut exchange, .. } =
-            core::mem::replace(&mut self.state, State::Choosing)
-        else {
-            return Err(ApiMisuse::StaleRequest);
-        };
-        let step = match answer {
-            SaslAnswer::ScramKeys(keys) => exchange.answer(ServerAnswer::ScramKeys(keys)),
-            SaslAnswer::Accept(account) => {
-                // What the application accepts needs no second opinion, whatever the authzid.
-                return match exchange.answer(ServerAnswer::Accept) {
-                    ServerStep::Success {
-                        additional_data, ..
-                    } => {
-                        self.authenticated(account, additional_data.as_deref());
-                        Ok(())
-                    }
-                    other => {
-                        self.take_step(exchange, other);
-                        Ok(())
-                    }
-                };
-            }
-            SaslAnswer::Reject(failure) if failure.condition() != Condition::NotAuthorized => {
-                self.refuse_login(&failure);
-                return Ok(());
-            }
-            SaslAnswer::Reject(_) => {
-                exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized))
-            }
-        };
-        self.take_step(exchange, step);
         Ok(())
     }
 
@@ -419,17 +362,17 @@ impl Server {
             header.to = peer.map(|peer| peer.bare_str().into());
         }
         let features = if self.stream.authenticated() {
-            Offer {
+            FeatureOffer {
                 starttls: None,
-                mechanisms: &[],
+                sasl: &Offer::default(),
                 bind: true,
                 extra: &host.features,
             }
             .to_element()
         } else {
-            Offer {
+            FeatureOffer {
                 starttls: self.starttls_offer(host),
-                mechanisms: &self.mechanisms(),
+                sasl: &self.sasl_offer(),
                 bind: false,
                 extra: &[],
             }
@@ -449,28 +392,6 @@ impl Server {
             TlsOffer::Optional => Some(StartTlsOffer::Optional),
             TlsOffer::Unavailable => None,
         }
-    }
-
-    /// The host's mechanisms that are safe at the moment (RFC 6120 §6.3.4, §13.8).
-    fn mechanisms(&self) -> Vec<Mechanism> {
-        let Some(Hosting { host, .. }) = &self.host else {
-            return Vec::new();
-        };
-        let secured = self.stream.secured();
-        if !secured && host.tls == TlsOffer::Required {
-            return Vec::new();
-        }
-        let bound = self
-            .stream
-            .tls()
-            .is_some_and(|tls| !tls.bindings.is_empty());
-        host.mechanisms
-            .iter()
-            .copied()
-            .filter(|mechanism| {
-                (secured || *mechanism != Mechanism::Plain) && (bound || !mechanism.is_plus())
-            })
-            .collect()
     }
 
     fn handle_negotiation(&mut self, element: Element) {
@@ -528,146 +449,6 @@ impl Server {
                 sent: None,
                 why: PeerMisbehaved::Negotiation("STARTTLS was not offered"),
             });
-        }
-    }
-
-    fn handle_auth(&mut self, auth: &Element) {
-        let name = auth.attr("mechanism").unwrap_or_default();
-        let offered = self.mechanisms();
-        let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
-            let served = self.host.as_ref().is_some_and(|hosting| {
-                hosting
-                    .host
-                    .mechanisms
-                    .iter()
-                    .any(|served| served.name() == name)
-            });
-            // What would be offered with TLS is not wrong, it is early (RFC 6120 §6.5.4).
-            let condition = if served && !self.stream.secured() {
-                Condition::EncryptionRequired
-            } else {
-                Condition::InvalidMechanism
-            };
-            return self.refuse_login(&SaslFailure::new(condition));
-        };
-        let Ok(initial) = sasl::optional_data(auth) else {
-            return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
-        };
-        let nonce = self.entropy.bytes();
-        let none = ChannelBindings::none();
-        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let plus_offered = offered.iter().any(|offer| offer.is_plus());
-        let decoy = self.config.decoy.clone();
-        let mut exchange = ServerExchange::new(mechanism, bindings, plus_offered, nonce, decoy);
-        let step = exchange.step(initial.as_deref());
-        self.take_step(Box::new(exchange), step);
-    }
-
-    fn handle_response(&mut self, mut exchange: Box<ServerExchange>, response: &Element) {
-        match sasl::data(response) {
-            Ok(data) => {
-                let step = exchange.step(Some(&data));
-                self.take_step(exchange, step);
-            }
-            Err(_) => self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding)),
-        }
-    }
-
-    fn take_step(&mut self, exchange: Box<ServerExchange>, step: ServerStep) {
-        match step {
-            ServerStep::Challenge(data) => {
-                let challenge = Element::builder("challenge", ns::SASL)
-                    .text(&sasl::encode(&data))
-                    .build();
-                self.stream.push_own(&challenge);
-                self.state = State::Sasl(exchange);
-            }
-            ServerStep::Ask => self.ask(exchange),
-            ServerStep::Success {
-                username,
-                authzid,
-                additional_data,
-            } => {
-                let account = self
-                    .host
-                    .as_ref()
-                    .and_then(|hosting| question::account(&username, &hosting.domain));
-                match account {
-                    // RFC 6120 §6.3.8: nobody acts as somebody else here.
-                    Some(account)
-                        if authzid.is_none_or(|authzid| {
-                            BareJid::new(&authzid).is_ok_and(|authzid| authzid == account)
-                        }) =>
-                    {
-                        self.authenticated(account, additional_data.as_deref());
-                    }
-                    Some(_) => self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid)),
-                    None => self.refuse_login(&SaslFailure::new(Condition::NotAuthorized)),
-                }
-            }
-            ServerStep::Failure(condition) => self.refuse_login(&SaslFailure::new(condition)),
-        }
-    }
-
-    fn ask(&mut self, exchange: Box<ServerExchange>) {
-        let (Some(question), Some(hosting)) = (exchange.question(), &self.host) else {
-            return self.refuse_login(&SaslFailure::new(Condition::TemporaryAuthFailure));
-        };
-        let (username, authzid, password) = match question {
-            ServerQuestion::ScramKeys {
-                username, authzid, ..
-            } => (username, authzid, None),
-            ServerQuestion::Password {
-                username,
-                authzid,
-                password,
-            } => (username, authzid, Some(password)),
-            // A question that this version cannot put to the application.
-            _ => return self.refuse_login(&SaslFailure::new(Condition::TemporaryAuthFailure)),
-        };
-        let mut request = SaslRequest {
-            serial: 0,
-            mechanism: exchange.mechanism(),
-            domain: hosting.domain.clone(),
-            username: username.into(),
-            authzid: authzid.map(Into::into),
-            password: password.map(Into::into),
-        };
-        request.serial = self.serial();
-        self.state = State::SaslQuestion {
-            serial: request.serial,
-            exchange,
-        };
-        self.event = Some(ServerEvent::Sasl(request));
-    }
-
-    fn authenticated(&mut self, account: BareJid, additional_data: Option<&[u8]>) {
-        let data = additional_data.map(wire::encode).unwrap_or_default();
-        let success = Element::builder("success", ns::SASL).text(&data).build();
-        self.stream.push_own(&success);
-        log!(debug, %account, "authenticated");
-        self.stream.set_authenticated();
-        // An application may map a user to an account of another domain of its own.
-        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart()))
-        {
-            hosting.domain = domain;
-        }
-        self.account = Some(account.clone());
-        self.open();
-        self.event = Some(ServerEvent::Authenticated(account));
-    }
-
-    fn refuse_login(&mut self, failure: &SaslFailure) {
-        log!(
-            debug,
-            condition = failure.condition().name(),
-            "login refused"
-        );
-        self.stream.push_own(&failure.to_element());
-        self.state = State::Choosing;
-        self.failed_logins = self.failed_logins.saturating_add(1);
-        if self.failed_logins >= self.stream.limits().sasl_attempts {
-            self.too_many_attempts();
         }
     }
 
@@ -797,8 +578,10 @@ impl Server {
 }
 
 impl Server {
+    /// Whether a decision has to be awaited before later bytes are looked at. Once we closed none
+    /// matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
     const fn has_question(&self) -> bool {
-        self.state.is_question()
+        self.state.is_question() && !self.stream.is_closing()
     }
 }
 

@@ -10,6 +10,7 @@ use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Localpart, Resourcepart};
 use xmppwire_sasl::{Mechanism, Password, ScramKeys};
 
 use super::config::Host;
+use crate::identities::CertificateIdentities;
 use crate::sasl_failure::SaslFailure;
 use crate::stanza::StanzaError;
 
@@ -55,15 +56,26 @@ pub enum HostAnswer {
     SeeOtherHost(String),
 }
 
-/// A client wants to log in: what are the account's keys?
+/// A client wants to log in: may it, and as whom?
 #[must_use = "a dropped question ends the connection by time-out"]
 pub struct SaslRequest {
     pub(super) serial: u64,
     pub(super) mechanism: Mechanism,
     pub(super) domain: Domainpart,
-    pub(super) username: String,
     pub(super) authzid: Option<String>,
-    pub(super) password: Option<Password>,
+    pub(super) subject: Subject,
+}
+
+/// What is known of who wants to log in.
+pub(super) enum Subject {
+    /// A user name, whose keys are needed.
+    Keys(String),
+    /// A user name with a password.
+    Password(String, Password),
+    /// A certificate, and the account that it leads to.
+    Certificate(Option<BareJid>, CertificateIdentities),
+    /// Nothing but perhaps a trace, and the account that was made up.
+    Stranger(BareJid, Option<String>),
 }
 
 impl SaslRequest {
@@ -72,9 +84,13 @@ impl SaslRequest {
         self.mechanism
     }
 
-    /// The user name that the client gave, prepared by SASLprep.
+    /// The user name that the client gave, prepared by SASLprep; empty with EXTERNAL and ANONYMOUS,
+    /// which have none.
     pub fn username(&self) -> &str {
-        &self.username
+        match &self.subject {
+            Subject::Keys(username) | Subject::Password(username, _) => username,
+            Subject::Certificate(..) | Subject::Stranger(..) => "",
+        }
     }
 
     /// The authorization identity that the client gave, if any (RFC 6120 §6.3.8).
@@ -82,23 +98,52 @@ impl SaslRequest {
         self.authzid.as_deref()
     }
 
-    /// The account of that user name on the stream's domain; `None` where it can be no localpart, so
-    /// that no such account exists.
+    /// Which account it is about: that of the user name on the stream's domain, that of the
+    /// certificate, or one with a random localpart for an anonymous client.
+    ///
+    /// `None` where a user name can be no localpart, so that no such account exists, and where a
+    /// certificate names no account: then only the application can know one for it.
     pub fn account(&self) -> Option<BareJid> {
-        account(&self.username, &self.domain)
+        match &self.subject {
+            Subject::Keys(username) | Subject::Password(username, _) => {
+                account(username, &self.domain)
+            }
+            Subject::Certificate(account, _) => account.clone(),
+            Subject::Stranger(account, _) => Some(account.clone()),
+        }
     }
 
     /// What is asked for.
     pub fn question(&self) -> SaslQuestion<'_> {
-        match &self.password {
-            None => SaslQuestion::ScramKeys {
+        match &self.subject {
+            Subject::Keys(username) => SaslQuestion::ScramKeys {
                 mechanism: self.mechanism,
-                username: &self.username,
+                username,
             },
-            Some(password) => SaslQuestion::Password {
-                username: &self.username,
+            Subject::Password(username, password) => SaslQuestion::Password {
+                username,
                 password: password.expose(),
             },
+            Subject::Certificate(account, peer) => SaslQuestion::External {
+                authzid: self.authzid(),
+                account: account.as_ref(),
+                peer,
+            },
+            Subject::Stranger(account, trace) => SaslQuestion::Anonymous {
+                account,
+                trace: trace.as_deref(),
+            },
+        }
+    }
+
+    /// Whether the answer is one to this question.
+    pub(super) const fn takes(&self, answer: &SaslAnswer) -> bool {
+        match answer {
+            SaslAnswer::ScramKeys(_) => {
+                matches!(self.subject, Subject::Keys(_) | Subject::Password(..))
+            }
+            SaslAnswer::Accept(_) => !matches!(self.subject, Subject::Keys(_)),
+            SaslAnswer::Reject(_) => true,
         }
     }
 }
@@ -108,7 +153,7 @@ impl fmt::Debug for SaslRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SaslRequest")
             .field("mechanism", &self.mechanism)
-            .field("username", &self.username)
+            .field("username", &self.username())
             .field("authzid", &self.authzid)
             .finish_non_exhaustive()
     }
@@ -140,6 +185,31 @@ pub enum SaslQuestion<'a> {
         /// The password in clear text. Do not log it.
         password: &'a str,
     },
+    /// Whether the owner of this certificate may log in: answer with [`SaslAnswer::Accept`] and the
+    /// account that it opens, or with [`SaslAnswer::Reject`].
+    ///
+    /// An authorization identity that the certificate does not bear out was refused already, as was
+    /// none at all where the certificate names several accounts (XEP-0178 §2). What remains to be said
+    /// is whether that account exists and may log in this way.
+    External {
+        /// The authorization identity as the client sent it. By itself it proves nothing.
+        authzid: Option<&'a str>,
+        /// The account on the stream's domain that certificate and authorization identity lead to;
+        /// `None` where the certificate names no account.
+        account: Option<&'a BareJid>,
+        /// Whom the certificate names.
+        peer: &'a CertificateIdentities,
+    },
+    /// Whether strangers are welcome: answer with [`SaslAnswer::Accept`] and the account to use, or
+    /// with [`SaslAnswer::Reject`]. The account should be new and of no use to anybody later, and
+    /// what it may do is for the application to restrict (XEP-0175 §3).
+    Anonymous {
+        /// A new account with a localpart that nobody can guess.
+        account: &'a BareJid,
+        /// What the client says about itself, at most 255 characters (RFC 4505 §2). For logs only:
+        /// it proves nothing, and may be personal.
+        trace: Option<&'a str>,
+    },
 }
 
 /// The answer to a [`SaslRequest`].
@@ -148,10 +218,13 @@ pub enum SaslQuestion<'a> {
 pub enum SaslAnswer {
     /// The user's keys. The client is in if it proves to know them.
     ScramKeys(ScramKeys),
-    /// The password is right, and this is the account that it opens.
+    /// The password is right, the certificate good, the stranger welcome: this is the account. A client
+    /// that gave the authorization identity of another one is refused with `invalid-authzid`.
     Accept(BareJid),
-    /// No. With `not-authorized` an unknown user cannot be told from a wrong password: the exchange
-    /// goes on with made-up keys and fails at its end. Other conditions are sent at once.
+    /// No. Where there is a password, an unknown user cannot be told from a wrong password by
+    /// `not-authorized`: the exchange goes on with made-up keys and fails at its end. Other conditions
+    /// are sent at once: `account-disabled`, `credentials-expired`, `mechanism-too-weak` for a user who
+    /// has to log in otherwise, or `temporary-auth-failure` when a data base cannot be reached.
     Reject(SaslFailure),
 }
 

@@ -6,7 +6,8 @@ use core::fmt;
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
-use crate::condition::conditions;
+use crate::condition::{Said, conditions};
+use crate::legacy;
 use crate::ns;
 use crate::text::Text;
 
@@ -198,7 +199,8 @@ impl StanzaError {
         self.text.as_ref()
     }
 
-    /// The application-specific condition.
+    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one that it
+    /// dropped.
     pub const fn application_condition(&self) -> Option<&Element> {
         self.application.as_ref()
     }
@@ -206,22 +208,23 @@ impl StanzaError {
     /// Reads `<error/>`. What is missing or unknown gets the most cautious reading, because an error
     /// must never cause another one (RFC 6120 §8.3.1).
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
-        let mut parsed = Self::new(StanzaErrorCondition::UndefinedCondition);
-        for child in error.children() {
-            if child.ns() != ns::STANZA_ERRORS {
-                parsed.application = Some(child.to_element());
-            } else if let Some(condition) = StanzaErrorCondition::from_name(child.name()) {
-                parsed.condition = condition;
-                parsed.data = Some(child.text().into_owned()).filter(|data| !data.is_empty());
-            }
+        let said = Said::read(error, ns::STANZA_ERRORS, StanzaErrorCondition::from_name);
+        let by_code = || error.attr("code").and_then(legacy::stanza_condition);
+        let (condition, data) = said
+            .condition
+            .or_else(|| by_code().map(|condition| (condition, None)))
+            .unwrap_or((StanzaErrorCondition::UndefinedCondition, None));
+        let error_type = error.attr("type").and_then(ErrorType::from_name);
+        Self {
+            error_type: error_type.unwrap_or(condition.default_type()),
+            condition,
+            data,
+            by: error.attr("by").and_then(|by| Jid::new(by).ok()),
+            // Before there were conditions, the text was all there was (XEP-0086).
+            text: Text::child_of(error, ns::STANZA_ERRORS)
+                .or_else(|| error.has_text().then(|| Text::from(error.text().trim()))),
+            application: said.application,
         }
-        parsed.error_type = error
-            .attr("type")
-            .and_then(ErrorType::from_name)
-            .unwrap_or(parsed.condition.default_type());
-        parsed.by = error.attr("by").and_then(|by| Jid::new(by).ok());
-        parsed.text = Text::child_of(error, ns::STANZA_ERRORS);
-        parsed
     }
 
     /// Writes `<error/>`.
@@ -262,3 +265,70 @@ impl fmt::Display for StanzaError {
 }
 
 impl core::error::Error for StanzaError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(
+        build: impl FnOnce(xmppwire_xml::ElementBuilder) -> xmppwire_xml::ElementBuilder,
+    ) -> StanzaError {
+        let error = build(Element::builder("error", ns::CLIENT)).build();
+        StanzaError::parse(error.root())
+    }
+
+    #[test]
+    fn a_numeric_code_says_the_condition_where_nothing_else_does() {
+        let error = parse(|error| error.attr("code", "404").text(" Not Found\n"));
+        assert_eq!(error.condition(), StanzaErrorCondition::ItemNotFound);
+        assert_eq!(error.error_type(), ErrorType::Cancel);
+        assert_eq!(
+            error.text().map(|text| text.text.as_str()),
+            Some("Not Found")
+        );
+
+        let error = parse(|error| {
+            let error = error.attr("code", "404").attr("type", "wait");
+            error.open("gone", ns::STANZA_ERRORS).close()
+        });
+        assert_eq!(error.condition(), StanzaErrorCondition::Gone);
+        assert_eq!(error.error_type(), ErrorType::Wait);
+        assert_eq!(
+            parse(|error| error.attr("code", "999")).condition(),
+            StanzaErrorCondition::UndefinedCondition
+        );
+    }
+
+    #[test]
+    fn a_dropped_condition_is_kept() {
+        let error = parse(|error| {
+            let error = error.attr("type", "auth").attr("code", "402");
+            error.open("payment-required", ns::STANZA_ERRORS).close()
+        });
+        assert_eq!(error.condition(), StanzaErrorCondition::UndefinedCondition);
+        assert_eq!(error.error_type(), ErrorType::Auth);
+        let kept = error.application_condition().map(Element::name);
+        assert_eq!(kept, Some("payment-required"));
+    }
+
+    #[test]
+    fn the_first_condition_counts_and_is_not_the_application_s() {
+        let error = parse(|error| {
+            error
+                .open("text", ns::STANZA_ERRORS)
+                .text("No")
+                .close()
+                .open("too-many", "urn:example")
+                .close()
+                .open("conflict", ns::STANZA_ERRORS)
+                .close()
+                .open("gone", ns::STANZA_ERRORS)
+                .close()
+        });
+        assert_eq!(error.condition(), StanzaErrorCondition::Conflict);
+        assert_eq!(
+            error.application_condition().map(Element::name),
+            Some("too-many")
+        );
+    }
+}

@@ -88,7 +88,6 @@ impl Session {
 
     /// The next stanza; `None` after the stream was closed in order.
     pub fn poll_next(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
-        self.forget_request();
         match self.inbox.pop_front() {
             Some(stanza) => Poll::Ready(Ok(Some(stanza))),
             None => self.poll_stanza(now),

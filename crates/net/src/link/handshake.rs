@@ -36,7 +36,7 @@ pub struct Secured {
 impl Secured {
     /// What to tell the connection about it.
     pub fn info(&self) -> TlsInfo {
-        TlsInfo::new(self.summary.channel_bindings())
+        self.summary.info()
     }
 
     /// What there is to know about it.

@@ -96,7 +96,8 @@ pub struct ClientTlsBuilder {
 }
 
 impl ClientTlsBuilder {
-    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178).
+    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for that, tell
+    /// [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate) of its [`Identity::identities`].
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self

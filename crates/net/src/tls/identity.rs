@@ -5,7 +5,9 @@ use std::fmt;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::TlsError;
+use xmppwire::CertificateIdentities;
+
+use super::{TlsError, certificate_identities};
 
 /// A certificate, the chain that leads from it to a root, and its private key.
 pub struct Identity {
@@ -51,6 +53,12 @@ impl Identity {
     /// The certificate of the identity itself.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.leaf
+    }
+
+    /// Whom the certificate names, for
+    /// [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
+    pub fn identities(&self) -> CertificateIdentities {
+        certificate_identities(&self.leaf).unwrap_or_default()
     }
 
     pub(super) fn into_parts(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {

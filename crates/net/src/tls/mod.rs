@@ -17,8 +17,9 @@
 //! - No session resumption and no early data. XMPP connections live long, so there is little to
 //!   gain, and each one should prove the certificate anew: a resumed session would bind to the
 //!   certificate of a session before it.
-//! - Names are matched as DNS-IDs and addresses. The SRV-IDs and XMPP addresses that a certificate
-//!   may hold besides (RFC 6120 §13.7.1.2) are not looked at; public authorities do not issue them.
+//! - A server's names are matched as DNS-IDs and addresses. The SRV-IDs and XMPP addresses that its
+//!   certificate may hold besides (RFC 6120 §13.7.1.2) do not count; public authorities do not issue
+//!   them. Those of a client are what SASL EXTERNAL goes by: see [`certificate_identities`].
 //!
 //! ```
 //! use xmppwire_net::srv::Mode;
@@ -40,6 +41,7 @@
 mod client;
 mod end_point;
 mod identity;
+mod names;
 mod roots;
 mod server;
 mod summary;
@@ -47,6 +49,7 @@ mod summary;
 pub use client::{ClientTls, ClientTlsBuilder};
 pub use end_point::server_end_point;
 pub use identity::Identity;
+pub use names::certificate_identities;
 #[cfg(feature = "webpki-roots")]
 pub use roots::bundled_roots;
 pub use roots::{platform_roots, roots_from_pem};

@@ -104,7 +104,8 @@ pub struct ServerTlsBuilder {
 }
 
 impl ServerTlsBuilder {
-    /// Whether to ask clients for a certificate; they are ignored unless set.
+    /// Whether to ask clients for a certificate; they are ignored unless set. A host with SASL EXTERNAL among its
+    /// mechanisms offers it to clients that have shown one.
     pub fn client_certificates(mut self, policy: ClientCertificates) -> Self {
         self.client_certificates = policy;
         self

@@ -4,9 +4,9 @@ use std::fmt;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ConnectionCommon, ProtocolVersion};
-use xmppwire::ChannelBindings;
+use xmppwire::{ChannelBindings, TlsInfo};
 
-use super::TlsError;
+use super::{TlsError, certificate_identities};
 
 /// The version of a connection. Older ones are not spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,19 @@ pub struct TlsSummary {
 }
 
 impl TlsSummary {
+    /// What a connection is told: the channel bindings, and whom the peer's certificate names if it showed one.
+    pub fn info(&self) -> TlsInfo {
+        let info = TlsInfo::new(self.channel_bindings());
+        match self
+            .peer_certificates
+            .first()
+            .and_then(certificate_identities)
+        {
+            Some(identities) => info.with_peer(identities),
+            None => info,
+        }
+    }
+
     /// The channel bindings of the session, as SASL takes them.
     pub fn channel_bindings(&self) -> ChannelBindings {
         let bindings = match (self.version, self.exporter) {

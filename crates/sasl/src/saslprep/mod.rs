@@ -113,15 +113,30 @@ fn check(text: &str, kind: StringKind) -> Result<(), SaslPrepError> {
     if kind == StringKind::Stored && text.chars().any(|c| contains(tables::UNASSIGNED, c)) {
         return Err(SaslPrepError::Unassigned);
     }
-    let right_to_left = |c| contains(tables::RAND_AL_CAT, c);
-    if text.chars().any(right_to_left) {
-        let ends = text.chars().next().is_some_and(right_to_left)
-            && text.chars().next_back().is_some_and(right_to_left);
-        if !ends || text.chars().any(|c| contains(tables::L_CAT, c)) {
-            return Err(SaslPrepError::Bidirectional);
-        }
+    if !is_of_one_direction(text) {
+        return Err(SaslPrepError::Bidirectional);
     }
     Ok(())
+}
+
+/// RFC 3454, Section 6.
+fn is_of_one_direction(text: &str) -> bool {
+    let right_to_left = |c| contains(tables::RAND_AL_CAT, c);
+    if !text.chars().any(right_to_left) {
+        return true;
+    }
+    text.chars().next().is_some_and(right_to_left)
+        && text.chars().next_back().is_some_and(right_to_left)
+        && !text.chars().any(|c| contains(tables::L_CAT, c))
+}
+
+/// Whether a text is as the profile "trace" of RFC 4505, Section 3 wants it, which maps and
+/// normalises nothing. It prohibits what SASLprep does, but for the spaces of table C.1.2 and the
+/// ideographic description characters of table C.7.
+pub(crate) fn is_traceable(text: &str) -> bool {
+    let spared = |c| matches!(c, '\u{2ff0}'..='\u{2ffb}') || contains(tables::NON_ASCII_SPACE, c);
+    let prohibited = |c| contains(tables::PROHIBITED, c) && !spared(c);
+    !text.chars().any(prohibited) && is_of_one_direction(text)
 }
 
 fn contains(table: &Table, c: char) -> bool {

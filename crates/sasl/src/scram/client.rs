@@ -18,6 +18,7 @@ use crate::credentials::Credentials;
 use crate::error::{ClientError, MessageError, ScramServerError};
 use crate::limits::DEFAULT_ITERATIONS;
 use crate::mechanism::ScramHash;
+use crate::offer::Offer;
 use crate::prepare;
 use crate::saslprep::StringKind;
 
@@ -30,6 +31,8 @@ pub(crate) struct ScramClient {
     /// What `c=` carries: the header again, with the channel binding's octets behind it.
     binding: Vec<u8>,
     iterations: RangeInclusive<u32>,
+    /// What `h=` has to be if the server sends it (XEP-0474).
+    offer_hash: String,
     state: State,
 }
 
@@ -54,26 +57,28 @@ impl ScramClient {
         plus: bool,
         credentials: &Credentials,
         bindings: &ChannelBindings,
-        server_offers_plus: bool,
+        offer: &Offer,
         nonce: String,
     ) -> Result<Self, ClientError> {
-        let username = prepare::username(credentials.username())?;
+        let (username, password) = credentials.known()?;
+        let username = prepare::username(username)?;
         // Keys are derived from it, as the server's were: hence "stored" (RFC 5802, Section 2.2).
-        let password = prepare::password(credentials.password().expose(), StringKind::Stored)?;
+        let password = prepare::password(password.expose(), StringKind::Stored)?;
         let authzid = match prepare::authzid(credentials.authzid())? {
             Some(authzid) => format!("a={}", escape(authzid)),
             None => String::new(),
         };
         // RFC 5802, Section 6. `y` tells a server that did offer -PLUS that its offer was cut out.
         // Where it was offered and is not used all the same, `y` would be untrue.
-        let (flag, bound) = match bindings.best() {
-            Some(kind) if plus => (
-                format!("p={}", kind.name()),
-                bindings.get(kind).unwrap_or_default(),
-            ),
-            None if plus => return Err(ClientError::NoChannelBinding),
-            Some(_) if !server_offers_plus => (String::from("y"), [].as_slice()),
-            _ => (String::from("n"), [].as_slice()),
+        let (flag, bound) = if plus {
+            let kind = offer.binding(bindings);
+            let kind = kind.ok_or(ClientError::NoChannelBinding)?;
+            let bound = bindings.get(kind).unwrap_or_default();
+            (format!("p={}", kind.name()), bound)
+        } else if !bindings.is_empty() && !offer.has_plus() {
+            (String::from("y"), [].as_slice())
+        } else {
+            (String::from("n"), [].as_slice())
         };
         let gs2_header = format!("{flag},{authzid},");
         Ok(Self {
@@ -83,6 +88,7 @@ impl ScramClient {
             binding: [gs2_header.as_bytes(), bound].concat(),
             gs2_header,
             iterations: DEFAULT_ITERATIONS,
+            offer_hash: offer.hash(hash),
             state: State::AwaitFirst { password },
         })
     }
@@ -137,10 +143,16 @@ impl ScramClient {
             nonce,
             salt,
             iterations,
+            offer_hash,
         } = ServerFirst::parse(server_first)?;
         match nonce.strip_prefix(self.nonce.as_str()) {
             Some(added) if !added.is_empty() => {}
             _ => return Err(ClientError::NonceMismatch),
+        }
+        // Before anything that is derived from the password goes out (XEP-0474, Section 5.2). Somebody
+        // who changes the attribute as well changes what is signed, and the server will notice.
+        if offer_hash.is_some_and(|hash| hash != self.offer_hash) {
+            return Err(ClientError::Downgrade);
         }
         let (least, most) = (*self.iterations.start(), *self.iterations.end());
         let asked = iterations;

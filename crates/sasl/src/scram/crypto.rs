@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use crate::mechanism::ScramHash;
@@ -18,6 +18,7 @@ pub(crate) fn hmac(hash: ScramHash, key: &[u8], parts: &[&[u8]]) -> Secret {
     match hash {
         ScramHash::Sha1 => hmac_with::<Sha1>(key, parts),
         ScramHash::Sha256 => hmac_with::<Sha256>(key, parts),
+        ScramHash::Sha512 => hmac_with::<Sha512>(key, parts),
     }
 }
 
@@ -42,6 +43,7 @@ pub(crate) fn digest(hash: ScramHash, data: &[u8]) -> Secret {
     Zeroizing::new(match hash {
         ScramHash::Sha1 => Sha1::digest(data).to_vec(),
         ScramHash::Sha256 => Sha256::digest(data).to_vec(),
+        ScramHash::Sha512 => Sha512::digest(data).to_vec(),
     })
 }
 
@@ -56,6 +58,7 @@ pub(crate) fn salted_password(
     match hash {
         ScramHash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut out),
         ScramHash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut out),
+        ScramHash::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut out),
     }
     out
 }

@@ -76,6 +76,8 @@ pub(super) struct ServerFirst<'a> {
     pub(super) nonce: &'a str,
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
+    /// `h=`: the hash of the server's offer (XEP-0474).
+    pub(super) offer_hash: Option<&'a str>,
 }
 
 impl<'a> ServerFirst<'a> {
@@ -87,11 +89,17 @@ impl<'a> ServerFirst<'a> {
             return Err(MessageError::TooLong);
         }
         let iterations = number(attributes.expect('i')?).ok_or(MessageError::Value('i'))?;
-        attributes.skip_extensions()?;
+        let mut offer_hash = None;
+        attributes.extensions(|name, value| {
+            if name == 'h' {
+                offer_hash = Some(value);
+            }
+        })?;
         Ok(Self {
             nonce,
             salt,
             iterations,
+            offer_hash,
         })
     }
 }
@@ -185,11 +193,17 @@ impl<'a> Attributes<'a> {
 
     /// Optional extensions are ignored (RFC 5802, Section 5.1), but an attribute that the RFC has
     /// given a meaning to is no extension, and would be read differently by another parser.
-    fn skip_extensions(mut self) -> Result<(), MessageError> {
-        while let Some((name, _)) = self.next()? {
+    fn skip_extensions(self) -> Result<(), MessageError> {
+        self.extensions(|_, _| {})
+    }
+
+    /// Shows the optional extensions to somebody who knows some of them.
+    fn extensions(mut self, mut visit: impl FnMut(char, &'a str)) -> Result<(), MessageError> {
+        while let Some((name, value)) = self.next()? {
             if "anmrcsipve".contains(name) {
                 return Err(MessageError::Misplaced(name));
             }
+            visit(name, value);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::message::{ClientFinal, ClientFirst, Flag};
 use crate::channel_binding::{ChannelBindingType, ChannelBindings};
 use crate::error::Rejection;
 use crate::mechanism::ScramHash;
+use crate::offer::Offer;
 use crate::prepare;
 
 /// The client's first message is in; its user's keys are to be looked up.
@@ -62,13 +63,18 @@ impl Asking {
         keys: ScramKeys,
         known: Choice,
         nonce: &str,
+        offer: Option<&Offer>,
     ) -> Result<(Vec<u8>, AwaitingProof), Rejection> {
         if keys.hash() != self.hash {
             return Err(Rejection::Misuse);
         }
         let nonce = format!("{}{nonce}", self.client_nonce);
         let salt = STANDARD.encode(keys.salt());
-        let server_first = format!("r={nonce},s={salt},i={}", keys.iterations());
+        let mut server_first = format!("r={nonce},s={salt},i={}", keys.iterations());
+        if let Some(offer) = offer {
+            server_first.push_str(",h=");
+            server_first.push_str(&offer.hash(self.hash));
+        }
         let message = server_first.clone().into_bytes();
         Ok((
             message,
@@ -148,7 +154,8 @@ mod tests {
         let none = ChannelBindings::none();
         let credentials = Credentials::new("juliet", "r0m30myr0m30");
         let mechanism = Mechanism::ScramSha1;
-        let client = ClientExchange::new(mechanism, &credentials, &none, false, [1; 24]);
+        let offer = Offer::new([mechanism.name()]);
+        let client = ClientExchange::new(mechanism, &credentials, &none, &offer, [1; 24]);
         let client = client.unwrap().with_iterations(1..=1);
         let keys = ScramKeys::derive(ScramHash::Sha1, "r0m30myr0m30", b"salt", 1).unwrap();
         for known in [true, false] {
@@ -157,7 +164,7 @@ mod tests {
             let asking = Asking::receive(&first, ScramHash::Sha1, false, &none, false).unwrap();
             let known_choice = Choice::from(u8::from(known));
             let (challenge, awaiting) = asking
-                .challenge(keys.clone(), known_choice, "nonce")
+                .challenge(keys.clone(), known_choice, "nonce", Some(&offer))
                 .unwrap();
             let proved = awaiting.receive(&client.respond(&challenge).unwrap());
             assert_eq!(proved.is_ok(), known);

@@ -1,12 +1,14 @@
 //! Known answers, on both sides. The first two are the examples of RFC 5802, Section 5 and
-//! RFC 7677, Section 3; the RFCs have none with channel binding, so the others were computed with
-//! another implementation of PBKDF2 and HMAC.
+//! RFC 7677, Section 3; the RFCs have none with channel binding, with SHA-512 or with the hash of an
+//! offer (XEP-0474), so the others were computed with another implementation: `pbkdf2_hmac` and
+//! `new` of Python's `hashlib` and `digest` of its `hmac`, put together as RFC 5802, Section 3 says,
+//! which gives the RFCs' answers too.
 
 use alloc::string::String;
 
 use crate::{
-    ChannelBindings, ClientExchange, Credentials, DecoyKey, Mechanism, ScramKeys, ServerAnswer,
-    ServerExchange, ServerStep,
+    ChannelBindings, ClientExchange, Credentials, DecoyKey, Mechanism, Offer, ScramKeys,
+    ServerAnswer, ServerExchange, ServerStep,
 };
 
 struct Vector {
@@ -24,22 +26,25 @@ struct Vector {
 
 impl Vector {
     fn check(&self) {
-        let plus = self.mechanism.is_plus();
+        let offer = Offer::new([self.mechanism.name()]);
         let mut client = ClientExchange::with_nonce(
             self.mechanism,
             &self.credentials,
             &self.bindings,
-            plus,
+            &offer,
             String::from(self.client_nonce),
         )
         .unwrap();
         let mut server = ServerExchange::with_nonce(
             self.mechanism,
             &self.bindings,
-            plus,
+            &offer,
             String::from(self.server_nonce),
             DecoyKey::new([0; 32]),
         );
+        if !self.server_first.contains(",h=") {
+            server = server.without_downgrade_protection();
+        }
 
         assert_eq!(text(&client.initial_response()), self.client_first);
         assert_eq!(
@@ -56,7 +61,7 @@ impl Vector {
         assert_eq!(
             server.step(Some(self.client_final.as_bytes())),
             ServerStep::Success {
-                username: self.credentials.username().into(),
+                username: self.credentials.username().map(String::from),
                 authzid: self.credentials.authzid().map(String::from),
                 additional_data: Some(self.server_final.into()),
             }
@@ -66,7 +71,7 @@ impl Vector {
         let derived = ScramKeys::parse(self.keys).unwrap();
         let derived = ScramKeys::derive(
             derived.hash(),
-            self.credentials.password().expose(),
+            self.credentials.password().unwrap().expose(),
             derived.salt(),
             derived.iterations(),
         );
@@ -148,6 +153,57 @@ fn sha256_plus_with_exporter_authzid_escapes_and_preparation() {
         server_first: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=ZGVmZ2hpamtsbW5vcHFycw==,i=4096",
         client_final: "c=cD10bHMtZXhwb3J0ZXIsYT1qdWxpZXRAZXhhbXBsZS5vcmcsAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=GDjiKcC8Z7xdaRCravEFFSCqUjbEoYQ1d6lvraVa0Ms=",
         server_final: "v=7oyh4HQjePxh2dShk1WuzPaD+NhoE/tBvsbzXSfmPtY=",
+    }
+    .check();
+}
+
+#[test]
+fn sha512() {
+    Vector {
+        mechanism: Mechanism::ScramSha512,
+        bindings: ChannelBindings::none(),
+        credentials: Credentials::new("user", "pencil"),
+        client_nonce: "rOprNGfwEbeRWgbNEkqO",
+        server_nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+        keys: "SCRAM-SHA-512$4096:W22ZaJ0SNY7soEsUEjb6gQ==$6AAub3065EYRmyFpM2RNwqK+eGnrkYuEWbXn19LsEmBqzu8QaCXNc1FwpnX9NhH2hK/60dzj9DoO5DvVkOHbvg==:jZHbYjC1aHh0/hKbxyBuGFjDrgjgKTT1esA7awWiKcRZ0o/0b1yWEebBeSVkkCFewf91nLDfKF24mvD5nmE6rA==",
+        client_first: "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+        server_first: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+        client_final: "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==",
+        server_final: "v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==",
+    }
+    .check();
+}
+
+#[test]
+fn sha512_plus_with_protected_offer() {
+    Vector {
+        mechanism: Mechanism::ScramSha512Plus,
+        bindings: ChannelBindings::tls13([0x5A; 32]),
+        credentials: Credentials::new("user", "pencil"),
+        client_nonce: "rOprNGfwEbeRWgbNEkqO",
+        server_nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+        keys: "SCRAM-SHA-512$4096:W22ZaJ0SNY7soEsUEjb6gQ==$6AAub3065EYRmyFpM2RNwqK+eGnrkYuEWbXn19LsEmBqzu8QaCXNc1FwpnX9NhH2hK/60dzj9DoO5DvVkOHbvg==:jZHbYjC1aHh0/hKbxyBuGFjDrgjgKTT1esA7awWiKcRZ0o/0b1yWEebBeSVkkCFewf91nLDfKF24mvD5nmE6rA==",
+        client_first: "p=tls-exporter,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+        server_first: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,h=avizEU/qdeqf0pFDtDEdbk9+o/8aRU3umFLvk2BCLmslDEmuQCGA8y/fce12lgllfuXb64SD5hhjspqa3q2/LA==",
+        client_final: "c=cD10bHMtZXhwb3J0ZXIsLFpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpa,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=s09vp93bf7GPqGV6HN9q7g3sOskMuKMy7VEHlazHnF3cyScvA0cdIRilYL2TVCLJSbE7wNiPti5YnYblxHxiTQ==",
+        server_final: "v=uApnbxLnb9Z+/UGS3XO4baepGBfXUcbHiPINsa9/ETNUR9wlBGfpcFZni2Uj8u2V9nXkuzjAd7Au2Z4m87h2Rg==",
+    }
+    .check();
+}
+
+#[test]
+fn sha1_with_protected_offer() {
+    Vector {
+        mechanism: Mechanism::ScramSha1,
+        bindings: ChannelBindings::none(),
+        credentials: Credentials::new("user", "pencil"),
+        client_nonce: "rOprNGfwEbeRWgbNEkqO",
+        server_nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+        keys: "SCRAM-SHA-1$4096:W22ZaJ0SNY7soEsUEjb6gQ==$g2pEzX2tMaoibxTD4YfBJkq1y8w=:ZGkNjsmKwVX5C5z80vGxHZ02jOI=",
+        client_first: "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+        server_first: "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,h=LrtFoCs8XsoI+diY4u3rG69UGN8=",
+        client_final: "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=3kNKcpsv52YmLi8StFD4OOQf8vU=",
+        server_final: "v=Rhhjq06Vu3c/uy6aQXXRR/0dqvA=",
     }
     .check();
 }

@@ -4,7 +4,9 @@ use xmppwire_sasl::{
     ChannelBindings, ClientError, ClientExchange, Condition, Mechanism, Rejection,
 };
 
-use crate::pair::{Account, CLIENT_NONCE, Outcome, Pair, client_exchange, scram_mechanisms, tls};
+use crate::pair::{
+    Account, CLIENT_NONCE, Leg, Outcome, Pair, client_exchange, offer, scram_mechanisms, tls,
+};
 
 fn plus() -> impl Iterator<Item = Mechanism> {
     scram_mechanisms().filter(|mechanism| mechanism.is_plus())
@@ -56,7 +58,7 @@ fn plus_needs_something_to_bind_to() {
             mechanism,
             &Account::juliet().credentials(),
             &ChannelBindings::none(),
-            true,
+            &offer(true),
             CLIENT_NONCE,
         )
         .err();
@@ -148,6 +150,8 @@ fn hiding_the_flag_is_noticed() {
     for mechanism in not_plus() {
         let credentials = Account::juliet().credentials();
         let mut pair = Pair::with_bindings(mechanism, &credentials, &tls(), &tls(), true);
+        // With it, the client would notice first.
+        pair.server = pair.server.without_downgrade_protection();
         pair.client = client_exchange(mechanism, &credentials, &tls(), false);
         let outcome = pair.run_with(|_, message| {
             let mut message = message;
@@ -160,6 +164,66 @@ fn hiding_the_flag_is_noticed() {
             outcome,
             Outcome::ServerRefused(Rejection::ChannelBindingMismatch, Condition::NotAuthorized)
         );
+    }
+}
+
+/// A client without channel binding has nothing to say `y` about, but sees that the offer differs.
+#[test]
+fn a_changed_offer_is_noticed_without_channel_binding() {
+    for mechanism in not_plus() {
+        let credentials = Account::juliet().credentials();
+        let none = ChannelBindings::none();
+        for offered in [true, false] {
+            let mut pair = Pair::with_bindings(mechanism, &credentials, &none, &none, offered);
+            pair.client = client_exchange(mechanism, &credentials, &none, !offered);
+            assert_eq!(pair.run(), Outcome::ClientRefused(ClientError::Downgrade));
+        }
+    }
+}
+
+/// …and to take the hash away, or to make it fit, changes what is signed.
+#[test]
+fn hiding_a_changed_offer_is_noticed() {
+    for mechanism in not_plus() {
+        let credentials = Account::juliet().credentials();
+        let none = ChannelBindings::none();
+        let fitting = {
+            let mut pair = Pair::with_bindings(mechanism, &credentials, &none, &none, false);
+            assert!(matches!(pair.run(), Outcome::Success { .. }));
+            hash(&pair.transcript[1])
+        };
+        for replacement in [String::new(), fitting] {
+            let mut pair = Pair::with_bindings(mechanism, &credentials, &none, &none, true);
+            pair.client = client_exchange(mechanism, &credentials, &none, false);
+            let outcome = pair.run_with(|leg, message| match leg {
+                Leg::ServerFirst => String::from_utf8(message.clone())
+                    .unwrap()
+                    .replace(&hash(&message), &replacement)
+                    .into_bytes(),
+                _ => message,
+            });
+            assert_eq!(
+                outcome,
+                Outcome::ServerRefused(Rejection::WrongCredentials, Condition::NotAuthorized)
+            );
+        }
+    }
+}
+
+/// The attribute `h` with the comma before it.
+fn hash(server_first: &[u8]) -> String {
+    let message = core::str::from_utf8(server_first).unwrap();
+    message.get(message.find(",h=").unwrap()..).unwrap().into()
+}
+
+/// A server that knows nothing of it is believed, as before.
+#[test]
+fn an_unprotected_offer_is_taken() {
+    for mechanism in scram_mechanisms() {
+        let mut pair = Pair::new(mechanism, &Account::juliet().credentials());
+        pair.server = pair.server.without_downgrade_protection();
+        assert!(matches!(pair.run(), Outcome::Success { .. }));
+        assert!(!String::from_utf8_lossy(&pair.transcript[1]).contains(",h="));
     }
 }
 

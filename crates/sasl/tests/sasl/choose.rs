@@ -1,16 +1,37 @@
 //! The choice of a mechanism.
 
-use xmppwire_sasl::{ChannelBindings, Mechanism, Policy, choose};
+use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, Policy};
 
-use crate::pair::tls;
+use crate::pair::{Account, tls};
 
-const ALL: [&str; 5] = [
+const ALL: [&str; 9] = [
+    "ANONYMOUS",
     "PLAIN",
     "SCRAM-SHA-1",
     "SCRAM-SHA-1-PLUS",
     "SCRAM-SHA-256",
     "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-512",
+    "SCRAM-SHA-512-PLUS",
+    "EXTERNAL",
 ];
+
+/// What a client with a password picks of an offer that announces every type.
+fn choose<const N: usize>(
+    offered: [&str; N],
+    bindings: &ChannelBindings,
+    policy: Policy,
+) -> Option<Mechanism> {
+    let types = ["tls-exporter", "tls-unique", "tls-server-end-point"];
+    let offer = Offer::new(offered).with_channel_bindings(types);
+    xmppwire_sasl::choose(&offer, &Account::juliet().credentials(), bindings, policy)
+}
+
+fn everything_permitted() -> Policy {
+    Policy::default()
+        .with_floor(Mechanism::Anonymous)
+        .on_confidential_channel(true)
+}
 
 #[test]
 fn names_round_trip() {
@@ -18,7 +39,13 @@ fn names_round_trip() {
         assert_eq!(Mechanism::from_name(mechanism.name()), Some(*mechanism));
         assert_eq!(mechanism.to_string(), mechanism.name());
     }
-    for name in ["", "plain", "SCRAM-SHA-256 ", "SCRAM-SHA-512", "EXTERNAL"] {
+    for name in [
+        "",
+        "plain",
+        "SCRAM-SHA-256 ",
+        "SCRAM-SHA-384",
+        "EXTERNAL-PLUS",
+    ] {
         assert_eq!(Mechanism::from_name(name), None);
     }
 }
@@ -31,15 +58,13 @@ fn all_is_in_order_of_preference() {
 #[test]
 fn takes_the_best_that_can_be_carried() {
     let policy = Policy::default();
+    let none = ChannelBindings::none();
     assert_eq!(
         choose(ALL, &tls(), policy),
-        Some(Mechanism::ScramSha256Plus)
+        Some(Mechanism::ScramSha512Plus)
     );
-    assert_eq!(
-        choose(ALL, &ChannelBindings::none(), policy),
-        Some(Mechanism::ScramSha256)
-    );
-    let weaker = ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256"];
+    assert_eq!(choose(ALL, &none, policy), Some(Mechanism::ScramSha512));
+    let weaker = ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-512"];
     assert_eq!(
         choose(weaker, &tls(), policy),
         Some(Mechanism::ScramSha1Plus)
@@ -50,8 +75,7 @@ fn takes_the_best_that_can_be_carried() {
 fn never_slips_to_plain() {
     let none = ChannelBindings::none();
     let lowered = Policy::default().with_floor(Mechanism::Plain);
-    for offered in [&["PLAIN"][..], &["PLAIN", "SCRAM-SHA-512", "PLAIN"]] {
-        let offered = offered.iter().copied();
+    for offered in [["PLAIN"; 3], ["PLAIN", "SCRAM-SHA-384", "PLAIN"]] {
         for refusing in [
             Policy::default(),
             Policy::default().on_confidential_channel(true),
@@ -60,7 +84,7 @@ fn never_slips_to_plain() {
                 .on_confidential_channel(true)
                 .on_confidential_channel(false),
         ] {
-            assert_eq!(choose(offered.clone(), &none, refusing), None);
+            assert_eq!(choose(offered, &none, refusing), None);
         }
         let permitting = lowered.on_confidential_channel(true);
         assert_eq!(choose(offered, &none, permitting), Some(Mechanism::Plain));
@@ -78,8 +102,121 @@ fn the_floor_holds() {
     let none = ChannelBindings::none();
     let policy = Policy::default().with_floor(Mechanism::ScramSha256);
     assert_eq!(choose(["SCRAM-SHA-1"], &none, policy), None);
-    assert_eq!(choose(ALL, &none, policy), Some(Mechanism::ScramSha256));
+    assert_eq!(choose(ALL, &none, policy), Some(Mechanism::ScramSha512));
     let policy = Policy::default().with_floor(Mechanism::ScramSha1Plus);
     assert_eq!(choose(ALL, &none, policy), None);
     assert_eq!(choose([], &tls(), policy), None);
+    let policy = Policy::default().with_floor(Mechanism::External);
+    assert_eq!(choose(ALL, &tls(), policy), None);
+}
+
+/// Every kind of credentials, offered everything and permitted everything.
+#[test]
+fn credentials_decide_the_kind() {
+    let offer = Offer::new(ALL).with_channel_bindings(["tls-exporter"]);
+    let pick = |credentials: &Credentials, policy| {
+        xmppwire_sasl::choose(&offer, credentials, &tls(), policy)
+    };
+    let password = Account::juliet().credentials();
+    for (credentials, expected) in [
+        (password.clone(), Mechanism::ScramSha512Plus),
+        (password.with_certificate(None), Mechanism::External),
+        (Credentials::certificate(None), Mechanism::External),
+        (Credentials::anonymous(), Mechanism::Anonymous),
+    ] {
+        for policy in [Policy::default(), everything_permitted()] {
+            assert_eq!(pick(&credentials, policy), Some(expected));
+            assert!(credentials.fit(expected));
+        }
+    }
+    // A floor is about what a secret is worth; who has none may stay below it.
+    let strict = Policy::default().with_floor(Mechanism::External);
+    assert_eq!(
+        pick(&Credentials::anonymous(), strict),
+        Some(Mechanism::Anonymous)
+    );
+
+    let scram = Offer::new(["SCRAM-SHA-256", "PLAIN"]);
+    for credentials in [Credentials::certificate(None), Credentials::anonymous()] {
+        let picked = xmppwire_sasl::choose(&scram, &credentials, &tls(), everything_permitted());
+        assert_eq!(picked, None);
+    }
+}
+
+/// The table in the documentation of [`Policy`].
+#[test]
+fn channel_binding_is_never_guessed() {
+    let credentials = Account::juliet().credentials();
+    let relaxed = Policy::default();
+    let strict = Policy::default().with_floor(Mechanism::ScramSha1Plus);
+    let plus = || Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
+    let tls12 = ChannelBindings::tls12_unique(b"finished");
+    let (bound, unbound) = (Some(Mechanism::ScramSha1Plus), Some(Mechanism::ScramSha1));
+    for (offer, bindings, with_relaxed, with_strict) in [
+        (
+            plus().with_channel_bindings(["tls-server-end-point"]),
+            tls(),
+            bound,
+            bound,
+        ),
+        (
+            plus().with_channel_bindings(["tls-unique"]),
+            tls(),
+            unbound,
+            None,
+        ),
+        (plus().with_channel_bindings([""; 0]), tls(), unbound, None),
+        (plus(), tls(), unbound, bound),
+        (plus(), tls12.clone(), bound, bound),
+        (plus(), ChannelBindings::none(), unbound, None),
+        (Offer::new(["SCRAM-SHA-1"]), tls(), unbound, None),
+    ] {
+        let pick = |policy| xmppwire_sasl::choose(&offer, &credentials, &bindings, policy);
+        assert_eq!(pick(relaxed), with_relaxed, "{offer:?}");
+        assert_eq!(pick(strict), with_strict, "{offer:?}");
+    }
+}
+
+/// Whoever refuses everything is offered all that is left, and gets no weaker kind of login.
+#[test]
+fn refusals_lead_down_within_a_kind() {
+    use Mechanism::{
+        Anonymous, External, Plain, ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus,
+        ScramSha512, ScramSha512Plus,
+    };
+    let both = Account::juliet().credentials().with_certificate(None);
+    let tried = |credentials: &Credentials, bindings: &ChannelBindings, policy: Policy| {
+        let offer = Offer::new(ALL).with_channel_bindings(["tls-exporter"]);
+        let mut policy = policy;
+        let mut tried = Vec::new();
+        while let Some(mechanism) = xmppwire_sasl::choose(&offer, credentials, bindings, policy) {
+            tried.push(mechanism);
+            policy = policy.after(mechanism);
+        }
+        tried
+    };
+    let none = ChannelBindings::none();
+    for policy in [Policy::default(), everything_permitted()] {
+        assert_eq!(
+            tried(&both, &tls(), policy),
+            [External, ScramSha512Plus, ScramSha256Plus, ScramSha1Plus]
+        );
+        assert_eq!(
+            tried(&both, &none, policy),
+            [External, ScramSha512, ScramSha256, ScramSha1]
+        );
+        assert_eq!(
+            tried(&Credentials::anonymous(), &tls(), policy),
+            [Anonymous]
+        );
+    }
+    assert_eq!(
+        tried(&both, &none, Policy::default().with_floor(ScramSha256)),
+        [External, ScramSha512, ScramSha256]
+    );
+    let after_certificate = everything_permitted().after(External);
+    assert!(after_certificate.permits(Plain));
+    assert!(!after_certificate.permits(External));
+    assert!(!everything_permitted().after(Plain).permits(Plain));
+    assert!(!everything_permitted().after(ScramSha1).permits(Plain));
 }

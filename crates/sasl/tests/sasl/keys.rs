@@ -35,7 +35,7 @@ fn text_is_read_strictly() {
         (format!(" {SHA1}"), KeysError::Text),
         (format!("{SHA1}\n"), KeysError::Text),
         (format!("{SHA1}$"), KeysError::Text),
-        (SHA1.replace("SHA-1", "SHA-512"), KeysError::Text),
+        (SHA1.replace("SHA-1", "SHA-384"), KeysError::Text),
         (SHA1.replace("SHA-1", "SHA-1-PLUS"), KeysError::Text),
         (SHA1.replace("SCRAM", "scram"), KeysError::Text),
         (SHA1.replace("4096", "04096"), KeysError::Text),

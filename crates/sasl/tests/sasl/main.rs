@@ -12,6 +12,7 @@ mod choose;
 mod decoy;
 mod exchange;
 mod keys;
+mod no_password;
 mod pair;
 mod properties;
 mod redaction;

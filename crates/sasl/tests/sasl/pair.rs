@@ -2,7 +2,8 @@
 
 use xmppwire_sasl::{
     ChannelBindings, ClientError, ClientExchange, Condition, Credentials, DecoyKey, Mechanism,
-    Rejection, ScramHash, ScramKeys, ServerAnswer, ServerExchange, ServerQuestion, ServerStep,
+    Offer, Rejection, ScramHash, ScramKeys, ServerAnswer, ServerExchange, ServerQuestion,
+    ServerStep,
 };
 
 pub(crate) const CLIENT_NONCE: [u8; 24] = [1; 24];
@@ -18,6 +19,12 @@ pub(crate) fn decoy() -> DecoyKey {
 
 pub(crate) fn tls() -> ChannelBindings {
     ChannelBindings::tls13([5; 32]).with_server_end_point(&[6; 32])
+}
+
+/// What a server offers, with or without channel binding.
+pub(crate) fn offer(plus: bool) -> Offer {
+    let plus = plus.then_some("SCRAM-SHA-256-PLUS");
+    Offer::new(plus.into_iter().chain(["SCRAM-SHA-256"]))
 }
 
 /// The one account there is.
@@ -70,7 +77,7 @@ pub(crate) enum Leg {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Success {
-        username: String,
+        username: Option<String>,
         authzid: Option<String>,
     },
     ClientRefused(ClientError),
@@ -99,7 +106,13 @@ impl Pair {
     ) -> Self {
         Self {
             client: client_exchange(mechanism, credentials, client, plus_offered),
-            server: ServerExchange::new(mechanism, server, plus_offered, SERVER_NONCE, decoy()),
+            server: ServerExchange::new(
+                mechanism,
+                server,
+                &offer(plus_offered),
+                SERVER_NONCE,
+                decoy(),
+            ),
             account: Account::juliet(),
             transcript: Vec::new(),
         }
@@ -161,11 +174,20 @@ pub(crate) fn client_exchange(
         mechanism,
         credentials,
         bindings,
-        server_offers_plus,
+        &offer(server_offers_plus),
         CLIENT_NONCE,
     )
     .unwrap()
     .with_iterations(1..=10_000)
+}
+
+/// The mechanisms that need a password.
+pub(crate) fn password_mechanisms() -> impl Iterator<Item = Mechanism> {
+    let credentials = Account::juliet().credentials();
+    Mechanism::ALL
+        .iter()
+        .copied()
+        .filter(move |mechanism| credentials.fit(*mechanism))
 }
 
 pub(crate) fn scram_mechanisms() -> impl Iterator<Item = Mechanism> {

@@ -2,9 +2,9 @@
 
 use core::fmt::Debug;
 
-use xmppwire_sasl::{Mechanism, Password, ScramHash, ServerAnswer, ServerStep, wire};
+use xmppwire_sasl::{Password, ScramHash, ServerAnswer, ServerStep, wire};
 
-use crate::pair::{Account, Pair, decoy, tls};
+use crate::pair::{Account, Pair, decoy, password_mechanisms, tls};
 
 /// Every form in which a secret could turn up.
 fn forms(secret: &[u8]) -> Vec<String> {
@@ -55,9 +55,9 @@ fn data() {
 
 #[test]
 fn exchanges() {
-    for mechanism in Mechanism::ALL {
+    for mechanism in password_mechanisms() {
         let account = Account::juliet();
-        let mut pair = Pair::new(*mechanism, &account.credentials());
+        let mut pair = Pair::new(mechanism, &account.credentials());
         check(&pair.client);
         check(&pair.server);
         let step = pair.server.step(Some(&pair.client.initial_response()));

@@ -153,7 +153,17 @@ fn changed_attributes_are_told_apart() {
         (ServerFirst, |m| m.replace("i=2", "i=3"), wrong()),
         (ServerFirst, swap, malformed_at_client(Missing('r'))),
         (ServerFirst, drop_first, malformed_at_client(Missing('r'))),
-        (ServerFirst, drop_last, malformed_at_client(Missing('i'))),
+        (ServerFirst, drop_last, wrong()),
+        (
+            ServerFirst,
+            |m| m.replace("i=2,", ""),
+            malformed_at_client(Missing('i')),
+        ),
+        (
+            ServerFirst,
+            |m| m.replace(",h=", ",h=A"),
+            client(ClientError::Downgrade),
+        ),
         (
             ServerFirst,
             double_first,
@@ -162,7 +172,7 @@ fn changed_attributes_are_told_apart() {
         (
             ServerFirst,
             double_last,
-            malformed_at_client(Duplicate('i')),
+            malformed_at_client(Duplicate('h')),
         ),
         (ServerFirst, extend, wrong()),
         (ServerFirst, demand, malformed_at_client(MandatoryExtension)),

@@ -5,11 +5,11 @@ use xmppwire_sasl::{
     Mechanism, MessageError, Rejection, ServerExchange, ServerStep,
 };
 
-use crate::pair::{SERVER_NONCE, decoy, tls};
+use crate::pair::{SERVER_NONCE, decoy, offer, tls};
 
 /// What a server with channel binding, offered, says to a first message.
 fn first(mechanism: Mechanism, message: impl AsRef<[u8]>) -> Result<(), Rejection> {
-    let mut server = ServerExchange::new(mechanism, &tls(), true, SERVER_NONCE, decoy());
+    let mut server = ServerExchange::new(mechanism, &tls(), &offer(true), SERVER_NONCE, decoy());
     match server.step(Some(message.as_ref())) {
         ServerStep::Ask => Ok(()),
         ServerStep::Failure(condition) => {
@@ -222,7 +222,7 @@ fn without_channel_binding_plus_is_refused() {
     let mut server = ServerExchange::new(
         Mechanism::ScramSha1Plus,
         &none,
-        false,
+        &offer(false),
         SERVER_NONCE,
         decoy(),
     );

@@ -5,7 +5,7 @@ use xmppwire_sasl::{
     MAX_SALT, Mechanism, MessageError, ScramServerError, wire,
 };
 
-use crate::pair::{Account, CLIENT_NONCE, client_exchange};
+use crate::pair::{Account, CLIENT_NONCE, client_exchange, offer};
 
 fn client() -> ClientExchange {
     client_exchange(
@@ -30,7 +30,7 @@ fn first_messages() {
     let longest_salt = wire::encode(&[0; MAX_SALT]);
     let table: &[(String, Result<(), MessageError>)] = &[
         (format!("r={r}x,s=AAAA,i=1"), Ok(())),
-        (format!("r={r}x,s=AAAA,i=1,x=y,h=z"), Ok(())),
+        (format!("r={r}x,s=AAAA,i=1,x=y,d=z"), Ok(())),
         (format!("r={r}x,s={longest_salt},i=1"), Ok(())),
         (String::new(), Err(Syntax)),
         (",".into(), Err(Syntax)),
@@ -103,6 +103,53 @@ fn a_nonce_that_does_not_extend_ours() {
     }
 }
 
+/// What was taken out of the offer, or put in, shows before anything of the password goes out.
+#[test]
+fn a_hash_of_another_offer() {
+    let r = nonce();
+    // offer(false) has SCRAM-SHA-256 alone: base64.b64encode(hashlib.sha256(b"SCRAM-SHA-256").digest())
+    let right = "5IlFKz4VKe4+I01or1SYZH07/h8E/JKh4/0iRkqB2IY=";
+    let message = format!("r={r}x,s=AAAA,i=1,x=y,h={right}");
+    assert_eq!(client().respond(message.as_bytes()).map(drop), Ok(()));
+    for wrong in [
+        "z",
+        "====",
+        &right[1..],
+        &right.to_lowercase(),
+        &format!("{right}A"),
+    ] {
+        let message = format!("r={r}x,s=AAAA,i=1,h={wrong},x=y");
+        let mut client = client();
+        assert_eq!(
+            client.respond(message.as_bytes()),
+            Err(ClientError::Downgrade)
+        );
+        assert_eq!(client.finish(None), Err(ClientError::OutOfOrder));
+    }
+}
+
+#[test]
+fn alarms() {
+    for (error, alarm) in [
+        (ClientError::Downgrade, true),
+        (ClientError::ServerSignatureMissing, true),
+        (ClientError::ServerSignatureMismatch, true),
+        (
+            ClientError::Refused(ScramServerError::ServerDoesSupportChannelBinding),
+            true,
+        ),
+        (
+            ClientError::Refused(ScramServerError::ChannelBindingsDontMatch),
+            true,
+        ),
+        (ClientError::Refused(ScramServerError::UnknownUser), false),
+        (ClientError::NonceMismatch, false),
+        (ClientError::OutOfOrder, false),
+    ] {
+        assert_eq!(error.is_alarm(), alarm, "{error}");
+    }
+}
+
 #[test]
 fn iterations_are_bounded_on_both_sides() {
     let ask = |client: &ClientExchange, iterations: u32| {
@@ -113,7 +160,7 @@ fn iterations_are_bounded_on_both_sides() {
         Mechanism::ScramSha256,
         &Account::juliet().credentials(),
         &ChannelBindings::none(),
-        false,
+        &offer(false),
         CLIENT_NONCE,
     )
     .unwrap();

@@ -1,13 +1,17 @@
 //! A client finds its way in, by STARTTLS and by direct TLS.
 
+use xmppwire_test_support::Porter;
 use xmppwire_tokio::tls::TlsVersion;
-use xmppwire_tokio::{Client, Connection, Mechanism, Message, Mode, ServerEvent, Stanza};
+use xmppwire_tokio::{
+    Client, Connection, Connector, LinkError, Mechanism, Message, Mode, Presence,
+    ReconnectingClient, ServerConnection, ServerEvent, Stanza,
+};
 
-use crate::support::{Authority, JULIET, accept, juliet, listen, log_in, within};
+use crate::support::{Authority, DOMAIN, JULIET, accept, config, juliet, listen, log_in, within};
 
 async fn logs_in_and_talks(mode: Mode) {
     let authority = Authority::new();
-    let tls = authority.server("example.org");
+    let tls = authority.server(DOMAIN);
     let (listener, port) = listen().await;
 
     let server = async {
@@ -62,4 +66,68 @@ async fn by_starttls() {
 #[tokio::test]
 async fn by_direct_tls() {
     logs_in_and_talks(Mode::DirectTls).await;
+}
+
+#[tokio::test]
+async fn a_server_chooses_its_certificate_by_the_domain() {
+    let authority = Authority::new();
+    let of_another = authority.server("example.net");
+    let of_domain = authority.server(DOMAIN);
+    let (listener, port) = listen().await;
+    let server = async {
+        let mut client = accept(&listener, &of_another, Mode::StartTls).await;
+        let mut porter = Porter::default();
+        loop {
+            let event = client.next_event().await.unwrap().unwrap();
+            if let ServerEvent::Opened(request) = &event {
+                assert_eq!(request.domain().as_str(), DOMAIN);
+                client.set_tls(of_domain.clone());
+            }
+            assert!(porter.answer(client.connection_mut(), event));
+            if porter.login().is_some() {
+                client.flush().await;
+                return client;
+            }
+        }
+    };
+    let connector = juliet(&authority).with_server("127.0.0.1", port, Mode::StartTls);
+    let (client, _server) =
+        within(async { tokio::join!(Client::connect_with(&connector), server) }).await;
+    client.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_offers_tls_has_to_have_it() {
+    let authority = Authority::new();
+    let (listener, port) = listen().await;
+    let server = async {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut client = ServerConnection::accept(socket, config(), None).unwrap();
+        let mut porter = Porter::default();
+        loop {
+            match client.next_event().await {
+                Ok(event) => assert!(porter.answer(client.connection_mut(), event.unwrap())),
+                Err(error) => return error,
+            }
+        }
+    };
+    let connector = juliet(&authority).with_server("127.0.0.1", port, Mode::StartTls);
+    let (client, error) =
+        within(async { tokio::join!(Client::connect_with(&connector), server) }).await;
+    assert!(matches!(error, LinkError::NoTlsConfigured), "{error}");
+    assert!(client.is_err());
+}
+
+/// On a runtime with several threads, a future may wake up on another one.
+#[test]
+fn futures_can_be_spawned() {
+    fn is_send<T: Send>(_: impl FnOnce(&'static mut Client, &'static mut ReconnectingClient) -> T) {
+    }
+    is_send(|client, _| client.send(Presence::available()));
+    is_send(|client, _| client.next());
+    is_send(|client, _| client.flush());
+    is_send(|_, client| client.next_event());
+    is_send(|_, client| client.send(Presence::available()));
+    fn logs_in<T: Send>(_: impl FnOnce(&'static Connector) -> T) {}
+    logs_in(Client::connect_with);
 }

@@ -13,17 +13,12 @@ mod cancel;
 mod credentials;
 mod deadlines;
 mod ends;
+mod external;
 mod identity;
 mod injection;
 mod load;
 mod login;
-#[cfg(feature = "tracing")]
-mod observe;
 mod reconnect;
 mod redirect;
 mod srv;
 mod support;
-
-/// The name server that the tests of the shared resolver use as well.
-#[path = "../../../net/tests/support/mod.rs"]
-mod name_server;

@@ -154,25 +154,38 @@ async fn a_session_that_is_sent_elsewhere_goes_there() {
 async fn a_loss_that_sending_finds_out_is_an_event_like_any_other() {
     let site = Site::new().await;
     let mut client = ReconnectingClient::with_policy(site.juliet(Mode::StartTls), impatient());
-    let (event, server) =
+    let (event, mut server) =
         within(async { tokio::join!(client.next_event(), site.welcome(Mode::StartTls)) }).await;
     assert!(matches!(event, Ok(Some(ReconnectEvent::Connected(_)))));
-    drop(server);
-    let stanza = from_romeo(&"x".repeat(50_000));
-    let error = within(async {
-        loop {
+    let server = async move {
+        message(&mut server).await;
+        server
+            .connection_mut()
+            .send(&from_romeo("before the end"))
+            .unwrap();
+        server.close(Some(StreamErrorCondition::Reset.into()));
+        // It reads nothing any more, so that sending has to wait, and hears of the end while it does.
+        server.flush().await;
+        server
+    };
+    let sending = async {
+        let stanza = from_romeo(&"x".repeat(50_000));
+        for _ in 0..10_000 {
             if let Err(error) = client.send(stanza.clone()).await {
-                break error;
+                return error;
             }
         }
-    })
-    .await;
+        panic!("nobody reads, and nothing fails");
+    };
+    let (error, _server) = within(async { tokio::join!(sending, server) }).await;
     assert!(matches!(error, Error::NotConnected), "{error}");
     let event = within(client.next_event()).await.unwrap();
     assert!(
-        matches!(event, Some(ReconnectEvent::Disconnected { .. })),
+        matches!(event, Some(ReconnectEvent::Stanza(_))),
         "{event:?}"
     );
+    let event = within(client.next_event()).await.unwrap();
+    assert_eq!(condition(event), StreamErrorCondition::Reset);
 }
 
 #[tokio::test]

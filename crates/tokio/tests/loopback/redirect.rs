@@ -160,12 +160,12 @@ async fn circles_come_to_an_end() {
 async fn without_a_port_the_host_is_looked_up() {
     let site = Site::new().await;
     let port = site.port;
-    let name_server = crate::name_server::NameServer::start(move |asked, query| {
+    let name_server = xmppwire_test_support::name_server::NameServer::start(move |asked, query| {
         let records: &[_] = match asked.name.as_str() {
             "_xmpp-client._tcp.elsewhere.example" => &[(1, 1, port, "localhost")],
             _ => &[],
         };
-        vec![crate::name_server::srv(query, records)]
+        vec![xmppwire_test_support::name_server::srv(query, records)]
     });
     let (first, first_port) = listen().await;
     let connector = juliet(&Authority::new())

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use xmppwire_test_support::name_server::{Asked, NameServer, empty, srv};
 use xmppwire_tokio::{
     Client, ConnectError, Connector, LookupError, Mode, NameServers, Origin, PlanError,
 };
 
-use crate::name_server::{Asked, NameServer, empty, srv};
 use crate::support::{Site, juliet, within};
 
 const OK: u16 = 0x8180;

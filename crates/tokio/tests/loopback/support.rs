@@ -1,25 +1,15 @@
 //! A server of ours on the loopback interface, and what a client needs to trust it.
 
 use std::future::Future;
-use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use xmppwire_tokio::tls::rustls::RootCertStore;
-use xmppwire_tokio::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
+pub(crate) use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, config, juliet};
+use xmppwire_test_support::{Login, PATIENCE, Porter};
+use xmppwire_tokio::tls::ServerTls;
 use xmppwire_tokio::{
-    BindAnswer, Client, ClientConfig, Connector, DecoyKey, FullJid, Host, HostAnswer, Jid,
-    Mechanism, Message, Mode, SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys,
-    ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
+    Client, Connector, Jid, Message, Mode, ServerConnection, ServerEvent, Stanza,
 };
-
-pub(crate) const DOMAIN: &str = "example.org";
-pub(crate) const JULIET: &str = "juliet@example.org";
-pub(crate) const PASSWORD: &str = "s3cr3t";
-
-/// No test waits longer than this for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Fails the test where it would hang.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -28,61 +18,10 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
         .expect("the test hangs")
 }
 
-/// A certificate authority of its own for each test.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub(crate) fn issue(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Identity {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
-    }
-
-    /// For a server that proves to be this domain's.
-    pub(crate) fn server(&self, domain: &str) -> ServerTls {
-        ServerTls::builder(self.issue(domain, |_| {}))
-            .build()
-            .unwrap()
-    }
-
-    /// For a client that trusts this authority and no other.
-    pub(crate) fn client(&self) -> ClientTls {
-        ClientTls::builder(self.roots()).build().unwrap()
-    }
-
-    pub(crate) fn roots(&self) -> RootCertStore {
-        roots_from_pem(self.0.pem().as_bytes()).unwrap()
-    }
-}
-
-/// Juliet, who trusts this authority, and knows no server yet.
-pub(crate) fn juliet(authority: &Authority) -> Connector {
-    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
-    Connector::new(account)
-        .unwrap()
-        .with_tls(authority.client())
-}
-
 pub(crate) async fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
-}
-
-pub(crate) fn config() -> ServerConfig {
-    ServerConfig::new(DecoyKey::new([0x17; 32]))
 }
 
 /// A listening server of the domain, and the authority behind it.
@@ -188,58 +127,20 @@ pub(crate) async fn over<T: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// What a login has shown.
-pub(crate) struct Login {
-    pub(crate) mechanism: Mechanism,
-    pub(crate) jid: FullJid,
-}
-
 /// Answers questions until the client is in; `None` if it gives up before.
 pub(crate) async fn log_in<T: AsyncRead + AsyncWrite + Unpin>(
     client: &mut ServerConnection<T>,
 ) -> Option<Login> {
-    let mut mechanism = None;
+    let mut porter = Porter::default();
     while let Ok(Some(event)) = client.next_event().await {
-        let connection = client.connection_mut();
-        match event {
-            ServerEvent::Opened(request) => {
-                let answer = match request.domain().as_str() {
-                    DOMAIN => HostAnswer::Serve(host()),
-                    _ => HostAnswer::Unknown,
-                };
-                connection.choose_host(request, answer).unwrap();
-            }
-            ServerEvent::Sasl(request) => {
-                mechanism = Some(request.mechanism());
-                let answer = match request.username() {
-                    "juliet" => SaslAnswer::ScramKeys(keys(request.mechanism())),
-                    _ => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
-                };
-                connection.answer_sasl(request, answer).unwrap();
-            }
-            ServerEvent::Authenticated(_) => {}
-            ServerEvent::Bind(request) => {
-                let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
-                connection
-                    .answer_bind(request, BindAnswer::Bind(resource))
-                    .unwrap();
-                let mechanism = mechanism.expect("authentication comes before binding");
-                return Some(Login { mechanism, jid });
-            }
-            _ => return None,
+        if !porter.answer(client.connection_mut(), event) {
+            return None;
+        }
+        if let Some(login) = porter.login() {
+            return Some(login);
         }
     }
     None
-}
-
-fn host() -> Host {
-    let mechanisms = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
-    Host::new(TlsOffer::Required, mechanisms)
-}
-
-pub(crate) fn keys(mechanism: Mechanism) -> ScramKeys {
-    let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
-    ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 4096).unwrap()
 }
 
 /// The socket of a client that speaks for itself.

@@ -41,10 +41,14 @@ impl Element {
     }
 
     /// Moves the root from the namespace `from` to `to`, and with it the descendants that are reached
-    /// through elements of `from` alone. What lies inside another namespace's element keeps its own.
+    /// through elements of these two alone. What lies inside another namespace's element keeps its own.
     ///
     /// A server does that with a stanza that it takes from one content namespace to another (RFC 6120
     /// §4.8.3), and must not do it to a stanza that is quoted in a payload.
+    ///
+    /// What is of `to` already goes to `from`: it was foreign there and stays so. Else somebody could hide
+    /// in a stanza what only the next server takes for a part of it. So nothing is lost either, and the
+    /// way back leads to the same element.
     ///
     /// ```
     /// # use xmppwire_xml::Element;
@@ -107,20 +111,26 @@ impl Tree {
     }
 
     fn requalify(&mut self, from: &str, to: &str) {
-        let new = self.intern(to);
+        if self.node(0).is_none_or(|root| self.ns(root.ns) != from) {
+            return;
+        }
+        let (old, new) = (self.intern(from), self.intern(to));
         let mut place = 0;
         while let Some(node) = self.node(place) {
-            if node.is_text() {
-                place += 1;
-            } else if self.ns(node.ns) == from {
-                if let Some(node) = self.nodes.get_mut(place as usize) {
-                    node.ns = new;
-                }
-                place += 1;
-            } else {
+            let swapped = match self.ns(node.ns) {
+                _ if node.is_text() => None,
+                ns if ns == from => Some(new),
+                ns if ns == to => Some(old),
                 // `end` lies behind its node in every tree; the bound is for the eye.
-                place = node.end.max(place + 1);
+                _ => {
+                    place = node.end.max(place + 1);
+                    continue;
+                }
+            };
+            if let (Some(ns), Some(node)) = (swapped, self.nodes.get_mut(place as usize)) {
+                node.ns = ns;
             }
+            place += 1;
         }
     }
 

@@ -215,3 +215,25 @@ fn requalifying_keeps_what_is_quoted() {
     message.requalify("jabber:server", "jabber:client");
     assert_eq!(message, quoted("jabber:client"));
 }
+
+/// What is foreign in one content namespace must not be at home in the other.
+#[test]
+fn requalifying_hides_nothing_and_loses_nothing() {
+    let message = |ns: &str, foreign: &str| {
+        Element::builder("message", ns)
+            .open("error", foreign)
+            .open("gone", ns)
+            .close()
+            .close()
+            .open("body", ns)
+            .build()
+    };
+    let mut element = message("jabber:client", "jabber:server");
+    element.requalify("jabber:client", "jabber:server");
+    assert_eq!(element, message("jabber:server", "jabber:client"));
+    element.requalify("jabber:server", "jabber:client");
+    assert_eq!(element, message("jabber:client", "jabber:server"));
+    // What is at its aim already is left alone.
+    element.requalify("jabber:server", "jabber:client");
+    assert_eq!(element, message("jabber:client", "jabber:server"));
+}

@@ -12,30 +12,28 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// A query that the server has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
-    pub(crate) name: String,
-    pub(crate) tcp: bool,
+pub struct Asked {
+    pub name: String,
+    pub tcp: bool,
     /// The port that it came from.
-    pub(crate) port: u16,
-    pub(crate) id: u16,
+    pub port: u16,
+    pub id: u16,
 }
 
 /// The messages to send in answer to a query. Over UDP, each of them; over TCP the first, with its length before it: if
 /// there is none, the server hangs up, and if it is empty, the server sends half a length and falls silent.
-pub(crate) type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
+pub type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
 
 /// A name server that answers by a script, over UDP and TCP on the same port, until it is dropped.
-pub(crate) struct NameServer {
-    pub(crate) address: SocketAddr,
+pub struct NameServer {
+    pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl NameServer {
-    pub(crate) fn start(
-        script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
         let (udp, tcp) = sockets();
         let script: Arc<Script> = Arc::new(script);
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -60,7 +58,7 @@ impl NameServer {
     }
 
     /// The queries so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -155,14 +153,14 @@ fn read(query: &[u8], tcp: bool, from: SocketAddr) -> Asked {
 }
 
 /// The query as an answer without records, with these header flags.
-pub(crate) fn empty(query: &[u8], flags: u16) -> Vec<u8> {
+pub fn empty(query: &[u8], flags: u16) -> Vec<u8> {
     let mut message = query.to_vec();
     message[2..4].copy_from_slice(&flags.to_be_bytes());
     message
 }
 
 /// An answer with SRV records of priority, weight, port and target.
-pub(crate) fn srv(query: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
+pub fn srv(query: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
     let mut message = empty(query, 0x8180);
     message[6..8].copy_from_slice(&(records.len() as u16).to_be_bytes());
     for (priority, weight, port, target) in records {

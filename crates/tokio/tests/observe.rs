@@ -1,4 +1,22 @@
-//! What an operator sees in the log, and what nobody does.
+//! What an operator sees in the log, and what nobody does. Alone in its program, because who logs is decided once for all
+//! threads.
+
+#![cfg(feature = "tracing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests on loopback"
+)]
+#[path = "loopback/support.rs"]
+mod support;
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -8,7 +26,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use xmppwire_tokio::{Client, Mode};
 
-use crate::support::{PASSWORD, Site, within};
+use support::{PASSWORD, Site, juliet, within};
 
 /// Keeps every event of ours as a line of text.
 #[derive(Clone, Default)]
@@ -46,11 +64,10 @@ impl Visit for Line<'_> {
 #[tokio::test]
 async fn a_login_is_told_step_by_step_and_keeps_its_secrets() {
     let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.clone());
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
     let site = Site::new().await;
     let connector = site.juliet(Mode::StartTls);
-    let failing =
-        crate::support::juliet(&site.authority).with_server("127.0.0.1", 1, Mode::StartTls);
+    let failing = juliet(&site.authority).with_server("127.0.0.1", 1, Mode::StartTls);
     within(Client::connect_with(&failing)).await.unwrap_err();
     let (client, server) = within(async {
         tokio::join!(
@@ -60,7 +77,6 @@ async fn a_login_is_told_step_by_step_and_keeps_its_secrets() {
     })
     .await;
     let shown = format!("{client:?}{server:?}{connector:?}");
-    drop(guard);
 
     let log = log.0.lock().unwrap();
     for step in [

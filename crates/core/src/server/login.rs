@@ -1,0 +1,312 @@
+//! A server's part of a login (RFC 6120 §6).
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use xmppwire_jid::{BareJid, Domainpart, Localpart};
+use xmppwire_sasl::{
+    ChannelBindings, Condition, Mechanism, Offer, ServerAnswer, ServerExchange, ServerQuestion,
+    ServerStep, wire,
+};
+use xmppwire_xml::Element;
+
+use super::config::TlsOffer;
+use super::question::{self, SaslAnswer, SaslRequest, Subject};
+use super::{Hosting, Server, ServerEvent, State};
+use crate::error::ApiMisuse;
+use crate::identities::CertificateIdentities;
+use crate::log::log;
+use crate::ns;
+use crate::sasl;
+use crate::sasl_failure::SaslFailure;
+
+impl Server {
+    /// Answers [`ServerEvent::Sasl`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
+    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for, and for keys where no password
+    /// is involved. The question stays open then only until its time is over, because its token is
+    /// spent.
+    pub fn answer_sasl(
+        &mut self,
+        request: SaslRequest,
+        answer: SaslAnswer,
+    ) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.state {
+            State::SaslQuestion { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        if !request.takes(&answer) {
+            return Err(ApiMisuse::WrongAnswer);
+        }
+        let State::SaslQuestion { mut exchange, .. } =
+            core::mem::replace(&mut self.state, State::Choosing)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let step = match answer {
+            SaslAnswer::ScramKeys(keys) => exchange.answer(ServerAnswer::ScramKeys(keys)),
+            SaslAnswer::Accept(account) => {
+                let step = exchange.answer(ServerAnswer::Accept);
+                if let ServerStep::Success {
+                    authzid,
+                    additional_data,
+                    ..
+                } = step
+                {
+                    self.admit(account, authzid.as_deref(), additional_data.as_deref());
+                } else {
+                    self.take_step(exchange, step);
+                }
+                return Ok(());
+            }
+            SaslAnswer::Reject(failure) if failure.condition() != Condition::NotAuthorized => {
+                self.refuse_login(&failure);
+                return Ok(());
+            }
+            SaslAnswer::Reject(_) => {
+                exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized))
+            }
+        };
+        self.take_step(exchange, step);
+        Ok(())
+    }
+
+    /// What is offered at the moment: the host's mechanisms that are safe (RFC 6120 §6.3.4, §13.8),
+    /// and the channel binding types where a mechanism uses them (XEP-0440).
+    pub(super) fn sasl_offer(&self) -> Offer {
+        let mechanisms = self.mechanisms();
+        let offer = Offer::new(mechanisms.iter().map(|mechanism| mechanism.name()));
+        match self.stream.tls() {
+            Some(tls) if offer.has_plus() => {
+                offer.with_channel_bindings(tls.bindings.types().map(|kind| kind.name()))
+            }
+            _ => offer,
+        }
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        let Some(Hosting { host, .. }) = &self.host else {
+            return Vec::new();
+        };
+        let secured = self.stream.secured();
+        if !secured && host.tls == TlsOffer::Required {
+            return Vec::new();
+        }
+        let tls = self.stream.tls();
+        let bound = tls.is_some_and(|tls| !tls.bindings.is_empty());
+        let known = tls.is_some_and(|tls| tls.peer.is_some());
+        let safe = |mechanism: &Mechanism| match mechanism {
+            Mechanism::Plain => secured,
+            // XEP-0178 §2: only to a client that showed a certificate.
+            Mechanism::External => known,
+            plus if plus.is_plus() => bound,
+            _ => true,
+        };
+        host.mechanisms.iter().copied().filter(safe).collect()
+    }
+
+    pub(super) fn handle_auth(&mut self, auth: &Element) {
+        let name = auth.attr("mechanism").unwrap_or_default();
+        let offered = self.mechanisms();
+        let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
+            let served = self.host.as_ref().is_some_and(|hosting| {
+                hosting
+                    .host
+                    .mechanisms
+                    .iter()
+                    .any(|served| served.name() == name)
+            });
+            // What would be offered with TLS is not wrong, it is early (RFC 6120 §6.5.4).
+            let condition = if served && !self.stream.secured() {
+                Condition::EncryptionRequired
+            } else {
+                Condition::InvalidMechanism
+            };
+            return self.refuse_login(&SaslFailure::new(condition));
+        };
+        let Ok(initial) = sasl::optional_data(auth) else {
+            return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
+        };
+        let nonce = self.entropy.bytes();
+        let none = ChannelBindings::none();
+        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
+        let decoy = self.config.decoy.clone();
+        let offer = self.sasl_offer();
+        let mut exchange = ServerExchange::new(mechanism, bindings, &offer, nonce, decoy);
+        if !self.config.protects_offer {
+            exchange = exchange.without_downgrade_protection();
+        }
+        let step = exchange.step(initial.as_deref());
+        self.take_step(Box::new(exchange), step);
+    }
+
+    pub(super) fn handle_response(
+        &mut self,
+        mut exchange: Box<ServerExchange>,
+        response: &Element,
+    ) {
+        match sasl::data(response) {
+            Ok(data) => {
+                let step = exchange.step(Some(&data));
+                self.take_step(exchange, step);
+            }
+            Err(_) => self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding)),
+        }
+    }
+
+    fn take_step(&mut self, exchange: Box<ServerExchange>, step: ServerStep) {
+        match step {
+            ServerStep::Challenge(data) => {
+                let challenge = Element::builder("challenge", ns::SASL)
+                    .text(&sasl::encode(&data))
+                    .build();
+                self.stream.push_own(&challenge);
+                self.state = State::Sasl(exchange);
+            }
+            ServerStep::Ask => match self.ask(&exchange) {
+                Ok(request) => {
+                    self.state = State::SaslQuestion {
+                        serial: request.serial,
+                        exchange,
+                    };
+                    self.event = Some(ServerEvent::Sasl(request));
+                }
+                Err(condition) => self.refuse_login(&SaslFailure::new(condition)),
+            },
+            ServerStep::Success {
+                username,
+                authzid,
+                additional_data,
+            } => {
+                let account = self.host.as_ref().zip(username.as_ref());
+                let account =
+                    account.and_then(|(hosting, name)| question::account(name, &hosting.domain));
+                match account {
+                    Some(account) => {
+                        self.admit(account, authzid.as_deref(), additional_data.as_deref());
+                    }
+                    None => self.refuse_login(&SaslFailure::new(Condition::NotAuthorized)),
+                }
+            }
+            ServerStep::Failure(condition) => self.refuse_login(&SaslFailure::new(condition)),
+        }
+    }
+
+    /// Puts the question of an exchange to the application.
+    fn ask(&mut self, exchange: &ServerExchange) -> Result<SaslRequest, Condition> {
+        let serial = self.serial();
+        let stranger = Localpart::new(&self.entropy.id());
+        let (Some(question), Some(hosting)) = (exchange.question(), &self.host) else {
+            return Err(Condition::TemporaryAuthFailure);
+        };
+        let domain = &hosting.domain;
+        let (subject, authzid) = match question {
+            ServerQuestion::ScramKeys {
+                username, authzid, ..
+            } => (Subject::Keys(username.into()), authzid),
+            ServerQuestion::Password {
+                username,
+                authzid,
+                password,
+            } => (Subject::Password(username.into(), password.into()), authzid),
+            ServerQuestion::External { authzid } => {
+                let peer = self.stream.tls().and_then(|tls| tls.peer.clone());
+                let peer = peer.unwrap_or_default();
+                let account = certified(&peer, authzid, domain)?;
+                (Subject::Certificate(account, peer), authzid)
+            }
+            ServerQuestion::Anonymous { trace } => {
+                let localpart = stranger.map_err(|_| Condition::TemporaryAuthFailure)?;
+                let account = BareJid::from_parts(Some(&localpart), domain);
+                (
+                    Subject::Stranger(account, trace.map(ToOwned::to_owned)),
+                    None,
+                )
+            }
+            // A question that this version cannot put to the application.
+            _ => return Err(Condition::TemporaryAuthFailure),
+        };
+        Ok(SaslRequest {
+            serial,
+            mechanism: exchange.mechanism(),
+            domain: domain.clone(),
+            authzid: authzid.map(Into::into),
+            subject,
+        })
+    }
+
+    /// Lets the client in as this account, unless it asked to act as another (RFC 6120 §6.3.8).
+    fn admit(&mut self, account: BareJid, authzid: Option<&str>, additional_data: Option<&[u8]>) {
+        let is_account = |authzid| BareJid::new(authzid).is_ok_and(|authzid| authzid == account);
+        if authzid.is_none_or(is_account) {
+            self.authenticated(account, additional_data);
+        } else {
+            self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid));
+        }
+    }
+
+    fn authenticated(&mut self, account: BareJid, additional_data: Option<&[u8]>) {
+        let data = additional_data.map(wire::encode).unwrap_or_default();
+        let success = Element::builder("success", ns::SASL).text(&data).build();
+        self.stream.push_own(&success);
+        log!(debug, %account, "authenticated");
+        self.stream.set_authenticated();
+        // An application may map a user to an account of another domain of its own.
+        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart()))
+        {
+            hosting.domain = domain;
+        }
+        self.account = Some(account.clone());
+        self.open();
+        self.event = Some(ServerEvent::Authenticated(account));
+    }
+
+    pub(super) fn refuse_login(&mut self, failure: &SaslFailure) {
+        log!(
+            debug,
+            condition = failure.condition().name(),
+            "login refused"
+        );
+        self.stream.push_own(&failure.to_element());
+        self.state = State::Choosing;
+        self.failed_logins = self.failed_logins.saturating_add(1);
+        if self.failed_logins >= self.stream.limits().sasl_attempts {
+            self.too_many_attempts();
+        }
+    }
+}
+
+/// The account that a certificate and an authorization identity lead to (RFC 6120 §6.3.8, XEP-0178 §2);
+/// `None` where the certificate names no account, so that only the application can tell.
+fn certified(
+    peer: &CertificateIdentities,
+    authzid: Option<&str>,
+    domain: &Domainpart,
+) -> Result<Option<BareJid>, Condition> {
+    let wanted = authzid
+        .map(BareJid::new)
+        .transpose()
+        .map_err(|_| Condition::InvalidAuthzid)?;
+    let accounts = peer.accounts();
+    let (account, otherwise) = match (accounts.as_slice(), wanted) {
+        ([], _) => return Ok(None),
+        ([account], None) => (account.clone(), Condition::NotAuthorized),
+        // Which of several is meant is for the client to say.
+        (_, None) => return Err(Condition::InvalidAuthzid),
+        (accounts, Some(wanted)) if accounts.contains(&wanted) => {
+            (wanted, Condition::InvalidAuthzid)
+        }
+        (_, Some(_)) => return Err(Condition::InvalidAuthzid),
+    };
+    // Somebody, but nobody of ours.
+    if account.domainpart() != domain.as_str() {
+        return Err(otherwise);
+    }
+    Ok(Some(account))
+}

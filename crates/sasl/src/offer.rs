@@ -1,0 +1,186 @@
+//! What a server offers for a login, as far as both sides have to agree on it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::channel_binding::{ChannelBindingType, ChannelBindings};
+use crate::mechanism::ScramHash;
+use crate::scram::crypto;
+
+/// The mechanisms that a server offers on a stream, and the channel binding types that it announces.
+///
+/// The server makes one of what it writes, the client one of what it reads. With SCRAM both sides
+/// compare them (XEP-0474), so names count that this crate does not know, in whatever order.
+///
+/// ```
+/// use xmppwire_sasl::Offer;
+///
+/// let offer = Offer::new(["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"])
+///     .with_channel_bindings(["tls-exporter", "tls-server-end-point"]);
+/// assert!(offer.has_plus());
+/// assert!(!Offer::new(["SCRAM-SHA-256"]).has_plus());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    mechanisms: Vec<String>,
+    channel_bindings: Option<Vec<String>>,
+}
+
+impl Offer {
+    /// These mechanisms, by name, and no announcement of channel binding types.
+    pub fn new(mechanisms: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            mechanisms: mechanisms.into_iter().map(Into::into).collect(),
+            channel_bindings: None,
+        }
+    }
+
+    /// Adds the announcement of channel binding types, by name (XEP-0440).
+    #[must_use]
+    pub fn with_channel_bindings(self, types: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            channel_bindings: Some(types.into_iter().map(Into::into).collect()),
+            ..self
+        }
+    }
+
+    /// The names of the mechanisms.
+    pub fn mechanisms(&self) -> &[String] {
+        &self.mechanisms
+    }
+
+    /// The names of the channel binding types; `None` where nothing was announced.
+    pub fn channel_bindings(&self) -> Option<&[String]> {
+        self.channel_bindings.as_deref()
+    }
+
+    /// Whether the server offers channel binding at all.
+    ///
+    /// Every SCRAM name that ends in `-PLUS` counts, those with a hash that this crate lacks
+    /// included: to tell such a server `y`, "I believe you have no channel binding", would be taken
+    /// for a downgrade attack (RFC 5802, Section 6).
+    pub fn has_plus(&self) -> bool {
+        self.mechanisms
+            .iter()
+            .any(|name| name.starts_with("SCRAM-") && name.ends_with("-PLUS"))
+    }
+
+    /// The channel binding type that both sides are known to have: the best of those announced.
+    ///
+    /// A server that announces none has `tls-unique` at least, where that exists: RFC 5802,
+    /// Section 6.1 wants it of every server. See [`Policy`](crate::Policy) for what that means with
+    /// TLS 1.3.
+    pub fn common_binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
+        match &self.channel_bindings {
+            Some(announced) => bindings
+                .types()
+                .find(|kind| announced.iter().any(|name| name == kind.name())),
+            None => bindings
+                .types()
+                .find(|kind| *kind == ChannelBindingType::TlsUnique),
+        }
+    }
+
+    /// The channel binding type that a `-PLUS` mechanism uses: the common one, or else, where the
+    /// server did not say, the best there is. That is `tls-exporter` with TLS 1.3, the default of
+    /// RFC 9266, Section 3.
+    pub(crate) fn binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
+        let unannounced = || bindings.best().filter(|_| self.channel_bindings.is_none());
+        self.common_binding(bindings).or_else(unannounced)
+    }
+
+    /// The value of the SCRAM attribute `h` (XEP-0474, Section 5.1): the hash of all names, sorted
+    /// by octets, in base64. The separators cannot occur in a name, since XML 1.0 has no way to
+    /// write them, so that no two offers read the same.
+    pub(crate) fn hash(&self, hash: ScramHash) -> String {
+        let mut text = sorted(&self.mechanisms);
+        if let Some(types) = &self.channel_bindings {
+            text.push('\u{1f}');
+            text.push_str(&sorted(types));
+        }
+        STANDARD.encode(crypto::digest(hash, text.as_bytes()))
+    }
+}
+
+fn sorted(names: &[String]) -> String {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join("\u{1e}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first answer is the example of XEP-0474, the others were computed with Python:
+    /// `base64.b64encode(hashlib.sha256(b"...").digest())`.
+    #[test]
+    fn known_hashes() {
+        let plus = Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
+        let announced = plus
+            .clone()
+            .with_channel_bindings(["tls-server-end-point", "tls-exporter"]);
+        let nothing = plus.clone().with_channel_bindings([""; 0]);
+        for (offer, hash, expected) in [
+            (&announced, ScramHash::Sha1, "G6k/rBLDqgOhRRaCuuatSDFkJ08="),
+            (
+                &announced,
+                ScramHash::Sha256,
+                "H6VEQ+6wl/eYKuTjJn4D9/e9GTn1AcYGw/oiSJ3Yhy0=",
+            ),
+            (
+                &announced,
+                ScramHash::Sha512,
+                "Q1q0WwH927l2RRoYIMiDY0g7R21hTZK+bfBgkhqek9JSTfIzUlnUZQRB2A6lZL3ER7ZMWRRdQzEJKVH671Bh0g==",
+            ),
+            (&plus, ScramHash::Sha1, "g00gt4Qd0gJ3EvnclTnY0KEYfRg="),
+            (&nothing, ScramHash::Sha1, "81Lt9D7Wi7ps/dnrljHm5haHlmo="),
+            (
+                &Offer::default(),
+                ScramHash::Sha1,
+                "2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+            ),
+        ] {
+            assert_eq!(offer.hash(hash), expected);
+        }
+    }
+
+    #[test]
+    fn the_type_in_common() {
+        use ChannelBindingType::{TlsExporter, TlsServerEndPoint, TlsUnique};
+        let plus = || Offer::new(["SCRAM-SHA-1-PLUS"]);
+        let tls13 = ChannelBindings::tls13([1; 32]).with_server_end_point(b"hash");
+        let tls12 = ChannelBindings::tls12_unique(b"finished").with_server_end_point(b"hash");
+        let none = ChannelBindings::none();
+        for (offer, bindings, common, used) in [
+            (plus(), &tls13, None, Some(TlsExporter)),
+            (plus(), &tls12, Some(TlsUnique), Some(TlsUnique)),
+            (plus(), &none, None, None),
+            (
+                plus().with_channel_bindings(["tls-server-end-point", "tls-unique"]),
+                &tls13,
+                Some(TlsServerEndPoint),
+                Some(TlsServerEndPoint),
+            ),
+            (
+                plus().with_channel_bindings(["tls-server-end-point", "tls-exporter"]),
+                &tls13,
+                Some(TlsExporter),
+                Some(TlsExporter),
+            ),
+            (
+                plus().with_channel_bindings(["tls-unique", "TLS-EXPORTER"]),
+                &tls13,
+                None,
+                None,
+            ),
+            (plus().with_channel_bindings([""; 0]), &tls12, None, None),
+        ] {
+            assert_eq!(offer.common_binding(bindings), common, "{offer:?}");
+            assert_eq!(offer.binding(bindings), used, "{offer:?}");
+        }
+    }
+}
