@@ -3,6 +3,7 @@
 Standard library only; OpenSSL's command line makes the certificates.
 """
 
+import argparse
 import ctypes
 import os
 import pathlib
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 ADDRESS = "127.0.0.1"
@@ -20,6 +22,14 @@ USER, PASSWORD = "juliet", "pässwörd, <&> = 'ok'"
 OTHER_USER, OTHER_PASSWORD = "romeo", "r0m30"
 ODD_USER, ODD_PASSWORD = "o,neil=jr", "comma, equals="
 ACCOUNTS = {USER: PASSWORD, OTHER_USER: OTHER_PASSWORD, ODD_USER: ODD_PASSWORD}
+LOGINS = {
+    "USER": USER,
+    "PASSWORD": PASSWORD,
+    "OTHER_USER": OTHER_USER,
+    "OTHER_PASSWORD": OTHER_PASSWORD,
+    "ODD_USER": ODD_USER,
+    "ODD_PASSWORD": ODD_PASSWORD,
+}
 
 
 class Failure(Exception):
@@ -106,19 +116,13 @@ def end(child, patience=5):
         pass
 
 
-def wait_for_port(port, child, seconds):
-    """Waits until something accepts on `port`; fails when `child` ends first."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if child.poll() is not None:
-            raise Failure(f"the server ended with status {child.returncode} instead of listening")
-        try:
-            socket.create_connection((ADDRESS, port), 1).close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise Failure(f"nothing listens on port {port} after {seconds} s: {error}")
-            time.sleep(0.05)
+def accepts(port):
+    """Whether something accepts connections on `port`."""
+    try:
+        socket.create_connection((ADDRESS, port), 1).close()
+        return True
+    except OSError:
+        return False
 
 
 def run_beside(command, environment, seconds, tend):
@@ -136,7 +140,138 @@ def run_beside(command, environment, seconds, tend):
         end(child)
 
 
-def server_environment(port, domain, authority, stranger, mechanisms):
+class Server:
+    """A server of others, which comes back on the same ports when a test ends it.
+
+    A subclass says what it is called, which mechanisms its hosts offer, what it has to be given and
+    how it is started. The hosts are those that README.md describes.
+    """
+
+    NAME = ""
+    HOSTS = {
+        "SHA1": "sha1.localhost",
+        "SHA256": "sha256.localhost",
+        "PLAIN": "plain.localhost",
+        "MISNAMED": "misnamed.localhost",
+    }
+    MECHANISMS = {}
+    RESTARTS = 50
+
+    def __init__(self, state):
+        self.state = state
+        self.log = state / "log"
+        self.pidfile = state / "pid"
+        self.starttls_port, self.tls_port = free_ports(2)
+        self.restarts = 0
+        certificates = state / "certs"
+        certificates.mkdir()
+        self.authority = Authority(state, "ca")
+        self.stranger = Authority(state, "other-ca")
+        named = [host for key, host in self.HOSTS.items() if key != "MISNAMED"]
+        for host in [*named, "other.example"]:
+            self.authority.issue(certificates, host)
+        self.write_files()
+        self.start()
+
+    def write_files(self):
+        """Writes what the server reads: accounts, configuration."""
+        raise NotImplementedError
+
+    def command(self):
+        """How it is started in the foreground, and what is added to its environment."""
+        raise NotImplementedError
+
+    def is_ready(self):
+        """Whether clients can log in. Asked again and again while it starts."""
+        return accepts(self.starttls_port) and accepts(self.tls_port)
+
+    def start(self):
+        self.pidfile.unlink(missing_ok=True)
+        command, environment = self.command()
+        with self.log.open("ab") as log:
+            self.child = spawn(
+                command, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT,
+                cwd=self.state,
+            )
+        self.deadline = time.monotonic() + 60
+
+    def tend(self):
+        """Tells when it is ready, and starts it again when a test has ended it."""
+        if self.child.poll() is not None:
+            if not self.pidfile.exists():
+                raise Failure(f"{self.NAME} ended with status {self.child.returncode} as it started")
+            if self.restarts == self.RESTARTS:
+                raise Failure(f"{self.NAME} ended {self.RESTARTS} times")
+            self.restarts += 1
+            # Members of its group may outlive it, and hold what the next one needs.
+            end(self.child)
+            # Long enough down for a client to see a refused connection.
+            time.sleep(0.5)
+            self.start()
+        elif not self.pidfile.exists():
+            if self.is_ready():
+                # The name appears with its content, because a test may be waiting for it.
+                new = self.pidfile.with_suffix(".new")
+                new.write_text(f"{self.child.pid}\n")
+                new.rename(self.pidfile)
+            elif time.monotonic() > self.deadline:
+                raise Failure(f"{self.NAME} is not ready after 60 s")
+
+    def wait_until_ready(self):
+        while not self.pidfile.exists():
+            self.tend()
+            time.sleep(0.05)
+
+    def environment(self):
+        """What the tests are told."""
+        values = {
+            "SERVER": self.NAME,
+            "ADDRESS": ADDRESS,
+            "STARTTLS_PORT": self.starttls_port,
+            "TLS_PORT": self.tls_port,
+            "CA": self.authority.certificate,
+            "OTHER_CA": self.stranger.certificate,
+            "PIDFILE": self.pidfile,
+            "LOG": self.log,
+        }
+        values |= {f"HOST_{key}": host for key, host in self.HOSTS.items()}
+        values |= {f"OFFER_{key}": " ".join(offer) for key, offer in self.MECHANISMS.items()}
+        interop = {f"XMPPWIRE_INTEROP_{name}": str(each) for name, each in (values | LOGINS).items()}
+        # The client programs can be tried against it too.
+        return interop | client_environment(
+            port=self.starttls_port, domain=self.HOSTS["SHA256"], authority=self.authority,
+            stranger=self.stranger, mechanisms=["SCRAM-SHA-256", "PLAIN"],
+        )
+
+
+def run_beside_server(server_class):
+    """The program of a wrapper around such a server: runs the command of its command line."""
+    parser = argparse.ArgumentParser(
+        description=f"Runs a command beside a server of its own: {server_class.NAME}."
+    )
+    parser.add_argument("--seconds", type=int, default=900, help="the longest COMMAND may take")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    if not options.command:
+        parser.error("no COMMAND")
+
+    with tempfile.TemporaryDirectory(prefix=f"xmppwire-{server_class.NAME}-") as directory:
+        server = server_class(pathlib.Path(directory))
+        try:
+            server.wait_until_ready()
+            status = run_beside(
+                options.command, server.environment(), options.seconds, server.tend
+            )
+        except Failure as failure:
+            raise Failure(f"{failure}\n--- {server.NAME}'s log\n{tail(server.log)}")
+        finally:
+            end(server.child)
+        if status != 0:
+            print(f"--- the end of {server.NAME}'s log\n{tail(server.log)}", flush=True)
+        return status
+
+
+def client_environment(port, domain, authority, stranger, mechanisms):
     """What a client program needs to log in to some server: README.md says what each is."""
     values = {
         "ADDRESS": ADDRESS,
@@ -145,14 +280,8 @@ def server_environment(port, domain, authority, stranger, mechanisms):
         "CA": authority.certificate,
         "OTHER_CA": stranger.certificate,
         "MECHANISMS": " ".join(mechanisms),
-        "USER": USER,
-        "PASSWORD": PASSWORD,
-        "OTHER_USER": OTHER_USER,
-        "OTHER_PASSWORD": OTHER_PASSWORD,
-        "ODD_USER": ODD_USER,
-        "ODD_PASSWORD": ODD_PASSWORD,
     }
-    return {f"XMPPWIRE_SERVER_{name}": str(value) for name, value in values.items()}
+    return {f"XMPPWIRE_SERVER_{name}": str(each) for name, each in (values | LOGINS).items()}
 
 
 def tail(path, lines=60):

@@ -47,6 +47,12 @@ need_prosody() {
     as_root update-rc.d prosody disable >/dev/null 2>&1 || true
 }
 
+need_ejabberd() {
+    compgen -G '/usr/lib/*/ejabberd-*/ebin/ejabberd.app' >/dev/null && return
+    install ejabberd
+    as_root update-rc.d ejabberd disable >/dev/null 2>&1 || true
+}
+
 need_libstrophe() {
     command -v cc >/dev/null || install gcc libc6-dev
     command -v pkg-config >/dev/null || install pkg-config
@@ -64,13 +70,26 @@ need_venv() {
     cp "$2" "$1/requirements.txt"
 }
 
+# test_adapters SERVER FILTER...: the Rust tests beside "prosody" or "ejabberd".
+test_adapters() {
+    local server=$1
+    shift
+    # Compiling is no part of the time limit.
+    cargo test --locked -p xmppwire-interop --test servers --no-run
+    # shellcheck disable=SC2016 # "$@" is for the inner shell
+    exec python3 "$interop/with_$server.py" bash -euc '
+        python3 tests/interop/check_login.py
+        cargo test --locked -p xmppwire-interop --test servers -- --ignored --test-threads=1 "$@"
+    ' run "$@"
+}
+
 # The command that starts our example server; building it is no part of any time limit.
 server_command="cargo run --quiet --locked -p xmppwire-examples --example server --"
 build_server() {
     cargo build --locked -p xmppwire-examples --example server
 }
 
-# beside SERVER COMMAND...: runs COMMAND beside "ours" or "prosody".
+# beside SERVER COMMAND...: runs COMMAND beside "ours", "prosody" or "ejabberd".
 beside() {
     local server=$1
     shift
@@ -80,12 +99,12 @@ beside() {
             build_server
             python3 "$interop/with_server.py" --server "$server_command" "$@"
             ;;
-        prosody)
-            need_prosody
-            python3 "$interop/with_prosody.py" "$@"
+        prosody | ejabberd)
+            "need_$server"
+            python3 "$interop/with_$server.py" "$@"
             ;;
         *)
-            fail "usage: $(basename "$0") [ours|prosody]"
+            fail "usage: $(basename "$0") [ours|prosody|ejabberd]"
             ;;
     esac
 }

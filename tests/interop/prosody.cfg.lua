@@ -1,7 +1,6 @@
 -- A Prosody for the tests, started by with_prosody.py; every ENV_ name comes from there.
 -- Certificates of the hosts are found in certs/ by their names.
 
-pidfile = ENV_PROSODY_STATE .. "/prosody.pid"
 data_path = ENV_PROSODY_STATE .. "/data"
 certificates = ENV_PROSODY_STATE .. "/certs"
 log = { { levels = { min = ENV_PROSODY_LOG_LEVEL or "info" }, to = "console" } }
@@ -20,14 +19,19 @@ modules_disabled = { "s2s" }
 
 authentication = "internal_hashed"
 
--- Keys are stored for one hash, so each of these two offers that SCRAM and PLAIN.
+-- Keys are stored for one hash, so each of these two offers that SCRAM and PLAIN. Of a resource that
+-- is in use, the one refuses another session, and the other ends the old one.
 VirtualHost "sha1.localhost"
 	password_hash = "SHA-1"
+	conflict_resolve = "kick_new"
 
 VirtualHost "sha256.localhost"
 	password_hash = "SHA-256"
+	conflict_resolve = "kick_old"
 
+-- This one makes up another resource.
 VirtualHost "plain.localhost"
+	conflict_resolve = "random"
 	disable_sasl_mechanisms = {
 		"DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
 	}

@@ -68,7 +68,7 @@ def body():
                 raise Failure(f"the server ended with status {child.returncode}")
 
         try:
-            environment = harness.server_environment(
+            environment = harness.client_environment(
                 port=bound_port(child, output), domain=DOMAIN, authority=authority,
                 stranger=stranger, mechanisms=MECHANISMS,
             )

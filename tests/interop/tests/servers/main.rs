@@ -1,4 +1,5 @@
-//! Both adapters against a real Prosody: `tests/interop/run` starts it and sets the environment.
+//! Both adapters against a real server: `tests/interop/run` starts Prosody, `tests/interop/run-ejabberd`
+//! ejabberd, and both set the environment.
 //!
 //! Each scenario is written once and run for each adapter.
 
@@ -13,6 +14,7 @@ mod adapter;
 mod ends;
 mod environment;
 mod login;
+mod resources;
 mod stanzas;
 
 /// Makes a test for each adapter of each scenario, a function over any [`adapter::Session`].
@@ -22,7 +24,7 @@ macro_rules! scenarios {
             mod tokio {
                 $(
                     #[test]
-                    #[ignore = "needs Prosody: tests/interop/run"]
+                    #[ignore = "needs a server: tests/interop/README.md"]
                     fn $name() {
                         crate::$module::$name::<crate::adapter::Tokio>();
                     }
@@ -31,7 +33,7 @@ macro_rules! scenarios {
             mod blocking {
                 $(
                     #[test]
-                    #[ignore = "needs Prosody: tests/interop/run"]
+                    #[ignore = "needs a server: tests/interop/README.md"]
                     fn $name() {
                         crate::$module::$name::<crate::adapter::Blocking>();
                     }
@@ -48,14 +50,14 @@ mod run {
         scram_sha_256,
         plain_inside_tls,
         plain_is_not_used_unasked,
+        channel_binding_is_insisted_on,
         odd_name,
         wrong_password,
         unknown_user,
         other_authority,
         other_name,
-        made_up_resource,
-        own_resource,
     );
+    scenarios!(resources: made_up, own, taken_over, refused, replaced);
     scenarios!(stanzas: message_to_self, message_to_another, ping, refused_request, presence, burst);
-    scenarios!(ends: conflict, shutdown, crash, close, comes_back);
+    scenarios!(ends: shutdown, crash, close, comes_back);
 }

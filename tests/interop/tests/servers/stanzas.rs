@@ -8,8 +8,9 @@ use xmppwire_tokio::{
 use crate::adapter::Session;
 use crate::environment::{Account, MODES, connector};
 
-/// What XML has to escape, and what is not ASCII. Prosody 0.12 writes a carriage return as it is, so that it
-/// comes back as a line feed; what we write and read of it is shown between our own two sides.
+/// What XML has to escape, and what is not ASCII. Prosody 0.12 and ejabberd 23.01 write a carriage return
+/// as it is, so that it comes back as a line feed; what we write and read of it is shown between our own
+/// two sides.
 const TEXT: &str = "<body> & ]]> \"it's\" \u{a0}é ẞ 漢字 \u{1F339}\u{200D} a\tb\nc";
 
 fn juliet<S: Session>(mode: Mode) -> S {
@@ -79,7 +80,7 @@ pub(crate) fn ping<S: Session>() {
     for mode in MODES {
         let mut juliet = juliet::<S>(mode);
         ping_the_host(&mut juliet);
-        // And one of ours asks another of ours, over Prosody.
+        // And one of ours asks another of ours, over the server.
         let mut romeo = romeo::<S>(mode);
         let question =
             Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid());

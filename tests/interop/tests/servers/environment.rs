@@ -1,6 +1,5 @@
-//! What `with_prosody.py` tells: see README.md.
+//! What `with_prosody.py` and `with_ejabberd.py` tell: see README.md.
 
-use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,13 @@ use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
 use xmppwire_tokio::{ClientConfig, Connector, Jid, Mechanism, MechanismPolicy, Mode};
 
 fn get(name: &str) -> String {
-    let name = format!("XMPPWIRE_PROSODY_{name}");
-    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run tests/interop/run"))
+    let name = format!("XMPPWIRE_INTEROP_{name}");
+    std::env::var(&name)
+        .unwrap_or_else(|_| panic!("{name} is not set: see tests/interop/README.md"))
 }
+
+/// No server needs longer than this to end and to start, on a machine that is busy.
+pub(crate) const RESTART: Duration = Duration::from_secs(60);
 
 pub(crate) const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
 
@@ -50,30 +53,37 @@ impl Account {
     }
 
     /// The address on a host.
-    pub(crate) fn at(&self, host: &str) -> Jid {
-        Jid::new(&format!("{}@{}", self.localpart, get(host))).expect("an address")
+    fn at(&self, host: &str) -> String {
+        format!("{}@{}", self.localpart, get(host))
     }
 
-    /// A configuration for a host, SCRAM only.
+    fn config_of(&self, jid: &str) -> ClientConfig {
+        let jid = Jid::new(jid).expect("an address");
+        ClientConfig::new(jid, self.password.as_str()).expect("an account")
+    }
+
+    /// A configuration for a host: SCRAM only, and the resource is up to the server.
     pub(crate) fn config(&self, host: &str) -> ClientConfig {
-        ClientConfig::new(self.at(host), self.password.as_str()).expect("an account")
-    }
-
-    /// The same with PLAIN.
-    pub(crate) fn plain_config(&self, host: &str) -> ClientConfig {
-        let policy = MechanismPolicy::default().with_floor(Mechanism::Plain);
-        self.config(host).with_mechanisms(policy)
+        self.config_of(&self.at(host))
     }
 
     /// The same with a resource.
     pub(crate) fn config_as(&self, host: &str, resource: &str) -> ClientConfig {
-        let jid = format!("{}/{resource}", self.at(host));
-        let jid = Jid::new(&jid).expect("an address");
-        ClientConfig::new(jid, self.password.as_str()).expect("an account")
+        self.config_of(&format!("{}/{resource}", self.at(host)))
     }
 }
 
-/// Who can say who Prosody is.
+/// Allows PLAIN as well.
+pub(crate) fn with_plain(config: ClientConfig) -> ClientConfig {
+    config.with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+}
+
+/// Insists on channel binding.
+pub(crate) fn with_channel_binding(config: ClientConfig) -> ClientConfig {
+    config.with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::ScramSha1Plus))
+}
+
+/// Who can say who the server is.
 pub(crate) fn authority() -> ClientTls {
     trusting("CA")
 }
@@ -89,7 +99,7 @@ fn trusting(name: &str) -> ClientTls {
     ClientTls::builder(roots).build().expect("a configuration")
 }
 
-/// Logs in with that configuration at the address of Prosody.
+/// Logs in with that configuration at the address of the server.
 pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
     let port = match mode {
         Mode::StartTls => get("STARTTLS_PORT"),
@@ -108,29 +118,33 @@ pub(crate) enum Signal {
     Kill,
 }
 
-/// Ends Prosody, which is started again half a second later.
-pub(crate) fn end_prosody(signal: Signal) {
-    let pid = std::fs::read_to_string(get("PIDFILE")).expect("Prosody runs");
+/// A server that was ended and is started again, half a second after it is gone.
+#[must_use = "the next test needs the server"]
+pub(crate) struct Ended {
+    pid: String,
+}
+
+/// Ends the server.
+pub(crate) fn end_server(signal: Signal) -> Ended {
+    let pid = std::fs::read_to_string(get("PIDFILE")).expect("the server runs");
     let signal = match signal {
         Signal::Terminate => "-TERM",
         Signal::Kill => "-KILL",
     };
     let status = Command::new("kill").args([signal, pid.trim()]).status();
     assert!(status.expect("there is kill").success());
+    Ended { pid }
 }
 
-/// Waits until Prosody accepts connections at both ports.
-pub(crate) fn await_prosody() {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    // Until it is down, an answer is that of the old process.
-    std::thread::sleep(Duration::from_millis(300));
-    for port in ["STARTTLS_PORT", "TLS_PORT"] {
-        let address: SocketAddr = format!("{}:{}", get("ADDRESS"), get(port))
-            .parse()
-            .expect("an address");
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
-            assert!(Instant::now() < deadline, "Prosody does not come back");
-            std::thread::sleep(Duration::from_millis(50));
+impl Ended {
+    /// Waits until clients can log in again.
+    pub(crate) fn await_restart(self) {
+        let deadline = Instant::now() + RESTART;
+        let file = get("PIDFILE");
+        // While it is down the file is missing or still the old one.
+        while std::fs::read_to_string(&file).map_or(true, |pid| pid == self.pid) {
+            assert!(Instant::now() < deadline, "the server does not come back");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }

@@ -5,7 +5,7 @@ use xmppwire_tokio::{
 };
 
 use crate::adapter::Session;
-use crate::environment::{self, Account, MODES, connector};
+use crate::environment::{self, Account, MODES, connector, with_channel_binding, with_plain};
 
 /// Logs in both ways, and out again.
 fn succeeds<S: Session>(config: &ClientConfig) {
@@ -42,7 +42,7 @@ pub(crate) fn scram_sha_256<S: Session>() {
 }
 
 pub(crate) fn plain_inside_tls<S: Session>() {
-    succeeds::<S>(&Account::juliet().plain_config("HOST_PLAIN"));
+    succeeds::<S>(&with_plain(Account::juliet().config("HOST_PLAIN")));
 }
 
 /// A server that offers nothing but PLAIN does not get the password of a client that was not told to
@@ -59,6 +59,23 @@ pub(crate) fn plain_is_not_used_unasked<S: Session>() {
                 panic!("{error}");
             };
             assert_eq!(offered, &["PLAIN"]);
+        },
+    );
+}
+
+/// Who insists on channel binding does not log in without it.
+pub(crate) fn channel_binding_is_insisted_on<S: Session>() {
+    let config = with_channel_binding(Account::juliet().config("HOST_SHA256"));
+    fails::<S>(
+        |it| it,
+        &config,
+        |error| {
+            let reason = error.close_reason();
+            let Some(CloseReason::Incompatible(PeerIncompatible::NoMechanism { offered })) = reason
+            else {
+                panic!("{error}");
+            };
+            assert!(offered.iter().all(|name| !name.ends_with("-PLUS")));
         },
     );
 }
@@ -85,7 +102,7 @@ pub(crate) fn wrong_password<S: Session>() {
     }
     fails::<S>(
         |it| it,
-        &juliet.plain_config("HOST_PLAIN"),
+        &with_plain(juliet.config("HOST_PLAIN")),
         is_not_authorized,
     );
 }
@@ -120,25 +137,7 @@ pub(crate) fn other_authority<S: Session>() {
 pub(crate) fn other_name<S: Session>() {
     fails::<S>(
         |it| it,
-        &Account::juliet().plain_config("HOST_MISNAMED"),
+        &with_plain(Account::juliet().config("HOST_MISNAMED")),
         is_tls,
     );
-}
-
-pub(crate) fn made_up_resource<S: Session>() {
-    let config = Account::juliet().config("HOST_SHA256");
-    for mode in MODES {
-        let one = S::connect(&connector(config.clone(), mode)).expect("the first");
-        let two = S::connect(&connector(config.clone(), mode)).expect("the second");
-        assert_ne!(one.jid().resourcepart(), two.jid().resourcepart());
-    }
-}
-
-pub(crate) fn own_resource<S: Session>() {
-    let config = Account::juliet().config_as("HOST_SHA1", "Balkon über dem Garten");
-    for mode in MODES {
-        let session = S::connect(&connector(config.clone(), mode)).expect("a session");
-        assert_eq!(session.jid().resourcepart(), "Balkon über dem Garten");
-        session.close().expect("an orderly end");
-    }
 }
