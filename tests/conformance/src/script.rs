@@ -172,15 +172,8 @@ impl Script {
     pub fn play(&self, role: Role) {
         let setup = Setup::parse(&self.text);
         match role {
-            // A client learns nothing of its own certificate from TLS.
-            Role::Client => play(&self.name, &self.text, machine::tls(), || setup.juliet()),
-            Role::Server => {
-                let certificate = setup.certificate();
-                let tls = certificate
-                    .into_iter()
-                    .fold(machine::tls(), TlsInfo::with_peer);
-                play(&self.name, &self.text, tls, || setup.verona());
-            }
+            Role::Client => play(&self.name, &self.text, setup.tls(role), || setup.juliet()),
+            Role::Server => play(&self.name, &self.text, setup.tls(role), || setup.verona()),
         }
     }
 }

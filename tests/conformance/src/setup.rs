@@ -3,6 +3,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `% mechanisms NAME…` | what the server offers, by default PLAIN alone |
+//! | `% bindings none` | TLS tells its ends nothing that a login could be bound to |
 //! | `% certificate ADDRESS,…` | the XMPP addresses in the client's certificate, `-` for none of them |
 //! | `% password none` | the client has only its certificate |
 //! | `% login anonymous` | the client has no account |
@@ -19,10 +20,11 @@
 
 use xmppwire::{
     CertificateIdentities, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism, MechanismPolicy,
-    ServerConfig, TlsOffer, TlsPolicy,
+    ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
 };
 
-use crate::machine::{Juliet, Verona, juliet, server_config, verona};
+use crate::feature::Role;
+use crate::machine::{self, Juliet, Verona, juliet, server_config, verona};
 
 /// What a script says of its machines.
 pub(crate) struct Setup {
@@ -30,6 +32,7 @@ pub(crate) struct Setup {
     server: ServerConfig,
     host: Host,
     direct_tls: bool,
+    tls: TlsInfo,
     certificate: Option<CertificateIdentities>,
 }
 
@@ -40,6 +43,7 @@ impl Setup {
         let mut mechanisms = vec![Mechanism::Plain];
         let mut floor = Mechanism::Plain;
         let mut trace = "";
+        let mut tls = machine::tls();
         let mut certificate = None;
         let (mut password, mut anonymous) = (true, false);
         let mut limits = Limits::default();
@@ -50,6 +54,7 @@ impl Setup {
                 ("mechanisms", names) => {
                     mechanisms = names.split(' ').map(mechanism).collect();
                 }
+                ("bindings", "none") => tls = TlsInfo::default(),
                 ("certificate", addresses) => {
                     let addresses = addresses.split(',').filter(|address| *address != "-");
                     certificate = Some(addresses.fold(
@@ -102,13 +107,17 @@ impl Setup {
             server,
             host: Host::new(offer, mechanisms),
             direct_tls,
+            tls,
             certificate,
         }
     }
 
-    /// What the server learns of the client's certificate.
-    pub(crate) fn certificate(&self) -> Option<CertificateIdentities> {
-        self.certificate.clone()
+    /// What an end learns once it is protected. A client learns nothing of its own certificate.
+    pub(crate) fn tls(&self, role: Role) -> TlsInfo {
+        match (role, &self.certificate) {
+            (Role::Server, Some(certificate)) => self.tls.clone().with_peer(certificate.clone()),
+            _ => self.tls.clone(),
+        }
     }
 
     pub(crate) fn juliet(&self) -> Juliet {

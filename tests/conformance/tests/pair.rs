@@ -233,12 +233,19 @@ fn a_changed_offer_is_noticed_by_its_hash() {
 /// A server without the protection is believed, as every older server has to be.
 #[test]
 fn an_unprotected_offer_is_taken() {
-    let config = server_config().without_downgrade_protection();
-    let mut pair = Pair::new(client_config());
-    pair.server = End::new(verona(config, host(SCRAM), false));
-    pair.run();
-    let last = pair.client.record.events.last().unwrap();
-    assert!(last.starts_with("bound juliet@example.org/"), "{last}");
+    let challenge = |config| {
+        let mut pair = Pair::new(client_config());
+        pair.server = End::new(verona(config, host(SCRAM), false));
+        pair.run();
+        let last = pair.client.record.events.last().unwrap();
+        assert!(last.starts_with("bound juliet@example.org/"), "{last}");
+        let (_, rest) = sent(&pair.server.record).split_once("<challenge").unwrap();
+        rest.find("</challenge>").unwrap()
+    };
+    // ",h=" and the hash have 47 octets, and then there is base64.
+    let protected = challenge(server_config());
+    let unprotected = challenge(server_config().without_downgrade_protection());
+    assert!(protected >= unprotected + 60, "{protected} {unprotected}");
 }
 
 /// Each mechanism of a password, from end to end.

@@ -1,0 +1,101 @@
+//! Answers of a server's application to a login that do not fit the question.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+use xmppwire::{
+    ApiMisuse, BareJid, CertificateIdentities, ChannelBindings, Connection, DecoyKey, Entropy,
+    Host, HostAnswer, Instant, Mechanism, SaslAnswer, SaslRequest, ScramHash, ScramKeys, Server,
+    ServerConfig, ServerEvent, TlsInfo, TlsOffer,
+};
+
+const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
+    xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
+
+/// A server that is asked by a client with a certificate to let it in.
+fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Server, SaslRequest) {
+    let peer = CertificateIdentities::new().with_xmpp_addr("juliet@example.org");
+    let mut server = Server::with_direct_tls(
+        ServerConfig::new(DecoyKey::new([1; 32])),
+        Entropy::from_seed([seed; 32]),
+        Instant::ORIGIN,
+        TlsInfo::new(ChannelBindings::none()).with_peer(peer),
+    );
+    let tell = |server: &mut Server, text: &str| {
+        assert_eq!(server.receive(Instant::ORIGIN, text.as_bytes()), text.len());
+    };
+    tell(&mut server, HEADER);
+    let Some(ServerEvent::Opened(request)) = server.poll_event() else {
+        panic!("the host is asked for");
+    };
+    let host = Host::new(TlsOffer::Required, Mechanism::ALL.iter().copied());
+    server
+        .choose_host(request, HostAnswer::Serve(host))
+        .unwrap();
+    let auth = format!(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{initial}</auth>"
+    );
+    tell(&mut server, &auth);
+    let Some(ServerEvent::Sasl(request)) = server.poll_event() else {
+        panic!("the login is asked for");
+    };
+    (server, request)
+}
+
+fn accept() -> SaslAnswer {
+    SaslAnswer::Accept(BareJid::new("juliet@example.org").unwrap())
+}
+
+fn keys() -> SaslAnswer {
+    SaslAnswer::ScramKeys(ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"salt", 1).unwrap())
+}
+
+/// Nobody is let in unproven, and keys prove nothing where there is no password.
+#[test]
+fn an_answer_to_another_question_is_misuse() {
+    for (mechanism, initial, wrong, right) in [
+        // n,,n=juliet,r=abc
+        (
+            Mechanism::ScramSha256,
+            "biwsbj1qdWxpZXQscj1hYmM=",
+            accept(),
+            keys(),
+        ),
+        (Mechanism::External, "=", keys(), accept()),
+        (Mechanism::Anonymous, "=", keys(), accept()),
+    ] {
+        let (mut server, request) = asked(2, mechanism, initial);
+        server.take_output();
+        assert_eq!(
+            server.answer_sasl(request, wrong),
+            Err(ApiMisuse::WrongAnswer)
+        );
+        assert_eq!(server.output(), b"");
+        assert!(server.poll_event().is_none() && !server.wants_read());
+
+        let (mut server, request) = asked(2, mechanism, initial);
+        assert_eq!(server.answer_sasl(request, right), Ok(()));
+    }
+    // A password may be answered either way.
+    for answer in [accept(), keys()] {
+        let (mut server, request) = asked(2, Mechanism::Plain, "AGp1bGlldABzM2NyM3Q=");
+        assert_eq!(server.answer_sasl(request, answer), Ok(()));
+        assert!(matches!(
+            server.poll_event(),
+            Some(ServerEvent::Authenticated(_))
+        ));
+    }
+}
+
+#[test]
+fn a_question_of_another_connection_is_stale() {
+    let (_, foreign) = asked(3, Mechanism::External, "=");
+    let (mut server, _open) = asked(2, Mechanism::Anonymous, "=");
+    assert_eq!(
+        server.answer_sasl(foreign, accept()),
+        Err(ApiMisuse::StaleRequest)
+    );
+}
