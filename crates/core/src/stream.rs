@@ -39,7 +39,8 @@ pub(crate) struct Stream {
     /// Nothing of a restarted stream was read yet: white space of the one before may still arrive.
     restarted: bool,
     started: Instant,
-    last_input: Instant,
+    /// `None` where the peer was kept waiting: its silence counts from when the time is told next.
+    last_input: Option<Instant>,
     closing: Option<Instant>,
     end: Option<End>,
 }
@@ -96,7 +97,7 @@ impl Stream {
             },
             restarted: false,
             started: now,
-            last_input: now,
+            last_input: Some(now),
             closing: None,
             end: None,
         }
@@ -146,7 +147,7 @@ impl Stream {
     /// (white space, stream errors, closing tags, malformed XML) is dealt with here.
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
         while self.wants_read() && !input.is_empty() {
-            self.last_input = now;
+            self.last_input = Some(now);
             if self.restarted && !self.skip_white_space(now, input) {
                 continue;
             }
@@ -384,6 +385,7 @@ impl Stream {
     /// A resource is bound: stanzas may be sent, and negotiation is over.
     pub(crate) const fn set_bound(&mut self) {
         self.bound = true;
+        self.last_input = None;
     }
 
     // --- Time -------------------------------------------------------------------------------------
@@ -403,6 +405,9 @@ impl Stream {
             // A peer that does not read does not get to keep the connection.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
+            None if timer == Timer::Idle && self.last_input.is_none() => {
+                self.last_input = Some(now);
+            }
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
             None => self.close_with(
                 StreamError::new(StreamErrorCondition::ConnectionTimeout),
@@ -427,7 +432,9 @@ impl Stream {
             Some((when, Timer::Negotiation))
         } else {
             let idle = self.limits.idle_timeout?;
-            Some((self.last_input + idle, Timer::Idle))
+            // Not knowing how long the application thought about the resource, we ask for the time.
+            let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
+            Some((when, Timer::Idle))
         }
     }
 
