@@ -150,6 +150,7 @@ impl Stream {
             if self.restarted && !self.skip_white_space(now, input) {
                 continue;
             }
+            let before = input.len();
             match self.reader.read(input) {
                 Ok(None) => {}
                 Ok(Some(Event::Whitespace(bytes))) => self.count_white_space(now, bytes),
@@ -169,9 +170,11 @@ impl Stream {
                     self.finish(reason);
                 }
                 Err(error) => {
-                    // The rest is nobody's business any more, and a budget may be spent before the first
-                    // byte of `input`: taking it all keeps the promise that reading is progress.
-                    *input = &[];
+                    // A budget may be spent before the first byte: reading is progress all the same, or
+                    // a driver that goes by what is consumed would wait for more.
+                    if input.len() == before {
+                        *input = input.get(1..).unwrap_or_default();
+                    }
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));
                 }
