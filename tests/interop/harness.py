@@ -144,7 +144,7 @@ class Server:
     """A server of others, which comes back on the same ports when a test ends it.
 
     A subclass says what it is called, which mechanisms its hosts offer, what it has to be given and
-    how it is started. The hosts are those that README.md describes.
+    how it is started. README.md says what each of the hosts is for.
     """
 
     NAME = ""
@@ -234,6 +234,7 @@ class Server:
             "PIDFILE": self.pidfile,
             "LOG": self.log,
         }
+        values |= {"HOSTS": " ".join(self.MECHANISMS)}
         values |= {f"HOST_{key}": host for key, host in self.HOSTS.items()}
         values |= {f"OFFER_{key}": " ".join(offer) for key, offer in self.MECHANISMS.items()}
         interop = {f"XMPPWIRE_INTEROP_{name}": str(each) for name, each in (values | LOGINS).items()}

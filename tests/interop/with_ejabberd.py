@@ -40,9 +40,11 @@ def library_directory():
 
 class Ejabberd(harness.Server):
     NAME = "ejabberd"
+    HOSTS = harness.Server.HOSTS | {"SHA512": "sha512.localhost"}
     MECHANISMS = {
-        "SHA1": ["SCRAM-SHA-1", "PLAIN"],
-        "SHA256": ["SCRAM-SHA-256", "PLAIN"],
+        "SHA1": ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"],
+        "SHA256": ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"],
+        "SHA512": ["SCRAM-SHA-512-PLUS", "SCRAM-SHA-512", "PLAIN"],
         "PLAIN": ["PLAIN"],
     }
 

@@ -17,6 +17,11 @@ pub(crate) const RESTART: Duration = Duration::from_secs(60);
 
 pub(crate) const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
 
+/// The mechanisms that a host offers.
+pub(crate) fn offer(host: &str) -> String {
+    get(&host.replacen("HOST", "OFFER", 1))
+}
+
 /// An account of the server.
 #[derive(Clone)]
 pub(crate) struct Account {

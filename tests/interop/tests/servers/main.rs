@@ -48,6 +48,7 @@ mod run {
     scenarios!(login:
         scram_sha_1,
         scram_sha_256,
+        scram_sha_512,
         plain_inside_tls,
         plain_is_not_used_unasked,
         channel_binding_is_insisted_on,
