@@ -6,6 +6,7 @@ use xmppwire_tokio::{
 
 use crate::adapter::Session;
 use crate::environment::{self, Account, MODES, connector, with_channel_binding, with_plain};
+use crate::stanzas::ping_the_host;
 
 /// Logs in both ways, and out again.
 fn succeeds<S: Session>(config: &ClientConfig) {
@@ -87,13 +88,25 @@ pub(crate) fn channel_binding_is_insisted_on<S: Session>() {
     );
 }
 
+/// Each session gets an account of its own for as long as it lasts (XEP-0175).
+pub(crate) fn anonymous<S: Session>() {
+    let config = environment::anonymous("HOST_ANONYMOUS");
+    for mode in MODES {
+        let mut one = S::connect(&connector(config.clone(), mode)).expect("the first");
+        let two = S::connect(&connector(config.clone(), mode)).expect("the second");
+        assert_eq!(one.jid().domainpart(), config.jid().as_str());
+        assert_ne!(one.jid().to_bare(), two.jid().to_bare());
+        ping_the_host(&mut one);
+    }
+}
+
 /// A name with the characters that SCRAM escapes.
 pub(crate) fn odd_name<S: Session>() {
     succeeds::<S>(&Account::odd().config("HOST_SHA1"));
     succeeds::<S>(&Account::odd().config("HOST_SHA256"));
 }
 
-fn is_not_authorized(error: &ConnectError) {
+pub(crate) fn is_not_authorized(error: &ConnectError) {
     match error.close_reason() {
         Some(CloseReason::AuthFailed(failure)) => {
             assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
