@@ -118,14 +118,18 @@ class Session:
         return None
 
     def scram(self, mechanism, user, password):
-        name = mechanism.removeprefix("SCRAM-").replace("-", "").lower()
+        name = mechanism.removeprefix("SCRAM-").removesuffix("-PLUS").replace("-", "").lower()
+        if mechanism.endswith("-PLUS"):
+            header, binding = b"p=tls-unique,,", self.socket.get_channel_binding("tls-unique")
+        else:
+            header, binding = b"n,,", b""
 
         def mac(key, data):
             return hmac.digest(key, data, name)
 
         quoted = user.replace("=", "=3D").replace(",", "=2C")
         bare = f"n={quoted},r={secrets.token_hex(12)}".encode()
-        challenge = self.auth(mechanism, b"n,," + bare)
+        challenge = self.auth(mechanism, header + bare)
         if challenge.tag == f"{SASL}failure":
             return challenge, None
         first = base64.b64decode(challenge.text)
@@ -133,7 +137,7 @@ class Session:
         salted = hashlib.pbkdf2_hmac(
             name, password.encode(), base64.b64decode(fields[b"s"]), int(fields[b"i"])
         )
-        final = b"c=" + base64.b64encode(b"n,,") + b",r=" + fields[b"r"]
+        final = b"c=" + base64.b64encode(header + binding) + b",r=" + fields[b"r"]
         signed = b",".join([bare, first, final])
         client_key = mac(salted, b"Client Key")
         client_signature = mac(hashlib.new(name, client_key).digest(), signed)
@@ -186,15 +190,16 @@ def does_not_verify(domain, direct_tls, authority="CA"):
 
 
 def cases():
-    for host in ("SHA1", "SHA256", "PLAIN"):
+    for host in get("HOSTS").split():
         domain, offered = get(f"HOST_{host}"), set(get(f"OFFER_{host}").split())
-        for mechanism in sorted(offered):
+        # This client has no certificate.
+        for mechanism in sorted(offered - {"EXTERNAL"}):
             for direct_tls in (False, True):
                 way = "direct TLS" if direct_tls else "STARTTLS"
                 yield f"{domain} {mechanism} {way}", logs_in, (domain, direct_tls, mechanism, offered)
             yield f"{domain} {mechanism} wrong password", refuses, (domain, mechanism, get("USER"), "wrong")
             yield f"{domain} {mechanism} unknown user", refuses, (domain, mechanism, "nobody", "wrong")
-        best = max(offered)
+        best = max(offered - {"EXTERNAL"})
         for account in ("OTHER", "ODD"):
             names = (f"{account}_USER", f"{account}_PASSWORD")
             yield f"{domain} {best} as {get(names[0])}", logs_in, (domain, False, best, offered, *names)

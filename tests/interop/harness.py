@@ -71,15 +71,23 @@ class Authority:
 
     def issue(self, directory, host):
         """Makes HOST.crt and HOST.key in `directory`, for that one DNS name."""
-        certificate, key = directory / f"{host}.crt", directory / f"{host}.key"
+        return self._issue(directory, host, f"DNS:{host}", "serverAuth")
+
+    def issue_account(self, directory, name, jid):
+        """Makes NAME.crt and NAME.key in `directory`, for an account (RFC 6120 §13.7.1.3)."""
+        id_on_xmpp_addr = "1.3.6.1.5.5.7.8.5"
+        return self._issue(directory, name, f"otherName:{id_on_xmpp_addr};UTF8:{jid}", "clientAuth")
+
+    def _issue(self, directory, name, subject, usage):
+        certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
         openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
             "-keyout", key, "-out", certificate, "-days", "2",
-            "-CA", self.certificate, "-CAkey", self._key, "-subj", f"/CN={host}",
+            "-CA", self.certificate, "-CAkey", self._key, "-subj", f"/CN={name}",
             "-addext", "basicConstraints=critical,CA:FALSE",
             "-addext", "keyUsage=critical,digitalSignature",
-            "-addext", "extendedKeyUsage=serverAuth",
-            "-addext", f"subjectAltName=DNS:{host}",
+            "-addext", f"extendedKeyUsage={usage}",
+            "-addext", f"subjectAltName={subject}",
         )
         return certificate, key
 
@@ -144,7 +152,7 @@ class Server:
     """A server of others, which comes back on the same ports when a test ends it.
 
     A subclass says what it is called, which mechanisms its hosts offer, what it has to be given and
-    how it is started. The hosts are those that README.md describes.
+    how it is started. README.md says what each of the hosts is for.
     """
 
     NAME = ""
@@ -152,8 +160,10 @@ class Server:
         "SHA1": "sha1.localhost",
         "SHA256": "sha256.localhost",
         "PLAIN": "plain.localhost",
+        "ANONYMOUS": "anonymous.localhost",
         "MISNAMED": "misnamed.localhost",
     }
+    # By the key of each host that has accounts.
     MECHANISMS = {}
     RESTARTS = 50
 
@@ -172,6 +182,12 @@ class Server:
             self.authority.issue(certificates, host)
         self.write_files()
         self.start()
+
+    def accounts(self):
+        """Each account that has to be there: host, user, password."""
+        for key in self.MECHANISMS:
+            for user, password in ACCOUNTS.items():
+                yield self.HOSTS[key], user, password
 
     def write_files(self):
         """Writes what the server reads: accounts, configuration."""
@@ -234,6 +250,7 @@ class Server:
             "PIDFILE": self.pidfile,
             "LOG": self.log,
         }
+        values |= {"HOSTS": " ".join(self.MECHANISMS)}
         values |= {f"HOST_{key}": host for key, host in self.HOSTS.items()}
         values |= {f"OFFER_{key}": " ".join(offer) for key, offer in self.MECHANISMS.items()}
         interop = {f"XMPPWIRE_INTEROP_{name}": str(each) for name, each in (values | LOGINS).items()}

@@ -70,7 +70,7 @@ need_venv() {
     cp "$2" "$1/requirements.txt"
 }
 
-# test_adapters SERVER FILTER...: the Rust tests beside "prosody" or "ejabberd".
+# test_adapters SERVER ARGUMENT...: the Rust tests beside "prosody" or "ejabberd"; the arguments are theirs.
 test_adapters() {
     local server=$1
     shift

@@ -36,6 +36,9 @@ VirtualHost "plain.localhost"
 		"DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
 	}
 
+VirtualHost "anonymous.localhost"
+	authentication = "anonymous"
+
 -- Its certificate is trusted, but made out to another name: a client must refuse it.
 VirtualHost "misnamed.localhost"
 	ssl = {

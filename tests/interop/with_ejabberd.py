@@ -40,10 +40,16 @@ def library_directory():
 
 class Ejabberd(harness.Server):
     NAME = "ejabberd"
+    HOSTS = harness.Server.HOSTS | {
+        "SHA512": "sha512.localhost",
+        "EXTERNAL": "external.localhost",
+    }
     MECHANISMS = {
-        "SHA1": ["SCRAM-SHA-1", "PLAIN"],
-        "SHA256": ["SCRAM-SHA-256", "PLAIN"],
+        "SHA1": ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"],
+        "SHA256": ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"],
+        "SHA512": ["SCRAM-SHA-512-PLUS", "SCRAM-SHA-512", "PLAIN"],
         "PLAIN": ["PLAIN"],
+        "EXTERNAL": ["EXTERNAL", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"],
     }
 
     def write_files(self):
@@ -54,9 +60,24 @@ class Ejabberd(harness.Server):
         ))
         (self.state / "accounts").write_text("".join(
             f"{{{binary(user)}, {binary(host)}, {binary(password)}}}.\n"
-            for host in self.HOSTS.values()
-            for user, password in harness.ACCOUNTS.items()
+            for host, user, password in self.accounts()
         ))
+        external = self.HOSTS["EXTERNAL"]
+        jid = f"{harness.USER}@{external}"
+        self.authority.issue_account(self.state, "account", jid)
+        self.authority.issue_account(self.state, "other-account", f"{harness.OTHER_USER}@{external}")
+        self.stranger.issue_account(self.state, "stranger", jid)
+
+    def environment(self):
+        identities = {
+            f"XMPPWIRE_INTEROP_{name}": str(self.state / file)
+            for name, file in [
+                ("IDENTITY", "account"),
+                ("OTHER_IDENTITY", "other-account"),
+                ("STRANGER_IDENTITY", "stranger"),
+            ]
+        }
+        return super().environment() | identities
 
     def command(self):
         # Not by ejabberdctl, which changes the user and makes a node that others can talk to: a

@@ -36,12 +36,11 @@ class Prosody(harness.Server):
 
     def write_files(self):
         """Stores each account in clear: Prosody hashes it when it is first used."""
-        for host in self.HOSTS.values():
+        for host, user, password in self.accounts():
             directory = self.state / "data" / file_name(host) / "accounts"
-            directory.mkdir(parents=True)
-            for user, password in harness.ACCOUNTS.items():
-                account = f'return {{ ["password"] = {lua_string(password)} }};\n'
-                (directory / f"{file_name(user)}.dat").write_text(account)
+            directory.mkdir(parents=True, exist_ok=True)
+            account = f'return {{ ["password"] = {lua_string(password)} }};\n'
+            (directory / f"{file_name(user)}.dat").write_text(account)
 
     def command(self):
         environment = {

@@ -5,7 +5,7 @@ use xmppwire::{
     ChannelBindings, Client, ClientConfig, DecoyKey, Element, Entropy, Jid, Mechanism,
     MechanismPolicy, TlsInfo, TlsPolicy,
 };
-use xmppwire_sasl::{ServerAnswer, ServerExchange, ServerStep, wire};
+use xmppwire_sasl::{Offer, ServerAnswer, ServerExchange, ServerStep, wire};
 
 use super::alone::{Adversary, Alone, Bindings};
 use super::end::{End, KEYS, START, limits};
@@ -120,8 +120,11 @@ impl Adversary for FalseServer {
                 // In PLAIN there is nothing that a server has to prove.
                 let scram = Mechanism::from_name(name).filter(|name| *name != Mechanism::Plain);
                 self.exchange = scram.map(|mechanism| {
-                    let plus = mechanism.is_plus();
-                    ServerExchange::new(mechanism, bindings, plus, [2; 24], DecoyKey::new([3; 32]))
+                    let offer = Offer::new([name]);
+                    let decoy = DecoyKey::new([3; 32]);
+                    // What it claims to have offered is nothing that could help it.
+                    ServerExchange::new(mechanism, bindings, &offer, [2; 24], decoy)
+                        .without_downgrade_protection()
                 });
                 self.step(&element.text());
             }

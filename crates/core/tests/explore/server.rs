@@ -8,7 +8,7 @@ use xmppwire::{
     ChannelBindings, Credentials, DecoyKey, Element, Entropy, Mechanism, Server, ServerConfig,
     TlsInfo,
 };
-use xmppwire_sasl::{ClientExchange, wire};
+use xmppwire_sasl::{ClientExchange, Offer, wire};
 
 use super::alone::{Adversary, Alone, Bindings};
 use super::end::{End, START, limits};
@@ -84,13 +84,20 @@ impl FalseClient {
     /// A login with a nonce that is always the same, so that its messages are, too.
     fn exchange(&self, kind: &str, password: &str) -> Option<ClientExchange> {
         let bindings = self.bindings.clone().unwrap_or_default();
-        let (mechanism, bindings, offers_plus) = match kind {
-            "plus" => (Mechanism::ScramSha256Plus, bindings, true),
-            "downgraded" => (Mechanism::ScramSha256, bindings, false),
-            _ => (Mechanism::ScramSha256, ChannelBindings::none(), true),
+        // What the server offers, as far as it lets itself be heard (XEP-0474).
+        let plain = ["SCRAM-SHA-256", "PLAIN"];
+        let offer = match bindings.is_empty() || kind == "downgraded" {
+            true => Offer::new(plain),
+            false => Offer::new(["SCRAM-SHA-256-PLUS"].into_iter().chain(plain))
+                .with_channel_bindings(bindings.types().map(|kind| kind.name())),
+        };
+        let (mechanism, bindings) = match kind {
+            "plus" => (Mechanism::ScramSha256Plus, bindings),
+            "downgraded" => (Mechanism::ScramSha256, bindings),
+            _ => (Mechanism::ScramSha256, ChannelBindings::none()),
         };
         let credentials = Credentials::new("juliet", password);
-        ClientExchange::new(mechanism, &credentials, &bindings, offers_plus, [4; 24]).ok()
+        ClientExchange::new(mechanism, &credentials, &bindings, &offer, [4; 24]).ok()
     }
 
     /// The response to the last challenge. Deriving keys takes its time, so it is done once.

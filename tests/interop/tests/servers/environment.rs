@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
-use xmppwire_tokio::{ClientConfig, Connector, Jid, Mechanism, MechanismPolicy, Mode};
+use xmppwire_tokio::tls::{ClientTls, ClientTlsBuilder, Identity, roots_from_pem};
+use xmppwire_tokio::{ClientConfig, Connector, Domainpart, Jid, Mechanism, MechanismPolicy, Mode};
 
 fn get(name: &str) -> String {
     let name = format!("XMPPWIRE_INTEROP_{name}");
@@ -16,6 +16,11 @@ fn get(name: &str) -> String {
 pub(crate) const RESTART: Duration = Duration::from_secs(60);
 
 pub(crate) const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
+
+/// The mechanisms that a host offers.
+pub(crate) fn offer(host: &str) -> String {
+    get(&host.replacen("HOST", "OFFER", 1))
+}
 
 /// An account of the server.
 #[derive(Clone)]
@@ -53,23 +58,23 @@ impl Account {
     }
 
     /// The address on a host.
-    fn at(&self, host: &str) -> String {
-        format!("{}@{}", self.localpart, get(host))
+    pub(crate) fn at(&self, host: &str) -> Jid {
+        Jid::new(&format!("{}@{}", self.localpart, get(host))).expect("an address")
     }
 
-    fn config_of(&self, jid: &str) -> ClientConfig {
-        let jid = Jid::new(jid).expect("an address");
+    fn config_of(&self, jid: Jid) -> ClientConfig {
         ClientConfig::new(jid, self.password.as_str()).expect("an account")
     }
 
     /// A configuration for a host: SCRAM only, and the resource is up to the server.
     pub(crate) fn config(&self, host: &str) -> ClientConfig {
-        self.config_of(&self.at(host))
+        self.config_of(self.at(host))
     }
 
     /// The same with a resource.
     pub(crate) fn config_as(&self, host: &str, resource: &str) -> ClientConfig {
-        self.config_of(&format!("{}/{resource}", self.at(host)))
+        let jid = format!("{}/{resource}", self.at(host));
+        self.config_of(Jid::new(&jid).expect("an address"))
     }
 }
 
@@ -83,20 +88,38 @@ pub(crate) fn with_channel_binding(config: ClientConfig) -> ClientConfig {
     config.with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::ScramSha1Plus))
 }
 
+/// The configuration of somebody without an account.
+pub(crate) fn anonymous(host: &str) -> ClientConfig {
+    ClientConfig::anonymous(Domainpart::new(&get(host)).expect("a domain"))
+}
+
+/// A certificate and its key.
+pub(crate) fn identity(name: &str) -> Identity {
+    let path = get(name);
+    let read = |end: &str| std::fs::read(format!("{path}.{end}")).expect("it can be read");
+    Identity::from_pem(&read("crt"), &read("key")).expect("an identity")
+}
+
 /// Who can say who the server is.
 pub(crate) fn authority() -> ClientTls {
-    trusting("CA")
+    trusting("CA").build().expect("a configuration")
 }
 
 /// Somebody who has never heard of it.
 pub(crate) fn other_authority() -> ClientTls {
-    trusting("OTHER_CA")
+    trusting("OTHER_CA").build().expect("a configuration")
 }
 
-fn trusting(name: &str) -> ClientTls {
+/// The former, with a certificate for the server.
+pub(crate) fn authority_as(identity: Identity) -> ClientTls {
+    let tls = trusting("CA").identity(identity).build();
+    tls.expect("a configuration")
+}
+
+fn trusting(name: &str) -> ClientTlsBuilder {
     let pem = std::fs::read(get(name)).expect("the authority can be read");
     let roots = roots_from_pem(&pem).expect("the authority is one");
-    ClientTls::builder(roots).build().expect("a configuration")
+    ClientTls::builder(roots)
 }
 
 /// Logs in with that configuration at the address of the server.

@@ -13,6 +13,7 @@
 mod adapter;
 mod ends;
 mod environment;
+mod external;
 mod login;
 mod resources;
 mod stanzas;
@@ -48,15 +49,18 @@ mod run {
     scenarios!(login:
         scram_sha_1,
         scram_sha_256,
+        scram_sha_512,
         plain_inside_tls,
         plain_is_not_used_unasked,
         channel_binding_is_insisted_on,
+        anonymous,
         odd_name,
         wrong_password,
         unknown_user,
         other_authority,
         other_name,
     );
+    scenarios!(external: account, other_account, stranger, password_after_refusal);
     scenarios!(resources: made_up, own, taken_over, refused, replaced);
     scenarios!(stanzas: message_to_self, message_to_another, ping, refused_request, presence, burst);
     scenarios!(ends: shutdown, crash, close, comes_back);
