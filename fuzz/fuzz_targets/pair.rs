@@ -104,9 +104,10 @@ impl<C: Connection> End<C> {
 impl Pair {
     fn new(settings: &[u8]) -> Self {
         let offered: Vec<_> = (b'0'..)
-            .zip(Mechanism::ALL)
+            .zip(accounts::MECHANISMS)
             .filter(|(digit, _)| settings.contains(digit))
-            .map(|(_, mechanism)| *mechanism)
+            .map(|(_, mechanism)| mechanism)
+            .filter(|mechanism| *mechanism == Mechanism::Plain || mechanism.hash().is_some())
             .collect();
         let offered = match offered.is_empty() {
             true => vec![Mechanism::Plain],

@@ -29,7 +29,7 @@ use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
     ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, DecoyKey, Element, Entropy,
-    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Resourcepart, SaslAnswer,
+    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Message, Resourcepart, SaslAnswer,
     SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
     Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
 };
@@ -298,6 +298,7 @@ impl Role for Verona {
                 self.jid = self.server.jid().cloned();
                 self.check_sender(&stanza);
                 check_route(&stanza);
+                check_error(&stanza);
                 // What goes to another server comes back as it was (RFC 6120 §4.8.3).
                 let elsewhere = stanza.to_element(ns::SERVER);
                 assert_eq!(Stanza::try_from(elsewhere).as_ref(), Ok(&stanza));
@@ -477,6 +478,31 @@ impl Directory for Domain {
         let balcony = FullJid::new("juliet@example.org/balcony").ok()?;
         (account.as_str() == accounts::ACCOUNT).then(|| vec![Resource::available(balcony, 0)])
     }
+}
+
+/// An error that was read can be written, and read again. What is in the conditions' namespace and is
+/// none stays behind.
+fn check_error(stanza: &Stanza) {
+    let Some(error) = stanza.error() else { return };
+    let account = BareJid::new(accounts::ACCOUNT).expect("an address");
+    let request = Message::chat(account, "");
+    let reply = request.error_reply(&error).expect("a request");
+    let again = reply.error().expect("an error");
+    let application = error
+        .application_condition()
+        .filter(|application| application.ns() != ns::STANZA_ERRORS);
+    assert_eq!(again.application_condition(), application);
+    let summary = |error: &StanzaError| {
+        let text = error.text().cloned();
+        (
+            error.condition(),
+            error.error_type(),
+            error.data().map(str::to_owned),
+            text,
+        )
+    };
+    assert_eq!(summary(&again), summary(&error));
+    assert_eq!(again.by(), error.by());
 }
 
 /// Nothing is answered that must not be (RFC 6120 §8.3.1), and what is delivered has an address.

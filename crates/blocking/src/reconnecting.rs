@@ -82,8 +82,9 @@ impl ReconnectingClient {
     ///
     /// # Errors
     ///
-    /// Why there is no point in another attempt, once: the credentials were refused, the domain has no server, another
-    /// client took the resource. Everything else is a [`ReconnectEvent::Disconnected`].
+    /// Why there is no point in another attempt, once: the credentials were refused, another client took the resource,
+    /// or, before the first session, the domain has no server or none that can prove to be its. Everything else is a
+    /// [`ReconnectEvent::Disconnected`].
     pub fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
         loop {
             if let Poll::Ready(event) = self.advance(None)? {

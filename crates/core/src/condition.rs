@@ -73,3 +73,10 @@ impl<C> Said<C> {
         }
     }
 }
+
+/// What an application adds to an error that is sent. Besides the condition and the text nothing may be in
+/// their namespace (RFC 6120 §4.9.2, §8.3.2), so a condition that was received and is not defined is kept
+/// to be looked at and not passed on.
+pub(crate) fn addition<'a>(application: Option<&'a Element>, ns: &str) -> Option<&'a Element> {
+    application.filter(|application| application.ns() != ns)
+}

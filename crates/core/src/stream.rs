@@ -39,7 +39,8 @@ pub(crate) struct Stream {
     /// Nothing of a restarted stream was read yet: white space of the one before may still arrive.
     restarted: bool,
     started: Instant,
-    last_input: Instant,
+    /// `None` where the peer was kept waiting: its silence counts from when the time is told next.
+    last_input: Option<Instant>,
     closing: Option<Instant>,
     end: Option<End>,
 }
@@ -96,7 +97,7 @@ impl Stream {
             },
             restarted: false,
             started: now,
-            last_input: now,
+            last_input: Some(now),
             closing: None,
             end: None,
         }
@@ -146,10 +147,11 @@ impl Stream {
     /// (white space, stream errors, closing tags, malformed XML) is dealt with here.
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
         while self.wants_read() && !input.is_empty() {
-            self.last_input = now;
+            self.last_input = Some(now);
             if self.restarted && !self.skip_white_space(now, input) {
                 continue;
             }
+            let before = input.len();
             match self.reader.read(input) {
                 Ok(None) => {}
                 Ok(Some(Event::Whitespace(bytes))) => self.count_white_space(now, bytes),
@@ -169,9 +171,11 @@ impl Stream {
                     self.finish(reason);
                 }
                 Err(error) => {
-                    // The rest is nobody's business any more, and a budget may be spent before the first
-                    // byte of `input`: taking it all keeps the promise that reading is progress.
-                    *input = &[];
+                    // A budget may be spent before the first byte: reading is progress all the same, or
+                    // a driver that goes by what is consumed would wait for more.
+                    if input.len() == before {
+                        *input = input.get(1..).unwrap_or_default();
+                    }
                     let condition = StreamErrorCondition::from(error.kind());
                     self.fail(condition, PeerMisbehaved::Xml(error));
                 }
@@ -381,6 +385,7 @@ impl Stream {
     /// A resource is bound: stanzas may be sent, and negotiation is over.
     pub(crate) const fn set_bound(&mut self) {
         self.bound = true;
+        self.last_input = None;
     }
 
     // --- Time -------------------------------------------------------------------------------------
@@ -400,6 +405,9 @@ impl Stream {
             // A peer that does not read does not get to keep the connection.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
+            None if timer == Timer::Idle && self.last_input.is_none() => {
+                self.last_input = Some(now);
+            }
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
             None => self.close_with(
                 StreamError::new(StreamErrorCondition::ConnectionTimeout),
@@ -424,7 +432,9 @@ impl Stream {
             Some((when, Timer::Negotiation))
         } else {
             let idle = self.limits.idle_timeout?;
-            Some((self.last_input + idle, Timer::Idle))
+            // Not knowing how long the application thought about the resource, we ask for the time.
+            let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
+            Some((when, Timer::Idle))
         }
     }
 

@@ -5,7 +5,7 @@ use core::fmt;
 
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
-use crate::condition::{Said, conditions};
+use crate::condition::{Said, addition, conditions};
 use crate::legacy;
 use crate::ns;
 use crate::text::Text;
@@ -176,7 +176,7 @@ impl StreamError {
         if let Some(text) = &self.text {
             builder = text.write(builder, ns::STREAM_ERRORS);
         }
-        if let Some(application) = &self.application {
+        if let Some(application) = addition(self.application.as_ref(), ns::STREAM_ERRORS) {
             builder = builder.append(application.root());
         }
         builder.build()

@@ -52,8 +52,8 @@ pub use xmppwire_net::client::{
 };
 pub use xmppwire_net::dns::{LookupError, NameServers};
 pub use xmppwire_net::link::{LinkError, Role};
-pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
-pub use xmppwire_net::{backoff, tls};
+pub use xmppwire_net::srv::{Mode, Origin, PlanError, Service, Target};
+pub use xmppwire_net::{Domain, backoff, tls};
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;

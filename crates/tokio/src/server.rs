@@ -81,7 +81,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
         Ok(Self::new(Pump::new(socket, clock), link))
     }
 
-    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`.
+    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`. Dropping the future
+    /// closes the connection.
     ///
     /// # Errors
     ///

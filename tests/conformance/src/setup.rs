@@ -6,6 +6,7 @@
 //! | `% certificate ADDRESS,…` | the XMPP addresses in the client's certificate, `-` for none of them |
 //! | `% password none` | the client has only its certificate |
 //! | `% login anonymous` | the client has no account |
+//! | `% trace TEXT` | … and says this about itself |
 //! | `% floor NAME` | the weakest mechanism that the client takes, by default PLAIN |
 //! | `% sasl-attempts N` | how often a client may fail to log in |
 //! | `% resource NAME` | what the client wants to bind |
@@ -38,6 +39,7 @@ impl Setup {
         let mut lang = None;
         let mut mechanisms = vec![Mechanism::Plain];
         let mut floor = Mechanism::Plain;
+        let mut trace = "";
         let mut certificate = None;
         let (mut password, mut anonymous) = (true, false);
         let mut limits = Limits::default();
@@ -57,6 +59,7 @@ impl Setup {
                 }
                 ("password", "none") => password = false,
                 ("login", "anonymous") => anonymous = true,
+                ("trace", text) => trace = text,
                 ("floor", name) => floor = mechanism(name),
                 ("sasl-attempts", number) => limits.sasl_attempts = number.parse().unwrap(),
                 ("resource", resource) => jid = format!("juliet@example.org/{resource}"),
@@ -85,6 +88,7 @@ impl Setup {
             None => ClientConfig::new(jid, "s3cr3t").unwrap(),
         };
         client = client
+            .with_trace(trace)
             .with_mechanisms(MechanismPolicy::default().with_floor(floor))
             .with_tls(policy)
             .with_limits(limits.clone());

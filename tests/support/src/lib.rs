@@ -28,7 +28,7 @@ pub const JULIET: &str = "juliet@example.org";
 pub const PASSWORD: &str = "s3cr3t";
 
 /// No test waits longer than this for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Juliet, who trusts this authority, and knows no server yet.
 pub fn juliet(authority: &Authority) -> Connector {

@@ -86,6 +86,16 @@ impl ClientConfig {
         Self::with_credentials(domain.into(), Credentials::anonymous())
     }
 
+    /// Adds what an anonymous client tells the server's operator about itself: an e-mail address or any
+    /// other text without `@`, at most 255 characters (RFC 4505 §2). Better nothing, which is the default;
+    /// without effect on other logins. A text that cannot be sent ends the login as
+    /// [`PeerIncompatible::Credentials`](crate::PeerIncompatible::Credentials).
+    #[must_use]
+    pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
+        self.credentials = self.credentials.with_trace(trace);
+        self
+    }
+
     fn with_credentials(jid: Jid, credentials: Credentials) -> Self {
         Self {
             credentials,

@@ -6,7 +6,7 @@ use core::fmt;
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
-use crate::condition::{Said, conditions};
+use crate::condition::{Said, addition, conditions};
 use crate::legacy;
 use crate::ns;
 use crate::text::Text;
@@ -167,7 +167,8 @@ impl StanzaError {
         self
     }
 
-    /// Adds an application-specific condition (RFC 6120 §8.3.4).
+    /// Adds an application-specific condition (RFC 6120 §8.3.4), which has a namespace of its own: one of
+    /// that of the defined conditions is not sent.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
         self.application = Some(condition);
@@ -241,7 +242,7 @@ impl StanzaError {
         if let Some(text) = &self.text {
             builder = text.write(builder, ns::STANZA_ERRORS);
         }
-        if let Some(application) = &self.application {
+        if let Some(application) = addition(self.application.as_ref(), ns::STANZA_ERRORS) {
             builder = builder.append(application.root());
         }
         builder.build()
@@ -309,6 +310,13 @@ mod tests {
         assert_eq!(error.error_type(), ErrorType::Auth);
         let kept = error.application_condition().map(Element::name);
         assert_eq!(kept, Some("payment-required"));
+        // But not passed on: an error has one condition, and this is none.
+        let written = error.to_element();
+        assert!(
+            written
+                .child("payment-required", ns::STANZA_ERRORS)
+                .is_none()
+        );
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub enum Error {
     /// a word. The reason says which.
     #[error("the stream ended: {0}")]
     Closed(Box<CloseReason>),
+    /// The same before TLS, by the word of whoever is at the other end of a connection in clear text.
+    #[error("the stream ended before TLS: {0}")]
+    ClosedInClear(Box<CloseReason>),
     /// There is no stream to send on: it has ended, or, of a connection that reconnects, there is none at the moment.
     /// Nothing was sent.
     #[error("not connected")]
@@ -74,7 +77,7 @@ impl Error {
     /// How the stream ended, if that is what the error is about.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match self {
-            Self::Closed(reason) => Some(reason),
+            Self::Closed(reason) | Self::ClosedInClear(reason) => Some(reason),
             Self::Connect(error) => error.close_reason(),
             _ => None,
         }

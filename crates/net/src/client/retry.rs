@@ -6,7 +6,7 @@ use xmppwire::{FullJid, Instant, Stanza};
 
 use super::redirect::Redirect;
 use super::{Attempts, Connector, Error};
-use crate::backoff::{Backoff, Policy};
+use crate::backoff::{Backoff, Policy, Verdict};
 use crate::log::log;
 use crate::srv::Mode;
 
@@ -29,10 +29,15 @@ pub enum ReconnectEvent {
 }
 
 /// The memory of a client that reconnects: how often in a row it failed, since when it is up, and where it was sent to.
+///
+/// Before the first session every final failure ends it, since something is set up wrongly. Afterwards only the domain's
+/// own word does: anybody on the network can cut a stream in clear text or show a wrong certificate, and will be gone
+/// the next day.
 #[derive(Debug)]
 pub struct Retry {
     connector: Connector,
     backoff: Backoff,
+    was_up: bool,
     up: Option<Up>,
     redirect: Option<(Redirect, Mode)>,
 }
@@ -50,6 +55,7 @@ impl Retry {
         Self {
             connector,
             backoff: Backoff::new(policy),
+            was_up: false,
             up: None,
             redirect: None,
         }
@@ -66,6 +72,7 @@ impl Retry {
 
     /// Takes down that a session is up, over a link of this mode.
     pub const fn connected(&mut self, now: Instant, mode: Mode) {
+        self.was_up = true;
         self.up = Some(Up { since: now, mode });
     }
 
@@ -79,10 +86,11 @@ impl Retry {
         // A redirected attempt has been followed to its end by now, unlike a redirected session.
         self.redirect = up.and_then(|up| Some((Redirect::of(&reason)?, up.mode)));
         let lasted = up.map_or(Duration::ZERO, |up| now.saturating_since(up.since));
-        match self
-            .backoff
-            .after(reason.verdict(), lasted, crate::jitter())
-        {
+        let verdict = match self.was_up && !reason.is_proven() {
+            true => Verdict::Retryable,
+            false => reason.verdict(),
+        };
+        match self.backoff.after(verdict, lasted, crate::jitter()) {
             Some(retry_in) => {
                 log!(info, %reason, ?retry_in, "disconnected");
                 Ok(ReconnectEvent::Disconnected { reason, retry_in })
@@ -103,8 +111,10 @@ impl Retry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Step;
-    use xmppwire::{CloseReason, SaslCondition, SaslFailure, StreamError};
+    use crate::client::{ConnectError, Step};
+    use crate::srv::PlanError;
+    use crate::tls::TlsError;
+    use xmppwire::{CloseReason, SaslCondition, SaslFailure, StreamError, StreamErrorCondition};
 
     fn retry() -> Retry {
         let connector = Connector::account("juliet@example.org", "s3cr3t").unwrap();
@@ -140,5 +150,33 @@ mod tests {
             retry().ended(Instant::ORIGIN, refused),
             Err(Error::Closed(_))
         ));
+    }
+
+    #[test]
+    fn what_anybody_can_bring_about_is_final_only_before_the_first_session() {
+        let unknown = CloseReason::PeerError(StreamErrorCondition::HostUnknown.into());
+        let conflict = CloseReason::PeerError(StreamErrorCondition::Conflict.into());
+        let refused = CloseReason::AuthFailed(SaslFailure::new(SaslCondition::NotAuthorized));
+        let no_server = || ConnectError::NoServer(PlanError::Unavailable).into();
+        for (reason, later) in [
+            (Error::Tls(TlsError::NoPlatformRoots), true),
+            (Error::ClosedInClear(Box::new(unknown.clone())), true),
+            (no_server(), true),
+            (unknown.into(), false),
+            (conflict.into(), false),
+            (refused.clone().into(), false),
+            (Error::ClosedInClear(Box::new(refused)), false),
+        ] {
+            assert_eq!(reason.verdict(), Verdict::Fatal, "{reason}");
+            let mut retry = retry();
+            retry.connected(Instant::ORIGIN, Mode::StartTls);
+            let shown = reason.to_string();
+            assert_eq!(
+                retry.ended(Instant::ORIGIN, reason).is_ok(),
+                later,
+                "{shown}"
+            );
+        }
+        assert!(retry().ended(Instant::ORIGIN, no_server()).is_err());
     }
 }

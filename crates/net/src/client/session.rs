@@ -22,7 +22,10 @@ pub fn poll_bound(link: &mut Link<Client>, now: Instant) -> Poll<Result<FullJid,
         match link.poll_event(now)? {
             Poll::Ready(Some(ClientEvent::Bound(jid))) => return Poll::Ready(Ok(jid)),
             Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                return Poll::Ready(Err(reason.into()));
+                return Poll::Ready(Err(match link.tls() {
+                    Some(_) => reason.into(),
+                    None => Error::ClosedInClear(Box::new(reason)),
+                }));
             }
             // Nothing else comes before it.
             Poll::Ready(Some(_)) => {}

@@ -13,9 +13,21 @@ impl Error {
         match self {
             Self::Io(_) | Self::NotConnected | Self::InboxFull => Verdict::Retryable,
             Self::Tls(error) => tls(error),
-            Self::Closed(reason) => closed(reason),
+            Self::Closed(reason) | Self::ClosedInClear(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),
             Self::Misuse(_) | Self::NoRequest | Self::Entropy(_) => Verdict::Fatal,
+        }
+    }
+
+    /// Whether it is the domain's own word, rather than what anybody on the network can bring about.
+    pub(super) fn is_proven(&self) -> bool {
+        match self {
+            Self::Tls(_) => false,
+            // Credentials are shown in clear text only to whom the user trusts without TLS.
+            Self::ClosedInClear(reason) => matches!(**reason, CloseReason::AuthFailed(_)),
+            // Neither the DNS nor what was tried on its word is proven.
+            Self::Connect(error) => error.last().is_some_and(Self::is_proven),
+            _ => true,
         }
     }
 }

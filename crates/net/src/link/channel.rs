@@ -31,7 +31,8 @@ impl Channel {
         self.session.is_handshaking()
     }
 
-    /// Decrypts into `plain`; returns whether the other side has said that it will send no more.
+    /// Decrypts into `plain`, up to the first record that is wrong; returns whether the other side has said that it will
+    /// send no more.
     pub(super) fn receive(
         &mut self,
         mut records: &[u8],
@@ -40,7 +41,7 @@ impl Channel {
         loop {
             // A slice does not fail, and rustls' own buffer is emptied each time, so it is never full.
             let taken = self.session.read_tls(&mut records).unwrap_or(0);
-            let state = self.session.process_new_packets()?;
+            let state = self.session.process_new_packets();
             let mut reader = self.session.reader();
             while let Ok(decrypted) = reader.fill_buf()
                 && !decrypted.is_empty()
@@ -49,7 +50,7 @@ impl Channel {
                 let length = decrypted.len();
                 reader.consume(length);
             }
-            if state.peer_has_closed() {
+            if state?.peer_has_closed() {
                 return Ok(true);
             }
             if taken == 0 || records.is_empty() {

@@ -36,8 +36,10 @@ pub struct Link<C: Role> {
     input: Buffer,
     /// Nothing will be read any more.
     eof: Eof,
-    write_dead: bool,
-    io_error: Option<io::Error>,
+    /// Why nothing can be written any more.
+    write_dead: Option<io::ErrorKind>,
+    /// What ended the input or the output below XMPP, to be told when all is read that came before.
+    failure: Option<LinkError>,
     alarm: Option<Instant>,
     end: End<C::Event>,
 }
@@ -75,8 +77,8 @@ impl<C: Role> Link<C> {
             summary: None,
             input: Buffer::default(),
             eof: Eof::No,
-            write_dead: false,
-            io_error: None,
+            write_dead: None,
+            failure: None,
             alarm: None,
             end: End::NotYet,
         }
@@ -124,7 +126,7 @@ impl<C: Role> Link<C> {
 
     /// How many bytes wait to be written, those that are not encrypted yet included.
     pub fn backlog(&self) -> usize {
-        if self.write_dead {
+        if self.write_dead.is_some() {
             return 0;
         }
         let sealed = self.channel.as_ref().map_or(0, Channel::backlog);
@@ -133,15 +135,12 @@ impl<C: Role> Link<C> {
 
     /// Whether the stream is over or ending, so that nothing that is sent now would arrive.
     pub const fn is_ending(&self) -> bool {
-        !matches!(self.end, End::NotYet)
+        !matches!(self.end, End::NotYet) || matches!(self.failure, Some(LinkError::Tls(_)))
     }
 
     /// Why nothing can be written any more, if so.
-    pub fn write_error(&self) -> Option<io::ErrorKind> {
-        self.write_dead.then(|| {
-            let error = self.io_error.as_ref();
-            error.map_or(io::ErrorKind::NotConnected, io::Error::kind)
-        })
+    pub const fn write_error(&self) -> Option<io::ErrorKind> {
+        self.write_dead
     }
 
     /// Wakes the driver up at this moment besides the connection's own deadlines.
@@ -169,8 +168,8 @@ impl<C: Role> Link<C> {
                 self.input.consume(consumed);
             } else if self.eof == Eof::Seen && self.input.is_empty() {
                 self.eof = Eof::Told;
-                match self.io_error.take() {
-                    Some(error) => self.finish(now, Err(error.into()), false),
+                match self.failure.take() {
+                    Some(error) => self.finish(now, Err(error), false),
                     None => self.connection.receive_eof(now),
                 }
             } else {
@@ -245,7 +244,7 @@ impl<C: Role> Link<C> {
             return Poll::Pending;
         };
         let heard = !linger || self.eof != Eof::No;
-        if !(self.write_dead || now >= *until || (*shut_down && heard)) {
+        if !(self.write_dead.is_some() || now >= *until || (*shut_down && heard)) {
             return Poll::Pending;
         }
         match std::mem::replace(&mut self.end, End::Over) {
@@ -260,18 +259,20 @@ impl<C: Role> Link<C> {
             return;
         };
         let received = channel.receive(records, &mut self.input);
-        let result = match received {
-            Ok(closed) => {
-                if closed {
-                    self.receive_eof();
-                }
-                self.establish(now)
-            }
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = result {
-            self.finish(now, Err(error), false);
+        if let Err(error) = self.establish(now) {
+            return self.finish(now, Err(error), false);
         }
+        match received {
+            Ok(false) => {}
+            Ok(true) => self.receive_eof(),
+            // What came before is as good as ever, and has to count however the network cut the records.
+            Err(error) => self.fail_reading(error),
+        }
+    }
+
+    fn fail_reading(&mut self, error: impl Into<LinkError>) {
+        self.failure.get_or_insert(error.into());
+        self.receive_eof();
     }
 }
 
@@ -314,7 +315,7 @@ impl<C: Role> Wire for Link<C> {
     }
 
     fn output(&mut self) -> &[u8] {
-        if self.write_dead || matches!(self.end, End::Over) {
+        if self.write_dead.is_some() || matches!(self.end, End::Over) {
             return &[];
         }
         let Some(channel) = &mut self.channel else {
@@ -336,13 +337,12 @@ impl<C: Role> Wire for Link<C> {
     }
 
     fn write_failed(&mut self, error: io::Error) {
-        self.write_dead = true;
-        self.io_error.get_or_insert(error);
+        self.write_dead.get_or_insert(error.kind());
+        self.failure.get_or_insert(error.into());
     }
 
     fn read_failed(&mut self, error: io::Error) {
-        self.io_error.get_or_insert(error);
-        self.receive_eof();
+        self.fail_reading(error);
     }
 
     fn wants_shutdown(&mut self) -> bool {

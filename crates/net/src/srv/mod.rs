@@ -41,6 +41,11 @@ impl Service {
         alpn: "xmpp-server",
     };
 
+    /// The label that stands before the domain in an SRV-ID (RFC 4985 §2), such as `_xmpp-client`.
+    pub fn srv_id_label(&self) -> &'static str {
+        self.starttls.split('.').next().unwrap_or(self.starttls)
+    }
+
     /// The names to look SRV records up for, or `None` where the DNS has nothing to say: for addresses and for
     /// `localhost`. Then [`Plan::fallback`] is the plan.
     pub fn srv_names(&self, domain: &Domain) -> Option<SrvNames> {

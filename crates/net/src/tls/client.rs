@@ -6,6 +6,7 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::summary::{self, TlsSummary};
+use super::verify::ServerVerifier;
 use super::{Identity, TlsError, end_point, platform_roots, provider, versions};
 use crate::Domain;
 use crate::srv::{Mode, Service};
@@ -129,9 +130,12 @@ impl ClientTlsBuilder {
     ///
     /// [`TlsError::Rustls`] if the private key of the identity is unusable or does not belong to its certificate.
     pub fn build(self) -> Result<ClientTls, TlsError> {
-        let config = ClientConfig::builder_with_provider(provider())
+        let provider = provider();
+        let verifier = ServerVerifier::new(self.roots, &provider, &self.service);
+        let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(self.tls13_only))?
-            .with_root_certificates(self.roots);
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         let mut config = match self.identity {
             Some(identity) => {
                 let (chain, key) = identity.into_parts();

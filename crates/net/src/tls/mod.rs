@@ -17,9 +17,10 @@
 //! - No session resumption and no early data. XMPP connections live long, so there is little to
 //!   gain, and each one should prove the certificate anew: a resumed session would bind to the
 //!   certificate of a session before it.
-//! - A server's names are matched as DNS-IDs and addresses. The SRV-IDs and XMPP addresses that its
-//!   certificate may hold besides (RFC 6120 §13.7.1.2) do not count; public authorities do not issue
-//!   them. Those of a client are what SASL EXTERNAL goes by: see [`certificate_identities`].
+//! - A server's names are matched as DNS-IDs and addresses, and as the SRV-ID and the XMPP address that
+//!   RFC 6120 §13.7.1.2.1 has besides, unless an authority of the chain may speak for some names only:
+//!   such limits are not told in these kinds of names. Those of a client are what SASL EXTERNAL goes
+//!   by: see [`certificate_identities`].
 //!
 //! ```
 //! use xmppwire_net::srv::Mode;
@@ -45,6 +46,7 @@ mod names;
 mod roots;
 mod server;
 mod summary;
+mod verify;
 
 pub use client::{ClientTls, ClientTlsBuilder};
 pub use end_point::server_end_point;

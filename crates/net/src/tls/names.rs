@@ -23,28 +23,19 @@ const XMPP_ADDR: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.
 /// A service on a domain as an otherName (RFC 4985 §2).
 const DNS_SRV: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.7");
 
-/// Finds the names in a certificate (RFC 5280 §4.1), which is a sequence of what is signed, of the signature algorithm,
-/// and of the signature.
+/// Limits of the names that an authority may speak for (RFC 5280 §4.2.1.10).
+const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+
+/// Whether an authority's certificate limits the names that it may speak for. What cannot be read might.
+pub(super) fn constrains_names(certificate: &CertificateDer<'_>) -> bool {
+    !matches!(extensions(certificate, NAME_CONSTRAINTS), Ok(Some(found)) if found.is_empty())
+}
+
+/// Finds the names in a certificate.
 fn read(certificate: &[u8]) -> der::Result<Option<CertificateIdentities>> {
-    let [signed, _, _] = *elements(AnyRef::from_der(certificate)?, Tag::Sequence)? else {
+    let Some(lists) = extensions(certificate, SUBJECT_ALT_NAME)? else {
         return Ok(None);
     };
-    // The extensions are the last field, and the only one with this tag.
-    let fields = elements(signed, Tag::Sequence)?;
-    let Some(extensions) = fields.iter().find(|field| field.tag() == context(3, true)) else {
-        return Ok(Some(CertificateIdentities::new()));
-    };
-    let mut lists = Vec::new();
-    for extension in elements(AnyRef::from_der(extensions.value())?, Tag::Sequence)? {
-        let parts = elements(extension, Tag::Sequence)?;
-        // Between the two may stand whether the extension is critical.
-        if let [kind, names] | [kind, _, names] = *parts
-            && kind.decode_as::<ObjectIdentifier>()? == SUBJECT_ALT_NAME
-        {
-            expect(names, Tag::OctetString)?;
-            lists.push(names.value());
-        }
-    }
     match *lists {
         [] => Ok(Some(CertificateIdentities::new())),
         [names] => elements(AnyRef::from_der(names)?, Tag::Sequence)?
@@ -53,6 +44,31 @@ fn read(certificate: &[u8]) -> der::Result<Option<CertificateIdentities>> {
             .map(Some),
         _ => Ok(None),
     }
+}
+
+/// The extensions of a kind in a certificate (RFC 5280 §4.1), which is a sequence of what is signed, of the signature
+/// algorithm, and of the signature. `None` for another sequence.
+fn extensions(certificate: &[u8], wanted: ObjectIdentifier) -> der::Result<Option<Vec<&[u8]>>> {
+    let [signed, _, _] = *elements(AnyRef::from_der(certificate)?, Tag::Sequence)? else {
+        return Ok(None);
+    };
+    // The extensions are the last field, and the only one with this tag.
+    let fields = elements(signed, Tag::Sequence)?;
+    let Some(extensions) = fields.iter().find(|field| field.tag() == context(3, true)) else {
+        return Ok(Some(Vec::new()));
+    };
+    let mut found = Vec::new();
+    for extension in elements(AnyRef::from_der(extensions.value())?, Tag::Sequence)? {
+        let parts = elements(extension, Tag::Sequence)?;
+        // Between the two may stand whether the extension is critical.
+        if let [kind, value] | [kind, _, value] = *parts
+            && kind.decode_as::<ObjectIdentifier>()? == wanted
+        {
+            expect(value, Tag::OctetString)?;
+            found.push(value.value());
+        }
+    }
+    Ok(Some(found))
 }
 
 /// Adds a `GeneralName` of a kind that is of interest.

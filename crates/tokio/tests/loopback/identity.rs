@@ -1,6 +1,7 @@
 //! A server that cannot prove that it is the domain's is not talked to; clients can prove who they are as well.
 
 use rcgen::date_time_ymd;
+use xmppwire_test_support::PATIENCE;
 use xmppwire_tokio::backoff::Verdict;
 use xmppwire_tokio::tls::{ClientCertificates, ClientTls, Identity, ServerTls, TlsError, rustls};
 use xmppwire_tokio::{Client, ConnectError, Connector, Error, Mode, ServerConnection};
@@ -22,8 +23,7 @@ async fn refusal(trusted: &Authority, identity: Identity, mode: Mode) -> rustls:
                 assert!(log_in(&mut client).await.is_none());
             }
             Mode::DirectTls => {
-                let patience = std::time::Duration::from_secs(60);
-                let client = ServerConnection::accept_direct_tls(socket, config, tls, patience);
+                let client = ServerConnection::accept_direct_tls(socket, config, tls, PATIENCE);
                 // Whether the client's alert comes before or after the server's last flight is up to TLS.
                 if let Ok(mut client) = client.await {
                     assert!(log_in(&mut client).await.is_none());
@@ -123,12 +123,9 @@ async fn with_certificate(
         let config = crate::support::config();
         let mut client = match mode {
             Mode::StartTls => ServerConnection::accept(socket, config, Some(tls)).ok()?,
-            Mode::DirectTls => {
-                let patience = std::time::Duration::from_secs(60);
-                ServerConnection::accept_direct_tls(socket, config, tls, patience)
-                    .await
-                    .ok()?
-            }
+            Mode::DirectTls => ServerConnection::accept_direct_tls(socket, config, tls, PATIENCE)
+                .await
+                .ok()?,
         };
         log_in(&mut client).await?;
         client.flush().await;

@@ -1,13 +1,17 @@
 //! A client finds its way in, by STARTTLS and by direct TLS.
 
+use std::sync::Arc;
 use xmppwire_test_support::Porter;
-use xmppwire_tokio::tls::TlsVersion;
+
+use xmppwire_tokio::tls::{ClientTls, TlsVersion, rustls};
 use xmppwire_tokio::{
     Client, Connection, Connector, LinkError, Mechanism, Message, Mode, Presence,
-    ReconnectingClient, ServerConnection, ServerEvent, Stanza,
+    ReconnectingClient, ServerConnection, ServerEvent, Service, Stanza,
 };
 
-use crate::support::{Authority, DOMAIN, JULIET, accept, config, juliet, listen, log_in, within};
+use crate::support::{
+    Authority, DOMAIN, JULIET, Site, accept, config, juliet, listen, log_in, within,
+};
 
 async fn logs_in_and_talks(mode: Mode) {
     let authority = Authority::new();
@@ -66,6 +70,30 @@ async fn by_starttls() {
 #[tokio::test]
 async fn by_direct_tls() {
     logs_in_and_talks(Mode::DirectTls).await;
+}
+
+#[tokio::test]
+async fn by_tls_1_2_with_channel_binding() {
+    let site = Site::new().await;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(site.authority.roots())
+        .with_no_client_auth();
+    config.require_ems = true;
+    let tls = ClientTls::from_config(config, &Service::CLIENT);
+    let connector = site.juliet(Mode::StartTls).with_tls(tls);
+    let server = async {
+        let mut client = accept(&site.listener, &site.tls, Mode::StartTls).await;
+        let login = log_in(&mut client).await.unwrap();
+        client.flush().await;
+        assert_eq!(login.mechanism, Mechanism::ScramSha256Plus);
+        client
+    };
+    let (client, _server) =
+        within(async { tokio::join!(Client::connect_with(&connector), server) }).await;
+    assert_eq!(client.unwrap().tls().unwrap().version, TlsVersion::Tls12);
 }
 
 #[tokio::test]

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use xmppwire_test_support::PATIENCE;
 use xmppwire_tokio::backoff::Policy;
 use xmppwire_tokio::{
     CloseReason, Connection, Connector, Error, Mode, ReconnectEvent, ReconnectingClient,
     ServerConnection, StreamError, StreamErrorCondition,
 };
 
-use crate::support::{Authority, Site, accept, from_romeo, juliet, log_in, message, within};
+use crate::support::{
+    Authority, DOMAIN, Site, accept, config, from_romeo, juliet, log_in, message, within,
+};
 
 /// Comes back at once.
 fn impatient() -> Policy {
@@ -186,6 +189,40 @@ async fn a_loss_that_sending_finds_out_is_an_event_like_any_other() {
     );
     let event = within(client.next_event()).await.unwrap();
     assert_eq!(condition(event), StreamErrorCondition::Reset);
+}
+
+#[tokio::test]
+async fn an_impostor_does_not_end_it_for_good() {
+    let site = Site::new().await;
+    let impostor = Authority::new().server(DOMAIN);
+    let mut client = ReconnectingClient::with_policy(site.juliet(Mode::DirectTls), impatient());
+    let server = async {
+        drop(site.welcome(Mode::DirectTls).await);
+        let (socket, _) = site.listener.accept().await.unwrap();
+        let login = ServerConnection::accept_direct_tls(socket, config(), impostor, PATIENCE);
+        // The client's refusal may come before or after the end of the handshake.
+        if let Ok(mut client) = login.await {
+            assert!(log_in(&mut client).await.is_none());
+        }
+        site.welcome(Mode::DirectTls).await
+    };
+    let client = async {
+        let mut disconnections = Vec::new();
+        let mut connections = 0;
+        while connections < 2 {
+            match client.next_event().await.unwrap() {
+                Some(ReconnectEvent::Connected(_)) => connections += 1,
+                Some(ReconnectEvent::Disconnected { reason, .. }) => disconnections.push(reason),
+                event => panic!("{event:?}"),
+            }
+        }
+        disconnections
+    };
+    let (disconnections, _server) = within(async { tokio::join!(client, server) }).await;
+    let [Error::Closed(_), Error::Connect(refusal)] = &disconnections[..] else {
+        panic!("{disconnections:?}");
+    };
+    assert!(matches!(refusal.last(), Some(Error::Tls(_))), "{refusal}");
 }
 
 #[tokio::test]

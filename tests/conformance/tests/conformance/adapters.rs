@@ -144,6 +144,67 @@ const PROOFS: &[Proof] = &[
         identity: |_| Authority::new().issue(DOMAIN, |_| {}),
     },
     Proof {
+        name: "srv-id",
+        about: "The service on the domain as an SRV-ID alone: accepted (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority| srv_id(authority, "_xmpp-client.example.org"),
+    },
+    Proof {
+        name: "srv-id-of-another-service",
+        about: "The SRV-ID of another service on the domain: refused (RFC 6125 §6.5).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority| srv_id(authority, "_imaps.example.org"),
+    },
+    Proof {
+        name: "srv-id-of-another-domain",
+        about: "The SRV-ID of the service on another domain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority| srv_id(authority, "_xmpp-client.example.com"),
+    },
+    Proof {
+        name: "xmpp-addr",
+        about: "The domain as an XMPP address alone: accepted (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority| other_name(authority, XMPP_ADDR, 0x0C, "Example.org"),
+    },
+    Proof {
+        name: "xmpp-addr-of-an-account",
+        about: "The certificate of a user of the domain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority| other_name(authority, XMPP_ADDR, 0x0C, "romeo@example.org"),
+    },
+    Proof {
+        name: "limited-authority-within",
+        about: "An authority that may speak for the domain alone names it: accepted (RFC 5280 §4.2.1.10).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority| authority.limited_to(DOMAIN).issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "limited-authority-beyond",
+        about: "An authority that may speak for another domain alone names this one: refused (RFC 5280 §4.2.1.10).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority| authority.limited_to("example.com").issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "limited-authority-by-srv-id",
+        about: "The same by an SRV-ID, of which its limits say nothing: refused.",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority| {
+            srv_id(
+                &authority.limited_to("example.com"),
+                "_xmpp-client.example.org",
+            )
+        },
+    },
+    Proof {
         name: "common-name",
         about: "The domain as the common name alone: refused, as RFC 9525 wants it (§13.7.2.1).",
         domain: DOMAIN,
@@ -157,6 +218,32 @@ const PROOFS: &[Proof] = &[
         },
     },
 ];
+
+/// id-on-xmppAddr (RFC 6120 §13.7.1.4).
+const XMPP_ADDR: u8 = 5;
+/// id-on-dnsSRV (RFC 4985 §2).
+const DNS_SRV: u8 = 7;
+
+fn srv_id(authority: &Authority, name: &str) -> Identity {
+    other_name(authority, DNS_SRV, 0x16, name)
+}
+
+/// A certificate whose only name is of a kind below id-on, 1.3.6.1.5.5.7.8, as a string of that tag.
+fn other_name(authority: &Authority, kind: u8, tag: u8, name: &str) -> Identity {
+    let der = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap();
+        assert!(length < 0x80, "one octet says the length");
+        [&[tag, length], content].concat()
+    };
+    let id = der(0x06, &[0x2B, 6, 1, 5, 5, 7, 8, kind]);
+    let value = der(0xA0, &der(tag, name.as_bytes()));
+    let names = der(0x30, &der(0xA0, &[id, value].concat()));
+    authority.issue(DOMAIN, |params| {
+        params.subject_alt_names.clear();
+        let extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+        params.custom_extensions.push(extension);
+    })
+}
 
 fn certificates() -> Vec<Case> {
     let of = |proof: &'static Proof| {

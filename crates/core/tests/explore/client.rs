@@ -1,0 +1,152 @@
+//! Clients against a false server.
+
+use xmppwire::negotiation::Item;
+use xmppwire::{
+    ChannelBindings, Client, ClientConfig, DecoyKey, Element, Entropy, Jid, Mechanism,
+    MechanismPolicy, TlsInfo, TlsPolicy,
+};
+use xmppwire_sasl::{Offer, ServerAnswer, ServerExchange, ServerStep, wire};
+
+use super::alone::{Adversary, Alone, Bindings};
+use super::end::{End, KEYS, START, limits};
+use super::party::PASSWORD;
+use super::search::{Report, explore};
+use super::words::{SERVER, Word};
+
+/// Every client against it.
+pub fn explore_all() -> Report {
+    let mut report = Report::default();
+    let plain = |tls| config(tls, Mechanism::Plain);
+    let scram = |tls| config(tls, Mechanism::ScramSha1);
+    for (name, config) in [
+        ("a client that requires TLS", plain(TlsPolicy::Required)),
+        ("a client without TLS", plain(TlsPolicy::Forbidden)),
+    ] {
+        let alone = || Alone::new(client(config.clone()), FalseServer::default());
+        report.add(&explore(name, alone));
+    }
+    let alone = || Alone::new(direct(plain(TlsPolicy::Required)), FalseServer::default());
+    report.add(&explore("a client on direct TLS", alone));
+    for (name, config) in [
+        (
+            "a client of SCRAM that requires TLS",
+            scram(TlsPolicy::Required),
+        ),
+        (
+            "a client of SCRAM that prefers TLS",
+            scram(TlsPolicy::Preferred),
+        ),
+    ] {
+        let alone = || Alone::new(client(config.clone()), FalseServer::of_scram()).only_login();
+        report.add(&explore(name, alone));
+    }
+    report
+}
+
+fn config(tls: TlsPolicy, floor: Mechanism) -> (ClientConfig, TlsPolicy) {
+    let jid = Jid::new("juliet@example.org").expect("an address");
+    let config = ClientConfig::new(jid, PASSWORD)
+        .expect("an account")
+        .with_tls(tls)
+        .with_mechanisms(MechanismPolicy::default().with_floor(floor))
+        .with_limits(limits());
+    (config, tls)
+}
+
+fn client((config, tls): (ClientConfig, TlsPolicy)) -> End<Client> {
+    let client = Client::new(config, Entropy::from_seed([1; 32]), START);
+    End::new(client, tls == TlsPolicy::Required, false)
+}
+
+fn direct((config, _): (ClientConfig, TlsPolicy)) -> End<Client> {
+    let tls = TlsInfo::new(ChannelBindings::none());
+    let client = Client::with_direct_tls(config, Entropy::from_seed([1; 32]), START, tls);
+    End::new(client, true, true)
+}
+
+/// A server that knows Juliet's keys and is no friend of hers.
+#[derive(Default)]
+struct FalseServer {
+    scram: bool,
+    exchange: Option<ServerExchange>,
+    challenge: Option<String>,
+    signature: Option<String>,
+}
+
+impl FalseServer {
+    fn of_scram() -> Self {
+        Self {
+            scram: true,
+            ..Self::default()
+        }
+    }
+
+    fn step(&mut self, data: &str) {
+        let (Some(exchange), Ok(data)) = (&mut self.exchange, wire::decode(data)) else {
+            return;
+        };
+        let mut step = exchange.step(Some(&data));
+        if step == ServerStep::Ask {
+            step = exchange.answer(ServerAnswer::ScramKeys(KEYS.clone()));
+        }
+        match step {
+            ServerStep::Challenge(challenge) => self.challenge = Some(wire::encode(&challenge)),
+            ServerStep::Success {
+                additional_data, ..
+            } => {
+                self.signature = additional_data.map(|data| wire::encode(&data));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Adversary for FalseServer {
+    fn words(&self) -> Vec<Word> {
+        SERVER.to_vec()
+    }
+
+    fn bindings(&self) -> &'static [Bindings] {
+        match self.scram {
+            true => &[Bindings::None, Bindings::Tls13],
+            false => &[Bindings::None],
+        }
+    }
+
+    fn hear(&mut self, element: &Element, bindings: &ChannelBindings) {
+        match Item::of(element) {
+            Item::Auth => {
+                let name = element.attr("mechanism").unwrap_or_default();
+                // In PLAIN there is nothing that a server has to prove.
+                let scram = Mechanism::from_name(name).filter(|name| *name != Mechanism::Plain);
+                self.exchange = scram.map(|mechanism| {
+                    let offer = Offer::new([name]);
+                    let decoy = DecoyKey::new([3; 32]);
+                    // What it claims to have offered is nothing that could help it.
+                    ServerExchange::new(mechanism, bindings, &offer, [2; 24], decoy)
+                        .without_downgrade_protection()
+                });
+                self.step(&element.text());
+            }
+            Item::Response => self.step(&element.text()),
+            _ => {}
+        }
+    }
+
+    fn knows(&self, name: &str) -> Option<String> {
+        match name {
+            "challenge" => self.challenge.clone(),
+            "signature" => self.signature.clone(),
+            _ => None,
+        }
+    }
+
+    fn has_earned(&self, _: &[String]) -> bool {
+        // A client never says success.
+        false
+    }
+
+    fn state(&self) -> String {
+        format!("{:?}", (self.challenge.is_some(), self.signature.is_some()))
+    }
+}

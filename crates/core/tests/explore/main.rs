@@ -1,0 +1,50 @@
+//! Negotiation, explored: every state that a machine can be brought into, and what must hold in it.
+//!
+//! `cargo test -p xmppwire --test explore -- --nocapture` prints how much was visited.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test may fail by panicking"
+)]
+
+mod alone;
+mod canonical;
+mod client;
+mod end;
+mod monitor;
+mod network;
+mod party;
+mod search;
+mod server;
+mod words;
+
+use std::thread;
+
+use search::Report;
+use xmppwire::negotiation::RULES;
+
+/// Every exploration at once, as together they have to use every rule of the table.
+#[test]
+fn every_state_of_negotiation_holds_what_it_must() {
+    let reports = thread::scope(|scope| {
+        let explorations: [fn() -> Report; 3] = [
+            client::explore_all,
+            server::explore_all,
+            network::explore_all,
+        ];
+        let running = explorations.map(|exploration| scope.spawn(exploration));
+        running.map(|exploration| exploration.join().expect("every invariant holds"))
+    });
+    let mut total = Report::default();
+    for report in &reports {
+        total.add(report);
+    }
+    println!("{:<48} {total}", "all together");
+    for (index, rule) in RULES.iter().enumerate() {
+        assert!(total.rules & (1 << index) != 0, "never used: {rule:?}");
+    }
+}

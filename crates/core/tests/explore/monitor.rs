@@ -1,0 +1,344 @@
+//! A wire-tap at one end of a stream, which knows the table of negotiation and RFC 6120, and nothing of
+//! the machine behind.
+
+use xmppwire::negotiation::{Item, Phase, RULES, Role};
+use xmppwire::{CloseReason, Element, XmlLimits, ns};
+use xmppwire_xml::{Event, Reader, StreamHeader};
+
+/// Follows what one end hears and says.
+pub struct Monitor {
+    role: Role,
+    /// Whether nothing of a login may pass in clear text, as far as this end decides that.
+    tls_required: bool,
+    pub phase: Phase,
+    pub secured: bool,
+    pub authenticated: bool,
+    hearing: Reader,
+    saying: Reader,
+    /// White space may precede a stream's header only where SASL restarted the stream.
+    restarted: bool,
+    header_said: bool,
+    pub end_said: bool,
+    /// The stream error that was sent, by its condition.
+    error_said: Option<String>,
+    /// Why this end must not go on.
+    fatal: Option<String>,
+    mechanism: String,
+    /// The id of the last IQ that was said.
+    pub iq_id: Option<String>,
+    /// What was said since somebody looked.
+    pub said: Vec<Element>,
+    /// The same as bytes, piece by piece, and whether TLS protects them.
+    pub packets: Vec<(bool, Vec<u8>)>,
+    pub rules: u64,
+}
+
+impl Monitor {
+    pub fn new(role: Role, tls_required: bool, secured: bool) -> Self {
+        Self {
+            role,
+            tls_required,
+            phase: Phase::Opening,
+            secured,
+            authenticated: false,
+            hearing: reader(),
+            saying: reader(),
+            restarted: false,
+            header_said: false,
+            end_said: false,
+            error_said: None,
+            fatal: None,
+            mechanism: String::new(),
+            iq_id: None,
+            said: Vec::new(),
+            packets: Vec::new(),
+            rules: 0,
+        }
+    }
+
+    // --- What passes ------------------------------------------------------------------------------
+
+    /// Bytes that the machine consumed at once, and what it wrote meanwhile. `genuine` says whether a
+    /// `<success/>` in them is the one that the login earned.
+    pub fn hear(&mut self, mut bytes: &[u8], genuine: bool, mut said: &[u8]) -> Result<(), String> {
+        while !bytes.is_empty() {
+            if self.restarted {
+                bytes = bytes.trim_ascii_start();
+                self.restarted = bytes.is_empty();
+                continue;
+            }
+            if self.fatal.is_some() {
+                return Err("it reads on where the stream is over".into());
+            }
+            match self.hearing.read(&mut bytes) {
+                Ok(None | Some(Event::Whitespace(_))) => {}
+                Ok(Some(Event::Header(_))) => self.heard(Item::Header, None, &mut said)?,
+                Ok(Some(Event::Element(element))) if element.is("error", ns::STREAMS) => {
+                    self.fatal = Some("a stream error".into());
+                }
+                Ok(Some(Event::Element(element))) => {
+                    let item = Item::of(&element);
+                    let expected = match item {
+                        Item::Success => genuine,
+                        Item::Result | Item::Error if self.phase != Phase::Bound => {
+                            element.attr("id") == self.iq_id.as_deref()
+                        }
+                        _ => true,
+                    };
+                    if !expected && !self.end_said {
+                        self.fatal = Some(format!("an unproven {item}"));
+                    }
+                    self.heard(item, Some(&element), &mut said)?;
+                }
+                Ok(Some(Event::End)) => self.fatal = Some("a closing tag".into()),
+                Err(why) => self.fatal = Some(format!("malformed input: {why}")),
+            }
+        }
+        self.say(said)
+    }
+
+    fn heard(
+        &mut self,
+        item: Item,
+        element: Option<&Element>,
+        said: &mut &[u8],
+    ) -> Result<(), String> {
+        loop {
+            // Who has closed only waits for the other closing tag (RFC 6120 §4.4).
+            if self.end_said || self.fatal.is_some() {
+                return Ok(());
+            }
+            if self.step(self.role.peer(), item, element).is_ok() {
+                return Ok(());
+            }
+            // What has no place yet may have one after the answer to what came before it.
+            if said.is_empty() {
+                let phase = self.phase;
+                self.fatal = Some(format!("{item} in phase {phase:?}"));
+                return Ok(());
+            }
+            self.say_piece(said)?;
+        }
+    }
+
+    /// Bytes that the machine wrote.
+    pub fn say(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+        while !bytes.is_empty() {
+            self.say_piece(&mut bytes)?;
+        }
+        Ok(())
+    }
+
+    fn say_piece(&mut self, bytes: &mut &[u8]) -> Result<(), String> {
+        if self.end_said {
+            return Err("it writes behind its closing tag".into());
+        }
+        let before = *bytes;
+        let event = self.saying.read(bytes);
+        let piece = &before[..before.len() - bytes.len()];
+        self.packets.push((self.secured, piece.to_vec()));
+        match event {
+            Ok(Some(Event::Header(header))) => self.say_header(&header),
+            Ok(Some(Event::Element(element))) => self.say_element(element),
+            Ok(Some(Event::End)) => {
+                self.end_said = true;
+                Ok(())
+            }
+            Ok(Some(Event::Whitespace(_))) => Err("it writes white space".into()),
+            Ok(None) => Err("it writes half of something".into()),
+            Err(why) => Err(format!("it writes what is malformed: {why}")),
+        }
+    }
+
+    fn say_header(&mut self, header: &StreamHeader) -> Result<(), String> {
+        self.header_said = true;
+        // Who logs in is told only to whom TLS protects (RFC 6120 §4.7.1).
+        if self.role == Role::Client && !self.secured && header.from.is_some() {
+            return Err("its header tells in clear text who it is".into());
+        }
+        if self.step(self.role, Item::Header, None).is_err() {
+            // A server answers a header that it cannot read, or none at all, with a header of its own
+            // and an error in it (RFC 6120 §4.9.1.2).
+            if self.role == Role::Client {
+                return Err(format!("it writes a header in phase {:?}", self.phase));
+            }
+            self.fatal = Some("a header that only an error needs".into());
+        }
+        Ok(())
+    }
+
+    fn say_element(&mut self, element: Element) -> Result<(), String> {
+        if self.error_said.is_some() {
+            return Err(format!("it writes {} behind its error", element.to_xml()));
+        }
+        if element.is("error", ns::STREAMS) {
+            let condition = element.children().find(|child| child.name() != "text");
+            self.error_said = condition.map(|condition| condition.name().into());
+            return Ok(());
+        }
+        let item = Item::of(&element);
+        let login = matches!(
+            item,
+            Item::Auth | Item::Response | Item::Challenge | Item::Success
+        );
+        if login && self.tls_required && !self.secured {
+            return Err(format!("it writes {item} in clear text"));
+        }
+        if item == Item::Auth {
+            self.mechanism = element.attr("mechanism").unwrap_or_default().into();
+            if self.mechanism == "PLAIN" && !self.secured {
+                return Err("it writes a password in clear text".into());
+            }
+        }
+        if item == Item::Features && self.role == Role::Server && !self.secured {
+            let starttls = element.child("starttls", ns::TLS);
+            self.tls_required =
+                starttls.is_some_and(|starttls| starttls.child("required", ns::TLS).is_some());
+            let mechanisms = element.child("mechanisms", ns::SASL);
+            if mechanisms.is_some_and(|offer| {
+                self.tls_required || offer.children().any(|name| name.text() == "PLAIN")
+            }) {
+                return Err("it offers a login in clear text".into());
+            }
+        }
+        if element.is("iq", ns::CLIENT) {
+            self.iq_id = element.attr("id").map(Into::into);
+        }
+        if self.step(self.role, item, Some(&element)).is_err() {
+            return Err(format!("it writes {item} in phase {:?}", self.phase));
+        }
+        self.said.push(element);
+        Ok(())
+    }
+
+    /// The TLS handshake is done.
+    pub fn handshake(&mut self) -> Result<(), String> {
+        let made = self.step(Role::Client, Item::Handshake, None);
+        made.map_err(|()| format!("a TLS handshake in phase {:?}", self.phase))?;
+        self.secured = true;
+        self.restart();
+        // TLS protects nothing of what came before, not even white space.
+        self.restarted = false;
+        Ok(())
+    }
+
+    // --- The table --------------------------------------------------------------------------------
+
+    fn step(&mut self, sender: Role, item: Item, element: Option<&Element>) -> Result<(), ()> {
+        let rule = RULES.iter().position(|rule| {
+            (rule.phase, rule.sender, rule.item) == (self.phase, sender, item)
+                && rule.secured.is_none_or(|needed| needed == self.secured)
+                && rule
+                    .authenticated
+                    .is_none_or(|needed| needed == self.authenticated)
+        });
+        let index = rule.ok_or(())?;
+        self.rules |= 1 << index;
+        self.phase = RULES[index].next;
+        if self.phase != Phase::Sasl {
+            self.mechanism.clear();
+        }
+        if item == Item::Success && element.is_some() {
+            self.authenticated = true;
+            self.restart();
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        self.hearing = reader();
+        self.saying = reader();
+        self.restarted = true;
+        self.header_said = false;
+        self.iq_id = None;
+    }
+
+    // --- What the machine says about itself ---------------------------------------------------------
+
+    /// Holds the machine's phase against what passed.
+    pub fn compare(&mut self, phase: Phase) -> Result<(), String> {
+        if phase == Phase::Closed {
+            return Ok(());
+        }
+        if let Some(fatal) = &self.fatal {
+            return Err(format!("it goes on after {fatal}"));
+        }
+        if self.error_said.is_some() {
+            return Err("it goes on after its own stream error".into());
+        }
+        // A server that does not answer a session request itself passed it on, as a stanza like others.
+        if (self.role, self.phase, phase) == (Role::Server, Phase::Session, Phase::Bound) {
+            self.phase = Phase::Bound;
+        }
+        // A closing machine negotiates no more.
+        if !self.end_said && phase != self.phase {
+            return Err(format!(
+                "it is in phase {phase:?}, by the table in {:?}",
+                self.phase
+            ));
+        }
+        Ok(())
+    }
+
+    /// Holds the reason of the end against what passed.
+    pub fn closed(&self, reason: &CloseReason) -> Result<(), String> {
+        let told = match reason {
+            CloseReason::Violation { sent, .. } => {
+                sent.as_ref().map(|error| error.condition().to_string())
+            }
+            // Whether these were told depends on the moment.
+            CloseReason::Local
+            | CloseReason::TimedOut(_)
+            | CloseReason::Incompatible(_)
+            | CloseReason::TransportEof
+            | CloseReason::Peer
+            | CloseReason::PeerError(_) => return self.parted(reason),
+            _ => None,
+        };
+        if told != self.error_said {
+            let said = &self.error_said;
+            return Err(format!(
+                "it says that it sent {told:?} and sent {said:?}: {reason:?}"
+            ));
+        }
+        self.parted(reason)
+    }
+
+    /// A stream that was opened is closed on the wire, unless there is nobody to hear it or the
+    /// transport changes (RFC 6120 §4.4).
+    fn parted(&self, reason: &CloseReason) -> Result<(), String> {
+        let open = self.header_said && !self.end_said && self.phase != Phase::Tls;
+        if open && !matches!(reason, CloseReason::TransportEof) {
+            return Err(format!("it leaves without a closing tag: {reason:?}"));
+        }
+        Ok(())
+    }
+
+    /// The mechanism of the login that is under way.
+    pub fn mechanism(&self) -> &str {
+        &self.mechanism
+    }
+
+    /// Whether no element that was heard is incomplete.
+    pub fn hears_nothing_half(&self) -> bool {
+        self.hearing.is_idle()
+    }
+
+    /// Whether stanzas may pass.
+    pub const fn is_bound(&self) -> bool {
+        matches!(self.phase, Phase::Bound) && self.authenticated
+    }
+
+    /// What tells this monitor from others.
+    pub fn state(&self) -> String {
+        let table = (self.phase, self.secured, self.authenticated);
+        let heard = (self.hearing.is_idle(), self.restarted, self.fatal.is_some());
+        let said = (self.header_said, self.end_said, &self.error_said);
+        let asked = (&self.mechanism, self.iq_id.is_some());
+        format!("{table:?} {heard:?} {said:?} {asked:?}")
+    }
+}
+
+fn reader() -> Reader {
+    Reader::new(XmlLimits::default())
+}

@@ -1,0 +1,185 @@
+//! Servers against a false client.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use xmppwire::negotiation::Item;
+use xmppwire::{
+    ChannelBindings, Credentials, DecoyKey, Element, Entropy, Mechanism, Server, ServerConfig,
+    TlsInfo,
+};
+use xmppwire_sasl::{ClientExchange, Offer, wire};
+
+use super::alone::{Adversary, Alone, Bindings};
+use super::end::{End, START, limits};
+use super::party::PASSWORD;
+use super::search::{Report, explore};
+use super::words::{CLIENT, SCRAM_CLIENT, Word};
+
+/// Every server against it.
+pub fn explore_all() -> Report {
+    let mut report = Report::default();
+    let alone = || Alone::new(server(), FalseClient::default());
+    report.add(&explore("a server", alone));
+    let alone = || {
+        Alone::new(
+            direct(ChannelBindings::none(), config(1, 2)),
+            FalseClient::default(),
+        )
+    };
+    report.add(&explore("a server on direct TLS", alone));
+    let bindings = || ChannelBindings::tls13([7; 32]);
+    let alone = || {
+        Alone::new(
+            direct(bindings(), config(2, 1)),
+            FalseClient::of_scram(bindings()),
+        )
+        .only_login()
+    };
+    report.add(&explore(
+        "a server on direct TLS that is asked for SCRAM",
+        alone,
+    ));
+    report
+}
+
+fn config(logins: u8, binds: u8) -> ServerConfig {
+    let mut limits = limits();
+    limits.sasl_attempts = logins;
+    limits.bind_attempts = binds;
+    ServerConfig::new(DecoyKey::new([9; 32]).with_iterations(4096))
+        .with_default_domain("example.org")
+        .with_limits(limits)
+}
+
+fn server() -> End<Server> {
+    let server = Server::new(config(1, 1), Entropy::from_seed([3; 32]), START);
+    End::new(server, false, false)
+}
+
+fn direct(bindings: ChannelBindings, config: ServerConfig) -> End<Server> {
+    let entropy = Entropy::from_seed([3; 32]);
+    let tls = TlsInfo::new(bindings);
+    let server = Server::with_direct_tls(config, entropy, START, tls);
+    End::new(server, false, true)
+}
+
+/// A client that knows Juliet's password, and what a client must not do.
+#[derive(Default)]
+struct FalseClient {
+    scram: bool,
+    bindings: Option<ChannelBindings>,
+    challenge: Option<String>,
+}
+
+impl FalseClient {
+    fn of_scram(bindings: ChannelBindings) -> Self {
+        Self {
+            scram: true,
+            bindings: Some(bindings),
+            challenge: None,
+        }
+    }
+
+    /// A login with a nonce that is always the same, so that its messages are, too.
+    fn exchange(&self, kind: &str, password: &str) -> Option<ClientExchange> {
+        let bindings = self.bindings.clone().unwrap_or_default();
+        // What the server offers, as far as it lets itself be heard (XEP-0474).
+        let plain = ["SCRAM-SHA-256", "PLAIN"];
+        let offer = match bindings.is_empty() || kind == "downgraded" {
+            true => Offer::new(plain),
+            false => Offer::new(["SCRAM-SHA-256-PLUS"].into_iter().chain(plain))
+                .with_channel_bindings(bindings.types().map(|kind| kind.name())),
+        };
+        let (mechanism, bindings) = match kind {
+            "plus" => (Mechanism::ScramSha256Plus, bindings),
+            "downgraded" => (Mechanism::ScramSha256, bindings),
+            _ => (Mechanism::ScramSha256, ChannelBindings::none()),
+        };
+        let credentials = Credentials::new("juliet", password);
+        ClientExchange::new(mechanism, &credentials, &bindings, &offer, [4; 24]).ok()
+    }
+
+    /// The response to the last challenge. Deriving keys takes its time, so it is done once.
+    fn response(&self, kind: &str, password: &str) -> Option<String> {
+        type Known = HashMap<(String, String, String), Option<String>>;
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        let challenge = self.challenge.clone()?;
+        let question = (kind.to_owned(), password.to_owned(), challenge);
+        let mut known = KNOWN.lock().ok()?;
+        if let Some(response) = known.get(&question) {
+            return response.clone();
+        }
+        let data = wire::decode(&question.2).ok()?;
+        let response = self
+            .exchange(kind, password)
+            .and_then(|mut exchange| exchange.respond(&data).ok());
+        let response = response.map(|response| wire::encode(&response));
+        known.insert(question, response.clone());
+        response
+    }
+}
+
+impl Adversary for FalseClient {
+    fn words(&self) -> Vec<Word> {
+        let scram = if self.scram { SCRAM_CLIENT } else { &[] };
+        [CLIENT, scram].concat()
+    }
+
+    fn bindings(&self) -> &'static [Bindings] {
+        &[Bindings::None]
+    }
+
+    fn hear(&mut self, element: &Element, _: &ChannelBindings) {
+        match Item::of(element) {
+            Item::Challenge => self.challenge = Some(element.text().into_owned()),
+            Item::SaslFailure | Item::Success => self.challenge = None,
+            _ => {}
+        }
+    }
+
+    fn knows(&self, name: &str) -> Option<String> {
+        let first = |kind| {
+            let exchange = self.exchange(kind, PASSWORD)?;
+            Some(wire::encode(&exchange.initial_response()))
+        };
+        match name {
+            "first" => first(""),
+            "first-plus" => first("plus"),
+            "first-downgraded" => first("downgraded"),
+            // Which login it was does not show in the challenge, so one of the three fits.
+            "response" => self.response("", PASSWORD),
+            "response-plus" => self.response("plus", PASSWORD),
+            "response-downgraded" => self.response("downgraded", PASSWORD),
+            "wrong" => self.response("", "another"),
+            _ => None,
+        }
+    }
+
+    fn has_earned(&self, login: &[String]) -> bool {
+        let login: Vec<_> = login.iter().map(String::as_str).collect();
+        matches!(
+            login.as_slice(),
+            // What the application accepts needs no second opinion, whatever the authzid.
+            ["PLAIN" | "PLAIN, header" | "PLAIN as Romeo", "Accept"]
+                | [
+                    "PLAIN without data",
+                    "PLAIN as a response",
+                    "Accept" | "Keys"
+                ]
+                | ["PLAIN" | "PLAIN, header", "Keys"]
+                | ["SCRAM", "Keys", "response by the password"]
+                | ["SCRAM-PLUS", "Keys", "response by the password, bound"]
+                | [
+                    "SCRAM without data",
+                    "the first message as a response",
+                    "Keys",
+                    "response by the password"
+                ]
+        )
+    }
+
+    fn state(&self) -> String {
+        format!("{:?}", self.challenge.is_some())
+    }
+}

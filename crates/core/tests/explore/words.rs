@@ -1,0 +1,220 @@
+//! What an adversary may say: everything that has a place somewhere in a stream, and what has none.
+
+/// One thing to say. Braces stand for what only the moment knows: the id of the last request, and the
+/// messages of a SASL exchange.
+#[derive(Clone, Copy)]
+pub struct Word {
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! words {
+    ($($name:literal = $text:expr;)*) => {
+        &[$(Word { name: $name, text: $text }),*]
+    };
+}
+
+macro_rules! header {
+    ($attributes:literal) => {
+        concat!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:client' ",
+            "xmlns:stream='http://etherx.jabber.org/streams' ",
+            $attributes,
+            ">"
+        )
+    };
+}
+
+macro_rules! features {
+    ($($inner:expr),*) => {
+        concat!("<stream:features>", $($inner,)* "</stream:features>")
+    };
+}
+
+macro_rules! starttls {
+    () => {
+        "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+    };
+}
+macro_rules! mechanisms {
+    ($($name:literal),*) => {
+        concat!(
+            "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>",
+            $("<mechanism>", $name, "</mechanism>",)* "</mechanisms>"
+        )
+    };
+}
+macro_rules! bind {
+    () => {
+        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+    };
+}
+macro_rules! tls {
+    ($name:literal) => {
+        concat!("<", $name, " xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    };
+}
+macro_rules! sasl {
+    ($name:literal, $text:expr) => {
+        concat!(
+            "<",
+            $name,
+            " xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>",
+            $text,
+            "</",
+            $name,
+            ">"
+        )
+    };
+}
+macro_rules! auth {
+    ($mechanism:literal, $text:expr) => {
+        concat!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='",
+            $mechanism,
+            "'>",
+            $text,
+            "</auth>"
+        )
+    };
+}
+macro_rules! bound {
+    ($id:literal) => {
+        concat!(
+            "<iq type='result' id='",
+            $id,
+            "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>",
+            "<jid>juliet@example.org/x</jid></bind></iq>"
+        )
+    };
+}
+macro_rules! bind_request {
+    ($attributes:literal, $inner:literal) => {
+        concat!(
+            "<iq type='set' ",
+            $attributes,
+            "><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>",
+            $inner,
+            "</bind></iq>"
+        )
+    };
+}
+
+/// What either side may say.
+#[rustfmt::skip]
+pub const ANYONE: &[Word] = words! {
+    "message" = "<message from='romeo@example.net' to='juliet@example.org'><body>hi</body></message>";
+    "presence" = "<presence/>";
+    "iq get" = "<iq type='get' id='g'><ping xmlns='urn:xmpp:ping'/></iq>";
+    "iq result for nothing" = "<iq type='result' id='nothing'/>";
+    "iq error for nothing" = "<iq type='error' id='nothing'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+    "malformed iq" = "<iq type='get' id='m'/>";
+    "malformed bind" = bind_request!("", "");
+    "bind request" = bind_request!("id='b1'", "");
+    "session request" = "<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    "session request for another" = "<iq type='set' id='s' to='romeo@example.net'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    "malformed session request" = "<iq type='set'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    "stream error" = "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+    "closing tag" = "</stream:stream>";
+    "white space" = " \n";
+    "loose text" = "hello";
+    "mismatched tags" = "<a></b>";
+    "comment" = "<!-- -->";
+    "unknown element" = "<telegram xmlns='urn:example'/>";
+    "half a message" = "<message from='romeo@example.net'><body>hi</bo";
+    "the rest of a message" = "dy></message>";
+    "starttls" = starttls!();
+    "proceed" = tls!("proceed");
+    "TLS failure" = tls!("failure");
+    "response" = sasl!("response", "");
+    "abort" = sasl!("abort", "");
+    "challenge" = sasl!("challenge", "");
+    "success" = sasl!("success", "");
+    "empty features" = features!();
+};
+
+/// What only a server says.
+#[rustfmt::skip]
+pub const SERVER: &[Word] = words! {
+    "header" = header!("id='1' from='example.org' version='1.0'");
+    "header of XMPP 0.9" = header!("id='1' from='example.org'");
+    "header for servers" = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>";
+    "features: TLS" = features!(starttls!());
+    "features: TLS, PLAIN" = features!(starttls!(), mechanisms!("PLAIN"));
+    "features: PLAIN" = features!(mechanisms!("PLAIN"));
+    "features: SCRAM" = features!(mechanisms!("SCRAM-SHA-256", "X-UNKNOWN"));
+    "features: SCRAM-PLUS" = features!(mechanisms!("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"));
+    "features: unknown mechanism" = features!(mechanisms!("X-UNKNOWN"));
+    "features: bind" = features!(bind!());
+    "features: bind, session" = features!(bind!(), "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>");
+    "features: everything" = features!(bind!(), mechanisms!("PLAIN"), starttls!());
+    "features: unknown, required" = features!(bind!(), "<toll xmlns='urn:example'><required/></toll>");
+    "half a proceed" = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+    "the rest of a tag" = "/>";
+    "proceed, header" = concat!(tls!("proceed"), header!("id='1' version='1.0'"));
+    "proceed, white space" = concat!(tls!("proceed"), " ");
+    "challenge by the keys" = sasl!("challenge", "{challenge}");
+    "challenge to another" = sasl!("challenge", "cj1ub25jZSxzPWNHVndjR1Z5LGk9NDA5Ng==");
+    "challenge in no base64" = sasl!("challenge", "!");
+    "challenge with a signature" = sasl!("challenge", "{signature}");
+    "success by the keys" = sasl!("success", "{signature}");
+    "success with a wrong signature" = sasl!("success", "dj1BQUFB");
+    "success in no base64" = sasl!("success", "!");
+    "SASL failure" = sasl!("failure", "<not-authorized/>");
+    "bound" = bound!("{id}");
+    "bound, by a guess" = bound!("guess");
+    "bound, message" = concat!(bound!("{id}"), "<message from='romeo@example.net'/>");
+    "bound to nothing" = "<iq type='result' id='{id}'/>";
+    "refused" = "<iq type='error' id='{id}'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+};
+
+/// What only a client says.
+#[rustfmt::skip]
+pub const CLIENT: &[Word] = words! {
+    "header" = header!("to='example.org' version='1.0'");
+    "header from Juliet" = header!("to='example.org' from='juliet@example.org' version='1.0'");
+    "header in Italian" = header!("to='example.org' version='1.0' xml:lang='it'");
+    "header from Romeo" = header!("to='example.org' from='romeo@example.org' version='1.0'");
+    "header to another" = header!("to='example.net' version='1.0'");
+    "header to nobody" = header!("version='1.0'");
+    "header of XMPP 0.9" = header!("to='example.org'");
+    "header for servers" = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>";
+    "HTTP" = "GET / HTTP/1.1\r\n";
+    "half a starttls" = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+    "the rest of a tag" = "/>";
+    "starttls, auth" = concat!(starttls!(), auth!("PLAIN", "AGp1bGlldABzM2NyM3Q="));
+    "starttls, header" = concat!(starttls!(), header!("to='example.org' version='1.0'"));
+    "PLAIN" = auth!("PLAIN", "AGp1bGlldABzM2NyM3Q=");
+    "PLAIN as Romeo" = auth!("PLAIN", "cm9tZW9AZXhhbXBsZS5vcmcAanVsaWV0AHMzY3IzdA==");
+    "PLAIN with a wrong password" = auth!("PLAIN", "AGp1bGlldAB3cm9uZw==");
+    "PLAIN in no base64" = auth!("PLAIN", "!");
+    "PLAIN without data" = auth!("PLAIN", "");
+    "PLAIN, header" = concat!(auth!("PLAIN", "AGp1bGlldABzM2NyM3Q="), header!("to='example.org' version='1.0'"));
+    "an unknown mechanism" = auth!("X-UNKNOWN", "");
+    "PLAIN as a response" = sasl!("response", "AGp1bGlldABzM2NyM3Q=");
+    "response in no base64" = sasl!("response", "!");
+    "bind request for a resource" = bind_request!("id='b2'", "<resource>taken</resource>");
+    "bind request for nonsense" = bind_request!("id='b3'", "<resource>&#x2FFFE;</resource>");
+    "bind request, message" = concat!(bind_request!("id='b4'", ""), "<message to='romeo@example.net'/>");
+};
+
+/// What a client says in SCRAM.
+#[rustfmt::skip]
+pub const SCRAM_CLIENT: &[Word] = words! {
+    "SCRAM" = auth!("SCRAM-SHA-256", "{first}");
+    "SCRAM without data" = auth!("SCRAM-SHA-256", "");
+    "SCRAM-PLUS" = auth!("SCRAM-SHA-256-PLUS", "{first-plus}");
+    "SCRAM of one who was told of no -PLUS" = auth!("SCRAM-SHA-256", "{first-downgraded}");
+    "the first message as a response" = sasl!("response", "{first}");
+    "response by the password" = sasl!("response", "{response}");
+    "response by the password, bound" = sasl!("response", "{response-plus}");
+    "response by the password, downgraded" = sasl!("response", "{response-downgraded}");
+    "response by another password" = sasl!("response", "{wrong}");
+    "response to another challenge" = sasl!("response", "Yz1iaXdzLHI9bm9uY2UscD1BQUFB");
+};

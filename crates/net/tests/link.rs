@@ -1,0 +1,207 @@
+//! Both ends of a link in memory: the story is the same however the network cuts it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+use std::task::Poll;
+
+use xmppwire::{ClientEvent, Connection, Instant, Jid, Message, Server, ServerEvent};
+use xmppwire_net::client::Connector;
+use xmppwire_net::link::{Handshake, Link, LinkError, Role, TlsSide, Wire};
+use xmppwire_net::srv::Mode;
+use xmppwire_test_support::{Authority, DOMAIN, Porter, config, juliet};
+
+const NOW: Instant = Instant::ORIGIN;
+
+/// What one side has heard.
+struct Side<C: Role> {
+    link: Link<C>,
+    events: Vec<C::Event>,
+    failure: Option<LinkError>,
+    /// Bytes from the other side that have not arrived yet.
+    under_way: Vec<u8>,
+}
+
+impl<C: Role> Side<C> {
+    fn new(link: Link<C>) -> Self {
+        Self {
+            link,
+            events: Vec::new(),
+            failure: None,
+            under_way: Vec::new(),
+        }
+    }
+
+    /// Takes the events that there are.
+    fn listen(&mut self, mut on: impl FnMut(&mut C, C::Event) -> Option<C::Event>) {
+        while let Poll::Ready(Some(event)) = self.link.poll_event(NOW) {
+            match event {
+                Ok(event) => self.events.extend(on(self.link.connection_mut(), event)),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    /// Lets some of what is under way arrive.
+    fn hear(&mut self, piece: usize) {
+        if self.link.wants_read() && !self.under_way.is_empty() {
+            let length = piece.min(self.under_way.len());
+            let bytes: Vec<_> = self.under_way.drain(..length).collect();
+            self.link.receive(NOW, &bytes);
+        }
+    }
+
+    fn speak(&mut self, piece: usize, to: &mut Vec<u8>) {
+        let output = self.link.output();
+        let length = piece.min(output.len());
+        to.extend_from_slice(&output[..length]);
+        self.link.consume_output(length);
+    }
+}
+
+/// A session of both, in which three messages are echoed. With something to put `behind` them, that arrives at the client
+/// in one piece with what is still under way, and the session is over when the client has noticed.
+fn session(mode: Mode, piece: usize, behind: &[u8]) -> (Side<xmppwire::Client>, Side<Server>) {
+    let authority = Authority::new();
+    let connector: Connector = juliet(&authority);
+    let tls = authority.server(DOMAIN);
+    let (client, server) = match mode {
+        Mode::StartTls => {
+            let server = Server::new(config(), xmppwire::Entropy::from_seed([2; 32]), NOW);
+            let server = Link::new(server, Some(TlsSide::Server(tls)));
+            (connector.link(NOW, None).unwrap(), server)
+        }
+        Mode::DirectTls => {
+            let mut near = connector.handshake(NOW).unwrap();
+            let late = NOW + std::time::Duration::from_secs(10);
+            let mut far = Handshake::new(TlsSide::Server(tls), late).unwrap();
+            let (near, far) = shake_hands(&mut near, &mut far, piece);
+            let entropy = xmppwire::Entropy::from_seed([2; 32]);
+            let server = Server::with_direct_tls(config(), entropy, NOW, far.info());
+            (
+                connector.link(NOW, Some(near)).unwrap(),
+                Link::over_tls(server, far),
+            )
+        }
+    };
+    let (mut client, mut server) = (Side::new(client), Side::new(server));
+    let mut porter = Porter::default();
+    let mut bound = false;
+    for _ in 0..200_000 {
+        client.listen(|client, event| {
+            if let ClientEvent::Bound(jid) = &event {
+                for n in 0..3 {
+                    let message = Message::chat(Jid::from(jid.clone()), n.to_string());
+                    client.send(&message.into()).unwrap();
+                }
+            }
+            Some(event)
+        });
+        server.listen(|server, event| match event {
+            ServerEvent::Stanza(stanza) => {
+                server.send(&stanza).unwrap();
+                Some(ServerEvent::Stanza(stanza))
+            }
+            ServerEvent::Closed(_) => Some(event),
+            event => {
+                assert!(porter.answer(server, event));
+                None
+            }
+        });
+        bound |= porter.login().is_some();
+        client.speak(piece, &mut server.under_way);
+        server.speak(piece, &mut client.under_way);
+        let done = bound && server.events.len() == 3 && server.link.backlog() == 0;
+        if done && !behind.is_empty() {
+            client.under_way.extend_from_slice(behind);
+            while client.failure.is_none() {
+                client.hear(usize::MAX);
+                client.listen(|_, event| Some(event));
+                let words = client.link.output().len();
+                client.link.consume_output(words);
+                if client.link.wants_shutdown() {
+                    client.link.shut_down();
+                }
+            }
+            return (client, server);
+        }
+        client.hear(piece);
+        server.hear(piece);
+        if client.events.len() == 4 {
+            return (client, server);
+        }
+    }
+    panic!(
+        "the session does not end: {:?} {:?}",
+        client.events, server.events
+    );
+}
+
+fn shake_hands(
+    near: &mut Handshake,
+    far: &mut Handshake,
+    piece: usize,
+) -> (xmppwire_net::link::Secured, xmppwire_net::link::Secured) {
+    let carry = |from: &mut Handshake, to: &mut Handshake| {
+        let output = from.output();
+        let bytes = output[..piece.min(output.len())].to_vec();
+        from.consume_output(bytes.len());
+        to.receive(NOW, &bytes);
+    };
+    let mut done = None;
+    for _ in 0..20_000 {
+        carry(near, far);
+        carry(far, near);
+        // The client is done first, and what it owes then is still to be carried.
+        if near.output().is_empty()
+            && let Poll::Ready(near) = near.poll(NOW)
+        {
+            done = Some(near.unwrap());
+            break;
+        }
+    }
+    let Poll::Ready(far) = far.poll(NOW) else {
+        panic!("the handshake does not end");
+    };
+    (done.unwrap(), far.unwrap())
+}
+
+fn bodies(events: &[ClientEvent]) -> Vec<String> {
+    let body = |event: &ClientEvent| match event {
+        ClientEvent::Stanza(xmppwire::Stanza::Message(message)) => {
+            message.body().map(|body| body.into_owned())
+        }
+        _ => None,
+    };
+    events.iter().filter_map(body).collect()
+}
+
+#[test]
+fn every_cut_tells_the_same_story() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
+            let (client, server) = session(mode, piece, b"");
+            assert!(matches!(client.events[0], ClientEvent::Bound(_)));
+            assert_eq!(bodies(&client.events), ["0", "1", "2"], "{mode:?} {piece}");
+            assert_eq!(server.events.len(), 3);
+            assert_eq!(client.link.mode(), mode);
+            assert_eq!(
+                client.link.tls().unwrap().exporter,
+                server.link.tls().unwrap().exporter
+            );
+        }
+    }
+}
+
+#[test]
+fn what_came_before_a_wrong_record_counts() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let (client, _) = session(mode, 16 * 1024, b"</stream:stream>");
+        assert_eq!(bodies(&client.events), ["0", "1", "2"], "{mode:?}");
+        assert!(matches!(client.failure, Some(LinkError::Tls(_))));
+    }
+}
