@@ -49,8 +49,12 @@ need_prosody() {
 
 need_ejabberd() {
     compgen -G '/usr/lib/*/ejabberd-*/ebin/ejabberd.app' >/dev/null && return
+    local erlang
+    erlang=$(command -v erl || true)
     install ejabberd
     as_root update-rc.d ejabberd disable >/dev/null 2>&1 || true
+    # Erlang's port mapper came along with Erlang; the tests do without.
+    [ -n "$erlang" ] || as_root systemctl disable epmd.socket epmd.service >/dev/null 2>&1 || true
 }
 
 need_libstrophe() {

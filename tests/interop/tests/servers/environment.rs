@@ -1,10 +1,14 @@
 //! What `with_prosody.py` and `with_ejabberd.py` tell: see README.md.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use xmppwire_tokio::tls::rustls::{self, RootCertStore};
 use xmppwire_tokio::tls::{ClientTls, ClientTlsBuilder, Identity, roots_from_pem};
-use xmppwire_tokio::{ClientConfig, Connector, Domainpart, Jid, Mechanism, MechanismPolicy, Mode};
+use xmppwire_tokio::{
+    ClientConfig, Connector, Domainpart, Jid, Mechanism, MechanismPolicy, Mode, Service,
+};
 
 fn get(name: &str) -> String {
     let name = format!("XMPPWIRE_INTEROP_{name}");
@@ -116,10 +120,25 @@ pub(crate) fn authority_as(identity: Identity) -> ClientTls {
     tls.expect("a configuration")
 }
 
+/// The same over TLS 1.2, where both servers offer channel binding.
+pub(crate) fn authority_over_tls_1_2() -> ClientTls {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .expect("a version")
+        .with_root_certificates(roots("CA"))
+        .with_no_client_auth();
+    config.require_ems = true;
+    ClientTls::from_config(config, &Service::CLIENT)
+}
+
 fn trusting(name: &str) -> ClientTlsBuilder {
+    ClientTls::builder(roots(name))
+}
+
+fn roots(name: &str) -> RootCertStore {
     let pem = std::fs::read(get(name)).expect("the authority can be read");
-    let roots = roots_from_pem(&pem).expect("the authority is one");
-    ClientTls::builder(roots)
+    roots_from_pem(&pem).expect("the authority is one")
 }
 
 /// Logs in with that configuration at the address of the server.

@@ -53,6 +53,7 @@ mod run {
         plain_inside_tls,
         plain_is_not_used_unasked,
         channel_binding_is_insisted_on,
+        channel_binding_over_tls_1_2,
         anonymous,
         odd_name,
         wrong_password,
