@@ -90,6 +90,18 @@ fn an_answer_to_another_question_is_misuse() {
     }
 }
 
+/// The client goes on with the domain that it asked for (RFC 6120 §6.4.6).
+#[test]
+fn an_account_of_another_domain_is_misuse() {
+    let (mut server, request) = asked(2, Mechanism::External, "=");
+    let foreign = SaslAnswer::Accept(BareJid::new("juliet@example.com").unwrap());
+    assert_eq!(
+        server.answer_sasl(request, foreign),
+        Err(ApiMisuse::WrongAnswer)
+    );
+    assert!(server.poll_event().is_none());
+}
+
 #[test]
 fn a_question_of_another_connection_is_stale() {
     let (_, foreign) = asked(3, Mechanism::External, "=");

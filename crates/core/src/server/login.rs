@@ -26,9 +26,9 @@ impl Server {
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
-    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for, and for keys where no password
-    /// is involved. The question stays open then only until its time is over, because its token is
-    /// spent.
+    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for or with an account of another
+    /// domain, and for keys where no password is involved. The question stays open then only until its
+    /// time is over, because its token is spent.
     pub fn answer_sasl(
         &mut self,
         request: SaslRequest,
@@ -257,11 +257,6 @@ impl Server {
         self.stream.push_own(&success);
         log!(debug, %account, "authenticated");
         self.stream.set_authenticated();
-        // An application may map a user to an account of another domain of its own.
-        if let (Some(hosting), Ok(domain)) = (&mut self.host, Domainpart::new(account.domainpart()))
-        {
-            hosting.domain = domain;
-        }
         self.account = Some(account.clone());
         self.open();
         self.event = Some(ServerEvent::Authenticated(account));

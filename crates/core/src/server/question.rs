@@ -137,12 +137,17 @@ impl SaslRequest {
     }
 
     /// Whether the answer is one to this question.
-    pub(super) const fn takes(&self, answer: &SaslAnswer) -> bool {
+    pub(super) fn takes(&self, answer: &SaslAnswer) -> bool {
         match answer {
             SaslAnswer::ScramKeys(_) => {
                 matches!(self.subject, Subject::Keys(_) | Subject::Password(..))
             }
-            SaslAnswer::Accept(_) => !matches!(self.subject, Subject::Keys(_)),
+            // The client goes on with the domain that it asked for (RFC 6120 §6.4.6), so an account of
+            // another one could never be bound.
+            SaslAnswer::Accept(account) => {
+                !matches!(self.subject, Subject::Keys(_))
+                    && account.domainpart() == self.domain.as_str()
+            }
             SaslAnswer::Reject(_) => true,
         }
     }
@@ -218,8 +223,9 @@ pub enum SaslQuestion<'a> {
 pub enum SaslAnswer {
     /// The user's keys. The client is in if it proves to know them.
     ScramKeys(ScramKeys),
-    /// The password is right, the certificate good, the stranger welcome: this is the account. A client
-    /// that gave the authorization identity of another one is refused with `invalid-authzid`.
+    /// The password is right, the certificate good, the stranger welcome: this is the account, of the
+    /// domain that the stream is for. A client that gave the authorization identity of another one is
+    /// refused with `invalid-authzid`.
     Accept(BareJid),
     /// No. Where there is a password, an unknown user cannot be told from a wrong password by
     /// `not-authorized`: the exchange goes on with made-up keys and fails at its end. Other conditions
