@@ -50,8 +50,6 @@
 //! [RFC 8265]: https://www.rfc-editor.org/rfc/rfc8265
 
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 
