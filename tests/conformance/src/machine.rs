@@ -227,7 +227,7 @@ pub fn host(mechanisms: impl IntoIterator<Item = Mechanism>) -> Host {
 }
 
 pub fn server_config() -> ServerConfig {
-    ServerConfig::new(DecoyKey::new([9; 32])).with_default_domain("example.org")
+    ServerConfig::new(DecoyKey::new([9; 32])).with_default_domain("verona.example")
 }
 
 pub fn verona(config: ServerConfig, host: Host, direct_tls: bool) -> Verona {

@@ -186,7 +186,11 @@ impl Server {
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
         header.lang = Some(self.config.lang.clone());
-        header.from.clone_from(&self.config.default_domain);
+        // Until it is known which domain this is for, an error needs a name as well (§4.7.1, §4.9.1.2).
+        header.from = match &self.host {
+            Some(hosting) => Some(hosting.domain.as_str().into()),
+            None => self.config.default_domain.clone(),
+        };
         self.stream.set_header(header);
     }
 

@@ -561,7 +561,7 @@ fn of(fault: &Fault) -> Vec<Case> {
 const CLIENT_HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>";
 const SERVER_HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
-    xmlns:stream='http://etherx.jabber.org/streams' from='example.org' id='{s}' version='1.0' xml:lang='en'>";
+    xmlns:stream='http://etherx.jabber.org/streams' from='verona.example' id='{s}' version='1.0' xml:lang='en'>";
 const GOOD: &str = "<stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' from='example.org' to='example.org' version='1.0'";
 
