@@ -83,7 +83,6 @@ mod entropy;
 mod error;
 mod features;
 mod identities;
-mod legacy;
 mod limits;
 mod log;
 pub mod negotiation;

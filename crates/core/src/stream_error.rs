@@ -6,7 +6,6 @@ use core::fmt;
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
 use crate::condition::{Said, addition, conditions};
-use crate::legacy;
 use crate::ns;
 use crate::text::Text;
 
@@ -63,6 +62,16 @@ conditions! {
         UnsupportedStanzaType = "unsupported-stanza-type",
         /// The stream version is not supported (§4.9.3.25).
         UnsupportedVersion = "unsupported-version",
+    }
+}
+
+impl StreamErrorCondition {
+    /// A condition under the name that it had in RFC 3920 §4.7.3: understood, never sent.
+    fn from_legacy_name(name: &str) -> Option<Self> {
+        match name {
+            "xml-not-well-formed" => Some(Self::NotWellFormed),
+            _ => None,
+        }
     }
 }
 
@@ -154,7 +163,8 @@ impl StreamError {
     /// Reads `<stream:error/>`.
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
         let said = Said::read(error, ns::STREAM_ERRORS, |name| {
-            StreamErrorCondition::from_name(name).or_else(|| legacy::stream_condition(name))
+            StreamErrorCondition::from_name(name)
+                .or_else(|| StreamErrorCondition::from_legacy_name(name))
         });
         let (condition, data) = said
             .condition

@@ -7,7 +7,6 @@ use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
 use crate::condition::{Said, addition, conditions};
-use crate::legacy;
 use crate::ns;
 use crate::text::Text;
 
@@ -96,6 +95,27 @@ impl StanzaErrorCondition {
             | Self::UnexpectedRequest => ErrorType::Wait,
             _ => ErrorType::Cancel,
         }
+    }
+
+    /// The condition that a numeric code stands for where an error has no condition at all (XEP-0086):
+    /// understood, never sent.
+    fn from_legacy_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "302" => Self::Redirect,
+            "400" => Self::BadRequest,
+            "401" => Self::NotAuthorized,
+            "403" => Self::Forbidden,
+            "404" => Self::ItemNotFound,
+            "405" => Self::NotAllowed,
+            "406" => Self::NotAcceptable,
+            "407" => Self::RegistrationRequired,
+            "408" | "504" => Self::RemoteServerTimeout,
+            "409" => Self::Conflict,
+            "500" => Self::InternalServerError,
+            "501" => Self::FeatureNotImplemented,
+            "502" | "503" | "510" => Self::ServiceUnavailable,
+            _ => return None,
+        })
     }
 }
 
@@ -210,7 +230,11 @@ impl StanzaError {
     /// must never cause another one (RFC 6120 §8.3.1).
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
         let said = Said::read(error, ns::STANZA_ERRORS, StanzaErrorCondition::from_name);
-        let by_code = || error.attr("code").and_then(legacy::stanza_condition);
+        let by_code = || {
+            error
+                .attr("code")
+                .and_then(StanzaErrorCondition::from_legacy_code)
+        };
         let (condition, data) = said
             .condition
             .or_else(|| by_code().map(|condition| (condition, None)))
