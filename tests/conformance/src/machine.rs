@@ -4,7 +4,7 @@ use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
     DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, SaslAnswer,
     SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys, Server,
-    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, TlsInfo,
+    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text, TlsInfo,
     TlsOffer, TlsPolicy,
 };
 
@@ -102,11 +102,17 @@ impl<C: Connection> Drive for C {
     }
 }
 
+/// The language of a text, in the words of a script.
+fn language(text: Option<&Text>) -> String {
+    let lang = text.and_then(|text| text.lang.as_deref());
+    lang.map_or_else(String::new, |lang| format!(" lang={lang}"))
+}
+
 /// How a connection ended, in the words of a script.
 fn closed(reason: &CloseReason) -> String {
     match reason {
         CloseReason::PeerError(error) => {
-            let mut text = format!("closed PeerError {error}");
+            let mut text = format!("closed PeerError {error}{}", language(error.text()));
             if let Some(data) = error.data() {
                 text += &format!(" data={data}");
             }
@@ -120,8 +126,12 @@ fn closed(reason: &CloseReason) -> String {
             None => format!("closed Violation unsent: {why}"),
         },
         CloseReason::Incompatible(why) => format!("closed Incompatible: {why}"),
-        CloseReason::AuthFailed(failure) => format!("closed AuthFailed {failure}"),
-        CloseReason::BindFailed(error) => format!("closed BindFailed {error}"),
+        CloseReason::AuthFailed(failure) => {
+            format!("closed AuthFailed {failure}{}", language(failure.text()))
+        }
+        CloseReason::BindFailed(error) => {
+            format!("closed BindFailed {error}{}", language(error.text()))
+        }
         other => format!("closed {other:?}"),
     }
 }
