@@ -44,8 +44,10 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         event.transpose()
     }
 
-    /// Writes what is queued, without taking an event. Returns early when nothing more can be written, because the
-    /// connection has ended or an event has to be taken first; [`next_event`](Self::next_event) tells.
+    /// Waits until what is queued is written, or the connection has ended, which [`next_event`](Self::next_event) tells.
+    /// No event is taken meanwhile, and no more is read than the next one: so a peer that sends on and on is held back.
+    /// One that reads nothing before it is read from waits as long as this does; a server bounds the time that it spends
+    /// here, as with `tokio::time::timeout`.
     ///
     /// Cancel-safe.
     pub async fn flush(&mut self) {
