@@ -1,298 +1,89 @@
-//! What lives in the adapters: names, certificates and coming back. Sockets are those of the loopback
-//! interface, the name server and the certificates are made for the case.
+//! What lives in the adapters besides: finding the server, and coming back. Sockets are those of the loopback
+//! interface, and the name server is the test's own.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use xmppwire_blocking::backoff::{Backoff, Policy, Verdict};
-use xmppwire_blocking::tls::{Identity, ServerTls};
+use xmppwire_blocking::tls::ServerTls;
 use xmppwire_blocking::{
-    Client, ConnectError, Connector, Error, HostAnswer, Mode, NameServers, ServerConnection,
-    ServerEvent,
+    Client, ConnectError, HostAnswer, Mode, NameServers, PlanError, ServerConnection, ServerEvent,
 };
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::Domain;
+use xmppwire_net::dns::Resolver;
 use xmppwire_net::srv::{Plan, Service};
 use xmppwire_test_support::name_server::{NameServer, empty, srv};
-use xmppwire_test_support::{Authority, DOMAIN, PASSWORD, PATIENCE, Porter, config, host, juliet};
-
-const ROLES: [Role; 2] = [Role::Client, Role::Server];
+use xmppwire_test_support::{Authority, DOMAIN, PATIENCE, Porter, config, host, juliet};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for role in ROLES {
-        cases.extend([
-            Case::new(
-                "dns/records-in-order",
-                "SRV records of a name server lead to the server, the better priority first, an unreachable one passed over (§3.2.1).",
-                role,
-                &["stream-fqdn-resolution"],
-                records_in_order,
-            ),
-            Case::new(
-                "dns/fallback",
-                "Without SRV records the domain itself is tried at the registered port (§3.2.2).",
-                role,
-                &["stream-fqdn-resolution"],
-                fallback,
-            ),
-            Case::new(
-                "dns/no-service",
-                "The target `.` says that there is no service, and nothing else is tried (§3.2.1).",
-                role,
-                &["stream-fqdn-resolution"],
-                no_service,
-            ),
-            Case::new(
-                "reconnection/back-off",
-                "A random start within a minute, windows that double up to a limit, and no knocking after refused credentials (§3.3).",
-                role,
-                &["stream-reconnect"],
-                back_off,
-            ),
-        ]);
-    }
-    cases.extend(certificates());
-    cases
-}
-
-// --- Certificates -------------------------------------------------------------------------------------
-
-/// How a server tries to prove that it is the domain's.
-struct Proof {
-    name: &'static str,
-    about: &'static str,
-    domain: &'static str,
-    accepted: bool,
-    identity: fn(&Authority) -> Identity,
-}
-
-const PROOFS: &[Proof] = &[
-    Proof {
-        name: "dns-id",
-        about: "The certificate names the domain: accepted (§13.7.1.2.1).",
-        domain: DOMAIN,
-        accepted: true,
-        identity: |authority| authority.issue(DOMAIN, |_| {}),
-    },
-    Proof {
-        name: "wildcard",
-        about: "A wildcard stands for one label: not for the domain without one (§13.7.1.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| authority.issue("*.example.org", |_| {}),
-    },
-    Proof {
-        name: "wildcard-of-the-domain",
-        about: "A wildcard that stands for the domain's first label: accepted (§13.7.1.2.1).",
-        domain: "im.example.org",
-        accepted: true,
-        identity: |authority| authority.issue("*.example.org", |_| {}),
-    },
-    Proof {
-        name: "wrong-name",
-        about: "The certificate of another domain: refused (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| authority.issue("example.com", |_| {}),
-    },
-    Proof {
-        name: "name-of-the-srv-target",
-        about: "The certificate of the host that SRV led to, and not of the domain: refused, since DNS is not secure (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| authority.issue("localhost", |_| {}),
-    },
-    Proof {
-        name: "subdomain",
-        about: "The certificate of a subdomain: refused (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| authority.issue("xmpp.example.org", |_| {}),
-    },
-    Proof {
-        name: "expired",
-        about: "A certificate whose time is over: refused (§13.7.2).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| {
-            authority.issue(DOMAIN, |params| {
-                params.not_before = rcgen::date_time_ymd(2001, 1, 1);
-                params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-            })
-        },
-    },
-    Proof {
-        name: "not-yet-valid",
-        about: "A certificate whose time is to come: refused (§13.7.2).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| {
-            authority.issue(DOMAIN, |params| {
-                params.not_before = rcgen::date_time_ymd(3001, 1, 1);
-                params.not_after = rcgen::date_time_ymd(3002, 1, 1);
-            })
-        },
-    },
-    Proof {
-        name: "unknown-authority",
-        about: "The right name by an authority that nobody trusts: refused (§13.7.2).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |_| Authority::new().issue(DOMAIN, |_| {}),
-    },
-    Proof {
-        name: "srv-id",
-        about: "The service on the domain as an SRV-ID alone: accepted (§13.7.1.2.1).",
-        domain: DOMAIN,
-        accepted: true,
-        identity: |authority| srv_id(authority, "_xmpp-client.example.org"),
-    },
-    Proof {
-        name: "srv-id-of-another-service",
-        about: "The SRV-ID of another service on the domain: refused (RFC 6125 §6.5).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| srv_id(authority, "_imaps.example.org"),
-    },
-    Proof {
-        name: "srv-id-of-another-domain",
-        about: "The SRV-ID of the service on another domain: refused (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| srv_id(authority, "_xmpp-client.example.com"),
-    },
-    Proof {
-        name: "xmpp-addr",
-        about: "The domain as an XMPP address alone: accepted (§13.7.1.2.1).",
-        domain: DOMAIN,
-        accepted: true,
-        identity: |authority| other_name(authority, XMPP_ADDR, 0x0C, "Example.org"),
-    },
-    Proof {
-        name: "xmpp-addr-of-an-account",
-        about: "The certificate of a user of the domain: refused (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| other_name(authority, XMPP_ADDR, 0x0C, "romeo@example.org"),
-    },
-    Proof {
-        name: "limited-authority-within",
-        about: "An authority that may speak for the domain alone names it: accepted (RFC 5280 §4.2.1.10).",
-        domain: DOMAIN,
-        accepted: true,
-        identity: |authority| authority.limited_to(DOMAIN).issue(DOMAIN, |_| {}),
-    },
-    Proof {
-        name: "limited-authority-beyond",
-        about: "An authority that may speak for another domain alone names this one: refused (RFC 5280 §4.2.1.10).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| authority.limited_to("example.com").issue(DOMAIN, |_| {}),
-    },
-    Proof {
-        name: "limited-authority-by-srv-id",
-        about: "The same by an SRV-ID, of which its limits say nothing: refused.",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| {
-            srv_id(
-                &authority.limited_to("example.com"),
-                "_xmpp-client.example.org",
-            )
-        },
-    },
-    Proof {
-        name: "common-name",
-        about: "The domain as the common name alone: refused, as RFC 9525 wants it (§13.7.2.1).",
-        domain: DOMAIN,
-        accepted: false,
-        identity: |authority| {
-            authority.issue("example.com", |params| {
-                params
-                    .distinguished_name
-                    .push(rcgen::DnType::CommonName, DOMAIN);
-            })
-        },
-    },
-];
-
-/// id-on-xmppAddr (RFC 6120 §13.7.1.4).
-const XMPP_ADDR: u8 = 5;
-/// id-on-dnsSRV (RFC 4985 §2).
-const DNS_SRV: u8 = 7;
-
-fn srv_id(authority: &Authority, name: &str) -> Identity {
-    other_name(authority, DNS_SRV, 0x16, name)
-}
-
-/// A certificate whose only name is of a kind below id-on, 1.3.6.1.5.5.7.8, as a string of that tag.
-fn other_name(authority: &Authority, kind: u8, tag: u8, name: &str) -> Identity {
-    let der = |tag: u8, content: &[u8]| {
-        let length = u8::try_from(content.len()).unwrap();
-        assert!(length < 0x80, "one octet says the length");
-        [&[tag, length], content].concat()
+    let dns = |name: &str, about: &str, role, run: fn()| {
+        Case::new(
+            &format!("dns/{name}"),
+            about,
+            role,
+            &["stream-fqdn-resolution"],
+            run,
+        )
     };
-    let id = der(0x06, &[0x2B, 6, 1, 5, 5, 7, 8, kind]);
-    let value = der(0xA0, &der(tag, name.as_bytes()));
-    let names = der(0x30, &der(0xA0, &[id, value].concat()));
-    authority.issue(DOMAIN, |params| {
-        params.subject_alt_names.clear();
-        let extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
-        params.custom_extensions.push(extension);
-    })
-}
-
-fn certificates() -> Vec<Case> {
-    let of = |proof: &'static Proof| {
-        ROLES.map(|role| {
-            Case::new(
-                &format!("certificates/{}", proof.name),
-                proof.about,
-                role,
-                &["tls-certs"],
-                move || {
-                    [Mode::StartTls, Mode::DirectTls]
-                        .map(|mode| check(proof, mode))
-                        .into_iter()
-                        .collect()
-                },
-            )
-        })
+    let back_off = |role| {
+        Case::new(
+            "reconnection/back-off",
+            "A random start within a minute, windows that double up to a limit, and no knocking after refused credentials (§3.3).",
+            role,
+            &["stream-reconnect"],
+            back_off,
+        )
     };
-    PROOFS.iter().flat_map(of).collect()
-}
-
-/// Lets a client meet a server with that proof.
-fn check(proof: &'static Proof, mode: Mode) {
-    let authority = Authority::new();
-    let tls = ServerTls::builder((proof.identity)(&authority))
-        .build()
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = thread::spawn(move || serve(&listener, tls, mode));
-    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let jid = format!("juliet@{}", proof.domain);
-    let connector = Connector::account(&jid, PASSWORD)
-        .unwrap()
-        .with_tls(authority.client());
-    match Client::over(socket, mode, &connector) {
-        Ok(client) => {
-            assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
-            client.close().unwrap();
-        }
-        Err(Error::Tls(why)) => assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name),
-        Err(other) => panic!("{mode:?}: {}: {other}", proof.name),
-    }
-    let logged_in = server.join().unwrap();
-    assert_eq!(logged_in, proof.accepted, "{mode:?}: {}", proof.name);
+    let client = [
+        dns(
+            "records-in-order",
+            "SRV records of a name server lead to the server, the better priority first, an unreachable one passed over (§3.2.1).",
+            Role::Client,
+            client_by_records,
+        ),
+        dns(
+            "fallback",
+            "Without SRV records the domain itself is tried at port 5222 (§3.2.2).",
+            Role::Client,
+            || falls_back(&Service::CLIENT, 5222),
+        ),
+        dns(
+            "no-service",
+            "The target `.` says that there is no service, and nothing else is tried (§3.2.1).",
+            Role::Client,
+            client_without_service,
+        ),
+        back_off(Role::Client),
+    ];
+    let server = [
+        dns(
+            "records-in-order",
+            "SRV records of a peer server's domain are asked for by its own service names and ordered by priority (§3.2.1).",
+            Role::Server,
+            server_by_records,
+        ),
+        dns(
+            "fallback",
+            "Without SRV records the peer server's domain itself is tried at port 5269 (§3.2.2).",
+            Role::Server,
+            || falls_back(&Service::SERVER, 5269),
+        ),
+        dns(
+            "no-service",
+            "The target `.` says that there is no service, and nothing else is tried (§3.2.1).",
+            Role::Server,
+            server_without_service,
+        ),
+        back_off(Role::Server),
+    ];
+    client.into_iter().chain(server).collect()
 }
 
 /// Serves one client until it goes; whether it has logged in.
-fn serve(listener: &TcpListener, tls: ServerTls, mode: Mode) -> bool {
+pub(crate) fn serve(listener: &TcpListener, tls: ServerTls, mode: Mode) -> bool {
     let (socket, _) = listener.accept().unwrap();
     let connection = match mode {
         Mode::StartTls => ServerConnection::accept(socket, config(), Some(tls)),
@@ -324,7 +115,7 @@ fn serve(listener: &TcpListener, tls: ServerTls, mode: Mode) -> bool {
 /// Nobody listens there: it is not among the ports that the system hands out.
 const CLOSED: u16 = 1;
 
-fn records_in_order() {
+fn client_by_records() {
     let authority = Authority::new();
     let tls = authority.server(DOMAIN);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -336,21 +127,14 @@ fn records_in_order() {
                 query,
                 &[(9, 0, port, "localhost"), (1, 0, CLOSED, "localhost")],
             ),
-            _ => empty(query, 0x8180),
+            _ => empty(query, NO_ERROR),
         }]
     });
-    let connector = juliet(&authority)
-        .with_name_servers(NameServers::new([name_server.address]).with_timeout(PATIENCE));
+    let connector = juliet(&authority).with_name_servers(only(&name_server));
     Client::connect_with(&connector).unwrap().close().unwrap();
     assert!(server.join().unwrap());
-    let mut asked: Vec<String> = name_server
-        .asked()
-        .into_iter()
-        .map(|asked| asked.name)
-        .collect();
-    asked.sort();
     assert_eq!(
-        asked,
+        asked(&name_server),
         [
             "_xmpp-client._tcp.example.org",
             "_xmpps-client._tcp.example.org"
@@ -358,22 +142,85 @@ fn records_in_order() {
     );
 }
 
-fn fallback() {
-    let domain = Domain::parse(DOMAIN).unwrap();
-    for (service, port) in [(Service::CLIENT, 5222), (Service::SERVER, 5269)] {
-        let plan = Plan::fallback(&service, &domain);
-        let targets = plan.targets().iter();
-        let targets: Vec<_> = targets.map(|t| (t.host.as_str(), t.port, t.mode)).collect();
-        assert_eq!(targets, [(DOMAIN, port, Mode::StartTls)]);
-    }
+fn server_by_records() {
+    let name_server = NameServer::start(|asked, query| {
+        vec![match asked.name.as_str() {
+            "_xmpp-server._tcp.example.org" => srv(
+                query,
+                &[
+                    (9, 0, 5270, "later.example.org"),
+                    (1, 0, 5269, "first.example.org"),
+                ],
+            ),
+            _ => empty(query, NO_ERROR),
+        }]
+    });
+    let plan = plan(&Service::SERVER, &name_server).unwrap();
+    assert_eq!(
+        targets(&plan),
+        [
+            ("first.example.org", 5269, Mode::StartTls),
+            ("later.example.org", 5270, Mode::StartTls)
+        ]
+    );
+    assert_eq!(
+        asked(&name_server),
+        [
+            "_xmpp-server._tcp.example.org",
+            "_xmpps-server._tcp.example.org"
+        ]
+    );
 }
 
-fn no_service() {
+fn falls_back(service: &Service, port: u16) {
+    let name_server = NameServer::start(|_, query| vec![empty(query, NO_ERROR)]);
+    let plan = plan(service, &name_server).unwrap();
+    assert_eq!(targets(&plan), [(DOMAIN, port, Mode::StartTls)]);
+}
+
+fn client_without_service() {
     let name_server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
-    let connector = juliet(&Authority::new())
-        .with_name_servers(NameServers::new([name_server.address]).with_timeout(PATIENCE));
+    let connector = juliet(&Authority::new()).with_name_servers(only(&name_server));
     let error = Client::connect_with(&connector).unwrap_err();
-    assert!(matches!(error, ConnectError::NoServer(_)), "{error}");
+    let unavailable = matches!(error, ConnectError::NoServer(PlanError::Unavailable));
+    assert!(unavailable, "{error}");
+}
+
+fn server_without_service() {
+    let name_server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
+    let nothing = plan(&Service::SERVER, &name_server);
+    assert!(
+        matches!(nothing, Err(PlanError::Unavailable)),
+        "{nothing:?}"
+    );
+}
+
+/// An answer without a fault, to a query that wanted recursion.
+const NO_ERROR: u16 = 0x8180;
+
+fn only(name_server: &NameServer) -> NameServers {
+    NameServers::new([name_server.address]).with_timeout(PATIENCE)
+}
+
+/// Where the service of the domain is, as this name server tells it.
+fn plan(service: &Service, name_server: &NameServer) -> Result<Plan, PlanError> {
+    let domain = Domain::parse(DOMAIN).unwrap();
+    Resolver::new(only(name_server)).plan(service, &domain)
+}
+
+fn targets(plan: &Plan) -> Vec<(&str, u16, Mode)> {
+    let targets = plan.targets().iter();
+    targets
+        .map(|target| (target.host.as_str(), target.port, target.mode))
+        .collect()
+}
+
+/// The names that were asked for, in the order of the alphabet.
+fn asked(name_server: &NameServer) -> Vec<String> {
+    let asked = name_server.asked().into_iter();
+    let mut names: Vec<String> = asked.map(|asked| asked.name).collect();
+    names.sort();
+    names
 }
 
 // --- Coming back --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 )]
 
 mod adapters;
+mod certificates;
 mod machines;
 mod xml;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::read();
     let mut cases: Vec<Case> = scripts().into_iter().flat_map(Vec::<Case>::from).collect();
     cases.extend(adapters::cases());
+    cases.extend(certificates::cases());
     cases.extend(machines::cases());
     cases.extend(xml::cases());
     let chosen: Vec<&Case> = cases.iter().filter(|case| arguments.choose(case)).collect();

@@ -1,0 +1,279 @@
+//! Whose certificate is believed (RFC 6120 §13.7), made for the case.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use xmppwire_blocking::tls::{ClientTls, Identity, ServerTls};
+use xmppwire_blocking::{Client, Connector, Error, Mode};
+use xmppwire_conformance::case::Case;
+use xmppwire_conformance::feature::Role;
+use xmppwire_net::Domain;
+use xmppwire_net::srv::Service;
+use xmppwire_test_support::{Authority, DOMAIN, PASSWORD};
+
+use crate::adapters::serve;
+
+/// How a server tries to prove that it is the domain's.
+struct Proof {
+    name: &'static str,
+    about: &'static str,
+    domain: &'static str,
+    accepted: bool,
+    /// Made for the SRV-ID label of the service that is asked for, such as `_xmpp-client`.
+    identity: fn(&Authority, &str) -> Identity,
+}
+
+impl Proof {
+    /// The server that shows it, signed by this authority or by one below it.
+    fn shown_by(&self, authority: &Authority, service: &Service) -> ServerTls {
+        ServerTls::builder((self.identity)(authority, service.srv_id_label()))
+            .service(service.clone())
+            .build()
+            .unwrap()
+    }
+}
+
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "dns-id",
+        about: "The certificate names the domain: accepted (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority, _| authority.issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "wildcard",
+        about: "A wildcard stands for one label: not for the domain without one (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| authority.issue("*.example.org", |_| {}),
+    },
+    Proof {
+        name: "wildcard-of-the-domain",
+        about: "A wildcard that stands for the domain's first label: accepted (§13.7.1.2.1).",
+        domain: "im.example.org",
+        accepted: true,
+        identity: |authority, _| authority.issue("*.example.org", |_| {}),
+    },
+    Proof {
+        name: "wrong-name",
+        about: "The certificate of another domain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| authority.issue("example.com", |_| {}),
+    },
+    Proof {
+        name: "name-of-the-srv-target",
+        about: "The certificate of the host that SRV led to, and not of the domain: refused, since DNS is not secure (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| authority.issue("localhost", |_| {}),
+    },
+    Proof {
+        name: "subdomain",
+        about: "The certificate of a subdomain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| authority.issue("xmpp.example.org", |_| {}),
+    },
+    Proof {
+        name: "expired",
+        about: "A certificate whose time is over: refused (§13.7.2).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| {
+            authority.issue(DOMAIN, |params| {
+                params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+                params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+            })
+        },
+    },
+    Proof {
+        name: "not-yet-valid",
+        about: "A certificate whose time is to come: refused (§13.7.2).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| {
+            authority.issue(DOMAIN, |params| {
+                params.not_before = rcgen::date_time_ymd(3001, 1, 1);
+                params.not_after = rcgen::date_time_ymd(3002, 1, 1);
+            })
+        },
+    },
+    Proof {
+        name: "unknown-authority",
+        about: "The right name by an authority that nobody trusts: refused (§13.7.2).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |_, _| Authority::new().issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "srv-id",
+        about: "The service on the domain as an SRV-ID alone: accepted (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority, label| srv_id(authority, &format!("{label}.example.org")),
+    },
+    Proof {
+        name: "srv-id-of-another-service",
+        about: "The SRV-ID of another service on the domain: refused (RFC 6125 §6.5).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| srv_id(authority, "_imaps.example.org"),
+    },
+    Proof {
+        name: "srv-id-of-another-domain",
+        about: "The SRV-ID of the service on another domain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, label| srv_id(authority, &format!("{label}.example.com")),
+    },
+    Proof {
+        name: "xmpp-addr",
+        about: "The domain as an XMPP address alone: accepted (§13.7.1.2.1).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority, _| other_name(authority, XMPP_ADDR, 0x0C, "Example.org"),
+    },
+    Proof {
+        name: "xmpp-addr-of-an-account",
+        about: "The certificate of a user of the domain: refused (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| other_name(authority, XMPP_ADDR, 0x0C, "romeo@example.org"),
+    },
+    Proof {
+        name: "limited-authority-within",
+        about: "An authority that may speak for the domain alone names it: accepted (RFC 5280 §4.2.1.10).",
+        domain: DOMAIN,
+        accepted: true,
+        identity: |authority, _| authority.limited_to(DOMAIN).issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "limited-authority-beyond",
+        about: "An authority that may speak for another domain alone names this one: refused (RFC 5280 §4.2.1.10).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| authority.limited_to("example.com").issue(DOMAIN, |_| {}),
+    },
+    Proof {
+        name: "limited-authority-by-srv-id",
+        about: "The same by an SRV-ID, of which its limits say nothing: refused.",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, label| {
+            srv_id(
+                &authority.limited_to("example.com"),
+                &format!("{label}.example.org"),
+            )
+        },
+    },
+    Proof {
+        name: "common-name",
+        about: "The domain as the common name alone: refused, as RFC 9525 wants it (§13.7.2.1).",
+        domain: DOMAIN,
+        accepted: false,
+        identity: |authority, _| {
+            authority.issue("example.com", |params| {
+                params
+                    .distinguished_name
+                    .push(rcgen::DnType::CommonName, DOMAIN);
+            })
+        },
+    },
+];
+
+/// id-on-xmppAddr (RFC 6120 §13.7.1.4).
+const XMPP_ADDR: u8 = 5;
+/// id-on-dnsSRV (RFC 4985 §2).
+const DNS_SRV: u8 = 7;
+
+fn srv_id(authority: &Authority, name: &str) -> Identity {
+    other_name(authority, DNS_SRV, 0x16, name)
+}
+
+/// A certificate whose only name is of a kind below id-on, 1.3.6.1.5.5.7.8, as a string of that tag.
+fn other_name(authority: &Authority, kind: u8, tag: u8, name: &str) -> Identity {
+    let der = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap();
+        assert!(length < 0x80, "one octet says the length");
+        [&[tag, length], content].concat()
+    };
+    let id = der(0x06, &[0x2B, 6, 1, 5, 5, 7, 8, kind]);
+    let value = der(0xA0, &der(tag, name.as_bytes()));
+    let names = der(0x30, &der(0xA0, &[id, value].concat()));
+    authority.issue(DOMAIN, |params| {
+        params.subject_alt_names.clear();
+        let extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+        params.custom_extensions.push(extension);
+    })
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let of = |proof: &'static Proof| {
+        let case = |role, check: fn(&'static Proof, Mode)| {
+            let name = format!("certificates/{}", proof.name);
+            Case::new(&name, proof.about, role, &["tls-certs"], move || {
+                check(proof, Mode::StartTls);
+                check(proof, Mode::DirectTls);
+            })
+        };
+        [
+            case(Role::Client, client_meets),
+            case(Role::Server, server_meets),
+        ]
+    };
+    PROOFS.iter().flat_map(of).collect()
+}
+
+/// Lets a client meet a server with that proof.
+fn client_meets(proof: &'static Proof, mode: Mode) {
+    let authority = Authority::new();
+    let tls = proof.shown_by(&authority, &Service::CLIENT);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || serve(&listener, tls, mode));
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let jid = format!("juliet@{}", proof.domain);
+    let connector = Connector::account(&jid, PASSWORD)
+        .unwrap()
+        .with_tls(authority.client());
+    match Client::over(socket, mode, &connector) {
+        Ok(client) => {
+            assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
+            client.close().unwrap();
+        }
+        Err(Error::Tls(why)) => assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name),
+        Err(other) => panic!("{mode:?}: {}: {other}", proof.name),
+    }
+    let logged_in = server.join().unwrap();
+    assert_eq!(logged_in, proof.accepted, "{mode:?}: {}", proof.name);
+}
+
+/// Lets a server that opens a stream to another meet one with that proof. Streams between servers are not
+/// there yet; whom to believe is settled before them, in the handshake.
+fn server_meets(proof: &'static Proof, mode: Mode) {
+    let authority = Authority::new();
+    let receiving = proof.shown_by(&authority, &Service::SERVER);
+    let initiating = ClientTls::builder(authority.roots())
+        .service(Service::SERVER)
+        .build()
+        .unwrap();
+    let domain = Domain::parse(proof.domain).unwrap();
+    let mut initiating = initiating.connect(&domain, mode).unwrap();
+    let mut receiving = receiving.accept(mode).unwrap();
+    while initiating.is_handshaking() || receiving.is_handshaking() {
+        let mut records = Vec::new();
+        initiating.write_tls(&mut records).unwrap();
+        receiving.read_tls(&mut records.as_slice()).unwrap();
+        receiving.process_new_packets().unwrap();
+        let mut records = Vec::new();
+        receiving.write_tls(&mut records).unwrap();
+        initiating.read_tls(&mut records.as_slice()).unwrap();
+        if let Err(why) = initiating.process_new_packets() {
+            assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name);
+            return;
+        }
+    }
+    assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
+}
