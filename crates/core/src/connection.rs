@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use crate::error::{ApiMisuse, HandoffError};
 use crate::stanza::Stanza;
-use crate::stream_error::StreamError;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::wire::stream_error::StreamError;
 
 /// What an I/O driver needs of a connection; every role implements it, so one driver serves them all.
 ///

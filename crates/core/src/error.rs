@@ -7,9 +7,9 @@ use core::fmt;
 use xmppwire_sasl::ClientError;
 use xmppwire_xml::{ReadError, WriteError};
 
-use crate::sasl_failure::SaslFailure;
 use crate::stanza::StanzaError;
-use crate::stream_error::StreamError;
+use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::StreamError;
 
 /// A bug of the caller. The peer can never cause one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

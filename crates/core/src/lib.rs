@@ -77,28 +77,20 @@
 extern crate alloc;
 
 mod client;
-mod condition;
 mod connection;
 mod entropy;
 mod error;
-mod features;
 mod identities;
 mod limits;
 mod log;
 pub mod negotiation;
-pub mod ns;
-mod outbox;
 pub mod routing;
-mod sasl;
-mod sasl_failure;
 mod server;
 mod stanza;
 mod stream;
-mod stream_error;
-mod text;
 mod time;
 mod tls;
-mod version;
+mod wire;
 
 pub use xmppwire_jid::{
     BareJid, Domainpart, FullJid, Jid, JidError, Localpart, Resourcepart, escaping,
@@ -118,10 +110,8 @@ pub use self::entropy::{Entropy, EntropyUnavailable};
 pub use self::error::{
     ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
 };
-pub use self::features::StreamFeatures;
 pub use self::identities::CertificateIdentities;
 pub use self::limits::{Limits, XmlLimits};
-pub use self::sasl_failure::SaslFailure;
 pub use self::server::{
     BindAnswer, BindRequest, Host, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
     Server, ServerConfig, ServerEvent, TlsOffer,
@@ -130,7 +120,10 @@ pub use self::stanza::{
     ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType, Presence, PresenceType,
     Stanza, StanzaError, StanzaErrorCondition, StanzaFault,
 };
-pub use self::stream_error::{StreamError, StreamErrorCondition};
-pub use self::text::Text;
 pub use self::time::Instant;
 pub use self::tls::{StartTls, TlsHandoff, TlsInfo};
+pub use self::wire::features::StreamFeatures;
+pub use self::wire::ns;
+pub use self::wire::sasl_failure::SaslFailure;
+pub use self::wire::stream_error::{StreamError, StreamErrorCondition};
+pub use self::wire::text::Text;

@@ -38,7 +38,7 @@ use xmppwire_jid::{BareJid, Domainpart, FullJid};
 use crate::stanza::{
     Iq, Message, MessageType, Presence, PresenceType, Stanza, StanzaErrorCondition,
 };
-use crate::stream_error::StreamErrorCondition;
+use crate::wire::stream_error::StreamErrorCondition;
 
 /// What a server knows of its domains and accounts.
 pub trait Directory {

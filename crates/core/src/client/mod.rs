@@ -14,18 +14,18 @@ pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
 use crate::connection::{Connection, impl_connection};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerIncompatible, PeerMisbehaved};
-use crate::features::StreamFeatures;
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase, Role};
 use crate::ns;
-use crate::sasl;
-use crate::sasl_failure::SaslFailure;
 use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
 use crate::stream::{Incoming, Stream};
-use crate::stream_error::{StreamError, StreamErrorCondition};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
-use crate::version::speaks_1_0;
+use crate::wire::features::StreamFeatures;
+use crate::wire::sasl;
+use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::version::speaks_1_0;
 
 /// What a [`Client`] tells its application.
 #[derive(Debug)]

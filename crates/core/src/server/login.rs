@@ -18,8 +18,8 @@ use crate::error::ApiMisuse;
 use crate::identities::CertificateIdentities;
 use crate::log::log;
 use crate::ns;
-use crate::sasl;
-use crate::sasl_failure::SaslFailure;
+use crate::wire::sasl;
+use crate::wire::sasl_failure::SaslFailure;
 
 impl Server {
     /// Answers [`ServerEvent::Sasl`].

@@ -19,17 +19,17 @@ pub use self::question::{
 use crate::connection::{Connection, impl_connection};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
-use crate::features::{FeatureOffer, StartTlsOffer};
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase, Role};
 use crate::ns;
-use crate::sasl_failure::SaslFailure;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
 use crate::stream::{Incoming, Stream};
-use crate::stream_error::{StreamError, StreamErrorCondition};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
-use crate::version::speaks_1_0;
+use crate::wire::features::{FeatureOffer, StartTlsOffer};
+use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::version::speaks_1_0;
 
 /// What a [`Server`] tells its application.
 #[derive(Debug)]

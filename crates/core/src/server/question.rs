@@ -11,8 +11,8 @@ use xmppwire_sasl::{Mechanism, Password, ScramKeys};
 
 use super::config::Host;
 use crate::identities::CertificateIdentities;
-use crate::sasl_failure::SaslFailure;
 use crate::stanza::StanzaError;
+use crate::wire::sasl_failure::SaslFailure;
 
 /// A client opened a stream to a domain: is it served here?
 #[must_use = "a dropped question ends the connection by time-out"]

@@ -6,9 +6,9 @@ use core::fmt;
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
-use crate::condition::{Said, addition, conditions};
 use crate::ns;
-use crate::text::Text;
+use crate::wire::condition::{Said, addition, conditions};
+use crate::wire::text::Text;
 
 conditions! {
     /// What the sender of a stanza can do about an error (RFC 6120 §8.3.2).

@@ -5,8 +5,8 @@ use xmppwire_xml::{Element, ElementRef};
 use super::envelope::{Envelope, envelope_methods};
 use super::error::StanzaError;
 use super::fault::{FaultKind, StanzaFault};
-use crate::condition::conditions;
 use crate::ns;
+use crate::wire::condition::conditions;
 
 conditions! {
     /// The four types of IQ stanzas (RFC 6120 §8.2.3).

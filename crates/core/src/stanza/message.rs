@@ -7,8 +7,8 @@ use xmppwire_xml::Element;
 
 use super::envelope::{Envelope, envelope_methods, open_methods};
 use super::fault::{FaultKind, StanzaFault};
-use crate::condition::conditions;
 use crate::ns;
+use crate::wire::condition::conditions;
 
 conditions! {
     /// The kind of conversation that a message belongs to (RFC 6121 §5.2.2).

@@ -6,8 +6,8 @@ use xmppwire_xml::Element;
 
 use super::envelope::{Envelope, envelope_methods, open_methods};
 use super::fault::{FaultKind, StanzaFault};
-use crate::condition::conditions;
 use crate::ns;
+use crate::wire::condition::conditions;
 
 conditions! {
     /// What a presence stanza says, where it is not plain availability (RFC 6121 §4.7.1).

@@ -5,9 +5,9 @@ use core::fmt;
 
 use xmppwire_xml::{Element, ElementRef, ReadErrorKind};
 
-use crate::condition::{Said, addition, conditions};
 use crate::ns;
-use crate::text::Text;
+use crate::wire::condition::{Said, addition, conditions};
+use crate::wire::text::Text;
 
 conditions! {
     /// The defined conditions of stream errors (RFC 6120 §4.9.3).

@@ -2,20 +2,22 @@
 //!
 //! Both roles own one [`Stream`] and put their own state on top.
 
+mod outbox;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
 
+use self::outbox::Outbox;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerMisbehaved, Timer};
 use crate::limits::Limits;
 use crate::log::log;
 use crate::ns;
-use crate::outbox::Outbox;
 use crate::stanza::Stanza;
-use crate::stream_error::{StreamError, StreamErrorCondition};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
 /// What the peer sent that the role above has to look at.
 pub(crate) enum Incoming {

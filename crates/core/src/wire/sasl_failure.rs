@@ -6,7 +6,7 @@ use xmppwire_sasl::Condition;
 use xmppwire_xml::{Element, ElementRef};
 
 use crate::ns;
-use crate::text::Text;
+use crate::wire::text::Text;
 
 /// Why a server refused an authentication attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]

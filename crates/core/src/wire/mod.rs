@@ -1,0 +1,10 @@
+//! What goes over the wire besides headers and stanzas: features, errors, SASL data and their namespaces.
+
+pub(crate) mod condition;
+pub(crate) mod features;
+pub mod ns;
+pub(crate) mod sasl;
+pub(crate) mod sasl_failure;
+pub(crate) mod stream_error;
+pub(crate) mod text;
+pub(crate) mod version;
