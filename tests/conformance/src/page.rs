@@ -1,4 +1,4 @@
-//! `docs/conformance.md`: which feature is shown by what.
+//! `docs/conformance.md`: which test shows which feature.
 
 use std::fmt::Write as _;
 
@@ -8,11 +8,11 @@ use crate::feature::{Feature, Role, features};
 
 const HEAD: &str = "# Conformance to RFC 6120
 
-This page is made by the tests, from what passed: `cargo test -p xmppwire-conformance` fails when it
-is stale, and `UPDATE_DOCS=1 cargo test -p xmppwire-conformance` writes it anew. The rows are the
-features of RFC 6120 §15 with the level that it demands of each role; a test that is listed fails
-when the feature is missing, and uses the public API alone. Sessions are played whole, byte by byte
-and at random splits, with the same events and the same output each time.
+The tests generate this page: `cargo test -p xmppwire-conformance` fails when a listed test fails or
+when the page is stale, and `UPDATE_DOCS=1 cargo test -p xmppwire-conformance` writes it anew once all
+tests have passed. The rows are the features of RFC 6120 §15 with the level that RFC 6120 demands of
+each role. A listed test fails when the feature is missing, and uses the public API alone. Sessions are
+played whole, byte by byte and at random splits, with the same events and the same output each time.
 
 ";
 
@@ -26,8 +26,8 @@ only that can. What a peer says comes typed, with text, language and application
 ";
 
 /// What a row of the table says of one role.
-fn cell(feature: &Feature, role: Role, passed: &[&Case]) -> String {
-    let shown = shown(feature, role, passed).count();
+fn cell(feature: &Feature, role: Role, cases: &[Case]) -> String {
+    let shown = shown(feature, role, cases).count();
     match (feature.level(role), shown) {
         (None, _) => "–".into(),
         (Some(level), 0) => format!("{level} ✗"),
@@ -38,9 +38,9 @@ fn cell(feature: &Feature, role: Role, passed: &[&Case]) -> String {
 fn shown<'a>(
     feature: &'a Feature,
     role: Role,
-    passed: &'a [&'a Case],
+    cases: &'a [Case],
 ) -> impl Iterator<Item = &'a Case> {
-    passed.iter().copied().filter(move |case| {
+    cases.iter().filter(move |case| {
         case.role == role
             && feature.level(role).is_some()
             && case.shows.iter().any(|name| name == feature.name)
@@ -48,13 +48,16 @@ fn shown<'a>(
 }
 
 /// The features that a role lacks although RFC 6120 says MUST or SHOULD.
-pub fn missing(passed: &[&Case]) -> Vec<String> {
+pub fn missing(cases: &[Case]) -> Vec<String> {
     let mut missing = Vec::new();
     for feature in features() {
         for role in [Role::Client, Role::Server] {
             let wanted = matches!(feature.level(role), Some("MUST" | "SHOULD"));
-            if wanted && shown(&feature, role, passed).next().is_none() {
-                missing.push(format!("{} ({role}): {}", feature.name, feature.shows));
+            if wanted && shown(&feature, role, cases).next().is_none() {
+                missing.push(format!(
+                    "nothing shows {} ({role}): {}",
+                    feature.name, feature.shows
+                ));
             }
         }
     }
@@ -66,22 +69,22 @@ fn said<'a>(
     family: &'a Family,
     name: &'a str,
     role: Role,
-    passed: &'a [&'a Case],
+    cases: &'a [Case],
 ) -> impl Iterator<Item = &'a Case> {
-    passed.iter().copied().filter(move |case| {
+    cases.iter().filter(move |case| {
         let script = case.script.as_ref().map(|script| script.text());
         case.role == role && script.is_some_and(|script| family.is_said(name, script, role))
     })
 }
 
 /// The conditions that neither role is shown to say.
-pub fn unsaid(passed: &[&Case]) -> Vec<String> {
+pub fn unsaid(cases: &[Case]) -> Vec<String> {
     let mut unsaid = Vec::new();
     for family in families() {
         for name in &family.names {
-            let silent = |role| said(&family, name, role, passed).next().is_none();
+            let silent = |role| said(&family, name, role, cases).next().is_none();
             if silent(Role::Client) && silent(Role::Server) {
-                unsaid.push(format!("{name} of {}", family.title));
+                unsaid.push(format!("no test sends {name} of {}", family.title));
             }
         }
     }
@@ -89,14 +92,14 @@ pub fn unsaid(passed: &[&Case]) -> Vec<String> {
 }
 
 /// The conditions, and up to two tests a role in which it says them.
-fn conditions(page: &mut String, passed: &[&Case]) {
+fn conditions(page: &mut String, cases: &[Case]) {
     for family in families() {
         let title = family.title;
         write!(page, "\n### {title}\n\n| condition | the client says it in | the server says it in |\n|---|---|---|\n")
             .expect("a string takes everything");
         for name in &family.names {
             let [client, server] = [Role::Client, Role::Server].map(|role| {
-                let names: Vec<String> = said(&family, name, role, passed)
+                let names: Vec<String> = said(&family, name, role, cases)
                     .map(|case| format!("`{}`", case.name))
                     .collect();
                 match names.as_slice() {
@@ -112,12 +115,11 @@ fn conditions(page: &mut String, passed: &[&Case]) {
 }
 
 /// The page.
-pub fn render(passed: &[&Case]) -> String {
+pub fn render(cases: &[Case]) -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| feature | § | what it demands | client | server |\n|---|---|---|---|---|\n");
     for feature in features() {
-        let [client, server] =
-            [Role::Client, Role::Server].map(|role| cell(&feature, role, passed));
+        let [client, server] = [Role::Client, Role::Server].map(|role| cell(&feature, role, cases));
         let Feature {
             name,
             section,
@@ -134,13 +136,13 @@ pub fn render(passed: &[&Case]) -> String {
     page.push_str("\n## How rows were read\n\n");
     page.push_str(include_str!("../readings.md").trim());
     page.push_str(CONDITIONS);
-    conditions(&mut page, passed);
+    conditions(&mut page, cases);
     page.push_str("\n## What shows it\n");
     for feature in features() {
         write!(page, "\n### {}\n\n", feature.name).expect("a string takes everything");
         let mut lines: Vec<(String, Vec<Role>)> = Vec::new();
         for role in [Role::Client, Role::Server] {
-            for case in shown(&feature, role, passed) {
+            for case in shown(&feature, role, cases) {
                 let line = format!("`{}`: {}", case.name, case.about);
                 match lines.iter_mut().find(|(known, _)| *known == line) {
                     Some((_, roles)) => roles.push(role),

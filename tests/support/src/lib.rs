@@ -12,23 +12,20 @@
 )]
 
 mod authority;
+mod deadline;
 pub mod name_server;
 mod porter;
-
-use std::time::Duration;
 
 use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
 
 pub use authority::Authority;
+pub use deadline::{PATIENCE, both, within};
 pub use porter::{Login, Porter, config, host, keys};
 
 pub const DOMAIN: &str = "example.org";
 pub const JULIET: &str = "juliet@example.org";
 pub const PASSWORD: &str = "s3cr3t";
-
-/// No test waits longer than this for anything.
-pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Juliet, who trusts this authority, and knows no server yet.
 pub fn juliet(authority: &Authority) -> Connector {

@@ -1,16 +1,17 @@
-//! Runs every conformance test and holds `docs/conformance.md` against what passed.
+//! Runs every conformance test and compares `docs/conformance.md` with them.
 //!
-//! It takes the arguments of the usual test harness that make sense for it: words that a test's name
-//! has to contain (then the page is not looked at), `--skip WORD`, `--exact` and `--list`.
+//! The command line is that of the usual test harness, by `libtest-mimic`. A test's name is its role and its title, as
+//! in `[client] xml/over-deep`. A filter that is the name of a feature of RFC 6120 §15 chooses the tests that show the
+//! feature: `cargo test -p xmppwire-conformance --test conformance -- tls-correlate`.
+//!
+//! With `UPDATE_DOCS=1` the page is written anew after a whole run in which nothing failed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
     clippy::indexing_slicing,
-    reason = "a test harness prints, and its tests may fail by panicking"
+    reason = "a test fails by panicking, in its helpers too"
 )]
 
 mod adapters;
@@ -18,133 +19,98 @@ mod certificates;
 mod machines;
 mod xml;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::features;
 use xmppwire_conformance::page;
 use xmppwire_conformance::script::scripts;
+use xmppwire_test_support::within;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conformance.md");
 
 fn main() -> ExitCode {
-    let arguments = Arguments::read();
+    let mut arguments = Arguments::from_args();
     let mut cases: Vec<Case> = scripts().into_iter().flat_map(Vec::<Case>::from).collect();
     cases.extend(adapters::cases());
     cases.extend(certificates::cases());
     cases.extend(machines::cases());
     cases.extend(xml::cases());
-    let chosen: Vec<&Case> = cases.iter().filter(|case| arguments.choose(case)).collect();
-    if arguments.list {
-        for case in chosen {
-            println!("{}: test", title(case));
-        }
-        return ExitCode::SUCCESS;
+
+    let feature = arguments.filter.take_if(|word| is_feature(word));
+    let is_chosen = |case: &&Case| {
+        feature
+            .as_ref()
+            .is_none_or(|name| case.shows.contains(name))
+    };
+    let mut trials: Vec<Trial> = cases.iter().filter(is_chosen).map(trial).collect();
+
+    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    let whole = feature.is_none() && arguments.filter.is_none() && arguments.skip.is_empty();
+    let cases = Arc::new(cases);
+    if feature.is_none() {
+        trials.extend(checks(&cases, !update));
     }
-    println!("\nrunning {} tests", chosen.len());
-    let (passed, failed): (Vec<&Case>, Vec<&Case>) = chosen.into_iter().partition(|case| {
-        let passed = catch_unwind(AssertUnwindSafe(&case.run)).is_ok();
-        let outcome = if passed { "ok" } else { "FAILED" };
-        println!("test {} ... {outcome}", title(case));
-        passed
-    });
-    let whole = arguments.is_everything() && failed.is_empty();
-    let complaints = if whole { check(&passed) } else { Vec::new() };
-    for case in &failed {
-        println!("failed: {}", title(case));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let ran = whole && !arguments.list && !arguments.ignored;
+    if update && ran && !conclusion.has_failed() {
+        std::fs::write(PAGE, page::render(&cases)).expect("the page can be written");
     }
-    for complaint in &complaints {
-        println!("{complaint}");
-    }
-    let good = failed.is_empty() && complaints.is_empty();
-    println!(
-        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out\n",
-        if good { "ok" } else { "FAILED" },
-        passed.len(),
-        failed.len() + complaints.len(),
-    );
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    conclusion.exit_code()
 }
 
-fn title(case: &Case) -> String {
-    format!("{} ({})", case.name, case.role)
+fn is_feature(word: &str) -> bool {
+    features().iter().any(|feature| feature.name == word)
 }
 
-/// What is wrong with the page and with the tests as a whole.
-fn check(passed: &[&Case]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    let known = features();
-    for case in passed {
-        for name in &case.shows {
-            if !known.iter().any(|feature| feature.name == name) {
-                complaints.push(format!("{} shows {name}, which is no feature", case.name));
-            }
-        }
-    }
-    let missing = page::missing(passed);
-    complaints.extend(
-        missing
-            .into_iter()
-            .map(|row| format!("nothing shows {row}")),
-    );
-    let unsaid = page::unsaid(passed);
-    complaints.extend(unsaid.into_iter().map(|name| format!("nobody says {name}")));
-    let page = page::render(passed);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(PAGE, &page).expect("the page can be written");
-    }
-    if std::fs::read_to_string(PAGE).unwrap_or_default() != page {
-        complaints.push("docs/conformance.md is stale: run this with UPDATE_DOCS=1".into());
-    }
-    complaints
+/// The test of a case, with a deadline.
+fn trial(case: &Case) -> Trial {
+    let run = case.run.clone();
+    let run = move || {
+        within(move || run());
+        Ok(())
+    };
+    Trial::test(&case.name, run).with_kind(case.role.to_string())
 }
 
-/// The command line.
-#[derive(Default)]
-struct Arguments {
-    words: Vec<String>,
-    skipped: Vec<String>,
-    exact: bool,
-    list: bool,
-    /// Only what the usual harness calls ignored, of which there is nothing.
-    ignored: bool,
-}
-
-impl Arguments {
-    fn read() -> Self {
-        let mut arguments = Self::default();
-        let mut words = std::env::args().skip(1);
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--list" => arguments.list = true,
-                "--exact" => arguments.exact = true,
-                "--ignored" => arguments.ignored = true,
-                "--skip" => arguments.skipped.extend(words.next()),
-                "--test-threads" | "--format" | "--color" | "-Z" => drop(words.next()),
-                option if option.starts_with('-') => {}
-                _ => arguments.words.push(word),
-            }
-        }
-        arguments
-    }
-
-    fn is_everything(&self) -> bool {
-        self.words.is_empty() && self.skipped.is_empty() && !self.ignored
-    }
-
-    fn choose(&self, case: &Case) -> bool {
-        let title = title(case);
-        let fits = |word: &String| match self.exact {
-            true => title == *word,
-            false => title.contains(word.as_str()) || case.shows.contains(word),
+/// The tests of the tests as a whole: what must be shown is shown, and the page says so.
+fn checks(cases: &Arc<Vec<Case>>, compare: bool) -> Vec<Trial> {
+    let check = |name: &str, check: fn(&[Case]) -> Vec<String>| {
+        let cases = cases.clone();
+        let run = move || match check(&cases) {
+            faults if faults.is_empty() => Ok(()),
+            faults => Err(Failed::from(faults.join("\n"))),
         };
-        !self.ignored
-            && (self.words.is_empty() || self.words.iter().any(fits))
-            && !self.skipped.iter().any(fits)
+        Trial::test(name, run).with_kind("page")
+    };
+    let mut checks = vec![
+        check("names-of-features", unknown_features),
+        check("every-feature-is-shown", page::missing),
+        check("every-condition-is-sent", page::unsaid),
+    ];
+    if compare {
+        checks.push(check("is-current", stale));
+    }
+    checks
+}
+
+/// The names after `Shows:` that are no features.
+fn unknown_features(cases: &[Case]) -> Vec<String> {
+    let names = |case: &'_ Case| -> Vec<String> {
+        let unknown = case.shows.iter().filter(|name| !is_feature(name));
+        unknown
+            .map(|name| format!("{}: {name} is no feature", case.name))
+            .collect()
+    };
+    cases.iter().flat_map(names).collect()
+}
+
+/// Says whether the page differs from what the tests would write.
+fn stale(cases: &[Case]) -> Vec<String> {
+    match std::fs::read_to_string(PAGE) {
+        Ok(page) if page == page::render(cases) => Vec::new(),
+        _ => vec!["docs/conformance.md is stale: run this with UPDATE_DOCS=1".into()],
     }
 }
