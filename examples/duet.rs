@@ -23,8 +23,7 @@ use xmppwire::{
     SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StartTls, TlsInfo,
     TlsOffer, ns,
 };
-use xmppwire_net::Domain;
-use xmppwire_net::srv::Mode;
+use xmppwire_net::find::{Domain, Mode};
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, TlsError, TlsSummary, roots_from_pem};
 use xmppwire_sasl::wire;
 use xmppwire_xml::{Event, Limits, Reader};

@@ -5,11 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{
-    Attempts, ConnectError, Connector, Error, RequestError, Session, poll_bound,
-};
+use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::{Handshake, Machine};
-use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
 
 use crate::connect;

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 
-use xmppwire_net::client::{Attempt, Attempts, ConnectError, Error, Step};
-use xmppwire_net::dns::Resolver;
+use xmppwire_net::client::{ConnectError, Error};
+use xmppwire_net::find::{Attempt, Attempts, Resolver, Step};
 
 use crate::Client;
 use crate::waker::Waker;

@@ -50,12 +50,13 @@ mod waker;
 
 pub use xmppwire::*;
 pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+    ConnectError, Connector, Error, ReconnectEvent, RequestError, backoff,
 };
-pub use xmppwire_net::dns::{LookupError, NameServers};
+pub use xmppwire_net::find::{
+    Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Target,
+};
 pub use xmppwire_net::link::{LinkError, Role};
-pub use xmppwire_net::srv::{Mode, Origin, PlanError, Target};
-pub use xmppwire_net::{backoff, tls};
+pub use xmppwire_net::tls;
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use xmppwire::{CloseReason, Instant, Iq, Stanza};
-use xmppwire_net::backoff::Policy;
+use xmppwire_net::client::Policy;
 use xmppwire_net::client::{Connector, Error, ReconnectEvent, RequestError, Retry};
 
 use crate::clock::Clock;

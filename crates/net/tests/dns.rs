@@ -11,9 +11,9 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use xmppwire_net::Domain;
-use xmppwire_net::dns::{LookupError, NameServers, Resolver, SrvRecord};
-use xmppwire_net::srv::{Mode, Origin, PlanError, Service};
+use xmppwire_net::find::{
+    Domain, LookupError, Mode, NameServers, Origin, PlanError, Resolver, Service, SrvRecord,
+};
 use xmppwire_test_support::name_server::{NameServer, empty, srv};
 
 const NAME: &str = "_xmpp-client._tcp.example.org";

@@ -11,8 +11,8 @@ use std::task::Poll;
 
 use xmppwire::{ClientEvent, Connection, Instant, Jid, Message, Server, ServerEvent};
 use xmppwire_net::client::Connector;
+use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Handshake, Link, LinkError, Role, TlsSide, Wire};
-use xmppwire_net::srv::Mode;
 use xmppwire_test_support::{Authority, DOMAIN, Porter, config, juliet};
 
 const NOW: Instant = Instant::ORIGIN;

@@ -16,8 +16,7 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
     ServerConnection, SideData, version,
 };
-use xmppwire_net::Domain;
-use xmppwire_net::srv::{Mode, Service};
+use xmppwire_net::find::{Domain, Mode, Service};
 use xmppwire_net::tls::{
     ClientCertificates, ClientTls, Identity, ServerTls, TlsError, TlsSummary, TlsVersion,
     roots_from_pem,

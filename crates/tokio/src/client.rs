@@ -3,11 +3,9 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{
-    Attempts, ConnectError, Connector, Error, RequestError, Session, poll_bound,
-};
+use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::Handshake;
-use xmppwire_net::srv::Mode;
 use xmppwire_net::tls::TlsSummary;
 
 use crate::clock::Clock;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use xmppwire_net::client::{Attempt, Attempts, ConnectError, Error, Step};
+use xmppwire_net::client::{ConnectError, Error};
+use xmppwire_net::find::{Attempt, Attempts, Step};
 
 use crate::Client;
 use crate::dns::Resolver;

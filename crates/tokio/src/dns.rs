@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-use xmppwire_net::dns::{
+use xmppwire_net::find::dns::{
     Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
     random_id,
 };
-use xmppwire_net::srv::{SrvAnswers, SrvNames};
+use xmppwire_net::find::{SrvAnswers, SrvNames};
 
 type Answer = Result<Vec<SrvRecord>, LookupError>;
 

@@ -48,12 +48,13 @@ mod server;
 
 pub use xmppwire::*;
 pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, Failure, Failures, ReconnectEvent, RequestError,
+    ConnectError, Connector, Error, ReconnectEvent, RequestError, backoff,
 };
-pub use xmppwire_net::dns::{LookupError, NameServers};
+pub use xmppwire_net::find::{
+    Domain, Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Service, Target,
+};
 pub use xmppwire_net::link::{LinkError, Role};
-pub use xmppwire_net::srv::{Mode, Origin, PlanError, Service, Target};
-pub use xmppwire_net::{Domain, backoff, tls};
+pub use xmppwire_net::tls;
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;

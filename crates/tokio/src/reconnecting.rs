@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 use xmppwire::{CloseReason, Iq, Stanza};
-use xmppwire_net::backoff::Policy;
+use xmppwire_net::client::Policy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError, Retry};
 
 use crate::clock::Clock;

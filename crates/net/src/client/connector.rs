@@ -5,11 +5,8 @@ use std::time::Duration;
 use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, Password, TlsPolicy};
 
 use super::{ConnectError, Error};
-use crate::Domain;
-use crate::dns::NameServers;
-use crate::domain::InvalidDomain;
+use crate::find::{Domain, InvalidDomain, Mode, NameServers, Target};
 use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
-use crate::srv::{Mode, Target};
 use crate::tls::ClientTls;
 
 /// Whom to connect to, and how. Cheap to clone, and good for any number of connections.
@@ -18,7 +15,7 @@ use crate::tls::ClientTls;
 /// use std::time::Duration;
 /// use xmppwire::{ClientConfig, Jid};
 /// use xmppwire_net::client::Connector;
-/// use xmppwire_net::srv::Mode;
+/// use xmppwire_net::find::Mode;
 /// use xmppwire_net::tls::{ClientTls, roots_from_pem};
 ///
 /// # fn connector(pem: &[u8]) -> Result<Connector, Box<dyn std::error::Error>> {
@@ -116,12 +113,12 @@ impl Connector {
 
     /// The same, for a server that another one has pointed to. It has to prove who it is, whatever held for the other,
     /// which may have been trusted for being near.
-    pub(super) fn redirected(mut self) -> Self {
+    pub(crate) fn redirected(mut self) -> Self {
         self.account = self.account.with_tls(TlsPolicy::Required);
         self
     }
 
-    pub(super) fn servers(&self) -> &[Target] {
+    pub(crate) fn servers(&self) -> &[Target] {
         &self.servers
     }
 
@@ -135,15 +132,15 @@ impl Connector {
         self.connect_timeout
     }
 
-    pub(super) const fn request_timeout(&self) -> Duration {
+    pub(crate) const fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 
-    pub(super) const fn inbox(&self) -> usize {
+    pub(crate) const fn inbox(&self) -> usize {
         self.inbox
     }
 
-    pub(super) const fn name_servers(&self) -> Option<&NameServers> {
+    pub(crate) const fn name_servers(&self) -> Option<&NameServers> {
         self.name_servers.as_ref()
     }
 

@@ -5,10 +5,8 @@ use std::io;
 use thiserror::Error;
 use xmppwire::{ApiMisuse, CloseReason, EntropyUnavailable, JidError, NoAccount, StanzaError};
 
-use super::Failures;
-use crate::domain::InvalidDomain;
+use crate::find::{Failures, InvalidDomain, PlanError};
 use crate::link::LinkError;
-use crate::srv::PlanError;
 use crate::tls::TlsError;
 
 /// Why a connection failed or a stanza could not be sent.

@@ -4,21 +4,20 @@
 //! | type | what it decides |
 //! |---|---|
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
-//! | [`Attempts`] | what is looked up and which server is tried next, and what the failures amount to |
+//! | [`Attempts`](crate::find::Attempts) | what is looked up and which server is tried next, and what the failures amount to |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, or something for the application |
 //! | [`Retry`] | whether and when a lost connection is made anew |
 //!
 //! All of them are machines: the adapters add sockets and clocks, and export the types that an application meets.
 
-mod attempts;
+pub mod backoff;
 mod connector;
 mod error;
-mod redirect;
 mod retry;
 mod session;
 mod verdict;
 
-pub use attempts::{Attempt, Attempts, Failure, Failures, Step};
+pub use backoff::{Backoff, Policy, Verdict};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
 pub use retry::{ReconnectEvent, Retry};

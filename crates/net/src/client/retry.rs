@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use xmppwire::{FullJid, Instant, Stanza};
 
-use super::redirect::Redirect;
-use super::{Attempts, Connector, Error};
-use crate::backoff::{Backoff, Policy, Verdict};
+use super::{Backoff, Connector, Error, Policy, Verdict};
+use crate::find::{Attempts, Mode, Redirect};
 use crate::log::log;
-use crate::srv::Mode;
 
 /// What a client that reconnects tells its user.
 #[derive(Debug)]
@@ -111,8 +109,8 @@ impl Retry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{ConnectError, Step};
-    use crate::srv::PlanError;
+    use crate::client::ConnectError;
+    use crate::find::{PlanError, Step};
     use crate::tls::TlsError;
     use xmppwire::{CloseReason, SaslCondition, SaslFailure, StreamError, StreamErrorCondition};
 

@@ -2,8 +2,7 @@
 
 use xmppwire::{CloseReason, ErrorType, PeerMisbehaved, StreamErrorCondition};
 
-use super::{ConnectError, Error};
-use crate::backoff::Verdict;
+use super::{ConnectError, Error, Verdict};
 use crate::tls::TlsError;
 
 impl Error {
@@ -20,7 +19,7 @@ impl Error {
     }
 
     /// Whether it is the domain's own word, rather than what anybody on the network can bring about.
-    pub(super) fn is_proven(&self) -> bool {
+    pub(crate) fn is_proven(&self) -> bool {
         match self {
             Self::Tls(_) => false,
             // Credentials are shown in clear text only to whom the user trusts without TLS.

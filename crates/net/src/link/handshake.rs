@@ -8,7 +8,7 @@ use xmppwire::{Instant, TlsInfo};
 use super::buffer::Buffer;
 use super::channel::Channel;
 use super::{LinkError, Machine, TlsSide, Wire};
-use crate::srv::Mode;
+use crate::find::Mode;
 use crate::tls::TlsSummary;
 
 /// A TLS handshake that comes before XMPP.

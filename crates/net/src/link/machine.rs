@@ -9,8 +9,8 @@ use xmppwire::{Instant, StartTls, TlsHandoff};
 use super::buffer::Buffer;
 use super::channel::Channel;
 use super::{LinkError, Machine, Role, Secured, Sorted, TlsSide, Wire};
+use crate::find::Mode;
 use crate::log::log;
-use crate::srv::Mode;
 use crate::tls::TlsSummary;
 
 /// How long the last words may take to be written and read.

@@ -4,8 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::Connection;
 
-use crate::Domain;
-use crate::srv::Mode;
+use crate::find::{Domain, Mode};
 use crate::tls::{ClientTls, ServerTls, TlsError, TlsSummary};
 
 /// Which end of TLS a link is, and with what configuration.

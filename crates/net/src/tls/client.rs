@@ -8,8 +8,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::summary::{self, TlsSummary};
 use super::verify::ServerVerifier;
 use super::{Identity, TlsError, end_point, platform_roots, provider, versions};
-use crate::Domain;
-use crate::srv::{Mode, Service};
+use crate::find::{Domain, Mode, Service};
 
 /// How a client secures its connections. Cheap to clone.
 #[derive(Clone, Debug)]

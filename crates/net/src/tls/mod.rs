@@ -1,6 +1,6 @@
 //! TLS for XMPP: rustls configurations, and what the core wants to know of a finished handshake.
 //!
-//! [`ClientTls`] verifies a server against the [`Domain`](crate::Domain) of the JID, never against
+//! [`ClientTls`] verifies a server against the [`Domain`](crate::find::Domain) of the JID, never against
 //! the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was
 //! built with. [`ServerTls`] shows an [`Identity`], and may ask clients for theirs. Both give two
 //! rustls configurations, since only direct TLS negotiates an application protocol (XEP-0368), and
@@ -23,9 +23,9 @@
 //!   by: see [`certificate_identities`].
 //!
 //! ```
-//! use xmppwire_net::srv::Mode;
+//! use xmppwire_net::find::Mode;
 //! use xmppwire_net::tls::{self, ClientTls, TlsError};
-//! use xmppwire_net::Domain;
+//! use xmppwire_net::find::Domain;
 //!
 //! # fn connect(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let tls = ClientTls::builder(tls::roots_from_pem(pem)?).build()?;

@@ -8,7 +8,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::summary::{self, TlsSummary};
 use super::{Identity, TlsError, end_point, provider, versions};
-use crate::srv::{Mode, Service};
+use crate::find::{Mode, Service};
 
 /// How a server secures its connections: with one certificate, for all the domains that it names. Cheap to clone.
 ///

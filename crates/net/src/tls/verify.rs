@@ -12,8 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::names::{certificate_identities, constrains_names};
-use crate::Domain;
-use crate::srv::Service;
+use crate::find::{Domain, Service};
 
 /// Verifies as every TLS client does, by DNS-ID, and by the two other names that RFC 6120 §13.7.1.2.1 has for
 /// servers: the SRV-ID of the service, and the XMPP address that is the domain.

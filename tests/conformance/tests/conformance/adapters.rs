@@ -12,9 +12,7 @@ use xmppwire_blocking::{
 };
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
-use xmppwire_net::Domain;
-use xmppwire_net::dns::Resolver;
-use xmppwire_net::srv::{Plan, Service};
+use xmppwire_net::find::{Domain, Plan, Resolver, Service};
 use xmppwire_test_support::name_server::{NameServer, empty, srv};
 use xmppwire_test_support::{Authority, DOMAIN, PATIENCE, Porter, config, host, juliet};
 

@@ -7,8 +7,7 @@ use xmppwire_blocking::tls::{ClientTls, Identity, ServerTls};
 use xmppwire_blocking::{Client, Connector, Error, Mode};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
-use xmppwire_net::Domain;
-use xmppwire_net::srv::Service;
+use xmppwire_net::find::{Domain, Service};
 use xmppwire_test_support::{Authority, DOMAIN, PASSWORD};
 
 use crate::adapters::serve;

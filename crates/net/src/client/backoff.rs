@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use xmppwire_net::backoff::{Backoff, Policy, Verdict};
+//! use xmppwire_net::client::{Backoff, Policy, Verdict};
 //!
 //! let mut backoff = Backoff::new(Policy::default());
 //! let delay = backoff.after(Verdict::Retryable, Duration::ZERO, xmppwire_net::jitter());

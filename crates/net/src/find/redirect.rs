@@ -2,12 +2,12 @@
 
 use xmppwire::{CloseReason, StreamErrorCondition};
 
-use super::Error;
-use crate::Domain;
+use super::Domain;
+use crate::client::Error;
 
 /// Another host of the same domain, by the word of one of its servers, or of somebody on the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Redirect {
+pub(crate) struct Redirect {
     pub(super) host: Domain,
     /// Without a port, the host's SRV records tell.
     pub(super) port: Option<u16>,
@@ -15,7 +15,7 @@ pub(super) struct Redirect {
 
 impl Redirect {
     /// The redirection that this error is, if it is one that can be followed.
-    pub(super) fn of(error: &Error) -> Option<Self> {
+    pub(crate) fn of(error: &Error) -> Option<Self> {
         match error.close_reason() {
             Some(CloseReason::PeerError(error))
                 if error.condition() == StreamErrorCondition::SeeOtherHost =>

@@ -16,11 +16,11 @@ use thiserror::Error;
 /// name that the DNS gave in answer.
 ///
 /// ```
-/// use xmppwire_net::Domain;
+/// use xmppwire_net::find::Domain;
 ///
 /// assert_eq!(Domain::parse("Bücher.example.")?.to_string(), "xn--bcher-kva.example");
 /// assert!(Domain::parse("[2001:db8::1]")?.ip().is_some());
-/// # Ok::<(), xmppwire_net::domain::InvalidDomain>(())
+/// # Ok::<(), xmppwire_net::find::InvalidDomain>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Domain(Kind);

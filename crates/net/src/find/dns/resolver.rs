@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::{
     Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
 };
-use crate::Domain;
-use crate::srv::{Plan, PlanError, Service, SrvAnswers, SrvNames};
+use crate::find::{Domain, Plan, PlanError, Service, SrvAnswers, SrvNames};
 
 /// A blocking resolver for SRV records. It has no cache: a client looks its server up once a connection.
 #[derive(Clone, Debug)]

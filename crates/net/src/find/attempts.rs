@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use super::redirect::Redirect;
-use super::{ConnectError, Connector, Error};
-use crate::Domain;
-use crate::backoff::Verdict;
-use crate::dns::NameServers;
+use super::{
+    Domain, Mode, NameServers, Origin, Plan, PlanError, Redirect, Service, SrvAnswers, SrvNames,
+    Target,
+};
+use crate::client::{ConnectError, Connector, Error, Verdict};
 use crate::log::log;
-use crate::srv::{Mode, Origin, Plan, PlanError, Service, SrvAnswers, SrvNames, Target};
 
 /// How often `<see-other-host/>` is followed before somebody is led round in circles: RFC 6120 §4.9.3.19 wants two to
 /// five times.
@@ -19,9 +18,8 @@ const MAX_REDIRECTS: u8 = 3;
 /// What is left to try, and what came of the rest.
 ///
 /// ```
-/// use xmppwire_net::client::{Attempts, ConnectError, Connector, Error, Step};
-/// use xmppwire_net::client::Attempt;
-/// use xmppwire_net::srv::{SrvAnswers, SrvNames};
+/// use xmppwire_net::client::{ConnectError, Connector, Error};
+/// use xmppwire_net::find::{Attempt, Attempts, SrvAnswers, SrvNames, Step};
 ///
 /// fn connect<T>(
 ///     connector: &Connector,
@@ -128,7 +126,7 @@ impl Attempts {
     }
 
     /// Tries the server first that the last one pointed to.
-    pub(super) fn after(connector: &Connector, redirect: Redirect, mode: Mode) -> Self {
+    pub(crate) fn after(connector: &Connector, redirect: Redirect, mode: Mode) -> Self {
         let mut attempts = Self::new(connector);
         attempts.follow(redirect, mode);
         attempts
@@ -250,7 +248,7 @@ impl Failures {
     }
 
     /// Fatal where the last word was, or where there is nothing else.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let mut verdicts = self.iter().map(|failure| failure.error.verdict());
         let decided = self.last().is_some_and(|last| {
             last.error.verdict() == Verdict::Fatal && !matches!(last.error, Error::Tls(_))
@@ -295,7 +293,7 @@ impl fmt::Display for Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::SrvRecord;
+    use crate::find::SrvRecord;
     use crate::tls::TlsError;
     use std::io;
     use xmppwire::{

@@ -80,7 +80,7 @@ pub struct Lookup {
 
 impl Lookup {
     /// Begins to look up the SRV records of `name`, an absolute name of A-labels like those of
-    /// [`Service::srv_names`](crate::srv::Service::srv_names).
+    /// [`Service::srv_names`](crate::find::Service::srv_names).
     ///
     /// `id` gives an unpredictable query id a call, and is called once for each attempt that may become necessary. Draw
     /// it from a cryptographically strong source.

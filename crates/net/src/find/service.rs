@@ -1,15 +1,6 @@
-//! Where the server of a domain is: SRV records, put in order (RFC 6120 §3.2, RFC 2782, XEP-0368).
-//!
-//! A [`Service`] names the two kinds of SRV record that a domain may publish, one for TLS from the first byte and one
-//! for STARTTLS. When their answers are in, [`Plan::from_answers`] decides what to try in which order, or that there is
-//! nothing to try. It is a pure function: the answers and the randomness come from outside.
+//! The services that domains publish.
 
-mod order;
-mod plan;
-
-pub use plan::{Mode, Origin, Plan, PlanError, SrvAnswers, Target};
-
-use crate::Domain;
+use super::Domain;
 
 /// A service that domains publish with SRV records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +38,7 @@ impl Service {
     }
 
     /// The names to look SRV records up for, or `None` where the DNS has nothing to say: for addresses and for
-    /// `localhost`. Then [`Plan::fallback`] is the plan.
+    /// `localhost`. Then [`Plan::fallback`](super::Plan::fallback) is the plan.
     pub fn srv_names(&self, domain: &Domain) -> Option<SrvNames> {
         if domain.is_localhost() {
             return None;

@@ -43,7 +43,7 @@ pub struct SrvRecord {
     pub port: u16,
     /// The host name without its trailing dot, or `None` for the root, which says that the service is decidedly not
     /// available at the domain. The DNS carries any octets in a name, so this may not be a host name at all;
-    /// [`Plan::from_answers`](crate::srv::Plan::from_answers) passes such records over.
+    /// [`Plan::from_answers`](crate::find::Plan::from_answers) passes such records over.
     pub target: Option<String>,
 }
 

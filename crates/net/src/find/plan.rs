@@ -2,10 +2,8 @@
 
 use thiserror::Error;
 
-use super::Service;
 use super::order::{Ranked, order};
-use crate::Domain;
-use crate::dns::{LookupError, SrvRecord};
+use super::{Domain, LookupError, Service, SrvRecord};
 
 /// The most targets that a plan holds. A domain that publishes more gets those of its best priorities tried.
 const MAX_TARGETS: usize = 16;
