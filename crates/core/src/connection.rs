@@ -38,6 +38,9 @@ pub trait Connection {
     fn wants_read(&self) -> bool;
 
     /// The bytes owed to the peer. Its length is the backlog.
+    ///
+    /// The memory behind it shrinks as it drains: at most five times the backlog + 3 KiB, and 512 bytes
+    /// once it is empty.
     fn output(&self) -> &[u8];
 
     /// Says that the first `n` bytes of [`output`](Self::output) were written. Partial writes are

@@ -3,15 +3,19 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A queue of bytes at whose end stanzas are written and from whose front a driver takes.
+/// A queue of bytes: elements are appended at its end, a driver takes from its front.
+///
+/// It gives memory back as it drains: while `n` bytes wait it holds at most `5 * n + 3 KiB`, and
+/// [`KEPT`] bytes when nothing waits.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     taken: usize,
 }
 
-/// From here on it is worth to move what is left to the front.
-const COMPACT_FROM: usize = 64 * 1024;
+/// Bytes of memory that an empty outbox keeps: room for a usual stanza, so that a connection that sends
+/// one at a time does not allocate for each, and little beside what an idle connection needs anyway.
+const KEPT: usize = 512;
 
 impl Outbox {
     pub(crate) fn pending(&self) -> &[u8] {
@@ -29,21 +33,29 @@ impl Outbox {
 
     pub(crate) fn consume(&mut self, n: usize) {
         self.taken = self.taken.saturating_add(n).min(self.bytes.len());
-        if self.taken == self.bytes.len() {
-            self.bytes.clear();
-            self.taken = 0;
-        } else if self.taken >= COMPACT_FROM && self.taken > self.bytes.len() / 2 {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
+        let waiting = self.pending().len();
+        // Moving costs what waits. It is done once a quarter of that was taken, so that a byte moves at
+        // most four times on average.
+        if self.taken >= (waiting / 4).max(KEPT) || waiting == 0 {
+            self.compact();
         }
     }
 
+    /// Takes everything that waits.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        if self.taken > 0 {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
-        }
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
         core::mem::take(&mut self.bytes)
+    }
+
+    /// Moves what waits to the front and gives back memory that is far more than it needs.
+    fn compact(&mut self) {
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        let needed = self.bytes.len().max(KEPT);
+        if self.bytes.capacity() / 4 > needed || self.bytes.is_empty() {
+            self.bytes.shrink_to(needed);
+        }
     }
 }
 
@@ -59,6 +71,7 @@ impl fmt::Debug for Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn debug_shows_how_much_waits_and_not_what() {
@@ -81,14 +94,42 @@ mod tests {
         assert!(outbox.is_empty());
     }
 
+    /// What the documentation of the type says of its memory.
+    fn check_memory(outbox: &Outbox) {
+        let waiting = outbox.pending().len();
+        let (held, most) = (outbox.bytes.capacity(), 5 * waiting + 3 * 1024);
+        assert!(held <= most, "{held} bytes held while {waiting} wait");
+        assert!(waiting > 0 || held <= KEPT, "{held} bytes held for nothing");
+    }
+
     #[test]
-    fn the_taken_front_is_given_back() {
+    fn a_drained_outbox_keeps_little() {
         let mut outbox = Outbox::default();
-        for _ in 0..100 {
-            outbox.end().extend_from_slice(&[b'x'; COMPACT_FROM]);
-            outbox.consume(COMPACT_FROM - 1);
+        for piece in [1, 100, 16 * 1024, usize::MAX] {
+            while outbox.pending().len() < 4 * 1024 * 1024 {
+                outbox.end().extend_from_slice(&[b'x'; 307]);
+                check_memory(&outbox);
+            }
+            for _ in 0..10_000 {
+                outbox.consume(piece);
+                check_memory(&outbox);
+            }
+            outbox.consume(usize::MAX);
+            check_memory(&outbox);
         }
-        assert_eq!(outbox.pending().len(), 100);
-        assert!(outbox.end().len() < 3 * COMPACT_FROM);
+    }
+
+    /// A driver that always lags one byte behind never empties it.
+    #[test]
+    fn an_outbox_that_is_never_empty_does_not_grow() {
+        let mut outbox = Outbox::default();
+        for length in [100, 64 * 1024, 100, 10, 1] {
+            for _ in 0..100 {
+                outbox.end().extend_from_slice(&vec![b'x'; length]);
+                check_memory(&outbox);
+                outbox.consume(outbox.pending().len() - 1);
+                check_memory(&outbox);
+            }
+        }
     }
 }
