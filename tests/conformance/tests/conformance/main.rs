@@ -17,6 +17,7 @@
 mod adapters;
 mod certificates;
 mod machines;
+mod told;
 mod xml;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     cases.extend(adapters::cases());
     cases.extend(certificates::cases());
     cases.extend(machines::cases());
+    cases.extend(told::cases());
     cases.extend(xml::cases());
 
     let feature = arguments.filter.take_if(|word| is_feature(word));
