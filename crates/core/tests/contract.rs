@@ -1,4 +1,5 @@
-//! What [`Connection`] promises a driver, whatever the peer does; most of it was found by fuzzing.
+//! What [`Connection`] promises a driver, whatever the peer does and however slow the application is. Fuzzing found
+//! most of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,32 +12,45 @@
 use std::time::Duration;
 
 use xmppwire::{
-    ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection, Entropy, Instant,
-    Jid, Timer, TlsInfo,
+    BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
+    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, SaslAnswer,
+    SaslCondition, SaslFailure, SaslRequest, Server, ServerConfig, ServerEvent, Timer, TlsInfo,
+    TlsOffer,
 };
 
-const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
+/// What a server sends first.
+const SERVER_HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams' id='1' from='example.org'>";
+/// What a client sends first.
+const CLIENT_HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
+    xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
 fn client() -> Client {
     let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
     Client::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN)
 }
 
-fn tell(client: &mut Client, text: &str) {
-    assert_eq!(client.receive(Instant::ORIGIN, text.as_bytes()), text.len());
-    client.take_output();
+fn server(limits: Limits) -> Server {
+    let config = ServerConfig::new(DecoyKey::new([9; 32])).with_limits(limits);
+    let tls = TlsInfo::new(ChannelBindings::none());
+    Server::with_direct_tls(config, Entropy::from_seed([3; 32]), Instant::ORIGIN, tls)
+}
+
+fn tell(connection: &mut impl Connection, text: &str) {
+    let consumed = connection.receive(Instant::ORIGIN, text.as_bytes());
+    assert_eq!(consumed, text.len());
+    connection.take_output();
 }
 
 fn after(seconds: u64) -> Instant {
     Instant::ORIGIN + Duration::from_secs(seconds)
 }
 
-/// The handshake was over in time for TLS and too late for us: that is nobody's bug.
+/// A handshake may take longer than the negotiation may. That is no misuse of the API.
 #[test]
 fn a_handshake_that_is_done_after_the_end_changes_nothing() {
     let mut client = client();
-    tell(&mut client, HEADER);
+    tell(&mut client, SERVER_HEADER);
     tell(
         &mut client,
         "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
@@ -76,7 +90,7 @@ fn telling_the_time_moves_the_deadline_behind_it() {
 #[test]
 fn an_early_call_is_a_no_op() {
     let mut client = client();
-    tell(&mut client, HEADER);
+    tell(&mut client, SERVER_HEADER);
     client.close(after(10), None);
     client.take_output();
     let deadline = client.poll_timeout();
@@ -108,4 +122,87 @@ fn every_byte_that_is_wanted_is_consumed() {
         }
         assert!(matches!(client.poll_event(), Some(ClientEvent::Closed(_))));
     }
+}
+
+#[test]
+fn a_server_that_closes_while_a_question_is_open_receives_the_closing_tag() {
+    let mut server = server(Limits::default());
+    let question = ask_for_password(&mut server);
+    assert!(!server.wants_read());
+    server.close(Instant::ORIGIN, None);
+    assert!(server.wants_read(), "no answer matters any more");
+    tell(&mut server, "</stream:stream>");
+    assert!(matches!(
+        server.poll_event(),
+        Some(ServerEvent::Closed(CloseReason::Local))
+    ));
+    let refusal = SaslFailure::new(SaslCondition::NotAuthorized);
+    let answered = server.answer_sasl(question, SaslAnswer::Reject(refusal));
+    assert_eq!(answered, Ok(()));
+    assert!(server.is_finished());
+}
+
+#[test]
+fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
+    let mut limits = Limits::default();
+    limits.idle_timeout = Some(Duration::from_secs(30));
+    let mut server = server(limits);
+    log_in(&mut server);
+    tell(&mut server, CLIENT_HEADER);
+    tell(
+        &mut server,
+        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+    );
+    let Some(ServerEvent::Bind(request)) = server.poll_event() else {
+        panic!("the resource is asked for");
+    };
+    // The application has to get rid of an older connection first.
+    let late = after(40);
+    server.handle_timeout(late);
+    let resource = request.suggested().clone();
+    server
+        .answer_bind(request, BindAnswer::Bind(resource))
+        .unwrap();
+    server.handle_timeout(late);
+    assert!(server.jid().is_some() && server.wants_read());
+    assert_eq!(server.poll_timeout(), Some(after(70)));
+    server.handle_timeout(after(70));
+    assert!(matches!(
+        server.poll_event(),
+        Some(ServerEvent::Closed(CloseReason::TimedOut(Timer::Idle)))
+    ));
+}
+
+/// Brings a server to where it asks for Juliet's password.
+fn ask_for_password(server: &mut Server) -> SaslRequest {
+    tell(server, CLIENT_HEADER);
+    let Some(ServerEvent::Opened(request)) = server.poll_event() else {
+        panic!("the host is asked for");
+    };
+    let host = Host::new(TlsOffer::Required, [Mechanism::Plain]);
+    server
+        .choose_host(request, HostAnswer::Serve(host))
+        .unwrap();
+    tell(
+        server,
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzM2NyM3Q=</auth>",
+    );
+    let Some(ServerEvent::Sasl(question)) = server.poll_event() else {
+        panic!("the password is asked for");
+    };
+    question
+}
+
+/// Brings a server to where Juliet is authenticated.
+fn log_in(server: &mut Server) {
+    let request = ask_for_password(server);
+    let account = request.account().expect("juliet is a localpart");
+    server
+        .answer_sasl(request, SaslAnswer::Accept(account))
+        .unwrap();
+    server.take_output();
+    assert!(matches!(
+        server.poll_event(),
+        Some(ServerEvent::Authenticated(_))
+    ));
 }
