@@ -8,8 +8,8 @@ pub(crate) const NON_ASCII: u8 = 1;
 pub(crate) const UPPER: u8 = 1 << 1;
 /// The part has ASCII characters that no localpart may have.
 pub(crate) const NOT_LOCAL: u8 = 1 << 2;
-/// The part has characters other than ASCII letters, digits, hyphens and dots.
-pub(crate) const NOT_LDH: u8 = 1 << 3;
+/// The part has characters other than ASCII letters, digits, hyphens, underscores and dots.
+pub(crate) const NOT_HOST: u8 = 1 << 3;
 /// The part has ASCII control characters.
 pub(crate) const CONTROL: u8 = 1 << 4;
 
@@ -73,8 +73,8 @@ const fn ascii_flags(byte: u8) -> u8 {
     if !byte.is_ascii_graphic() || is_excluded_from_localparts(byte as char) {
         flags |= NOT_LOCAL;
     }
-    if !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.') {
-        flags |= NOT_LDH;
+    if !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        flags |= NOT_HOST;
     }
     if byte.is_ascii_control() {
         flags |= CONTROL;

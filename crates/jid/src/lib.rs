@@ -31,11 +31,23 @@
 //! | part | rules |
 //! |---|---|
 //! | localpart | PRECIS `UsernameCaseMapped` ([RFC 8265] §3.3): fullwidth and halfwidth characters to their ordinary forms, lower case, NFC, the Bidi Rule; then none of `"&'/:<>@` ([RFC 7622] §3.3.1) |
-//! | domainpart | an IPv4 address, a bracketed IPv6 address, or a domain name of LDH labels and U-labels: mapped by UTS #46 without its transitional part, then held to IDNA2008; A-labels become U-labels and a final dot goes ([RFC 7622] §3.2) |
+//! | domainpart | an IPv4 address, an IPv6 address in brackets, or a domain name of ASCII labels and U-labels: mapped by UTS #46 without its transitional part, then checked by IDNA2008; A-labels become U-labels and a final dot is removed ([RFC 7622] §3.2) |
 //! | resourcepart | PRECIS `OpaqueString` ([RFC 8265] §4.2): every space is U+0020, NFC, case kept |
 //!
-//! No part may be empty or longer than [`MAX_PART_LEN`] octets after that. Input beyond four times this length is
-//! refused unread, so what a hostile address can cost is bounded.
+//! No prepared part may be empty or longer than [`MAX_PART_LEN`] octets. Input of more than four times this length is
+//! refused unread, which bounds the cost of a hostile address.
+//!
+//! ## Labels of a domain name
+//!
+//! | rule | source |
+//! |---|---|
+//! | a label has 1 to 63 octets and the name at most 253, in the ASCII form | RFC 1034 §3.1 |
+//! | an ASCII label has letters, digits and hyphens | NR-LDH labels of RFC 5890 §2.3.1, as [RFC 7622] §3.2 requires |
+//! | an ASCII label may have underscores, anywhere | **wider than RFC 7622**: hosts of intranets have such names, and Prosody and ejabberd, which use Nameprep, accept them |
+//! | no label begins or ends with a hyphen, or has hyphens in the third and fourth place, unless it is a valid A-label | RFC 5890 §2.3.1, RFC 5891 §4.2.3.1; Nameprep is wider, but no deployed name is known to need that |
+//! | a label beyond ASCII is a U-label: the mappings of UTS #46 (which include those of RFC 5895), then the code points, context and Bidi Rule of IDNA2008; no underscore | RFC 5891, RFC 5892, RFC 5893 |
+//!
+//! `Domain` of `xmppwire-net`, the name for DNS and TLS, follows the same rules.
 //!
 //! Character properties, normalization and IDNA all come from one set of Unicode data, that of ICU4X (Unicode 18 in
 //! its version 2.4). Characters that it does not know are refused, as the PRECIS framework asks; so are the capitals

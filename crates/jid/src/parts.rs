@@ -58,7 +58,8 @@ part! {
 part! {
     /// The name or IP address of a server, service or component (RFC 7622 §3.2).
     ///
-    /// Internationalized labels are kept as U-labels; the `idna` crate turns them into A-labels for the DNS.
+    /// Internationalized labels are kept as U-labels; the `idna` crate turns them into A-labels for the DNS. The
+    /// [rules for labels](crate#labels-of-a-domain-name) are those of RFC 7622 with underscores added.
     ///
     /// ```
     /// use xmppwire_jid::Domainpart;

@@ -29,6 +29,10 @@ fn ldh_names() {
         "1.2.3.example",
         "1.2.3.4.5",
         "1234",
+        // Beyond RFC 7622: host names of intranets.
+        "my_host.example",
+        "_",
+        "_xmpp._tcp.example",
         // Hyphens in the second and third place are no reserved form.
         "a--b.example",
     ] {
@@ -39,9 +43,24 @@ fn ldh_names() {
 
 #[test]
 fn other_ascii_is_refused() {
-    for c in "_ !\"#$%&'()*+,:;<=>?@[\\]^`{|}~/\0\t\n\u{7F}".chars() {
+    for c in " !\"#$%&'()*+,:;<=>?@[\\]^`{|}~/\0\t\n\u{7F}".chars() {
         assert_eq!(reason(&format!("ex{c}ample.org")), Reason::Forbidden(c));
     }
+}
+
+/// The underscore is allowed in labels of ASCII alone (RFC 5892 §2.6 disallows it in U-labels).
+#[test]
+fn underscores() {
+    assert_eq!(prepared("MY_HOST.example"), "my_host.example");
+    assert_eq!(
+        prepared("my_host.B\u{DC}CHER.example"),
+        "my_host.b\u{FC}cher.example"
+    );
+    // Fullwidth low line.
+    assert_eq!(prepared("my\u{FF3F}host.example"), "my_host.example");
+    assert_eq!(reason("b\u{FC}_cher.example"), Reason::Forbidden('_'));
+    // The same label as an A-label.
+    assert_eq!(reason("xn--b_cher-3ya.example"), Reason::Forbidden('_'));
 }
 
 #[test]

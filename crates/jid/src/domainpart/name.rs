@@ -16,7 +16,7 @@ pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
         if label_seen & ascii::NON_ASCII != 0 || is_a_label(label) {
             return push_internationalized(input, out);
         }
-        check_ldh(label, label_seen)?;
+        check_ascii_label(label, label_seen)?;
         seen |= label_seen;
     }
     check_name_length(input)?;
@@ -24,10 +24,16 @@ pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The form of an NR-LDH label (RFC 5890 §2.3.1), surveyed as `seen`.
-fn check_ldh(label: &str, seen: u8) -> Result<(), Reason> {
-    if seen & ascii::NOT_LDH != 0 {
-        let c = ascii::first(label, ascii::NOT_LDH).unwrap_or_default();
+/// Every character of ASCII that no label may have: all but letters, digits, hyphens, underscores and dots.
+///
+/// RFC 7622 §3.2 wants NR-LDH labels, which have no underscores. Host names of intranets have them all the same, and
+/// Prosody and ejabberd, which prepare domainparts by Nameprep, accept them.
+const DENIED: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+
+/// Checks the form of an NR-LDH label (RFC 5890 §2.3.1), surveyed as `seen`, that may have underscores.
+fn check_ascii_label(label: &str, seen: u8) -> Result<(), Reason> {
+    if seen & ascii::NOT_HOST != 0 {
+        let c = ascii::first(label, ascii::NOT_HOST).unwrap_or_default();
         return Err(Reason::Forbidden(c));
     }
     check_label_length(label)?;
@@ -42,11 +48,10 @@ fn check_ldh(label: &str, seen: u8) -> Result<(), Reason> {
 /// IDNA2008, which is narrower: `☃` is a valid character to the one and not to the other.
 fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
     let uts46 = Uts46::new();
-    let deny = AsciiDenyList::STD3;
-    let (name, valid) = uts46.to_unicode(input.as_bytes(), deny, Hyphens::Check);
+    let (name, valid) = uts46.to_unicode(input.as_bytes(), DENIED, Hyphens::Check);
     valid.map_err(|_| Reason::NotIdna)?;
     let ascii = uts46
-        .to_ascii(name.as_bytes(), deny, Hyphens::Check, DnsLength::Ignore)
+        .to_ascii(name.as_bytes(), DENIED, Hyphens::Check, DnsLength::Ignore)
         .map_err(|_| Reason::NotIdna)?;
     ascii.split('.').try_for_each(check_label_length)?;
     check_name_length(&ascii)?;
@@ -59,11 +64,14 @@ fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
 
 /// Whether the code points of a label that UTS #46 passed are allowed by RFC 5892 too.
 ///
-/// Its derived property is that of PRECIS identifiers but for what UTS #46 has mapped away already (capitals), for
-/// ASCII, and for IgnorableBlocks (§2.4).
+/// The derived property of RFC 5892 is that of PRECIS identifiers except for three groups: capitals, which UTS #46 has
+/// mapped; ASCII, of which only the underscore is left to refuse here; and IgnorableBlocks (§2.4).
 fn check_u_label(label: &str) -> Result<(), Reason> {
     Class::Identifier.check(label)?;
-    match label.chars().find(|c| is_in_ignorable_block(*c)) {
+    match label
+        .chars()
+        .find(|c| *c == '_' || is_in_ignorable_block(*c))
+    {
         Some(c) => Err(Reason::Forbidden(c)),
         None => Ok(()),
     }

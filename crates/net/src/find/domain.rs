@@ -1,19 +1,24 @@
 //! The domain of a JID as DNS and TLS need to hear it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{fmt, str::FromStr};
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use rustls::pki_types::{DnsName, ServerName};
 use thiserror::Error;
+use xmppwire::Domainpart;
 
-/// The domain that a connection is for, in the form that goes over the wire to others.
+/// The domain that a connection is for, in the form that DNS and TLS use.
 ///
 /// A JID's domainpart holds U-labels (`bücher.example`), DNS queries and certificates hold A-labels
-/// (`xn--bcher-kva.example`), and a domainpart may also be an IPv4 address or a bracketed IPv6 address (RFC 7622
-/// §3.2). A `Domain` is made once, from the domainpart of the JID, and is then both the name that SRV records are
-/// looked up for and the reference identity that the server's certificate has to match (RFC 6120 §13.7.2.1): never a
-/// name that the DNS gave in answer.
+/// (`xn--bcher-kva.example`). A domainpart may also be an IPv4 address or an IPv6 address in brackets (RFC 7622 §3.2).
+/// A `Domain` is made once, from the domainpart of the JID. It is then both the name that SRV records are looked up for
+/// and the reference identity that the server's certificate has to match (RFC 6120 §13.7.2.1). It is never a name that
+/// the DNS gave in answer.
+///
+/// The rules for labels are those of [`Domainpart`], which says what it accepts and why: underscores, for example, but
+/// no hyphen at the beginning or end of a label. Two kinds of domainparts are no `Domain`, because no certificate can
+/// name them: an IPv6 address with a zone (`[fe80::1%25eth0]`), and a name whose last label is a number (`a.1234`).
 ///
 /// ```
 /// use xmppwire_net::find::Domain;
@@ -33,22 +38,24 @@ enum Kind {
 
 impl Domain {
     /// Reads a domainpart: a name of A-labels or U-labels, an IPv4 address, or an IPv6 address in brackets. One
-    /// trailing dot is dropped (RFC 7622 §3.2.4).
+    /// trailing dot is dropped (RFC 7622 §3.2).
     ///
     /// # Errors
     ///
-    /// [`InvalidDomain`] for what is neither an address nor a name that fits the DNS: labels of at most 63 octets, at
-    /// most 253 together, of letters, digits, hyphens and underscores once converted.
+    /// [`InvalidDomain`] for what is no [`Domainpart`], for an IPv6 address with a zone, and for a name whose last
+    /// label is a number.
     pub fn parse(domainpart: &str) -> Result<Self, InvalidDomain> {
-        if let Some(address) = domainpart.strip_prefix('[') {
+        let prepared = Domainpart::new(domainpart).map_err(|_| InvalidDomain)?;
+        let name = prepared.as_str();
+        if let Some(address) = name.strip_prefix('[') {
             let address = address.strip_suffix(']').ok_or(InvalidDomain)?;
             let address: Ipv6Addr = address.parse().map_err(|_| InvalidDomain)?;
             return Ok(Self(Kind::Ip(address.into())));
         }
-        if let Ok(address) = std::net::Ipv4Addr::from_str(domainpart) {
+        if let Ok(address) = Ipv4Addr::from_str(name) {
             return Ok(Self(Kind::Ip(address.into())));
         }
-        let name = domainpart.strip_suffix('.').unwrap_or(domainpart);
+        // The domainpart has checked characters, hyphens and lengths already.
         let ascii = Uts46::new()
             .to_ascii(
                 name.as_bytes(),
@@ -185,6 +192,31 @@ mod tests {
             &long_name,
         ] {
             assert_eq!(parse(domainpart), None, "{domainpart:?}");
+        }
+    }
+
+    #[test]
+    fn labels_have_the_rules_of_a_jid() {
+        for domainpart in [
+            "my_host.example",
+            "_",
+            "-a.example",
+            "a-.example",
+            "r3---sn.example",
+            "xn--a",
+            "b\u{FC}_cher.example",
+            "\u{2603}.example",
+            "256.0.0.1",
+            "01.2.3.4",
+            "1234.example",
+            "a\u{3002}b",
+        ] {
+            let is_domainpart = Domainpart::new(domainpart).is_ok();
+            assert_eq!(parse(domainpart).is_some(), is_domainpart, "{domainpart}");
+        }
+        for unnameable in ["[fe80::1%25eth0]", "1234", "a.1234"] {
+            assert!(Domainpart::new(unnameable).is_ok(), "{unnameable}");
+            assert_eq!(parse(unnameable), None, "{unnameable}");
         }
     }
 
