@@ -64,7 +64,7 @@ fn ten_megabytes_each_way_at_once() {
     let connector = Connector::new(account.with_limits(limits()))
         .unwrap()
         .with_tls(site.authority.client())
-        .with_inbox(16);
+        .with_inbox_bytes(16 * 1024);
 
     let server = move || {
         let socket = narrow(site.socket());
@@ -100,7 +100,7 @@ fn ten_megabytes_each_way_at_once() {
 fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
     let site = Site::new();
     let port = site.port;
-    let connector = site.juliet(Mode::StartTls).with_inbox(0);
+    let connector = site.juliet(Mode::StartTls).with_inbox_bytes(0);
     let (stuck, peer_is_stuck) = mpsc::channel();
     let (go_on, let_go) = mpsc::channel();
 

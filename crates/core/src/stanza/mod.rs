@@ -80,6 +80,16 @@ impl Stanza {
         }
     }
 
+    /// Bytes of heap memory that the stanza holds, which is what a queue has to count besides its
+    /// own slots: the [element](Element::heap_size) and the addresses.
+    pub fn heap_size(&self) -> usize {
+        let address = |jid: Option<&Jid>| jid.map_or(0, |jid| jid.as_str().len());
+        self.element()
+            .heap_size()
+            .saturating_add(address(self.to()))
+            .saturating_add(address(self.from()))
+    }
+
     /// The recipient (RFC 6120 §8.1.1).
     pub const fn to(&self) -> Option<&Jid> {
         match self {

@@ -37,7 +37,7 @@ pub struct Connector {
     tls: LazyTls,
     connect_timeout: Duration,
     request_timeout: Duration,
-    inbox: usize,
+    inbox_bytes: usize,
 }
 
 impl Connector {
@@ -56,7 +56,7 @@ impl Connector {
             tls: LazyTls::default(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
-            inbox: 256,
+            inbox_bytes: 1024 * 1024,
         })
     }
 
@@ -105,9 +105,15 @@ impl Connector {
         self
     }
 
-    /// Sets how many stanzas may arrive while the caller waits for something else than the next one; 256 unless set.
-    pub const fn with_inbox(mut self, stanzas: usize) -> Self {
-        self.inbox = stanzas;
+    /// Sets the budget, in bytes of memory, for stanzas that arrive while the caller waits for something else than the
+    /// next one; 1 MiB unless set.
+    ///
+    /// A stanza is still taken in while those before it are within the budget, so the stanzas hold at most the budget
+    /// and one stanza, which the account's [`Limits`](xmppwire::Limits::after_authentication) bound. Past it, what the
+    /// caller waits for ends with [`Error::InboxFull`]; nothing is lost. With the default budget and limits, the
+    /// stanzas of a hostile server held 2.1 MB at most, the one that is being read included (`tests/inbox.rs`).
+    pub const fn with_inbox_bytes(mut self, bytes: usize) -> Self {
+        self.inbox_bytes = bytes;
         self
     }
 
@@ -136,8 +142,8 @@ impl Connector {
         self.request_timeout
     }
 
-    pub(crate) const fn inbox(&self) -> usize {
-        self.inbox
+    pub(crate) const fn inbox_bytes(&self) -> usize {
+        self.inbox_bytes
     }
 
     pub(crate) const fn name_servers(&self) -> Option<&NameServers> {

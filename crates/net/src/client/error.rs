@@ -36,8 +36,8 @@ pub enum Error {
     /// An IQ that answers something was given where a request is wanted. Nothing was sent.
     #[error("an answer is no request")]
     NoRequest,
-    /// So many stanzas have arrived while the caller waited for something else that there is no room for more. Take
-    /// them with `next`, then go on.
+    /// The stanzas that arrived while the caller waited for something else have used up their budget
+    /// ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them with `next`, then go on.
     #[error("too many stanzas wait to be taken")]
     InboxFull,
     /// The operating system gave no randomness.

@@ -13,6 +13,7 @@
 pub mod backoff;
 mod connector;
 mod error;
+mod inbox;
 mod retry;
 mod session;
 mod verdict;

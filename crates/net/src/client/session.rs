@@ -1,6 +1,5 @@
 //! A client that has logged in.
 
-use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use xmppwire::{
     Stanza,
 };
 
+use super::inbox::Inbox;
 use super::{Connector, Error, RequestError};
 use crate::link::{Link, Machine, Wire};
 use crate::log::log;
@@ -47,8 +47,7 @@ pub struct Session {
     wait: Duration,
     request: Option<Request>,
     /// Stanzas that arrived while the caller waited for something else.
-    inbox: VecDeque<Stanza>,
-    capacity: usize,
+    inbox: Inbox,
     closing: bool,
 }
 
@@ -71,8 +70,7 @@ impl Session {
             jid,
             wait: connector.request_timeout(),
             request: None,
-            inbox: VecDeque::new(),
-            capacity: connector.inbox(),
+            inbox: Inbox::new(connector.inbox_bytes()),
             closing: false,
         })
     }
@@ -91,7 +89,7 @@ impl Session {
 
     /// The next stanza; `None` after the stream was closed in order.
     pub fn poll_next(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
-        match self.inbox.pop_front() {
+        match self.inbox.pop() {
             Some(stanza) => Poll::Ready(Ok(Some(stanza))),
             None => self.poll_stanza(now),
         }
@@ -120,9 +118,9 @@ impl Session {
     /// Takes what has arrived into the inbox, as far as there is room, so that writing does not wait for a peer that
     /// waits for us. Ready when the stream has ended.
     fn poll_arrivals(&mut self, now: Instant) -> Poll<Error> {
-        while !self.is_full() {
+        while !self.inbox.is_full() {
             match self.poll_stanza(now) {
-                Poll::Ready(Ok(Some(stanza))) => self.inbox.push_back(stanza),
+                Poll::Ready(Ok(Some(stanza))) => self.inbox.push(stanza),
                 Poll::Ready(Ok(None)) => return Poll::Ready(Error::NotConnected),
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 Poll::Pending => break,
@@ -167,14 +165,10 @@ impl Session {
         if let Poll::Ready(error) = self.poll_arrivals(now) {
             return Poll::Ready(Err(error));
         }
-        if self.is_full() {
+        if self.inbox.is_full() {
             return Poll::Ready(Err(Error::InboxFull));
         }
         Poll::Pending
-    }
-
-    fn is_full(&self) -> bool {
-        self.inbox.len() >= self.capacity
     }
 
     // --- Asking -----------------------------------------------------------------------------------
@@ -190,7 +184,7 @@ impl Session {
             return Err(Error::NoRequest.into());
         };
         // Without room for what comes before the answer, the answer could not be found.
-        if self.is_full() {
+        if self.inbox.is_full() {
             return Err(Error::InboxFull.into());
         }
         let (to, payload) = (iq.to().cloned(), payload.to_element());
@@ -217,7 +211,7 @@ impl Session {
     }
 
     fn poll_raw_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
-        while !self.is_full() {
+        while !self.inbox.is_full() {
             match self.poll_stanza(now)? {
                 Poll::Ready(Some(Stanza::Iq(iq))) if self.tracker.resolve(&iq) => {
                     return Poll::Ready(match iq.error() {
@@ -225,7 +219,7 @@ impl Session {
                         None => Ok(iq),
                     });
                 }
-                Poll::Ready(Some(stanza)) => self.inbox.push_back(stanza),
+                Poll::Ready(Some(stanza)) => self.inbox.push(stanza),
                 Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected.into())),
                 Poll::Pending if self.tracker.handle_timeout(now).is_empty() => {
                     return Poll::Pending;

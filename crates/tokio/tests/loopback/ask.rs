@@ -128,7 +128,7 @@ async fn an_answer_cannot_be_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_beside_a_request_has_to_be_taken_first() {
-    let few = |connector: xmppwire_tokio::Connector| connector.with_inbox(2);
+    let few = |connector: xmppwire_tokio::Connector| connector.with_inbox_bytes(1);
     let (mut client, mut server) = piped(Mode::DirectTls, 64 * 1024, few).await;
     let server = async {
         let iq = request(&mut server).await;

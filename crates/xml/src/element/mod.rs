@@ -71,6 +71,20 @@ impl Element {
         }
     }
 
+    /// Bytes of heap memory that the element holds, which is what a queue has to count: the text and
+    /// the tables of nodes, attributes and namespaces, with the room that they keep for more. An
+    /// element that was read holds at most a small multiple of its bytes on the wire.
+    ///
+    /// ```
+    /// use xmppwire_xml::Element;
+    ///
+    /// let body = Element::builder("body", "jabber:client").text(&"x".repeat(1000)).build();
+    /// assert!(body.heap_size() > 1000);
+    /// ```
+    pub fn heap_size(&self) -> usize {
+        self.tree.held()
+    }
+
     /// See [`ElementRef::name`].
     pub fn name(&self) -> &str {
         self.root().name()

@@ -195,13 +195,29 @@ impl Tree {
         self.overflown
     }
 
-    /// Bytes of memory held.
-    #[cfg(test)]
+    /// Bytes of memory that the tables hold, unused room included.
     pub(crate) fn held(&self) -> usize {
-        self.text.capacity()
-            + self.nodes.capacity() * size_of::<Node>()
-            + self.attrs.capacity() * size_of::<Attribute>()
-            + self.namespaces.capacity() * size_of::<Span>()
+        let table = |capacity: usize, size: usize| capacity.saturating_mul(size);
+        [
+            self.text.capacity(),
+            table(self.nodes.capacity(), size_of::<Node>()),
+            table(self.attrs.capacity(), size_of::<Attribute>()),
+            table(self.namespaces.capacity(), size_of::<Span>()),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
+    /// Gives back the room that growing left over, unless the tree is small: most are, and for them
+    /// moving the tables costs more than the room is worth.
+    pub(crate) fn shrink(&mut self) {
+        const SMALL: usize = 4 * 1024;
+        if self.held() > SMALL {
+            self.text.shrink_to_fit();
+            self.nodes.shrink_to_fit();
+            self.attrs.shrink_to_fit();
+            self.namespaces.shrink_to_fit();
+        }
     }
 
     // --- growing ---

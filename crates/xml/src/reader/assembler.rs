@@ -63,6 +63,7 @@ impl Assembler {
 
     /// The finished tree.
     pub(super) fn take(&mut self) -> Tree {
+        self.tree.shrink();
         core::mem::take(&mut self.tree)
     }
 
@@ -260,7 +261,7 @@ mod tests {
     use alloc::string::String;
 
     use crate::limits::Limits;
-    use crate::reader::Reader;
+    use crate::reader::{Event, Reader};
 
     /// What an unfinished stanza can hold is a small multiple of what it may
     /// have on the wire, however it is made up.
@@ -296,5 +297,24 @@ mod tests {
             );
             assert!(held >= stanza.len() / 8, "the test does not reach its aim");
         }
+    }
+    /// A finished tree does not keep the room that growing took.
+    #[test]
+    fn large_finished_trees_are_shrunk() {
+        let mut reader = Reader::new(Limits::default());
+        let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
+        // One byte more than a power of two, where doubling leaves the most over.
+        let stanza = format!("<a>{}</a>", "x".repeat(65_537));
+        let input = format!("{header}{stanza}");
+        let mut input = input.as_bytes();
+        assert!(matches!(
+            reader.read(&mut input),
+            Ok(Some(Event::Header(_)))
+        ));
+        let Ok(Some(Event::Element(element))) = reader.read(&mut input) else {
+            panic!("no stanza");
+        };
+        let held = element.heap_size();
+        assert!(held < 66_000, "{held} bytes for {}", stanza.len());
     }
 }

@@ -1,0 +1,120 @@
+//! What a server can make a client hold while the client waits for the answer to a request.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+use std::task::Poll;
+
+use allocation_counter::measure;
+use xmppwire::{ClientConfig, Element, Instant, Iq, Jid, TlsPolicy, XmlLimits};
+use xmppwire_net::client::{Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::find::Mode;
+use xmppwire_net::link::{Link, Machine, Wire};
+
+const NOW: Instant = Instant::ORIGIN;
+const BUDGET: usize = 1024 * 1024;
+
+const HEADER: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+     from='example.org' id='1' version='1.0'>";
+const MECHANISMS: &str = "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+     <mechanism>ANONYMOUS</mechanism></mechanisms></stream:features>";
+const SUCCESS: &str = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+const BIND: &str =
+    "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
+
+/// What the client has written since the last call.
+fn written(wire: &mut dyn Wire) -> String {
+    let output = String::from_utf8(wire.output().to_vec()).unwrap();
+    wire.consume_output(output.len());
+    output
+}
+
+/// A client without TLS, logged in by a server that is written down here.
+fn session(connector: &Connector) -> Session {
+    let mut link: Link<_> = connector.link(NOW, None).unwrap();
+    for answer in [HEADER, MECHANISMS, SUCCESS, HEADER, BIND] {
+        assert!(poll_bound(&mut link, NOW).is_pending());
+        written(&mut link);
+        link.receive(NOW, answer.as_bytes());
+    }
+    assert!(poll_bound(&mut link, NOW).is_pending());
+    let request = written(&mut link);
+    let id = request
+        .split(['\'', '"'])
+        .skip_while(|part| !part.ends_with(" id="))
+        .nth(1)
+        .unwrap();
+    let answer = format!(
+        "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <jid>guest@example.org/1</jid></bind></iq>"
+    );
+    link.receive(NOW, answer.as_bytes());
+    let Poll::Ready(Ok(jid)) = poll_bound(&mut link, NOW) else {
+        panic!("not bound");
+    };
+    Session::new(connector, link, jid).unwrap()
+}
+
+fn connector() -> Connector {
+    let account = ClientConfig::anonymous("example.org".parse().unwrap());
+    Connector::new(account.with_tls(TlsPolicy::Forbidden))
+        .unwrap()
+        .with_server("192.0.2.1", 5222, Mode::StartTls)
+}
+
+/// Sends a request, floods the client with copies of a stanza until it takes no more, and returns how many it took and
+/// the most memory that they held.
+fn flood(stanza: &str) -> (usize, usize) {
+    let mut session = session(&connector());
+    let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());
+    let ping = ping.with_to(Jid::new("example.org").unwrap());
+    session.begin_request(NOW, &ping).unwrap();
+    let mut count = 0;
+    let memory = measure(|| {
+        loop {
+            match session.poll_answer(NOW) {
+                Poll::Pending => {}
+                Poll::Ready(Err(RequestError::Connection(Error::InboxFull))) => break,
+                Poll::Ready(other) => panic!("{other:?}"),
+            }
+            assert!(session.wire().wants_read(), "the flood stops by itself");
+            session.wire().receive(NOW, stanza.as_bytes());
+            count += 1;
+        }
+    });
+    (count, memory.bytes_max.try_into().unwrap())
+}
+
+#[test]
+fn a_flood_during_a_request_is_bounded_in_memory() {
+    let limits = XmlLimits::default();
+    let empty = "<b/>".repeat(limits.max_children);
+    let text = "x".repeat(limits.max_stanza_bytes - 100);
+    let attributes: String = (0..limits.max_attributes)
+        .map(|n| format!(" a{n}=''"))
+        .collect();
+    let attributes = format!("<b{attributes}/>").repeat(400);
+    for (content, least) in [
+        ("", 200),
+        ("<body>hello</body>", 200),
+        (&empty, 2),
+        (&text, 2),
+        (&attributes, 2),
+    ] {
+        let stanza = format!(
+            "<message from='romeo@example.org/1' to='guest@example.org/1'>{content}</message>"
+        );
+        let (count, peak) = flood(&stanza);
+        println!(
+            "{} bytes on the wire: {count} stanzas, {peak} bytes held at most",
+            stanza.len()
+        );
+        // The budget, the stanza that exceeds it, and the next one on its way through the reader.
+        let most = BUDGET + 2 * 6 * limits.max_stanza_bytes;
+        assert!(peak <= most, "{peak} bytes for {count} of {}", stanza.len());
+        assert!(count >= least, "{count} stanzas of {} bytes", stanza.len());
+    }
+}
