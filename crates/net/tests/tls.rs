@@ -7,15 +7,19 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+use std::sync::Arc;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    SignatureAlgorithm, date_time_ymd,
+    OtherNameValue, SanType, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
     ServerConnection, SideData, version,
 };
+use xmppwire::CertificateIdentities;
 use xmppwire_net::find::{Domain, Mode, Service};
 use xmppwire_net::tls::{
     ClientCertificates, ClientTls, Identity, ServerTls, TlsError, TlsSummary, TlsVersion,
@@ -422,6 +426,41 @@ fn a_configuration_made_elsewhere_keeps_its_settings() {
     assert!(of_server.exporter.is_some());
 }
 
+/// Whose trust anchors are not known may have name constraints.
+#[test]
+fn a_server_configuration_made_elsewhere_has_to_vouch_for_xmpp_addresses() {
+    let authority = Authority::new();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = Arc::new(authority.roots());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+    let verifier = verifier.build().unwrap();
+    let (identity, key) = identity_and_key(&authority, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let certificate = identity.certificate();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.clone())
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let server = ServerTls::from_config(config, certificate, &Service::CLIENT);
+
+    let juliet = authority.issue(&["juliet.example.org"], |params| {
+        let value = OtherNameValue::Utf8String("juliet@example.org".into());
+        let xmpp_addr = SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 5], value));
+        params.subject_alt_names.push(xmpp_addr);
+    });
+    let names = juliet.identities();
+    let client = ClientTls::builder(authority.roots()).identity(juliet);
+    let client = client.build().unwrap();
+    let seen = |server: ServerTls| {
+        let ends = connect(&client, &server, "example.org", Mode::StartTls);
+        ends.unwrap().1.peer.unwrap()
+    };
+    let dns_ids = CertificateIdentities::new().with_dns_id("juliet.example.org");
+    assert_eq!(seen(server.clone()), dns_ids);
+    assert_eq!(seen(server.with_unconstrained_verifier(verifier)), names);
+}
+
 #[test]
 fn unusable_identities_and_roots_are_refused() {
     let authority = Authority::new();
@@ -462,7 +501,7 @@ fn unusable_identities_and_roots_are_refused() {
         ServerTls::builder(one)
             .client_certificates(no_roots)
             .build(),
-        Err(TlsError::ClientVerifier(_))
+        Err(TlsError::Verifier(_))
     ));
 }
 

@@ -1,8 +1,8 @@
 //! Certificates.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, GeneralSubtree, IsCa, KeyPair,
-    NameConstraints,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    GeneralSubtree, IsCa, KeyPair, NameConstraints,
 };
 use xmppwire_net::tls::rustls::RootCertStore;
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
@@ -10,7 +10,8 @@ use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
 /// A certificate authority of its own for each test.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// The certificates that a server has to show beside its own.
+    name: DistinguishedName,
+    /// The certificates between those that it issues and the root.
     chain: String,
 }
 
@@ -24,26 +25,60 @@ fn authority() -> CertificateParams {
 impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
+        let params = authority();
         Self {
-            issuer: CertifiedIssuer::self_signed(authority(), key).unwrap(),
+            name: params.distinguished_name.clone(),
+            issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
             chain: String::new(),
         }
     }
 
-    /// An authority below this one that may speak for this domain alone (RFC 5280 §4.2.1.10).
+    /// An authority below this one, limited to these DNS names by a critical extension (RFC 5280 §4.2.1.10).
     pub fn limited_to(&self, domain: &str) -> Self {
-        let mut params = authority();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "limited");
-        params.name_constraints = Some(NameConstraints {
+        self.below(Some(NameConstraints {
             permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
             excluded_subtrees: Vec::new(),
-        });
+        }))
+    }
+
+    /// An authority below this one, limited to all DNS names but these.
+    pub fn limited_to_others_than(&self, domain: &str) -> Self {
+        self.below(Some(NameConstraints {
+            permitted_subtrees: Vec::new(),
+            excluded_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
+        }))
+    }
+
+    /// An authority below this one without limits.
+    pub fn unlimited(&self) -> Self {
+        self.below(None)
+    }
+
+    /// The same authority with a certificate by another one besides, which has no limits.
+    pub fn cross_signed_by(&self, other: &Self) -> Self {
+        let key = || KeyPair::from_pem(&self.issuer.key().serialize_pem()).unwrap();
+        let mut params = authority();
+        params.distinguished_name = self.name.clone();
+        let issuer = CertifiedIssuer::signed_by(params, key(), &other.issuer).unwrap();
+        Self {
+            chain: issuer.pem() + &self.chain,
+            name: self.name.clone(),
+            issuer,
+        }
+    }
+
+    fn below(&self, name_constraints: Option<NameConstraints>) -> Self {
+        let mut params = authority();
+        let depth = self.chain.matches("BEGIN").count() + 1;
+        let name = format!("authority {depth} below");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.name_constraints = name_constraints;
+        let name = params.distinguished_name.clone();
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
         Self {
             chain: issuer.pem() + &self.chain,
+            name,
             issuer,
         }
     }

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use rustls::client::Resumption;
+use rustls::pki_types::UnixTime;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::summary::{self, TlsSummary};
 use super::verify::ServerVerifier;
-use super::{Identity, TlsError, end_point, platform_roots, provider, versions};
+use super::{Identity, TlsError, end_point, platform_roots, provider, trust, versions};
 use crate::find::{Domain, Mode, Service};
 
-/// How a client secures its connections. Cheap to clone.
+/// Configuration of TLS for a client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     starttls: Arc<ClientConfig>,
     direct: Arc<ClientConfig>,
+    /// The verifier of the configuration; `None` in one that was made elsewhere.
+    verifier: Option<Arc<ServerVerifier>>,
 }
 
 impl ClientTls {
@@ -22,7 +25,7 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// Those of [`platform_roots`].
+    /// Those of [`platform_roots`] and of [`ClientTlsBuilder::build`].
     pub fn platform() -> Result<Self, TlsError> {
         Self::builder(platform_roots()?).build()
     }
@@ -41,6 +44,8 @@ impl ClientTls {
 
     /// Takes a rustls configuration made elsewhere, for what the builder does not offer. Its application protocols are
     /// replaced by those of the service. On TLS 1.2, `require_ems` decides whether there is a `tls-exporter` binding.
+    ///
+    /// The trust anchors of its verifier are not known here, so [`TlsSummary::peer`] has only DNS-IDs.
     pub fn from_config(config: ClientConfig, service: &Service) -> Self {
         let mut starttls = config;
         starttls.alpn_protocols = Vec::new();
@@ -49,6 +54,7 @@ impl ClientTls {
         Self {
             starttls: Arc::new(starttls),
             direct: Arc::new(direct),
+            verifier: None,
         }
     }
 
@@ -70,21 +76,35 @@ impl ClientTls {
         Ok(ClientConnection::new(config, domain.server_name())?)
     }
 
-    /// What there is to know about a finished connection of this configuration.
+    /// Reads a finished connection of this configuration.
     ///
     /// # Errors
     ///
     /// [`TlsError::Unfinished`] before the end of the handshake.
     pub fn summary(&self, connection: &ClientConnection) -> Result<TlsSummary, TlsError> {
-        let server_end_point = connection
-            .peer_certificates()
-            .and_then(<[_]>::first)
-            .and_then(end_point::server_end_point);
-        summary::read(connection, self.starttls.require_ems, server_end_point)
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let (server_end_point, peer) = match chain.split_first() {
+            Some((certificate, intermediates)) => (
+                end_point::server_end_point(certificate),
+                match &self.verifier {
+                    Some(verifier) => {
+                        verifier.identities(certificate, intermediates, UnixTime::now())
+                    }
+                    None => trust::identities(certificate, intermediates, || false),
+                },
+            ),
+            None => (None, None),
+        };
+        summary::read(
+            connection,
+            self.starttls.require_ems,
+            server_end_point,
+            peer,
+        )
     }
 }
 
-/// What a [`ClientTls`] is made of.
+/// Builder of a [`ClientTls`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientTlsBuilder {
@@ -96,23 +116,23 @@ pub struct ClientTlsBuilder {
 }
 
 impl ClientTlsBuilder {
-    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for that, tell
-    /// [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate) of its [`Identity::identities`].
+    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for that, also give
+    /// its [`Identity::identities`] to [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
     }
 
     /// Refuses TLS 1.2.
-    pub fn tls13_only(mut self) -> Self {
+    pub const fn tls13_only(mut self) -> Self {
         self.tls13_only = true;
         self
     }
 
-    /// Talks TLS 1.2 even to a server that does not know the extended master secret (RFC 7627), which all current TLS
-    /// libraries do. No connection over TLS 1.2 then has a `tls-exporter` binding, because rustls does not tell
-    /// whether the extension was used.
-    pub fn allow_weak_tls12(mut self) -> Self {
+    /// Accepts TLS 1.2 without the extended master secret (RFC 7627), which all current TLS libraries know. No
+    /// connection over TLS 1.2 then has a `tls-exporter` binding, because rustls does not tell whether the extension
+    /// was used.
+    pub const fn allow_weak_tls12(mut self) -> Self {
         self.weak_tls12 = true;
         self
     }
@@ -123,18 +143,20 @@ impl ClientTlsBuilder {
         self
     }
 
-    /// Puts the configuration together.
+    /// Builds the configuration.
     ///
     /// # Errors
     ///
-    /// [`TlsError::Rustls`] if the private key of the identity is unusable or does not belong to its certificate.
+    /// [`TlsError::Verifier`] if there are no roots, and [`TlsError::Rustls`]
+    /// if the private key of the identity is unusable or does not
+    /// belong to its certificate.
     pub fn build(self) -> Result<ClientTls, TlsError> {
         let provider = provider();
-        let verifier = ServerVerifier::new(self.roots, &provider, &self.service);
+        let verifier = ServerVerifier::new(self.roots, &provider, &self.service)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(self.tls13_only))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
         let mut config = match self.identity {
             Some(identity) => {
                 let (chain, key) = identity.into_parts();
@@ -144,6 +166,9 @@ impl ClientTlsBuilder {
         };
         config.resumption = Resumption::disabled();
         config.require_ems = !self.weak_tls12;
-        Ok(ClientTls::from_config(config, &self.service))
+        Ok(ClientTls {
+            verifier: Some(verifier),
+            ..ClientTls::from_config(config, &self.service)
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Who we are.
+//! A certificate to show.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`TlsError::NoCertificate`] for an empty chain. Whether the key belongs to the certificate is found out when a
+    /// [`TlsError::NoCertificate`] for an empty chain. Whether the key belongs to the certificate is checked when a
     /// configuration is built.
     pub fn from_der(
         chain: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -35,7 +35,7 @@ impl Identity {
         })
     }
 
-    /// Reads the usual PEM files: all certificates of the first text, the identity's own being first, and the first
+    /// Reads the usual PEM files: all certificates of the first text, beginning with the identity's own, and the first
     /// private key (PKCS #8, PKCS #1 or SEC 1) of the second. Both may be the same text.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Identity {
         &self.leaf
     }
 
-    /// Whom the certificate names, for
+    /// The names in the certificate, for
     /// [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
     pub fn identities(&self) -> CertificateIdentities {
         certificate_identities(&self.leaf).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! TLS for XMPP: rustls configurations, and what the core wants to know of a finished handshake.
+//! TLS for XMPP: rustls configurations, and the results of a handshake that the core needs.
 //!
 //! [`ClientTls`] verifies a server against the [`Domain`](crate::find::Domain) of the JID, never against
 //! the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was
@@ -17,10 +17,11 @@
 //! - No session resumption and no early data. XMPP connections live long, so there is little to
 //!   gain, and each one should prove the certificate anew: a resumed session would bind to the
 //!   certificate of a session before it.
-//! - A server's names are matched as DNS-IDs and addresses, and as the SRV-ID and the XMPP address that
-//!   RFC 6120 §13.7.1.2.1 has besides, unless an authority of the chain may speak for some names only:
-//!   such limits are not told in these kinds of names. Those of a client are what SASL EXTERNAL goes
-//!   by: see [`certificate_identities`].
+//! - A server is accepted by a DNS-ID or an address, or by the SRV-ID or the XMPP address that
+//!   RFC 6120 §13.7.1.2.1 adds. A client is known by the XMPP addresses of its certificate (SASL
+//!   EXTERNAL, XEP-0178). In both roles, XMPP addresses and SRV-IDs count only where no authority of
+//!   the certificate has name constraints, which limit DNS names and say nothing of these two
+//!   (RFC 5280 §4.2.1.10): see [`TlsSummary::peer`].
 //!
 //! ```
 //! use xmppwire_net::find::Mode;
@@ -46,6 +47,7 @@ mod names;
 mod roots;
 mod server;
 mod summary;
+mod trust;
 mod verify;
 
 pub use client::{ClientTls, ClientTlsBuilder};
@@ -58,7 +60,7 @@ pub use roots::{platform_roots, roots_from_pem};
 pub use server::{ClientCertificates, ServerTls, ServerTlsBuilder};
 pub use summary::{TlsSummary, TlsVersion};
 
-/// The TLS library, for those who bring configurations of their own, or look into an error.
+/// The TLS library, for configurations made elsewhere and for the details of an error.
 pub use rustls;
 
 use std::sync::Arc;
@@ -82,10 +84,10 @@ pub enum TlsError {
     /// The platform has no root certificates, so no server can be verified.
     #[error("the platform has no root certificates")]
     NoPlatformRoots,
-    /// The trusted roots for the other side's certificates are none, or their revocation lists do not parse.
-    #[error("client certificates cannot be verified: {0}")]
-    ClientVerifier(#[from] VerifierBuilderError),
-    /// The handshake has not been finished, so there is nothing to tell about it.
+    /// The certificates of the other side cannot be verified: no root is trusted.
+    #[error("the certificates of the other side cannot be verified: {0}")]
+    Verifier(#[from] VerifierBuilderError),
+    /// The handshake is not finished.
     #[error("the TLS handshake is not finished")]
     Unfinished,
     /// rustls refuses, as when a private key does not belong to its certificate.

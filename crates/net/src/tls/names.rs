@@ -1,4 +1,4 @@
-//! Whom a certificate names (RFC 6120 §13.7.1).
+//! The names in a certificate (RFC 6120 §13.7.1).
 
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
@@ -8,8 +8,9 @@ use xmppwire::CertificateIdentities;
 /// The identities in the subject alternative names of a certificate: XMPP addresses, services (SRV-IDs) and domains
 /// (DNS-IDs), in the order in which they stand there.
 ///
-/// Nothing is verified here: ask only for a certificate that a handshake has verified. The common name is no identity
-/// (RFC 6125 §2.3), and names of other kinds or in other encodings than their definitions have are passed over.
+/// Nothing is verified here, and name constraints are not considered: for the certificate of a peer, use
+/// [`TlsSummary::peer`](super::TlsSummary::peer). The common name is no identity (RFC 6125 §2.3). Names of other kinds,
+/// and names in another encoding than their definition has, are skipped.
 ///
 /// `None` for bytes that are no certificate, or one with two lists of names (RFC 5280 §4.2).
 pub fn certificate_identities(certificate: &CertificateDer<'_>) -> Option<CertificateIdentities> {
@@ -23,15 +24,15 @@ const XMPP_ADDR: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.
 /// A service on a domain as an otherName (RFC 4985 §2).
 const DNS_SRV: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.7");
 
-/// Limits of the names that an authority may speak for (RFC 5280 §4.2.1.10).
+/// Limits of the names in the certificates that an authority issues (RFC 5280 §4.2.1.10).
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 
-/// Whether an authority's certificate limits the names that it may speak for. What cannot be read might.
+/// Whether an authority's certificate has name constraints, or cannot be read.
 pub(super) fn constrains_names(certificate: &CertificateDer<'_>) -> bool {
     !matches!(extensions(certificate, NAME_CONSTRAINTS), Ok(Some(found)) if found.is_empty())
 }
 
-/// Finds the names in a certificate.
+/// Reads the names of a certificate.
 fn read(certificate: &[u8]) -> der::Result<Option<CertificateIdentities>> {
     let Some(lists) = extensions(certificate, SUBJECT_ALT_NAME)? else {
         return Ok(None);
@@ -60,7 +61,7 @@ fn extensions(certificate: &[u8], wanted: ObjectIdentifier) -> der::Result<Optio
     let mut found = Vec::new();
     for extension in elements(AnyRef::from_der(extensions.value())?, Tag::Sequence)? {
         let parts = elements(extension, Tag::Sequence)?;
-        // Between the two may stand whether the extension is critical.
+        // A flag between the two says whether the extension is critical.
         if let [kind, value] | [kind, _, value] = *parts
             && kind.decode_as::<ObjectIdentifier>()? == wanted
         {
@@ -82,7 +83,7 @@ fn add(identities: CertificateIdentities, name: AnyRef<'_>) -> der::Result<Certi
     if name.tag() != context(0, true) {
         return Ok(identities);
     }
-    // An otherName: what it is, and its value, tagged once more.
+    // An otherName: its type, and its value in a tag of its own.
     let mut parts = SliceReader::new(name.value())?;
     let kind: ObjectIdentifier = parts.decode()?;
     let tagged: AnyRef<'_> = parts.decode()?;
@@ -120,7 +121,7 @@ fn expect(element: AnyRef<'_>, tag: Tag) -> der::Result<()> {
     element.tag().assert_eq(tag).map(drop)
 }
 
-/// What a constructed element is made of.
+/// The elements within a constructed element.
 fn elements(element: AnyRef<'_>, tag: Tag) -> der::Result<Vec<AnyRef<'_>>> {
     expect(element, tag)?;
     let mut reader = SliceReader::new(element.value())?;

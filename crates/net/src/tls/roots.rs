@@ -1,4 +1,4 @@
-//! Whom to trust.
+//! Root certificates.
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -7,11 +7,11 @@ use rustls::pki_types::pem::PemObject;
 use super::TlsError;
 
 /// The root certificates of the platform, or those that the environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR`
-/// name. Reads files or calls the operating system, so it takes a while: share what is built with it.
+/// name. Reading them takes milliseconds, so share what is built with them.
 ///
 /// # Errors
 ///
-/// [`TlsError::NoPlatformRoots`] if there is not one usable certificate. Single unreadable ones are passed over.
+/// [`TlsError::NoPlatformRoots`] if there is no usable certificate. Unreadable ones are skipped.
 pub fn platform_roots() -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

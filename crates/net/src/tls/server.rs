@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::summary::{self, TlsSummary};
+use super::trust::{self, Verifiers};
 use super::{Identity, TlsError, end_point, provider, versions};
 use crate::find::{Mode, Service};
 
-/// How a server secures its connections: with one certificate, for all the domains that it names. Cheap to clone.
+/// Configuration of TLS for a server: one certificate, for all the domains that it names. Cheap to clone.
 ///
-/// A server with a certificate for each domain keeps one `ServerTls` for each and chooses by the domain that the
-/// client's stream header asked for, or, with direct TLS, by the server name in its first message, for which rustls
-/// has [`Acceptor`](rustls::server::Acceptor).
+/// A server with a certificate for each domain keeps one `ServerTls` for each. It chooses by the domain that the
+/// client's stream header asked for, or, with direct TLS, by the server name in the client's first message, for which
+/// rustls has [`Acceptor`](rustls::server::Acceptor).
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     starttls: Arc<ServerConfig>,
     direct: Arc<ServerConfig>,
     end_point: Option<Vec<u8>>,
+    /// Verifies clients by the trust anchors that have no name constraints, if there are any.
+    unconstrained: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl ServerTls {
@@ -37,6 +41,9 @@ impl ServerTls {
     /// Takes a rustls configuration made elsewhere, for what the builder does not offer, and the certificate that it
     /// always shows. Its application protocols are replaced by those of the service. On TLS 1.2, `require_ems` decides
     /// whether there is a `tls-exporter` binding.
+    ///
+    /// The trust anchors of its verifier are not known here, so no certificate of a client names an account, until
+    /// [`with_unconstrained_verifier`](Self::with_unconstrained_verifier) is called.
     pub fn from_config(
         config: ServerConfig,
         certificate: &CertificateDer<'_>,
@@ -50,7 +57,16 @@ impl ServerTls {
             starttls: Arc::new(starttls),
             direct: Arc::new(direct),
             end_point: end_point::server_end_point(certificate),
+            unconstrained: None,
         }
+    }
+
+    /// Lets XMPP addresses and SRV-IDs count in the certificates of clients that this verifier accepts as well. Give the
+    /// verifier of the configuration if none of its trust anchors has name constraints, or one without those that do.
+    #[must_use]
+    pub fn with_unconstrained_verifier(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
+        self.unconstrained = Some(verifier);
+        self
     }
 
     /// The rustls configuration for a connection that begins in this mode.
@@ -70,29 +86,42 @@ impl ServerTls {
         Ok(ServerConnection::new(Arc::clone(self.config(mode)))?)
     }
 
-    /// What there is to know about a finished connection of this configuration.
+    /// Reads a finished connection of this configuration.
     ///
     /// # Errors
     ///
     /// [`TlsError::Unfinished`] before the end of the handshake.
     pub fn summary(&self, connection: &ServerConnection) -> Result<TlsSummary, TlsError> {
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let peer = chain
+            .split_first()
+            .and_then(|(certificate, intermediates)| {
+                trust::identities(certificate, intermediates, || {
+                    self.unconstrained.as_ref().is_some_and(|verifier| {
+                        verifier
+                            .verify_client_cert(certificate, intermediates, UnixTime::now())
+                            .is_ok()
+                    })
+                })
+            });
         let end_point = self.end_point.clone();
-        summary::read(connection, self.starttls.require_ems, end_point)
+        summary::read(connection, self.starttls.require_ems, end_point, peer)
     }
 }
 
 /// What a server does about certificates of its clients.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum ClientCertificates {
-    /// It does not ask for any.
+    /// Asks for none.
     Ignored,
-    /// It asks for one that these roots vouch for. A client without any is welcome, one that shows another is not.
+    /// Asks for one by these roots. A client without a certificate is served, one with another certificate is refused.
     Requested(RootCertStore),
-    /// It serves only clients that show one these roots vouch for.
+    /// Serves only clients with a certificate by these roots.
     Required(RootCertStore),
 }
 
-/// What a [`ServerTls`] is made of.
+/// Builder of a [`ServerTls`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ServerTlsBuilder {
@@ -104,22 +133,22 @@ pub struct ServerTlsBuilder {
 }
 
 impl ServerTlsBuilder {
-    /// Whether to ask clients for a certificate; they are ignored unless set. A host with SASL EXTERNAL among its
-    /// mechanisms offers it to clients that have shown one.
+    /// Whether to ask clients for a certificate; [`ClientCertificates::Ignored`] unless set. A host with SASL EXTERNAL
+    /// among its mechanisms offers it to clients that have shown one.
     pub fn client_certificates(mut self, policy: ClientCertificates) -> Self {
         self.client_certificates = policy;
         self
     }
 
     /// Refuses TLS 1.2.
-    pub fn tls13_only(mut self) -> Self {
+    pub const fn tls13_only(mut self) -> Self {
         self.tls13_only = true;
         self
     }
 
-    /// Talks TLS 1.2 even to a client that does not know the extended master secret (RFC 7627). No connection over TLS
-    /// 1.2 then has a `tls-exporter` binding, because rustls does not tell whether the extension was used.
-    pub fn allow_weak_tls12(mut self) -> Self {
+    /// Accepts TLS 1.2 without the extended master secret (RFC 7627). No connection over TLS 1.2 then has a
+    /// `tls-exporter` binding, because rustls does not tell whether the extension was used.
+    pub const fn allow_weak_tls12(mut self) -> Self {
         self.weak_tls12 = true;
         self
     }
@@ -130,25 +159,35 @@ impl ServerTlsBuilder {
         self
     }
 
-    /// Puts the configuration together.
+    /// Builds the configuration.
     ///
     /// # Errors
     ///
-    /// [`TlsError::Rustls`] if the private key is unusable or does not belong to the certificate,
-    /// [`TlsError::ClientVerifier`] if there are no roots to verify client certificates with.
+    /// [`TlsError::Verifier`] if there are no roots for client certificates,
+    /// and [`TlsError::Rustls`] if the private key is unusable or
+    /// does not belong to the certificate.
     pub fn build(self) -> Result<ServerTls, TlsError> {
-        let config = ServerConfig::builder_with_provider(provider())
+        let provider = provider();
+        let verifiers = |roots, required| {
+            Verifiers::new(roots, |roots| {
+                let provider = Arc::clone(&provider);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                match required {
+                    true => verifier.build(),
+                    false => verifier.allow_unauthenticated().build(),
+                }
+            })
+        };
+        let verifiers = match self.client_certificates {
+            ClientCertificates::Ignored => None,
+            ClientCertificates::Requested(roots) => Some(verifiers(roots, false)?),
+            ClientCertificates::Required(roots) => Some(verifiers(roots, true)?),
+        };
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions(self.tls13_only))?;
-        let verifier =
-            |roots| WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-        let config = match self.client_certificates {
-            ClientCertificates::Ignored => config.with_no_client_auth(),
-            ClientCertificates::Requested(roots) => {
-                config.with_client_cert_verifier(verifier(roots).allow_unauthenticated().build()?)
-            }
-            ClientCertificates::Required(roots) => {
-                config.with_client_cert_verifier(verifier(roots).build()?)
-            }
+        let config = match &verifiers {
+            None => config.with_no_client_auth(),
+            Some(verifiers) => config.with_client_cert_verifier(Arc::clone(&verifiers.all)),
         };
         let leaf = self.identity.certificate().clone();
         let (chain, key) = self.identity.into_parts();
@@ -156,6 +195,9 @@ impl ServerTlsBuilder {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.require_ems = !self.weak_tls12;
-        Ok(ServerTls::from_config(config, &leaf, &self.service))
+        Ok(ServerTls {
+            unconstrained: verifiers.and_then(|verifiers| verifiers.unconstrained),
+            ..ServerTls::from_config(config, &leaf, &self.service)
+        })
     }
 }

@@ -1,14 +1,14 @@
-//! What a finished handshake gives to the protocol above it.
+//! The results of a finished handshake.
 
 use std::fmt;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ConnectionCommon, ProtocolVersion};
-use xmppwire::{ChannelBindings, TlsInfo};
+use xmppwire::{CertificateIdentities, ChannelBindings, TlsInfo};
 
-use super::{TlsError, certificate_identities};
+use super::TlsError;
 
-/// The version of a connection. Older ones are not spoken.
+/// The version of a connection. Older ones are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
@@ -28,25 +28,26 @@ pub struct TlsSummary {
     /// The `tls-exporter` channel binding (RFC 9266): on TLS 1.3 always, on TLS 1.2 only where the extended master
     /// secret is certain.
     pub exporter: Option<[u8; 32]>,
-    /// The `tls-server-end-point` channel binding (RFC 5929 §4), a hash of the server's certificate, unless the
-    /// certificate is signed in a way that the binding is not defined for, like Ed25519.
+    /// The `tls-server-end-point` channel binding (RFC 5929 §4), a hash of the server's certificate; `None` where the
+    /// binding is not defined for the signature of the certificate, such as Ed25519.
     pub server_end_point: Option<Vec<u8>>,
     /// The negotiated application protocol, if there is one.
     pub alpn: Option<Vec<u8>>,
-    /// The verified certificates of the other side, its own first; none if it did not show any.
+    /// The verified certificates of the other side as it sent them, its own first; empty if it sent none.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// The names that count in the certificate of the other side; `None` if it sent none.
+    ///
+    /// An XMPP address or an SRV-ID counts only if no authority of the certificate has name constraints (RFC 5280
+    /// §4.2.1.10): neither a certificate in `peer_certificates` nor the trust anchor. See the [module](super).
+    pub peer: Option<CertificateIdentities>,
 }
 
 impl TlsSummary {
-    /// What a connection is told: the channel bindings, and whom the peer's certificate names if it showed one.
+    /// What a connection needs to know: the channel bindings, and the names of the peer.
     pub fn info(&self) -> TlsInfo {
         let info = TlsInfo::new(self.channel_bindings());
-        match self
-            .peer_certificates
-            .first()
-            .and_then(certificate_identities)
-        {
-            Some(identities) => info.with_peer(identities),
+        match &self.peer {
+            Some(identities) => info.with_peer(identities.clone()),
             None => info,
         }
     }
@@ -68,7 +69,7 @@ impl TlsSummary {
     }
 }
 
-/// Leaves the bytes of the exporter out: they are a secret shared with the other side.
+/// Leaves out the bytes of the exporter, a secret of the connection.
 impl fmt::Debug for TlsSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsSummary")
@@ -77,15 +78,17 @@ impl fmt::Debug for TlsSummary {
             .field("server_end_point", &self.server_end_point)
             .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
             .field("peer_certificates", &self.peer_certificates.len())
+            .field("peer", &self.peer)
             .finish()
     }
 }
 
-/// Reads one side of a connection. `ems` is whether its TLS 1.2 is certain to use the extended master secret.
+/// Reads one side of a connection. `ems` says whether TLS 1.2 is certain to use the extended master secret.
 pub(super) fn read<Side>(
     connection: &ConnectionCommon<Side>,
     ems: bool,
     server_end_point: Option<Vec<u8>>,
+    peer: Option<CertificateIdentities>,
 ) -> Result<TlsSummary, TlsError> {
     if connection.is_handshaking() {
         return Err(TlsError::Unfinished);
@@ -108,5 +111,6 @@ pub(super) fn read<Side>(
         server_end_point,
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
         peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+        peer,
     })
 }

@@ -1,30 +1,26 @@
-//! Whether a server's certificate names the domain (RFC 6120 §13.7.2.1).
+//! Verification of a server's certificate (RFC 6120 §13.7.2.1).
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::server::VerifierBuilderError;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use xmppwire::CertificateIdentities;
 
-use super::names::{certificate_identities, constrains_names};
+use super::trust::{self, Verifiers};
 use crate::find::{Domain, Service};
 
-/// Verifies as every TLS client does, by DNS-ID, and by the two other names that RFC 6120 §13.7.1.2.1 has for
-/// servers: the SRV-ID of the service, and the XMPP address that is the domain.
+/// Accepts a certificate by its DNS-IDs and addresses, as every TLS client does, and by the two other kinds of names
+/// that RFC 6120 §13.7.1.2.1 has for servers: the SRV-ID of the service, and the XMPP address that is the domain.
 ///
-/// Authorities that may speak for some names only are told so in names that the DNS knows, and such a limit says
-/// nothing of the other two. So they count only where nobody in the chain is limited.
+/// The other kinds count only where [`trust::identities`] says so.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
-    roots: RootCertStore,
-    /// Those of the roots that may speak for every name.
-    unlimited: RootCertStore,
-    algorithms: WebPkiSupportedAlgorithms,
+    verifiers: Verifiers<Arc<WebPkiServerVerifier>>,
     /// The first label of the SRV-ID, such as `_xmpp-client`.
     label: &'static str,
 }
@@ -32,38 +28,66 @@ pub(super) struct ServerVerifier {
 impl ServerVerifier {
     pub(super) fn new(
         roots: RootCertStore,
-        provider: &CryptoProvider,
+        provider: &Arc<CryptoProvider>,
         service: &Service,
-    ) -> Arc<Self> {
-        let all = roots.roots.iter();
-        let unlimited = all.filter(|root| root.name_constraints.is_none()).cloned();
-        Arc::new(Self {
-            unlimited: unlimited.collect(),
-            roots,
-            algorithms: provider.signature_verification_algorithms,
+    ) -> Result<Arc<Self>, VerifierBuilderError> {
+        Ok(Arc::new(Self {
+            verifiers: Verifiers::new(roots, |roots| {
+                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build()
+            })?,
             label: service.srv_id_label(),
+        }))
+    }
+
+    /// The names that count in a certificate that a handshake has verified.
+    pub(super) fn identities(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Option<CertificateIdentities> {
+        // Any name will do: the path is verified before the name.
+        let name = ServerName::from(Ipv4Addr::UNSPECIFIED);
+        let is_verified = |verifier: &Arc<WebPkiServerVerifier>| match verifier.verify_server_cert(
+            certificate,
+            intermediates,
+            &name,
+            &[],
+            now,
+        ) {
+            Ok(_) => true,
+            Err(error) => is_mismatch(&error),
+        };
+        trust::identities(certificate, intermediates, || {
+            self.verifiers
+                .unconstrained
+                .as_ref()
+                .is_some_and(is_verified)
         })
     }
 
-    /// Whether the certificate names the domain otherwise than by a DNS-ID.
-    fn names_otherwise(&self, certificate: &CertificateDer<'_>, domain: &str) -> bool {
-        let Some(identities) = certificate_identities(certificate) else {
-            return false;
-        };
+    /// Whether these names include the domain in another way than as a DNS-ID.
+    fn include(&self, identities: &CertificateIdentities, domain: &str) -> bool {
         let is_domain =
             |name: &str| Domain::parse(name).is_ok_and(|name| name.name() == Some(domain));
-        let srv_id = |name: &String| {
-            let service = name.split_once('.');
-            service.is_some_and(|(label, name)| {
+        let is_service = |name: &str| {
+            name.split_once('.').is_some_and(|(label, name)| {
                 label.eq_ignore_ascii_case(self.label) && is_domain(name)
             })
         };
-        identities.srv_ids().iter().any(srv_id)
-            || identities
-                .xmpp_addrs()
-                .iter()
-                .any(|address| is_domain(address))
+        identities.srv_ids().iter().any(|name| is_service(name))
+            || identities.xmpp_addrs().iter().any(|name| is_domain(name))
     }
+}
+
+/// Whether a certificate is in order but for its names: rustls compares them last.
+fn is_mismatch(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
 }
 
 impl ServerCertVerifier for ServerVerifier {
@@ -72,33 +96,22 @@ impl ServerCertVerifier for ServerVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let signed_by = |roots| {
-            let algorithms = self.algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(
-                &certificate,
-                roots,
-                intermediates,
-                now,
-                algorithms,
-            )
+        let all = &self.verifiers.all;
+        let verified =
+            all.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let (Err(error), ServerName::DnsName(domain)) = (&verified, server_name) else {
+            return verified;
         };
-        signed_by(&self.roots)?;
-        let Err(mismatch) = verify_server_name(&certificate, server_name) else {
-            return Ok(ServerCertVerified::assertion());
-        };
-        match server_name {
-            ServerName::DnsName(domain)
-                if self.names_otherwise(end_entity, &domain.as_ref().to_ascii_lowercase())
-                    && !intermediates.iter().any(constrains_names)
-                    && signed_by(&self.unlimited).is_ok() =>
-            {
-                Ok(ServerCertVerified::assertion())
-            }
-            _ => Err(mismatch),
+        if !is_mismatch(error) {
+            return verified;
+        }
+        let domain = domain.as_ref().to_ascii_lowercase();
+        match self.identities(end_entity, intermediates, now) {
+            Some(names) if self.include(&names, &domain) => Ok(ServerCertVerified::assertion()),
+            _ => verified,
         }
     }
 
@@ -108,7 +121,8 @@ impl ServerCertVerifier for ServerVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        let all = &self.verifiers.all;
+        all.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -117,10 +131,11 @@ impl ServerCertVerifier for ServerVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        let all = &self.verifiers.all;
+        all.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.verifiers.all.supported_verify_schemes()
     }
 }

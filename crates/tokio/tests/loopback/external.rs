@@ -2,11 +2,12 @@
 
 use rcgen::{ExtendedKeyUsagePurpose, OtherNameValue, SanType};
 use xmppwire_test_support::keys;
+use xmppwire_tokio::tls::rustls::RootCertStore;
 use xmppwire_tokio::tls::{ClientCertificates, ClientTls, Identity, ServerTls};
 use xmppwire_tokio::{
     BindAnswer, Client, ClientConfig, CloseReason, ConnectError, Connector, Domainpart, Host,
-    HostAnswer, Jid, Mechanism, Mode, SaslAnswer, SaslCondition, SaslQuestion, ServerConnection,
-    ServerEvent, TlsOffer,
+    HostAnswer, Jid, Mechanism, Mode, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
+    ServerConnection, ServerEvent, TlsOffer,
 };
 
 use crate::support::{Authority, DOMAIN, JULIET, PASSWORD, accept, listen, within};
@@ -50,9 +51,10 @@ async fn serve(client: &mut ServerConnection) -> Option<Mechanism> {
                     SaslQuestion::ScramKeys { mechanism, .. } => {
                         SaslAnswer::ScramKeys(keys(mechanism))
                     }
-                    SaslQuestion::External { account, .. } => {
-                        SaslAnswer::Accept(account.unwrap().clone())
-                    }
+                    SaslQuestion::External { account, .. } => match account {
+                        Some(account) => SaslAnswer::Accept(account.clone()),
+                        None => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
+                    },
                     SaslQuestion::Anonymous { account, .. } => SaslAnswer::Accept(account.clone()),
                     _ => panic!("no mechanism with that question was offered"),
                 };
@@ -80,8 +82,19 @@ async fn login(
     identity: Option<Identity>,
     mode: Mode,
 ) -> (Result<String, ConnectError>, Option<Mechanism>) {
+    login_to(authority.roots(), authority, account, identity, mode).await
+}
+
+/// The same at a server that trusts `clients` for the certificates of its clients.
+async fn login_to(
+    clients: RootCertStore,
+    authority: &Authority,
+    account: ClientConfig,
+    identity: Option<Identity>,
+    mode: Mode,
+) -> (Result<String, ConnectError>, Option<Mechanism>) {
     let tls = ServerTls::builder(authority.issue(DOMAIN, |_| {}))
-        .client_certificates(ClientCertificates::Requested(authority.roots()))
+        .client_certificates(ClientCertificates::Requested(clients))
         .build()
         .unwrap();
     let (listener, port) = listen().await;
@@ -141,6 +154,63 @@ async fn a_certificate_of_somebody_else_is_not() {
     };
     assert_eq!(failure.condition(), SaslCondition::InvalidAuthzid);
     assert_eq!(mechanism, None);
+}
+
+/// Name constraints limit DNS names and say nothing of XMPP addresses. So no XMPP address counts below an authority
+/// that has them: else a partner's authority could name every account of the domain (RFC 5280 §4.2.1.10).
+#[tokio::test]
+async fn a_constrained_authority_names_no_account() {
+    let root = Authority::new();
+    let partner = root.limited_to("partner.example");
+    let excluded = root.limited_to_others_than("example.com");
+    let below = partner.unlimited();
+    let free = root.unlimited();
+    let other_root = Authority::new();
+    let cross_signed = partner.cross_signed_by(&other_root);
+    let both = |one: &Authority, other: &Authority| {
+        let mut roots = one.roots();
+        roots.roots.extend(other.roots().roots);
+        roots
+    };
+    for (case, issuer, trusted, counts) in [
+        ("no constraints", &free, root.roots(), true),
+        ("permitted names", &partner, root.roots(), false),
+        ("excluded names", &excluded, root.roots(), false),
+        ("further up", &below, root.roots(), false),
+        ("in the trust anchor", &partner, partner.roots(), false),
+        (
+            "in one anchor of two",
+            &partner,
+            both(&partner, &root),
+            false,
+        ),
+        ("in one of two chains", &cross_signed, root.roots(), false),
+        (
+            "beside a path without",
+            &cross_signed,
+            other_root.roots(),
+            false,
+        ),
+        ("another anchor", &free, both(&partner, &root), true),
+    ] {
+        for mode in MODES {
+            let identity = certificate(issuer, &[JULIET]);
+            let jid = Jid::new(JULIET).unwrap();
+            let account = ClientConfig::certificate(jid, &identity.identities()).unwrap();
+            let identity = Some(identity);
+            let (client, _) = login_to(trusted.clone(), &root, account, identity, mode).await;
+            match client {
+                Ok(jid) => assert!(counts && jid == JULIET, "{case}: {jid} is let in"),
+                Err(error) => {
+                    assert!(!counts, "{case}: {error}");
+                    let Some(CloseReason::AuthFailed(failure)) = error.close_reason() else {
+                        panic!("{case}: {error}");
+                    };
+                    assert_eq!(failure.condition(), SaslCondition::NotAuthorized, "{case}");
+                }
+            }
+        }
+    }
 }
 
 /// Without a certificate in TLS the server does not offer EXTERNAL.
