@@ -17,17 +17,21 @@ use crate::external;
 use crate::mechanism::Mechanism;
 use crate::offer::Offer;
 use crate::plain;
-use crate::scram::client::ScramClient;
+use crate::scram::client::{ScramClient, Step};
+use crate::scram::derivation::{Derivation, SaltedPassword};
 
 /// One login of a client, message by message.
 ///
-/// Send [`initial_response`](Self::initial_response); answer every `<challenge/>` with
-/// [`respond`](Self::respond); hand `<success/>` to [`finish`](Self::finish) and believe in it only
-/// if that returns `Ok`: in SCRAM this is where the *server* is authenticated. `<failure/>` ends the
-/// exchange without a call.
+/// 1. Send [`initial_response`](Self::initial_response).
+/// 2. Answer every `<challenge/>` with [`respond`](Self::respond).
+/// 3. Give `<success/>` to [`finish`](Self::finish), and go on only if that returns `Ok`: in SCRAM
+///    this is where the *server* is authenticated.
+///
+/// `<failure/>` ends the exchange without a call.
 ///
 /// `respond` computes the salted password in line: as many HMACs as the server asks for, within
-/// [`with_iterations`](Self::with_iterations).
+/// [`with_iterations`](Self::with_iterations). To compute it on another thread use
+/// [`step`](Self::step) and [`answer`](Self::answer) instead.
 ///
 /// ```
 /// use xmppwire_sasl::{
@@ -63,6 +67,17 @@ use crate::scram::client::ScramClient;
 pub struct ClientExchange {
     mechanism: Mechanism,
     machine: Machine,
+}
+
+/// What follows a challenge.
+#[derive(Debug)]
+#[must_use]
+#[non_exhaustive]
+pub enum ClientStep {
+    /// Send this `<response/>`.
+    Response(Vec<u8>),
+    /// Compute this, here or elsewhere, and give the result to [`ClientExchange::answer`].
+    Derive(Derivation),
 }
 
 #[derive(Clone)]
@@ -143,7 +158,7 @@ impl ClientExchange {
     /// [`DEFAULT_ITERATIONS`](crate::DEFAULT_ITERATIONS). Means nothing to other mechanisms.
     ///
     /// The lower bound keeps a hostile server from asking for a proof that is cheap to attack; the
-    /// upper bound keeps it from burning the client's time.
+    /// upper bound keeps it from wasting the client's time.
     #[must_use]
     pub fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
         if let Machine::Scram(scram) = &mut self.machine {
@@ -167,29 +182,60 @@ impl ClientExchange {
         }
     }
 
-    /// The response to a challenge.
+    /// Takes a challenge and returns what follows: the response, or the derivation that it needs.
     ///
     /// # Errors
     ///
     /// [`ClientError`] when the server's message is malformed, unacceptable or superfluous, or says
     /// that the server gives up. The exchange is over then; abort it.
-    pub fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    pub fn step(&mut self, challenge: &[u8]) -> Result<ClientStep, ClientError> {
         match &mut self.machine {
             // A server that overlooked the initial response asks for it by an empty challenge
-            // (RFC 4422, Section 5). PLAIN's is a password, and is not said twice.
+            // (RFC 4422 §5). That of PLAIN holds the password, which is not sent twice.
             Machine::Single { message, state }
                 if *state == Single::Fresh
                     && challenge.is_empty()
                     && self.mechanism != Mechanism::Plain =>
             {
                 *state = Single::Repeated;
-                Ok(message.to_vec())
+                Ok(ClientStep::Response(message.to_vec()))
             }
             Machine::Single { state, .. } => {
                 *state = Single::Over;
                 Err(ClientError::OutOfOrder)
             }
-            Machine::Scram(scram) => scram.respond(challenge),
+            Machine::Scram(scram) => Ok(match scram.step(challenge)? {
+                Step::Response(response) => ClientStep::Response(response),
+                Step::Derive(derivation) => ClientStep::Derive(derivation),
+            }),
+        }
+    }
+
+    /// Answers [`ClientStep::Derive`] and returns the response to the challenge.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Misuse`] when nothing was asked, or when the salted password is for another
+    /// question: see [`Derivation::is_answered_by`]. The exchange is over then.
+    pub fn answer(&mut self, salted: &SaltedPassword) -> Result<Vec<u8>, ClientError> {
+        match &mut self.machine {
+            Machine::Single { state, .. } => {
+                *state = Single::Over;
+                Err(ClientError::Misuse)
+            }
+            Machine::Scram(scram) => scram.answer(salted),
+        }
+    }
+
+    /// [`step`](Self::step), with any derivation computed in line.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`step`](Self::step).
+    pub fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        match self.step(challenge)? {
+            ClientStep::Response(response) => Ok(response),
+            ClientStep::Derive(derivation) => self.answer(&derivation.derive()),
         }
     }
 

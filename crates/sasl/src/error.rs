@@ -64,6 +64,10 @@ pub enum ClientError {
     /// A challenge after the mechanism's last message, or any call after the exchange ended.
     #[error("the exchange has nothing more to say")]
     OutOfOrder,
+    /// The caller gave a salted password that was not asked for, or that is for another salt, hash
+    /// or number of iterations.
+    #[error("the salted password does not fit the challenge")]
+    Misuse,
 }
 
 /// Why credentials cannot be used.

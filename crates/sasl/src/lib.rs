@@ -42,9 +42,10 @@
 //!
 //! # Time
 //!
-//! Key derivation is meant to be slow and runs in line, inside [`ClientExchange::respond`],
-//! [`ScramKeys::derive`], [`ScramKeys::verify`], and [`ServerExchange::answer`] with PLAIN. A server
-//! that answers SCRAM from stored keys derives nothing.
+//! Key derivation is meant to be slow. It runs in line, inside [`ClientExchange::respond`],
+//! [`ScramKeys::derive`], [`ScramKeys::verify`], and [`ServerExchange::answer`] with PLAIN. A client
+//! can move it elsewhere: [`ClientExchange::step`] returns it as a [`Derivation`], a value that
+//! another thread can compute. A server that answers SCRAM from stored keys derives nothing.
 //!
 //! # Features
 //!
@@ -76,7 +77,7 @@ pub mod wire;
 
 pub use channel_binding::{ChannelBindingType, ChannelBindings};
 pub use choose::{Policy, choose};
-pub use client::ClientExchange;
+pub use client::{ClientExchange, ClientStep};
 pub use condition::Condition;
 pub use credentials::{Credentials, Password};
 pub use decoy::DecoyKey;
@@ -90,5 +91,6 @@ pub use limits::{
 pub use mechanism::{Mechanism, ScramHash};
 pub use offer::Offer;
 pub use saslprep::{SaslPrepError, StringKind, saslprep};
+pub use scram::derivation::{Derivation, SaltedPassword};
 pub use scram::keys::ScramKeys;
 pub use server::{ServerAnswer, ServerExchange, ServerQuestion, ServerStep};

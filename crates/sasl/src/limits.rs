@@ -25,9 +25,11 @@ pub const MAX_NONCE: usize = 1024;
 /// The longest salt.
 pub const MAX_SALT: usize = 1024;
 
-/// The iterations that a client accepts unless told otherwise.
+/// The iterations that a client accepts unless told otherwise: see
+/// [`ClientExchange::with_iterations`](crate::ClientExchange::with_iterations).
 ///
-/// The least is what RFC 7677, Section 4 asks servers for. The most is half as much again as the
-/// highest figure in common advice on password storage, and costs a quarter of a second where the
-/// processor knows the hash, several seconds on a small one that does not.
-pub const DEFAULT_ITERATIONS: RangeInclusive<u32> = 4096..=2_000_000;
+/// The least is what RFC 7677 §4 asks of servers. ejabberd and MongooseIM use 4,096 by default,
+/// Prosody 10,000. The most is the number that OWASP recommends for PBKDF2 with SHA-256, so that
+/// servers whose operators follow it are accepted. Measured on an AMD EPYC, whose SHA extensions do
+/// not cover SHA-512, the most costs 0.1 seconds with SHA-1 and SHA-256, and 0.5 with SHA-512.
+pub const DEFAULT_ITERATIONS: RangeInclusive<u32> = 4096..=600_000;

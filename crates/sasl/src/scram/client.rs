@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::crypto::{self, Secret};
+use super::derivation::{Derivation, Parameters, SaltedPassword};
 use super::message::{ServerFinal, ServerFirst, escape, text};
 use crate::channel_binding::ChannelBindings;
 use crate::credentials::Credentials;
@@ -38,17 +39,34 @@ pub(crate) struct ScramClient {
 
 #[derive(Clone)]
 enum State {
-    /// Our first message is out.
+    /// The first message is sent.
     AwaitFirst {
         password: Zeroizing<String>,
     },
-    /// Our proof is out; the server owes this signature.
+    /// The server's first message is in; the salted password is to be computed.
+    AwaitSalted(Challenge),
+    /// The proof is sent; the server owes this signature.
     AwaitSignature {
         expected: Secret,
     },
     /// The server has proved itself; only success is missing.
     Verified,
     Over,
+}
+
+/// The server's first message, checked.
+#[derive(Clone)]
+struct Challenge {
+    parameters: Parameters,
+    /// The client's nonce with that of the server.
+    nonce: String,
+    message: String,
+}
+
+/// What follows a challenge.
+pub(crate) enum Step {
+    Response(Vec<u8>),
+    Derive(Derivation),
 }
 
 impl ScramClient {
@@ -101,20 +119,33 @@ impl ScramClient {
         format!("{}{}", self.gs2_header, self.first_bare).into_bytes()
     }
 
-    pub(crate) fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    pub(crate) fn step(&mut self, challenge: &[u8]) -> Result<Step, ClientError> {
         match mem::replace(&mut self.state, State::Over) {
             State::AwaitFirst { password } => {
-                let (message, expected) = self.prove(challenge, &password)?;
-                self.state = State::AwaitSignature { expected };
-                Ok(message)
+                let challenge = self.check(challenge)?;
+                let parameters = challenge.parameters.clone();
+                self.state = State::AwaitSalted(challenge);
+                Ok(Step::Derive(Derivation::new(parameters, password)))
             }
-            // The general form of SASL, where success carries no data (RFC 5802, Section 5).
+            // The general form of SASL, where success carries no data (RFC 5802 §5).
             State::AwaitSignature { expected } => {
                 verify(challenge, &expected)?;
                 self.state = State::Verified;
-                Ok(Vec::new())
+                Ok(Step::Response(Vec::new()))
             }
-            State::Verified | State::Over => Err(ClientError::OutOfOrder),
+            State::AwaitSalted(_) | State::Verified | State::Over => Err(ClientError::OutOfOrder),
+        }
+    }
+
+    /// Takes the answer to [`Step::Derive`]: the response to the challenge.
+    pub(crate) fn answer(&mut self, salted: &SaltedPassword) -> Result<Vec<u8>, ClientError> {
+        match mem::replace(&mut self.state, State::Over) {
+            State::AwaitSalted(challenge) if salted.is_for(&challenge.parameters) => {
+                let (message, expected) = self.prove(&challenge, salted);
+                self.state = State::AwaitSignature { expected };
+                Ok(message)
+            }
+            _ => Err(ClientError::Misuse),
         }
     }
 
@@ -123,17 +154,18 @@ impl ScramClient {
             (State::AwaitSignature { expected }, Some(data)) if !data.is_empty() => {
                 verify(data, &expected)
             }
-            (State::AwaitFirst { .. } | State::AwaitSignature { .. }, _) => {
-                Err(ClientError::ServerSignatureMissing)
-            }
+            (
+                State::AwaitFirst { .. } | State::AwaitSalted(_) | State::AwaitSignature { .. },
+                _,
+            ) => Err(ClientError::ServerSignatureMissing),
             (State::Verified, None | Some([])) => Ok(()),
             (State::Verified, Some(_)) => Err(ClientError::UnexpectedData),
             (State::Over, _) => Err(ClientError::OutOfOrder),
         }
     }
 
-    /// Answers the server's first message with the proof. Computes the salted password, in line.
-    fn prove(&self, challenge: &[u8], password: &str) -> Result<(Vec<u8>, Secret), ClientError> {
+    /// Checks the server's first message, before anything is derived from the password.
+    fn check(&self, challenge: &[u8]) -> Result<Challenge, ClientError> {
         let server_first = text(challenge)?;
         // A server that gives up at once may say so here, although the grammar has it come last.
         if server_first.starts_with("e=") {
@@ -163,18 +195,30 @@ impl ScramClient {
             return Err(ClientError::TooManyIterations { asked, most });
         }
 
+        Ok(Challenge {
+            parameters: Parameters {
+                hash: self.hash,
+                salt,
+                iterations,
+            },
+            nonce: nonce.into(),
+            message: server_first.into(),
+        })
+    }
+
+    /// The proof, and the signature that the server has to give in return (RFC 5802 §3).
+    fn prove(&self, challenge: &Challenge, salted: &SaltedPassword) -> (Vec<u8>, Secret) {
+        let Challenge { nonce, message, .. } = challenge;
         let hash = self.hash;
-        let salted = crypto::salted_password(hash, password.as_bytes(), &salt, iterations);
-        let client_key = crypto::hmac(hash, &salted, &[b"Client Key"]);
-        let server_key = crypto::hmac(hash, &salted, &[b"Server Key"]);
+        let (client_key, server_key) = salted.keys();
         let stored_key = crypto::digest(hash, &client_key);
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(&self.binding));
-        let auth_message = [&self.first_bare, ",", server_first, ",", &without_proof].concat();
+        let auth_message = [&self.first_bare, ",", message, ",", &without_proof].concat();
         let auth_message = [auth_message.as_bytes()];
         let signature = crypto::hmac(hash, &stored_key, &auth_message);
         let expected = crypto::hmac(hash, &server_key, &auth_message);
         let proof = STANDARD.encode(crypto::xor(&client_key, &signature));
-        Ok((format!("{without_proof},p={proof}").into_bytes(), expected))
+        (format!("{without_proof},p={proof}").into_bytes(), expected)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod crypto;
+pub(crate) mod derivation;
 pub(crate) mod keys;
 mod message;
 pub(crate) mod server;

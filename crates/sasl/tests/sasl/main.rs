@@ -10,6 +10,7 @@
 mod channel_binding;
 mod choose;
 mod decoy;
+mod derivation;
 mod exchange;
 mod keys;
 mod no_password;

@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use xmppwire_sasl::{Password, ScramHash, ServerAnswer, ServerStep, wire};
+use xmppwire_sasl::{ClientStep, Password, ScramHash, ServerAnswer, ServerStep, wire};
 
 use crate::pair::{Account, Pair, decoy, password_mechanisms, tls};
 
@@ -70,7 +70,14 @@ fn exchanges() {
         check(&step);
         check(&pair.server);
         if let ServerStep::Challenge(challenge) = step {
-            let response = pair.client.respond(&challenge).unwrap();
+            let ClientStep::Derive(derivation) = pair.client.step(&challenge).unwrap() else {
+                panic!("SCRAM derives keys");
+            };
+            check(&derivation);
+            check(&pair.client);
+            let salted = derivation.derive();
+            check(&salted);
+            let response = pair.client.answer(&salted).unwrap();
             check(&pair.client);
             check(&pair.server.step(Some(&response)));
             check(&pair.server);
