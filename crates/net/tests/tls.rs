@@ -22,8 +22,8 @@ use rustls::{
 use xmppwire::CertificateIdentities;
 use xmppwire_net::find::{Domain, Mode, Service};
 use xmppwire_net::tls::{
-    ClientCertificates, ClientTls, Identity, ServerTls, TlsError, TlsSummary, TlsVersion,
-    roots_from_pem,
+    ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError, TlsSummary,
+    TlsVersion, roots_from_pem,
 };
 
 /// A certificate authority of its own for each test.
@@ -502,6 +502,22 @@ fn unusable_identities_and_roots_are_refused() {
             .client_certificates(no_roots)
             .build(),
         Err(TlsError::Verifier(_))
+    ));
+}
+
+#[test]
+fn unusable_revocation_lists_are_refused() {
+    let lists = |der: &[u8]| RevocationLists::from_der([der.to_vec().into()]);
+    let authority = Authority::new();
+    let client = ClientTls::builder(authority.roots()).revocation_lists(lists(b"no list"));
+    assert!(matches!(client.build(), Err(TlsError::Verifier(_))));
+    let server = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+        .client_certificates(ClientCertificates::Requested(authority.roots()))
+        .revocation_lists(lists(b""));
+    assert!(matches!(server.build(), Err(TlsError::Verifier(_))));
+    assert!(matches!(
+        RevocationLists::from_pem(authority.0.pem().as_bytes()),
+        Err(TlsError::NoRevocationList)
     ));
 }
 

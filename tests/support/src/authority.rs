@@ -1,8 +1,9 @@
 //! Certificates.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    GeneralSubtree, IsCa, KeyPair, NameConstraints,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, NameConstraints,
+    RevokedCertParams, date_time_ymd,
 };
 use xmppwire_net::tls::rustls::RootCertStore;
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
@@ -23,6 +24,9 @@ fn authority() -> CertificateParams {
 }
 
 impl Authority {
+    /// The serial number of every authority below another.
+    pub const SERIAL: u64 = 1;
+
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let params = authority();
@@ -73,6 +77,7 @@ impl Authority {
         let name = format!("authority {depth} below");
         params.distinguished_name.push(DnType::CommonName, name);
         params.name_constraints = name_constraints;
+        params.serial_number = Some(Self::SERIAL.into());
         let name = params.distinguished_name.clone();
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
@@ -90,6 +95,25 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let chain = params.signed_by(&key, &self.issuer).unwrap().pem() + &self.chain;
         Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
+    }
+
+    /// A revocation list with these serial numbers as PEM, valid to the begin of that year.
+    pub fn revocation_list(&self, serials: &[u64], year: i32) -> String {
+        let revoked = |&serial: &u64| RevokedCertParams {
+            serial_number: serial.into(),
+            revocation_time: date_time_ymd(2001, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2001, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
     /// For a server that proves to be this domain's.

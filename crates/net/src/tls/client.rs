@@ -8,7 +8,9 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::summary::{self, TlsSummary};
 use super::verify::ServerVerifier;
-use super::{Identity, TlsError, end_point, platform_roots, provider, trust, versions};
+use super::{
+    Identity, RevocationLists, TlsError, end_point, platform_roots, provider, trust, versions,
+};
 use crate::find::{Domain, Mode, Service};
 
 /// Configuration of TLS for a client. Cheap to clone.
@@ -35,6 +37,7 @@ impl ClientTls {
     pub fn builder(roots: RootCertStore) -> ClientTlsBuilder {
         ClientTlsBuilder {
             roots,
+            revocation: RevocationLists::default(),
             identity: None,
             tls13_only: false,
             weak_tls12: false,
@@ -109,6 +112,7 @@ impl ClientTls {
 #[must_use]
 pub struct ClientTlsBuilder {
     roots: RootCertStore,
+    revocation: RevocationLists,
     identity: Option<Identity>,
     tls13_only: bool,
     weak_tls12: bool,
@@ -116,6 +120,12 @@ pub struct ClientTlsBuilder {
 }
 
 impl ClientTlsBuilder {
+    /// Refuses servers whose certificates these lists revoke; none are checked unless set.
+    pub fn revocation_lists(mut self, lists: RevocationLists) -> Self {
+        self.revocation = lists;
+        self
+    }
+
     /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for that, also give
     /// its [`Identity::identities`] to [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
     pub fn identity(mut self, identity: Identity) -> Self {
@@ -147,12 +157,12 @@ impl ClientTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Verifier`] if there are no roots, and [`TlsError::Rustls`]
+    /// [`TlsError::Verifier`] if there are no roots or a revocation list cannot be read, and [`TlsError::Rustls`]
     /// if the private key of the identity is unusable or does not
     /// belong to its certificate.
     pub fn build(self) -> Result<ClientTls, TlsError> {
         let provider = provider();
-        let verifier = ServerVerifier::new(self.roots, &provider, &self.service)?;
+        let verifier = ServerVerifier::new(self.roots, &self.revocation, &provider, &self.service)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(self.tls13_only))?
             .dangerous()

@@ -22,6 +22,8 @@
 //!   EXTERNAL, XEP-0178). In both roles, XMPP addresses and SRV-IDs count only where no authority of
 //!   the certificate has name constraints, which limit DNS names and say nothing of these two
 //!   (RFC 5280 §4.2.1.10): see [`TlsSummary::peer`].
+//! - [`RevocationLists`] are checked in both roles where the application gives some. OCSP is not
+//!   supported, stapled or not.
 //!
 //! ```
 //! use xmppwire_net::find::Mode;
@@ -44,6 +46,7 @@ mod client;
 mod end_point;
 mod identity;
 mod names;
+mod revocation;
 mod roots;
 mod server;
 mod summary;
@@ -54,6 +57,7 @@ pub use client::{ClientTls, ClientTlsBuilder};
 pub use end_point::server_end_point;
 pub use identity::Identity;
 pub use names::certificate_identities;
+pub use revocation::RevocationLists;
 #[cfg(feature = "webpki-roots")]
 pub use roots::bundled_roots;
 pub use roots::{platform_roots, roots_from_pem};
@@ -81,10 +85,13 @@ pub enum TlsError {
     /// There is no certificate in the PEM text, or none that can be a root.
     #[error("there is no usable certificate in the PEM text")]
     NoCertificate,
+    /// There is no certificate revocation list in the PEM text.
+    #[error("there is no certificate revocation list in the PEM text")]
+    NoRevocationList,
     /// The platform has no root certificates, so no server can be verified.
     #[error("the platform has no root certificates")]
     NoPlatformRoots,
-    /// The certificates of the other side cannot be verified: no root is trusted.
+    /// The certificates of the other side cannot be verified: no root is trusted, or a revocation list cannot be read.
     #[error("the certificates of the other side cannot be verified: {0}")]
     Verifier(#[from] VerifierBuilderError),
     /// The handshake is not finished.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 use super::summary::{self, TlsSummary};
 use super::trust::{self, Verifiers};
-use super::{Identity, TlsError, end_point, provider, versions};
+use super::{Identity, RevocationLists, TlsError, end_point, provider, versions};
 use crate::find::{Mode, Service};
 
 /// Configuration of TLS for a server: one certificate, for all the domains that it names. Cheap to clone.
@@ -32,6 +32,7 @@ impl ServerTls {
         ServerTlsBuilder {
             identity,
             client_certificates: ClientCertificates::Ignored,
+            revocation: RevocationLists::default(),
             tls13_only: false,
             weak_tls12: false,
             service: Service::CLIENT,
@@ -127,6 +128,7 @@ pub enum ClientCertificates {
 pub struct ServerTlsBuilder {
     identity: Identity,
     client_certificates: ClientCertificates,
+    revocation: RevocationLists,
     tls13_only: bool,
     weak_tls12: bool,
     service: Service,
@@ -137,6 +139,12 @@ impl ServerTlsBuilder {
     /// among its mechanisms offers it to clients that have shown one.
     pub fn client_certificates(mut self, policy: ClientCertificates) -> Self {
         self.client_certificates = policy;
+        self
+    }
+
+    /// Refuses clients whose certificates these lists revoke; none are checked unless set.
+    pub fn revocation_lists(mut self, lists: RevocationLists) -> Self {
+        self.revocation = lists;
         self
     }
 
@@ -163,19 +171,14 @@ impl ServerTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Verifier`] if there are no roots for client certificates,
+    /// [`TlsError::Verifier`] if there are no roots for client certificates or a revocation list cannot be read,
     /// and [`TlsError::Rustls`] if the private key is unusable or
     /// does not belong to the certificate.
     pub fn build(self) -> Result<ServerTls, TlsError> {
         let provider = provider();
         let verifiers = |roots, required| {
             Verifiers::new(roots, |roots| {
-                let provider = Arc::clone(&provider);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                match required {
-                    true => verifier.build(),
-                    false => verifier.allow_unauthenticated().build(),
-                }
+                self.revocation.client_verifier(roots, &provider, required)
             })
         };
         let verifiers = match self.client_certificates {

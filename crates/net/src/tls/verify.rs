@@ -11,6 +11,7 @@ use rustls::server::VerifierBuilderError;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use xmppwire::CertificateIdentities;
 
+use super::RevocationLists;
 use super::trust::{self, Verifiers};
 use crate::find::{Domain, Service};
 
@@ -28,13 +29,12 @@ pub(super) struct ServerVerifier {
 impl ServerVerifier {
     pub(super) fn new(
         roots: RootCertStore,
+        revocation: &RevocationLists,
         provider: &Arc<CryptoProvider>,
         service: &Service,
     ) -> Result<Arc<Self>, VerifierBuilderError> {
         Ok(Arc::new(Self {
-            verifiers: Verifiers::new(roots, |roots| {
-                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build()
-            })?,
+            verifiers: Verifiers::new(roots, |roots| revocation.server_verifier(roots, provider))?,
             label: service.srv_id_label(),
         }))
     }

@@ -17,6 +17,7 @@
 mod adapters;
 mod certificates;
 mod machines;
+mod revocation;
 mod told;
 mod xml;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     cases.extend(adapters::cases());
     cases.extend(certificates::cases());
     cases.extend(machines::cases());
+    cases.extend(revocation::cases());
     cases.extend(told::cases());
     cases.extend(xml::cases());
 
