@@ -4,7 +4,6 @@
 //! limits, and all of it together seeds where the input is cut. The rest is the stream. For any of it:
 //! - read whole, byte by byte and in random pieces, it gives the same events and the same end;
 //! - behind an event not one byte is taken, an error takes nothing more and stays;
-//! - limits that change between stanzas change nothing else;
 //! - no item is larger than the limits say, neither on the wire nor in memory;
 //! - headers and elements that are written again are read again as they were;
 //! - what is accepted, rxml's own namespace processing accepts as well, as the same tree.
@@ -66,9 +65,6 @@ fuzz_target!(|data: &[u8]| {
     let pieces = pieces(&stream, settings);
     assert_eq!(whole, read(limits, pieces.iter().copied()), "in pieces");
     bounded_memory(&limits, &pieces);
-    if whole.error.is_none() {
-        wider_in_between(&limits, &pieces, &whole);
-    }
     within(&limits, &whole);
     again(&whole);
     compare_with_rxml(&stream, &whole);
@@ -146,42 +142,6 @@ fn read<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outco
         error,
         is_idle,
     }
-}
-
-/// Limits that change between stanzas to wider ones and back are no hindrance to what is within them.
-fn wider_in_between(limits: &Limits, pieces: &[&[u8]], outcome: &Outcome) {
-    let wider = Limits {
-        max_token_bytes: 2 * limits.max_token_bytes,
-        ..*limits
-    };
-    let mut reader = Reader::new(*limits);
-    let mut expected = outcome.events.iter().map(|(event, ..)| event);
-    let mut is_wide = false;
-    for piece in pieces {
-        let mut rest = *piece;
-        loop {
-            match reader.read(&mut rest) {
-                Ok(Some(Event::Whitespace(_))) => {}
-                Ok(Some(event)) => {
-                    assert_eq!(Some(&event), expected.find(|event| is_item(event)));
-                    is_wide = !is_wide;
-                    reader.set_limits(if is_wide { wider } else { *limits });
-                }
-                Ok(None) => break,
-                // In the middle of something the parser may not have looked at all of it yet.
-                Err(why) => {
-                    let is_whole = outcome.is_idle || expected.any(is_item);
-                    assert!(!is_whole, "{why} with limits that change");
-                    return;
-                }
-            }
-        }
-    }
-    assert_eq!(reader.is_idle(), outcome.is_idle);
-}
-
-fn is_item(event: &Event) -> bool {
-    !matches!(event, Event::Whitespace(_))
 }
 
 /// However the bytes are made up, a reader holds a small multiple of what an item may have on the

@@ -38,7 +38,8 @@ pub struct StreamHeader {
     pub id: Option<String>,
     /// The `version` attribute (§4.7.5).
     pub version: Option<String>,
-    /// The `xml:lang` attribute (§4.7.4).
+    /// The `xml:lang` attribute (§4.7.4). After reading it is a language tag of RFC 5646 in 35 bytes;
+    /// any other value is dropped, so that it is not copied onto stanzas.
     pub lang: Option<String>,
     /// The content namespace: what the root declares as the default namespace
     /// (§4.8.2). Empty if it declares none.
@@ -50,6 +51,14 @@ pub struct StreamHeader {
 }
 
 impl StreamHeader {
+    /// What a [`Reader`](crate::Reader) lets a stream header declare for the stanzas to come, in bytes.
+    ///
+    /// Every namespace counts as it is written, that is with its special characters escaped, plus 16
+    /// bytes for the declaration; the stream namespace is not counted. Each stanza can make a server
+    /// write all of them, and a stanza that uses one need not be longer than `<p:a/>`. A header over the
+    /// limit is a [`PolicyViolation`](crate::ReadErrorKind::PolicyViolation).
+    pub const MAX_DECLARED_BYTES: usize = 1024;
+
     /// A header with nothing in it but the namespaces.
     pub fn new(content_ns: &str) -> Self {
         Self {

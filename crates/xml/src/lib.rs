@@ -43,6 +43,7 @@ mod element;
 mod error;
 mod escape;
 mod header;
+mod lang;
 mod limits;
 mod ns;
 mod reader;
@@ -52,6 +53,6 @@ pub use element::{Attr, Attrs, Children, Element, ElementBuilder, ElementRef, No
 pub use error::{ReadError, ReadErrorKind, WriteError};
 pub use header::StreamHeader;
 pub use limits::Limits;
-pub use ns::{STREAMS_NS, XML_NS, XMLNS_NS};
+pub use ns::{STREAMS_NS, XML_NS};
 pub use reader::{Event, Reader};
 pub use writer::Writer;

@@ -6,7 +6,7 @@ pub const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// The namespace of namespace declarations. Nothing may be bound to it and no
 /// element may be in it (Namespaces in XML 1.0 §3).
-pub const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
+pub(crate) const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// The namespace of the stream's root element, of `<features/>` and of
 /// `<error/>` (RFC 6120 §4.8.1).

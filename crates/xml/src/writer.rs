@@ -71,8 +71,12 @@ impl Writer {
 
     /// Appends an element to `out`.
     ///
-    /// What it writes is never more than a small multiple of what the element
-    /// holds, however its namespaces alternate.
+    /// A namespace is declared where an element needs it. Where that would take more bytes than the
+    /// declarations of the stanza took on the wire, all of them move to the outermost element and
+    /// get prefixes. With the cap on what a stream header declares (see
+    /// [`StreamHeader::MAX_DECLARED_BYTES`]) this bounds what a peer can make us write: an element from
+    /// a [`Reader`](crate::Reader) takes at most 8 times its own bytes plus 2 KiB, in any content
+    /// namespace, stamped with a language of the header and an address of up to 900 bytes.
     ///
     /// # Errors
     ///
@@ -141,6 +145,13 @@ enum Style {
     Hoisted,
 }
 
+/// Bytes that one byte becomes when it is escaped, at most: `'` to `&apos;`.
+const ESCAPED: usize = 6;
+
+/// Bytes of declarations that any element may take, beyond what it took on the wire. They pay for
+/// namespaces that the peer's stream header declared.
+const FREE_DECLARATIONS: usize = 512;
+
 fn write(
     out: &mut Vec<u8>,
     element: ElementRef<'_>,
@@ -161,9 +172,11 @@ fn write(
                 scope,
                 unspeakable,
                 style,
-                // Far above anything but an attack, far below its effect.
-                declarations_left: 65_536_usize
-                    .saturating_add(element.tree.text_len().saturating_mul(2)),
+                declarations_left: element
+                    .tree
+                    .declared()
+                    .saturating_mul(ESCAPED)
+                    .saturating_add(FREE_DECLARATIONS),
                 made_up: Vec::new(),
             }
             .run(element.index);
@@ -182,9 +195,8 @@ fn write(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Refused(WriteError),
-    /// Declaring namespaces where they are used has written far more bytes than
-    /// the element has: siblings that alternate between long namespaces make
-    /// a small stanza enormous.
+    /// Declaring namespaces where they are used takes more bytes than it took on the wire: siblings
+    /// that alternate between namespaces bound to prefixes make a small stanza enormous.
     Amplified,
 }
 
@@ -362,12 +374,7 @@ impl<'a> Job<'a, '_> {
         if ns == XMLNS_NS && self.unspeakable == Unspeakable::Refuse {
             return Err(WriteError::UndeclarableNamespace.into());
         }
-        if self.style == Style::Local {
-            self.declarations_left = self
-                .declarations_left
-                .checked_sub(ns.len())
-                .ok_or(Stop::Amplified)?;
-        }
+        let start = self.out.len();
         match number {
             None => self.out.extend_from_slice(b" xmlns"),
             Some(number) => {
@@ -375,7 +382,14 @@ impl<'a> Job<'a, '_> {
                 self.made_up_prefix(number);
             }
         }
-        self.quoted(ns)
+        self.quoted(ns)?;
+        if self.style == Style::Local {
+            self.declarations_left = self
+                .declarations_left
+                .checked_sub(self.out.len().saturating_sub(start))
+                .ok_or(Stop::Amplified)?;
+        }
+        Ok(())
     }
 
     fn qualified_name(&mut self, prefix: Prefix<'_>, name: &str) {

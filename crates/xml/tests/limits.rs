@@ -212,52 +212,6 @@ fn absurd_limits_are_survived() {
     }
 }
 
-/// Limits can change between stanzas, the token limit in both directions.
-#[test]
-fn limits_can_be_replaced() {
-    let mut reader = Reader::new(Limits {
-        max_token_bytes: 64,
-        max_depth: 1,
-        ..Limits::default()
-    });
-    let long = "x".repeat(20_000);
-    let input = format!("{HEADER}<a b='c'/><a b='{long}'><b/></a></stream:stream>");
-    let mut input = input.as_bytes();
-    let mut next = || reader_event(&mut reader, &mut input);
-    assert!(matches!(next(), Ok(Some(Event::Header(_)))));
-    assert!(matches!(next(), Ok(Some(Event::Element(_)))));
-    reader.set_limits(Limits {
-        max_token_bytes: 20_000,
-        ..Limits::default()
-    });
-    let mut next = || reader_event(&mut reader, &mut input);
-    match next() {
-        Ok(Some(Event::Element(element))) => assert_eq!(element.attr("b"), Some(&*long)),
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(next(), Ok(Some(Event::End))));
-
-    reader.restart();
-    let input = in_stream("<a b='xxxxxxxxxx'/><a b='xxxxxxxxxx'/>");
-    let mut input = &*input;
-    for _ in 0..2 {
-        reader.read(&mut input).unwrap();
-    }
-    reader.set_limits(Limits {
-        max_token_bytes: 9,
-        ..Limits::default()
-    });
-    let error = reader.read(&mut input).unwrap_err();
-    assert_eq!(error.kind(), ReadErrorKind::PolicyViolation);
-}
-
-fn reader_event(
-    reader: &mut Reader,
-    input: &mut &[u8],
-) -> Result<Option<Event>, xmppwire_xml::ReadError> {
-    reader.read(input)
-}
-
 /// A megabyte of junk costs no more than the limits allow: they hold while it
 /// comes in and not when it is over.
 #[test]

@@ -42,6 +42,7 @@ impl ElementBuilder {
         let mut tree = Tree::with_room();
         let ns = tree.intern(ns);
         tree.open(name, ns);
+        tree.count_declaration(ns);
         Self {
             tree,
             open: Vec::new(),
@@ -53,14 +54,6 @@ impl ElementBuilder {
     /// replaces the first.
     pub fn attr(self, name: &str, value: &str) -> Self {
         self.attr_ns(name, "", value)
-    }
-
-    /// Sets an attribute if there is a value for it.
-    pub fn attr_opt(self, name: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.attr(name, value),
-            None => self,
-        }
     }
 
     /// Sets an attribute in a namespace.
@@ -87,6 +80,10 @@ impl ElementBuilder {
     /// Opens a child element; what follows goes into it.
     pub fn open(mut self, name: &str, ns: &str) -> Self {
         let ns = self.tree.intern(ns);
+        let parent = self.tree.node(self.open.last().copied().unwrap_or(0));
+        if parent.is_none_or(|parent| parent.ns() != ns) {
+            self.tree.count_declaration(ns);
+        }
         let index = self.tree.open(name, ns);
         self.open.push(index);
         self.in_text = false;

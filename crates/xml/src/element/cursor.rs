@@ -6,6 +6,7 @@ use core::fmt;
 
 use super::Element;
 use super::tree::{Attribute, Node, NsId, Tree};
+use crate::lang;
 use crate::ns::XML_NS;
 use crate::writer;
 
@@ -74,9 +75,14 @@ impl<'a> ElementRef<'a> {
             .map(|attr| attr.value)
     }
 
-    /// The element's own `xml:lang`; what it inherits is the caller's to know.
+    /// The element's own `xml:lang`. `None` where it has none, and where its value is neither empty (XML
+    /// 1.0 §2.12) nor a language tag of RFC 5646 in 35 bytes: RFC 6120 §8.1.5 allows no other, so the
+    /// language is unknown. [`attr_ns`](Self::attr_ns) gives any value.
+    ///
+    /// The language that an element inherits is not known here.
     pub fn lang(self) -> Option<&'a str> {
         self.attr_ns("lang", XML_NS)
+            .filter(|tag| tag.is_empty() || lang::is_tag(tag))
     }
 
     /// All attributes, without namespace declarations.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use super::tree::{Attribute, Node, NsId, Tree};
 use super::{Element, ElementRef};
+use crate::ns::XML_NS;
 
 impl Element {
     /// Sets an attribute of the root that has no namespace, or removes it with
@@ -74,6 +75,9 @@ impl Tree {
         self.remove_attr(index, name, ns);
         if let Some(value) = value {
             let ns = self.intern(ns);
+            if ns != NsId::NONE && self.ns(ns) != XML_NS {
+                self.count_declaration(ns);
+            }
             self.push_attr(index, name, ns, value);
         }
     }
@@ -159,6 +163,7 @@ impl Tree {
         };
         self.bad_names |= source.bad_names;
         self.overflown |= source.overflown;
+        self.declared = self.declared.saturating_add(source.declared);
         // Each namespace is copied once, however often it is used.
         let mut known = vec![None; source.namespaces.len()];
         let Some(base) = self.room(self.nodes.len(), (top.end - index) as usize) else {

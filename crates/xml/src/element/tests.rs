@@ -13,8 +13,7 @@ fn names<'a>(elements: impl Iterator<Item = ElementRef<'a>>) -> Vec<&'a str> {
 fn a_cursor_sees_what_was_built() {
     let element = Element::builder("a", "u")
         .attr("x", "1")
-        .attr_opt("y", None)
-        .attr_opt("z", Some("3"))
+        .attr("z", "3")
         .lang("en")
         .text("one")
         .open("b", "u")

@@ -108,7 +108,12 @@ pub(crate) struct Tree {
     pub(super) bad_names: bool,
     /// Something did not fit into 32-bit places and was left out.
     pub(super) overflown: bool,
+    /// Bytes that namespace declarations took where this tree comes from: see [`Tree::declared`].
+    pub(super) declared: u32,
 }
+
+/// Bytes of ` xmlns=''`.
+const DECLARATION: usize = 9;
 
 impl Tree {
     /// Room for a stanza of ordinary size, so that it costs one allocation a
@@ -121,6 +126,7 @@ impl Tree {
             namespaces: Vec::with_capacity(4),
             bad_names: false,
             overflown: false,
+            declared: 0,
         }
     }
 
@@ -183,16 +189,18 @@ impl Tree {
         (1..=self.namespaces.len() as u32).map(NsId)
     }
 
-    pub(crate) fn text_len(&self) -> usize {
-        self.text.len()
-    }
-
     pub(crate) fn has_bad_names(&self) -> bool {
         self.bad_names
     }
 
     pub(crate) fn is_overflown(&self) -> bool {
         self.overflown
+    }
+
+    /// Bytes that namespace declarations took on the wire this tree was read from, or would take if
+    /// a tree that was built declared each namespace where it begins. Never more than the peer sent.
+    pub(crate) fn declared(&self) -> usize {
+        self.declared as usize
     }
 
     /// Bytes of memory that the tables hold, unused room included.
@@ -263,6 +271,13 @@ impl Tree {
             return NsId(place as u32 + 1);
         }
         self.add_namespace(namespace)
+    }
+
+    /// Counts the declaration of a namespace: see [`Tree::declared`].
+    pub(crate) fn count_declaration(&mut self, ns: NsId) {
+        let bytes = self.ns(ns).len().saturating_add(DECLARATION);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.declared = self.declared.saturating_add(bytes);
     }
 
     fn add_namespace(&mut self, namespace: &str) -> NsId {

@@ -140,7 +140,9 @@ impl Assembler {
         if self.tag.default.is_some() {
             return Err(not_well_formed("the default namespace is declared twice"));
         }
-        self.tag.default = Some(self.tree.intern(ns));
+        let ns = self.tree.intern(ns);
+        self.tree.count_declaration(ns);
+        self.tag.default = Some(ns);
         Ok(())
     }
 
@@ -153,6 +155,7 @@ impl Assembler {
             return Ok(());
         };
         let ns = self.tree.intern(ns);
+        self.tree.count_declaration(ns);
         self.scope.declare(open.mark, name, ns)
     }
 

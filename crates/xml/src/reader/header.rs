@@ -1,12 +1,14 @@
 //! From the root's start tag to a [`StreamHeader`].
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use rxml::NcName;
 
 use super::namespaces::Scope;
 use crate::element::Element;
 use crate::error::{ReadError, ReadErrorKind};
+use crate::escape::{self, Context, Unspeakable};
 use crate::header::StreamHeader;
 use crate::ns::STREAMS_NS;
 
@@ -41,7 +43,8 @@ pub(super) fn header(
     header.from = value("from");
     header.id = value("id");
     header.version = value("version");
-    header.lang = root.lang().map(String::from);
+    header.lang = root.lang().filter(|tag| !tag.is_empty()).map(String::from);
+    check_declared(scope)?;
     for (other, ns) in scope.declared() {
         if prefix != *other {
             header.declare_prefix(other, ns);
@@ -49,4 +52,32 @@ pub(super) fn header(
     }
     header.prefix = prefix.as_str().into();
     Ok(header)
+}
+
+/// Bytes that a declaration takes besides its namespace: ` xmlns:ns12=''`.
+const DECLARATION: usize = 16;
+
+/// Holds what the header declares against [`StreamHeader::MAX_DECLARED_BYTES`].
+fn check_declared(scope: &Scope) -> Result<(), ReadError> {
+    let mut written = Vec::new();
+    let mut bytes = 0_usize;
+    let prefixed = scope.declared().map(|(_, ns)| ns);
+    for ns in prefixed.chain([scope.default_ns()]) {
+        if ns.is_empty() || ns == STREAMS_NS {
+            continue;
+        }
+        written.clear();
+        // Nothing is refused in this mode.
+        let _ = escape::write(&mut written, ns, Context::Attribute, Unspeakable::Show);
+        bytes = bytes
+            .saturating_add(written.len())
+            .saturating_add(DECLARATION);
+    }
+    if bytes > StreamHeader::MAX_DECLARED_BYTES {
+        return Err(ReadError::new(
+            ReadErrorKind::PolicyViolation,
+            "the stream header declares too much",
+        ));
+    }
+    Ok(())
 }

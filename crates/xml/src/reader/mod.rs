@@ -47,8 +47,7 @@ pub enum Event {
 /// Reads one stream, from its header to its end.
 ///
 /// Bytes go in as they come, in pieces of any size; the events do not depend on
-/// the pieces. A stream restart (RFC 6120 §4.3.3) needs a new reader, or
-/// [`Reader::restart`].
+/// the pieces. A stream restart (RFC 6120 §4.3.3) needs a new reader.
 pub struct Reader {
     limits: Limits,
     feed: Feed,
@@ -99,24 +98,6 @@ impl Reader {
             place: Place::Start,
             error: None,
         }
-    }
-
-    /// The limits in force.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Puts other limits in force, as after authentication. They hold for
-    /// what is half read, too, except that a higher
-    /// [`max_token_bytes`](Limits::max_token_bytes) waits for the next stanza.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-    }
-
-    /// Begins a new stream under the same limits, as RFC 6120 §4.3.3 has it after
-    /// STARTTLS and SASL. Nothing of the old one is kept.
-    pub fn restart(&mut self) {
-        *self = Self::new(self.limits);
     }
 
     /// Whether nothing is half read: the stream could fall silent here, or be
@@ -257,7 +238,7 @@ impl Reader {
             Markup::StartTag | Markup::EndTag => {
                 self.place = if outside { Place::Header } else { Place::Item };
                 self.assembler.start();
-                self.feed.begin_tag(&lead, &self.limits)?;
+                self.feed.begin_tag(&lead)?;
                 Ok(Step::Go)
             }
         }
@@ -286,7 +267,6 @@ impl Reader {
         let (prefix, tree) = self.assembler.settle();
         let root = Element::from_tree(tree);
         let header = header::header(prefix, &root, &self.assembler.scope)?;
-        self.feed.set_root(&header.prefix, root.name());
         // The parser has the end of `<stream:stream/>` in store already. A stream that ends where it
         // begins is of no use to anybody, and an end without a byte of its own would wait for the next
         // one, which need not come.

@@ -1,0 +1,60 @@
+//! Language tags (RFC 5646), as far as XMPP has to look at them.
+
+/// The longest language tag that is taken: RFC 5646 §4.4.1 finds room for every sensible one in 35
+/// characters.
+pub(crate) const MAX_BYTES: usize = 35;
+
+/// Whether `tag` has the form of a language tag (RFC 5646 §2.1) and at most [`MAX_BYTES`]: subtags of
+/// one to eight letters and digits joined by hyphens, the first of letters alone. Whether the subtags
+/// are registered is not looked at.
+pub(crate) fn is_tag(tag: &str) -> bool {
+    let subtag = |part: &str| {
+        matches!(part.len(), 1..=8) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    tag.len() <= MAX_BYTES
+        && tag.split('-').all(subtag)
+        && tag
+            .split('-')
+            .next()
+            .is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_alphabetic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for good in [
+            "en",
+            "EN-us",
+            "zh-Hant-TW",
+            "de-CH-1996",
+            "x-klingon",
+            "i-default",
+            "sl-rozaj-biske-1994",
+            "en-a-bbb-ccc-dddddd-eeeeeee-ffffffff"
+                .get(..35)
+                .unwrap_or_default(),
+        ] {
+            assert!(is_tag(good), "{good}");
+        }
+        for bad in [
+            "",
+            "-",
+            "en-",
+            "-en",
+            "en--us",
+            "en_US",
+            "de DE",
+            "1en",
+            "englishes",
+            "en-abcdefghi",
+            "é",
+            "en'",
+            "en-a-bbb-ccc-dddddd-eeeeeee-ffffffff",
+        ] {
+            assert!(!is_tag(bad), "{bad}");
+        }
+    }
+}
