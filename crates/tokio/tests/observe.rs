@@ -1,5 +1,5 @@
-//! What an operator sees in the log, and what nobody does. Alone in its program, because who logs is decided once for all
-//! threads.
+//! What the log of a login contains, and what it must not. This test is alone in its program, because the subscriber is
+//! set once for all threads.
 
 #![cfg(feature = "tracing")]
 #![allow(
@@ -10,23 +10,16 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "shared with the tests on loopback"
-)]
-#[path = "loopback/support.rs"]
-mod support;
-
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use xmppwire_tokio::{Client, Mode};
-
-use support::{PASSWORD, Site, juliet, within};
+use xmppwire_test_support::adapter::{Adapter, Tokio};
+use xmppwire_test_support::site::{CLOSED_PORT, Site};
+use xmppwire_test_support::{PASSWORD, both, juliet};
+use xmppwire_tokio::Mode;
 
 /// Keeps every event of ours as a line of text.
 #[derive(Clone, Default)]
@@ -61,22 +54,21 @@ impl Visit for Line<'_> {
     }
 }
 
-#[tokio::test]
-async fn a_login_is_told_step_by_step_and_keeps_its_secrets() {
+#[test]
+fn every_step_of_a_login_is_logged_and_no_secret() {
     let log = Log::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
-    let site = Site::new().await;
+    let site = Site::new();
     let connector = site.juliet(Mode::StartTls);
-    let failing = juliet(&site.authority).with_server("127.0.0.1", 1, Mode::StartTls);
-    within(Client::connect_with(&failing)).await.unwrap_err();
-    let (client, server) = within(async {
-        tokio::join!(
-            Client::connect_with(&connector),
-            site.welcome(Mode::StartTls)
-        )
-    })
-    .await;
-    let shown = format!("{client:?}{server:?}{connector:?}");
+    let failing = juliet(&site.authority).with_server("127.0.0.1", CLOSED_PORT, Mode::StartTls);
+    let server = move || format!("{:?}", site.welcome::<Tokio>(Mode::StartTls));
+    let client = move || {
+        Tokio::connect_with(&failing).unwrap_err();
+        let client = Tokio::connect_with(&connector).unwrap();
+        format!("{client:?}{connector:?}")
+    };
+    let (server, client) = both(server, client);
+    let shown = server + &client;
 
     let log = log.0.lock().unwrap();
     for step in [

@@ -1,5 +1,5 @@
-//! What the tests of the adapters share: whom to trust, who Juliet is, a server that lets her in, and a name server. But
-//! for the latter nothing here moves a byte; each adapter adds its sockets.
+//! What the tests share: certificates, an account, a server that lets it in, a name server, deadlines, and the scenarios
+//! that both adapters run over loopback sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,10 +11,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+pub mod adapter;
 mod authority;
 mod deadline;
 pub mod name_server;
 mod porter;
+pub mod scenarios;
+pub mod site;
 
 use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;

@@ -8,9 +8,9 @@ use xmppwire_blocking::{
     Client, ClientConfig, Connector, Error, Jid, Limits, Mode, ServerConfig, ServerConnection,
     ServerEvent, Stanza,
 };
-use xmppwire_test_support::{JULIET, PASSWORD, config};
-
-use crate::support::{Site, both, give, last_event, log_in, message, narrow, over, visit};
+use xmppwire_test_support::adapter::{Accepted, Blocking};
+use xmppwire_test_support::site::{Site, accept, end, log_in, message, narrow, visit};
+use xmppwire_test_support::{JULIET, PASSWORD, both, config};
 
 /// 10 MB in each direction, in stanzas of 10 kB.
 const STANZAS: usize = 1_000;
@@ -34,7 +34,7 @@ fn serve(client: &mut ServerConnection) -> usize {
     let (mut sent, mut received) = (0, 0);
     loop {
         while sent < STANZAS && client.backlog() < 64 * 1024 {
-            give(client, &text);
+            client.send(message(&text));
             sent += 1;
         }
         assert!(client.backlog() <= AHEAD);
@@ -106,13 +106,13 @@ fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
 
     let server = move || {
         let socket = narrow(site.socket());
-        let mut client = over(socket, &site.tls, Mode::StartTls);
+        let mut client = accept::<Blocking>(socket, &site.tls, Mode::StartTls);
         log_in(&mut client).unwrap();
         client.flush();
         peer_is_stuck.recv().unwrap();
         let text = "s".repeat(LENGTH);
         for _ in 0..100 {
-            give(&mut client, &text);
+            client.send(message(&text));
         }
         // It cannot be written, and the reason is the event that waits here.
         assert!(!client.flush());
@@ -122,7 +122,7 @@ fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
             Poll::Ready(Some(ServerEvent::Stanza(_)))
         ));
         go_on.send(()).unwrap();
-        last_event(&mut client);
+        end(&mut client);
     };
     let client = move || {
         let socket = narrow(visit(port));

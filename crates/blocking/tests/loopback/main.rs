@@ -1,4 +1,5 @@
-//! Both roles over real sockets and real TLS, on the loopback interface.
+//! Both roles over real sockets and real TLS, on the loopback interface: the scenarios that both adapters run, and what
+//! only this adapter can do.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,15 +9,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod ask;
-mod credentials;
-mod deadlines;
-mod ends;
-mod identity;
-mod injection;
 mod load;
-mod login;
 mod reconnect;
-mod srv;
-mod support;
 mod wait;
+
+mod shared {
+    xmppwire_test_support::scenarios!(xmppwire_test_support::adapter::Blocking);
+}

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use xmppwire_blocking::{
-    Client, Connection, Message, Mode, ReconnectingClient, ServerConnection, ServerEvent, Stanza,
-    Waker,
+    Client, Message, Mode, ReconnectingClient, ServerConnection, ServerEvent, Stanza, Waker,
 };
 
-use crate::support::{
-    Site, body, both, give, last_event, log_in, message, narrow, next_message, over, visit,
+use xmppwire_test_support::adapter::{Accepted, Blocking};
+use xmppwire_test_support::both;
+use xmppwire_test_support::site::{
+    Site, accept, body, end, log_in, message, narrow, next_message, visit,
 };
 
 #[test]
@@ -23,13 +24,13 @@ fn a_time_out_loses_nothing() {
     let text = |n: usize| format!("{n} {}", "x".repeat(n * 300));
 
     let server = move || {
-        let mut client = site.welcome(Mode::StartTls);
+        let mut client = site.welcome::<Blocking>(Mode::StartTls);
         for n in 0..MESSAGES {
-            give(&mut client, &text(n));
+            client.send(message(&text(n)));
             client.flush();
         }
         client.close(None);
-        last_event(&mut client);
+        end(&mut client);
     };
     let client = move || {
         let mut client = Client::connect_with(&connector).unwrap();
@@ -59,12 +60,12 @@ fn what_was_sent_is_written_while_a_wait_without_events_runs() {
     let (tell, told) = mpsc::channel();
 
     let server = move || {
-        let mut client = over(narrow(site.socket()), &site.tls, Mode::StartTls);
+        let mut client = accept::<Blocking>(narrow(site.socket()), &site.tls, Mode::StartTls);
         log_in(&mut client).unwrap();
         client.flush();
         let length = next_message(&mut client).body().unwrap().len();
         tell.send(()).unwrap();
-        last_event(&mut client);
+        end(&mut client);
         length
     };
     let client = move || {
@@ -90,14 +91,14 @@ fn another_thread_ends_the_wait() {
     let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut client = site.welcome(Mode::StartTls);
+        let mut client = site.welcome::<Blocking>(Mode::StartTls);
         for expected in ["one", "two"] {
             assert_eq!(next_message(&mut client).body().as_deref(), Some(expected));
         }
         // In one TLS record, so that the second is there when the first is taken.
-        give(&mut client, "first");
-        give(&mut client, "second");
-        last_event(&mut client);
+        client.send(message("first"));
+        client.send(message("second"));
+        end(&mut client);
     };
     let client = move || {
         let mut client = Client::connect_with(&connector).unwrap();
@@ -139,8 +140,8 @@ fn a_server_thread_is_woken_to_deliver() {
     let connector = site.juliet(Mode::StartTls);
 
     let server = move || {
-        let mut from = site.welcome(Mode::StartTls);
-        let mut to = site.welcome(Mode::StartTls);
+        let mut from = site.welcome::<Blocking>(Mode::StartTls);
+        let mut to = site.welcome::<Blocking>(Mode::StartTls);
         let waker = to.waker();
         let (queue, deliveries) = mpsc::channel::<Stanza>();
         let reader = thread::spawn(move || {
@@ -153,7 +154,7 @@ fn a_server_thread_is_woken_to_deliver() {
         });
         loop {
             for stanza in deliveries.try_iter() {
-                to.connection_mut().send(&stanza).unwrap();
+                to.send(stanza);
             }
             match to.next_event_timeout(Duration::MAX).unwrap() {
                 Poll::Pending | Poll::Ready(Some(_)) => {}

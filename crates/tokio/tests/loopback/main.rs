@@ -1,4 +1,5 @@
-//! Both roles over real sockets and real TLS, on the loopback interface.
+//! Both roles over real sockets and real TLS, on the loopback interface: the scenarios that both adapters run, and what
+//! only this adapter can do.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,15 +11,16 @@
 
 mod ask;
 mod cancel;
-mod credentials;
-mod deadlines;
-mod ends;
-mod external;
-mod identity;
-mod injection;
-mod load;
-mod login;
 mod reconnect;
-mod redirect;
-mod srv;
 mod support;
+
+mod shared {
+    xmppwire_test_support::scenarios!(xmppwire_test_support::adapter::Tokio);
+}
+
+/// The blocking adapter's `flush` returns where an event waits, so that its echo has to look at the backlog.
+#[test]
+fn an_echo_of_ten_megabytes() {
+    use xmppwire_test_support::{adapter::Tokio, scenarios::load, within};
+    within(load::an_echo_of_ten_megabytes::<Tokio>);
+}

@@ -1,18 +1,18 @@
-//! Logins without a password: by certificate (XEP-0178) and by nobody in particular (XEP-0175).
+//! Logins without a password: by certificate (XEP-0178) and anonymous (XEP-0175).
 
 use rcgen::{ExtendedKeyUsagePurpose, OtherNameValue, SanType};
-use xmppwire_test_support::keys;
-use xmppwire_tokio::tls::rustls::RootCertStore;
-use xmppwire_tokio::tls::{ClientCertificates, ClientTls, Identity, ServerTls};
-use xmppwire_tokio::{
-    BindAnswer, Client, ClientConfig, CloseReason, ConnectError, Connector, Domainpart, Host,
-    HostAnswer, Jid, Mechanism, Mode, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
-    ServerConnection, ServerEvent, TlsOffer,
+use xmppwire::{
+    BindAnswer, ClientConfig, CloseReason, Domainpart, Host, HostAnswer, Jid, Mechanism,
+    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, ServerEvent, TlsOffer,
 };
+use xmppwire_net::client::{ConnectError, Connector};
+use xmppwire_net::find::Mode;
+use xmppwire_net::tls::rustls::RootCertStore;
+use xmppwire_net::tls::{ClientCertificates, ClientTls, Identity, ServerTls};
 
-use crate::support::{Authority, DOMAIN, JULIET, PASSWORD, accept, listen, within};
-
-const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
+use crate::adapter::{Accepted, Adapter, Client};
+use crate::site::{MODES, Site};
+use crate::{Authority, DOMAIN, JULIET, PASSWORD, both, keys};
 
 /// A certificate for these XMPP addresses, and no other name.
 fn certificate(authority: &Authority, addresses: &[&str]) -> Identity {
@@ -26,24 +26,21 @@ fn certificate(authority: &Authority, addresses: &[&str]) -> Identity {
     })
 }
 
-/// Lets in who may, and tells by which mechanism that was.
-async fn serve(client: &mut ServerConnection) -> Option<Mechanism> {
+/// Lets in whoever may log in, and returns by which mechanism that was.
+fn serve(client: &mut impl Accepted) -> Option<Mechanism> {
     let mut mechanism = None;
-    while let Ok(Some(event)) = client.next_event().await {
+    while let Ok(Some(event)) = client.next_event() {
         let connection = client.connection_mut();
         match event {
             ServerEvent::Opened(request) => {
-                let host = Host::new(
-                    TlsOffer::Required,
-                    [
-                        Mechanism::External,
-                        Mechanism::ScramSha256Plus,
-                        Mechanism::Anonymous,
-                    ],
-                );
-                connection
-                    .choose_host(request, HostAnswer::Serve(host))
-                    .unwrap();
+                let mechanisms = [
+                    Mechanism::External,
+                    Mechanism::ScramSha256Plus,
+                    Mechanism::Anonymous,
+                ];
+                let host = Host::new(TlsOffer::Required, mechanisms);
+                let answer = HostAnswer::Serve(host);
+                connection.choose_host(request, answer).unwrap();
             }
             ServerEvent::Sasl(request) => {
                 mechanism = Some(request.mechanism());
@@ -61,11 +58,9 @@ async fn serve(client: &mut ServerConnection) -> Option<Mechanism> {
                 connection.answer_sasl(request, answer).unwrap();
             }
             ServerEvent::Bind(request) => {
-                let resource = request.suggested().clone();
-                connection
-                    .answer_bind(request, BindAnswer::Bind(resource))
-                    .unwrap();
-                client.flush().await;
+                let answer = BindAnswer::Bind(request.suggested().clone());
+                connection.answer_bind(request, answer).unwrap();
+                client.flush();
                 return mechanism;
             }
             ServerEvent::Authenticated(_) => {}
@@ -75,18 +70,18 @@ async fn serve(client: &mut ServerConnection) -> Option<Mechanism> {
     None
 }
 
-/// What comes of a login with this account, and by which mechanism.
-async fn login(
+/// The address that a login with this account gets, and the mechanism that let it in.
+fn login<A: Adapter>(
     authority: &Authority,
     account: ClientConfig,
     identity: Option<Identity>,
     mode: Mode,
 ) -> (Result<String, ConnectError>, Option<Mechanism>) {
-    login_to(authority.roots(), authority, account, identity, mode).await
+    login_to::<A>(authority.roots(), authority, account, identity, mode)
 }
 
 /// The same at a server that trusts `clients` for the certificates of its clients.
-async fn login_to(
+fn login_to<A: Adapter>(
     clients: RootCertStore,
     authority: &Authority,
     account: ClientConfig,
@@ -97,7 +92,7 @@ async fn login_to(
         .client_certificates(ClientCertificates::Requested(clients))
         .build()
         .unwrap();
-    let (listener, port) = listen().await;
+    let site = Site::at("127.0.0.1", Authority::new(), tls).unwrap();
     let mut builder = ClientTls::builder(authority.roots());
     if let Some(identity) = identity {
         builder = builder.identity(identity);
@@ -105,50 +100,46 @@ async fn login_to(
     let connector = Connector::new(account)
         .unwrap()
         .with_tls(builder.build().unwrap())
-        .with_server("127.0.0.1", port, mode);
-    let server = async {
-        let mut client = accept(&listener, &tls, mode).await;
-        let mechanism = serve(&mut client).await;
-        (client, mechanism)
+        .with_server("127.0.0.1", site.port, mode);
+    let server = move || serve(&mut site.accept::<A>(mode));
+    let client = move || {
+        let client = A::connect_with(&connector)?;
+        Ok(client.jid().to_bare().as_str().to_owned())
     };
-    let client = Client::connect_with(&connector);
-    let (client, (_server, mechanism)) = within(async { tokio::join!(client, server) }).await;
-    let jid = client.map(|client| client.jid().to_bare().as_str().to_owned());
+    let (mechanism, jid) = both(server, client);
     (jid, mechanism)
 }
 
-#[tokio::test]
-async fn a_certificate_is_enough() {
+pub fn a_certificate_is_enough<A: Adapter>() {
     for mode in MODES {
         for addresses in [&[JULIET][..], &["nurse@example.org", JULIET]] {
             let authority = Authority::new();
             let identity = certificate(&authority, addresses);
             let jid = Jid::new(JULIET).unwrap();
             let account = ClientConfig::certificate(jid, &identity.identities()).unwrap();
-            let (client, mechanism) = login(&authority, account, Some(identity), mode).await;
-            assert_eq!(client.unwrap(), JULIET);
+            let (jid, mechanism) = login::<A>(&authority, account, Some(identity), mode);
+            assert_eq!(jid.unwrap(), JULIET);
             assert_eq!(mechanism, Some(Mechanism::External));
         }
     }
 }
 
-/// The server refuses what the certificate does not bear out, and the client goes on with its password.
-#[tokio::test]
-async fn a_certificate_of_somebody_else_is_not() {
+/// The server refuses an account that the certificate does not name, and the client goes on with its password.
+pub fn a_certificate_of_another_account_is_refused<A: Adapter>() {
     let authority = Authority::new();
     let identity = certificate(&authority, &["nurse@example.org"]);
     let jid = Jid::new(JULIET).unwrap();
     let account = ClientConfig::new(jid.clone(), PASSWORD)
         .unwrap()
         .with_certificate(&identity.identities());
-    let (client, mechanism) =
-        login(&authority, account, Some(identity.clone()), Mode::StartTls).await;
-    assert_eq!(client.unwrap(), JULIET);
+    let mode = Mode::StartTls;
+    let (bound, mechanism) = login::<A>(&authority, account, Some(identity.clone()), mode);
+    assert_eq!(bound.unwrap(), JULIET);
     assert_eq!(mechanism, Some(Mechanism::ScramSha256Plus));
 
     let account = ClientConfig::certificate(jid, &identity.identities()).unwrap();
-    let (client, mechanism) = login(&authority, account, Some(identity), Mode::StartTls).await;
-    let error = client.unwrap_err();
+    let (bound, mechanism) = login::<A>(&authority, account, Some(identity), mode);
+    let error = bound.unwrap_err();
     let Some(CloseReason::AuthFailed(failure)) = error.close_reason() else {
         panic!("{error}");
     };
@@ -158,8 +149,7 @@ async fn a_certificate_of_somebody_else_is_not() {
 
 /// Name constraints limit DNS names and say nothing of XMPP addresses. So no XMPP address counts below an authority
 /// that has them: else a partner's authority could name every account of the domain (RFC 5280 §4.2.1.10).
-#[tokio::test]
-async fn a_constrained_authority_names_no_account() {
+pub fn a_constrained_authority_names_no_account<A: Adapter>() {
     let root = Authority::new();
     let partner = root.limited_to("partner.example");
     let excluded = root.limited_to_others_than("example.com");
@@ -167,7 +157,7 @@ async fn a_constrained_authority_names_no_account() {
     let free = root.unlimited();
     let other_root = Authority::new();
     let cross_signed = partner.cross_signed_by(&other_root);
-    let both = |one: &Authority, other: &Authority| {
+    let roots_of = |one: &Authority, other: &Authority| {
         let mut roots = one.roots();
         roots.roots.extend(other.roots().roots);
         roots
@@ -181,7 +171,7 @@ async fn a_constrained_authority_names_no_account() {
         (
             "in one anchor of two",
             &partner,
-            both(&partner, &root),
+            roots_of(&partner, &root),
             false,
         ),
         ("in one of two chains", &cross_signed, root.roots(), false),
@@ -191,14 +181,14 @@ async fn a_constrained_authority_names_no_account() {
             other_root.roots(),
             false,
         ),
-        ("another anchor", &free, both(&partner, &root), true),
+        ("another anchor", &free, roots_of(&partner, &root), true),
     ] {
         for mode in MODES {
             let identity = certificate(issuer, &[JULIET]);
             let jid = Jid::new(JULIET).unwrap();
             let account = ClientConfig::certificate(jid, &identity.identities()).unwrap();
             let identity = Some(identity);
-            let (client, _) = login_to(trusted.clone(), &root, account, identity, mode).await;
+            let (client, _) = login_to::<A>(trusted.clone(), &root, account, identity, mode);
             match client {
                 Ok(jid) => assert!(counts && jid == JULIET, "{case}: {jid} is let in"),
                 Err(error) => {
@@ -214,24 +204,22 @@ async fn a_constrained_authority_names_no_account() {
 }
 
 /// Without a certificate in TLS the server does not offer EXTERNAL.
-#[tokio::test]
-async fn a_certificate_that_was_not_shown_does_not_count() {
+pub fn a_certificate_that_was_not_sent_does_not_count<A: Adapter>() {
     let authority = Authority::new();
     let identity = certificate(&authority, &[JULIET]);
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD)
         .unwrap()
         .with_certificate(&identity.identities());
-    let (client, mechanism) = login(&authority, account, None, Mode::DirectTls).await;
-    assert_eq!(client.unwrap(), JULIET);
+    let (jid, mechanism) = login::<A>(&authority, account, None, Mode::DirectTls);
+    assert_eq!(jid.unwrap(), JULIET);
     assert_eq!(mechanism, Some(Mechanism::ScramSha256Plus));
 }
 
-#[tokio::test]
-async fn strangers_are_given_a_name() {
+pub fn an_anonymous_login_gets_an_account<A: Adapter>() {
     let authority = Authority::new();
     let account = ClientConfig::anonymous(Domainpart::new(DOMAIN).unwrap());
-    let (client, mechanism) = login(&authority, account, None, Mode::StartTls).await;
-    let jid = client.unwrap();
+    let (jid, mechanism) = login::<A>(&authority, account, None, Mode::StartTls);
+    let jid = jid.unwrap();
     assert!(jid.ends_with("@example.org") && jid.len() > 32, "{jid}");
     assert_eq!(mechanism, Some(Mechanism::Anonymous));
 }

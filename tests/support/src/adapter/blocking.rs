@@ -1,0 +1,141 @@
+//! The blocking adapter.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire_blocking::{Client, ReconnectingClient, ServerConnection};
+use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::find::Mode;
+use xmppwire_net::link::LinkError;
+use xmppwire_net::tls::{ServerTls, TlsSummary};
+
+/// The blocking adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking;
+
+impl super::Adapter for Blocking {
+    type Client = Client;
+    type Accepted = ServerConnection;
+    type Reconnecting = ReconnectingClient;
+
+    fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
+        Client::connect(jid, password)
+    }
+
+    fn connect_with(connector: &Connector) -> Result<Client, ConnectError> {
+        Client::connect_with(connector)
+    }
+
+    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
+        Client::over(socket, mode, connector)
+    }
+
+    fn reconnecting(connector: Connector, policy: Policy) -> ReconnectingClient {
+        ReconnectingClient::with_policy(connector, policy)
+    }
+
+    fn accept(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+    ) -> Result<ServerConnection, LinkError> {
+        ServerConnection::accept(socket, config, tls)
+    }
+
+    fn accept_direct_tls(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<ServerConnection, LinkError> {
+        ServerConnection::accept_direct_tls(socket, config, tls, timeout)
+    }
+}
+
+impl super::Client for Client {
+    fn jid(&self) -> &FullJid {
+        self.jid()
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn backlog(&self) -> usize {
+        self.backlog()
+    }
+
+    fn next(&mut self) -> Result<Option<Stanza>, Error> {
+        self.next()
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        self.send(stanza)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        self.request(request)
+    }
+
+    fn close(self) -> Result<(), Error> {
+        self.close()
+    }
+}
+
+impl super::Accepted for ServerConnection {
+    fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError> {
+        self.next_event()
+    }
+
+    fn connection_mut(&mut self) -> &mut Server {
+        self.connection_mut()
+    }
+
+    fn close(&mut self, error: Option<StreamError>) {
+        self.close(error);
+    }
+
+    fn flush(&mut self) {
+        self.flush();
+    }
+
+    fn backlog(&self) -> usize {
+        self.backlog()
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn set_tls(&mut self, tls: ServerTls) {
+        self.set_tls(tls);
+    }
+}
+
+impl super::Reconnecting for ReconnectingClient {
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+        self.next_event()
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        self.send(stanza)
+    }
+
+    fn session_tls(&self) -> Option<&TlsSummary> {
+        self.client()?.tls()
+    }
+
+    fn connect_now(&mut self) {
+        self.connect_now();
+    }
+
+    fn close(self) -> Result<(), Error> {
+        self.close()
+    }
+}

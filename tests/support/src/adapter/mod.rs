@@ -1,0 +1,86 @@
+//! Both adapters behind one trait, so that a scenario is written once.
+//!
+//! The calls block, as those of the blocking adapter do; a call of the tokio adapter is run to its end. Each end of a
+//! connection has a thread of its own: see [`both`](crate::both).
+
+#[cfg(feature = "blocking")]
+mod blocking;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::find::Mode;
+use xmppwire_net::link::LinkError;
+use xmppwire_net::tls::{ServerTls, TlsSummary};
+
+#[cfg(feature = "blocking")]
+pub use blocking::Blocking;
+#[cfg(feature = "tokio")]
+pub use tokio::Tokio;
+
+/// What an adapter offers.
+pub trait Adapter: 'static {
+    type Client: Client;
+    type Accepted: Accepted;
+    type Reconnecting: Reconnecting;
+
+    fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
+    fn connect_with(connector: &Connector) -> Result<Self::Client, ConnectError>;
+    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
+    fn reconnecting(connector: Connector, policy: Policy) -> Self::Reconnecting;
+    fn accept(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+    ) -> Result<Self::Accepted, LinkError>;
+    fn accept_direct_tls(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<Self::Accepted, LinkError>;
+}
+
+/// A client that is logged in.
+pub trait Client: std::fmt::Debug + Sized {
+    fn jid(&self) -> &FullJid;
+    fn tls(&self) -> Option<&TlsSummary>;
+    fn backlog(&self) -> usize;
+    fn next(&mut self) -> Result<Option<Stanza>, Error>;
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn flush(&mut self) -> Result<(), Error>;
+    fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
+    fn close(self) -> Result<(), Error>;
+}
+
+/// A server's connection to a client.
+pub trait Accepted: std::fmt::Debug + Sized {
+    fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError>;
+    fn connection_mut(&mut self) -> &mut Server;
+    fn close(&mut self, error: Option<StreamError>);
+    fn flush(&mut self);
+    fn backlog(&self) -> usize;
+    fn tls(&self) -> Option<&TlsSummary>;
+    fn set_tls(&mut self, tls: ServerTls);
+
+    /// Queues a stanza for the client.
+    fn send(&mut self, stanza: impl Into<Stanza>) {
+        let connection = self.connection_mut();
+        xmppwire::Connection::send(connection, &stanza.into()).unwrap();
+    }
+}
+
+/// A client that reconnects.
+pub trait Reconnecting: Sized {
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error>;
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    /// The TLS of the session, if there is a session.
+    fn session_tls(&self) -> Option<&TlsSummary>;
+    fn connect_now(&mut self);
+    fn close(self) -> Result<(), Error>;
+}

@@ -1,0 +1,166 @@
+//! The tokio adapter, with every call run to its end.
+
+use std::future::Future;
+use std::net::TcpStream;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::find::Mode;
+use xmppwire_net::link::LinkError;
+use xmppwire_net::tls::{ServerTls, TlsSummary};
+use xmppwire_tokio::{Client, ReconnectingClient, ServerConnection};
+
+/// The tokio adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokio;
+
+/// Drives the sockets and timers of all tests; the futures run on the threads of the tests.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+});
+
+/// Runs a future to its end.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(future)
+}
+
+/// Makes a socket of tokio of this one.
+fn adopt(socket: TcpStream) -> tokio::net::TcpStream {
+    socket.set_nonblocking(true).unwrap();
+    let _runtime = RUNTIME.enter();
+    tokio::net::TcpStream::from_std(socket).unwrap()
+}
+
+impl super::Adapter for Tokio {
+    type Client = Client;
+    type Accepted = ServerConnection;
+    type Reconnecting = ReconnectingClient;
+
+    fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
+        run(Client::connect(jid, password))
+    }
+
+    fn connect_with(connector: &Connector) -> Result<Client, ConnectError> {
+        run(Client::connect_with(connector))
+    }
+
+    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
+        run(Client::over(adopt(socket), mode, connector))
+    }
+
+    fn reconnecting(connector: Connector, policy: Policy) -> ReconnectingClient {
+        let _runtime = RUNTIME.enter();
+        ReconnectingClient::with_policy(connector, policy)
+    }
+
+    fn accept(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+    ) -> Result<ServerConnection, LinkError> {
+        ServerConnection::accept(adopt(socket), config, tls)
+    }
+
+    fn accept_direct_tls(
+        socket: TcpStream,
+        config: ServerConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<ServerConnection, LinkError> {
+        let socket = adopt(socket);
+        run(ServerConnection::accept_direct_tls(
+            socket, config, tls, timeout,
+        ))
+    }
+}
+
+impl super::Client for Client {
+    fn jid(&self) -> &FullJid {
+        self.jid()
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn backlog(&self) -> usize {
+        self.backlog()
+    }
+
+    fn next(&mut self) -> Result<Option<Stanza>, Error> {
+        run(self.next())
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        run(self.send(stanza))
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        run(self.flush())
+    }
+
+    fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        run(self.request(request))
+    }
+
+    fn close(self) -> Result<(), Error> {
+        run(self.close())
+    }
+}
+
+impl super::Accepted for ServerConnection {
+    fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError> {
+        run(self.next_event())
+    }
+
+    fn connection_mut(&mut self) -> &mut Server {
+        self.connection_mut()
+    }
+
+    fn close(&mut self, error: Option<StreamError>) {
+        self.close(error);
+    }
+
+    fn flush(&mut self) {
+        run(self.flush());
+    }
+
+    fn backlog(&self) -> usize {
+        self.backlog()
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn set_tls(&mut self, tls: ServerTls) {
+        self.set_tls(tls);
+    }
+}
+
+impl super::Reconnecting for ReconnectingClient {
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+        run(self.next_event())
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        run(self.send(stanza))
+    }
+
+    fn session_tls(&self) -> Option<&TlsSummary> {
+        self.client()?.tls()
+    }
+
+    fn connect_now(&mut self) {
+        self.connect_now();
+    }
+
+    fn close(self) -> Result<(), Error> {
+        run(self.close())
+    }
+}

@@ -1,0 +1,111 @@
+//! Sessions between a client and a server over real sockets and real TLS, on the loopback interface. Each is written once
+//! and run by both adapters; what only one adapter can do stays with its own tests.
+
+pub mod ask;
+pub mod credentials;
+pub mod deadlines;
+pub mod ends;
+pub mod external;
+pub mod identity;
+pub mod injection;
+pub mod load;
+pub mod login;
+pub mod reconnect;
+pub mod redirect;
+pub mod srv;
+
+/// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list of all scenarios.
+#[macro_export]
+macro_rules! scenarios {
+    ($adapter:ty) => {
+        $crate::scenarios! { $adapter;
+            ask:
+                an_answer_counts_only_from_the_entity_that_was_asked,
+                a_refusal_says_why,
+                an_answer_after_the_time_out_is_a_stanza,
+                the_end_of_the_stream_ends_the_wait,
+                an_iq_that_is_no_request_is_not_sent,
+                stanzas_that_do_not_fit_beside_a_request_have_to_be_taken_first;
+            credentials:
+                wrong_passwords_and_unknown_users_are_refused_alike,
+                a_reconnecting_client_gives_up,
+                addresses_without_an_account_are_refused_at_once;
+            deadlines:
+                a_silent_server_is_given_up,
+                a_silent_client_is_given_up,
+                a_handshake_that_never_ends_is_given_up,
+                a_peer_that_reads_nothing_does_not_keep_the_connection,
+                a_bound_stream_that_falls_silent_is_given_up_where_the_limits_say_so,
+                a_close_that_the_server_never_confirms_ends;
+            ends:
+                a_client_closes_in_order_and_what_it_sent_arrives,
+                a_server_closes_in_order,
+                a_cut_connection_is_no_orderly_end,
+                an_end_of_input_without_a_closing_tag_is_no_orderly_end,
+                a_client_that_vanishes_is_noticed,
+                a_stream_error_arrives_with_its_condition,
+                the_stream_error_reaches_a_client_that_is_sending,
+                the_next_server_is_tried_where_one_is_down,
+                bytes_that_are_no_tls_end_a_session;
+            external:
+                a_certificate_is_enough,
+                a_certificate_of_another_account_is_refused,
+                a_constrained_authority_names_no_account,
+                a_certificate_that_was_not_sent_does_not_count,
+                an_anonymous_login_gets_an_account;
+            identity:
+                a_certificate_of_another_name_is_refused,
+                a_certificate_of_another_authority_is_refused,
+                an_expired_certificate_is_refused,
+                the_next_server_is_tried_where_one_cannot_prove_its_identity,
+                a_client_sends_its_certificate;
+            injection:
+                a_client_refuses_clear_text_after_proceed,
+                clear_text_during_the_handshake_is_no_tls,
+                a_server_refuses_clear_text_after_starttls;
+            load:
+                ten_megabytes_each_way;
+            login:
+                by_starttls,
+                by_direct_tls,
+                by_tls_1_2_with_channel_binding,
+                a_server_chooses_its_certificate_by_the_domain,
+                a_server_without_tls_cannot_offer_it;
+            reconnect:
+                a_client_comes_back_after_a_shutdown,
+                a_client_does_not_come_back_after_a_conflict,
+                a_server_that_is_down_is_tried_again,
+                attempts_end_at_their_limit,
+                a_session_that_is_redirected_goes_there,
+                the_reason_is_told_where_a_send_finds_the_session_lost,
+                a_wrong_certificate_does_not_end_a_client_that_had_a_session,
+                the_wait_for_the_next_attempt_can_be_cut_short;
+            redirect:
+                it_is_followed_to_an_address_of_either_kind,
+                a_host_without_proof_is_refused,
+                it_is_not_followed_without_tls,
+                circles_end,
+                without_a_port_the_host_is_looked_up;
+            srv:
+                records_lead_to_the_server,
+                both_kinds_of_records_are_one_list,
+                a_long_answer_is_fetched_over_tcp,
+                a_forged_answer_does_not_keep_the_right_one_out,
+                the_target_dot_means_no_service,
+                without_records_the_domain_itself_is_the_server,
+                without_an_answer_the_domain_itself_is_the_server_too;
+        }
+    };
+    ($adapter:ty; $($module:ident: $($name:ident),+;)+) => {
+        $(
+            mod $module {
+                $(
+                    #[test]
+                    fn $name() {
+                        $crate::within($crate::scenarios::$module::$name::<$adapter>);
+                    }
+                )+
+            }
+        )+
+    };
+}
