@@ -16,7 +16,7 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
+    CertificateError, CipherSuite, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
     ServerConnection, SideData, version,
 };
 use xmppwire::CertificateIdentities;
@@ -388,6 +388,55 @@ fn client_certificates_are_ignored_requested_or_required() {
     assert_eq!(seen(&anonymous, requested()), Ok(vec![]));
     assert!(seen(&anonymous, required()).is_err());
     assert!(seen(&stranger, requested()).is_err());
+}
+
+#[test]
+fn the_features_choose_the_cryptography() {
+    let authority = Authority::new();
+    let expected = if cfg!(feature = "aws-lc-rs") {
+        "AwsLcRs"
+    } else {
+        "Ring"
+    };
+    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let providers = [
+        client.config(Mode::StartTls).crypto_provider(),
+        server.config(Mode::StartTls).crypto_provider(),
+    ];
+    for provider in providers {
+        assert_eq!(format!("{:?}", provider.secure_random), expected);
+    }
+    connect(&client, &server, "example.org", Mode::StartTls).unwrap();
+}
+
+#[test]
+fn a_given_provider_is_used() {
+    let authority = Authority::new();
+    let mut provider = rustls::crypto::ring::default_provider();
+    let only = CipherSuite::TLS13_CHACHA20_POLY1305_SHA256;
+    provider.cipher_suites.retain(|suite| suite.suite() == only);
+    let provider = Arc::new(provider);
+    let server = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+        .tls13_only()
+        .provider(provider.clone());
+    let client = ClientTls::builder(authority.roots())
+        .tls13_only()
+        .provider(provider);
+    let [one, other] = [
+        (
+            client.clone().build().unwrap(),
+            authority.server(&["example.org"]),
+        ),
+        (authority.client(), server.build().unwrap()),
+    ]
+    .map(|(client, server)| {
+        let domain = domain("example.org");
+        let mut to_server = client.connect(&domain, Mode::StartTls).unwrap();
+        let mut to_client = server.accept(Mode::StartTls).unwrap();
+        handshake(&mut to_server, &mut to_client).unwrap();
+        to_server.negotiated_cipher_suite().unwrap().suite()
+    });
+    assert_eq!((one, other), (only, only));
 }
 
 #[test]

@@ -34,6 +34,8 @@
 //!
 //! # Features
 //!
+//! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either, the application gives
+//!   one to the builders of [`tls`].
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
@@ -39,6 +40,7 @@ impl ClientTls {
             roots,
             revocation: RevocationLists::default(),
             identity: None,
+            provider: None,
             tls13_only: false,
             weak_tls12: false,
             service: Service::CLIENT,
@@ -114,6 +116,7 @@ pub struct ClientTlsBuilder {
     roots: RootCertStore,
     revocation: RevocationLists,
     identity: Option<Identity>,
+    provider: Option<Arc<CryptoProvider>>,
     tls13_only: bool,
     weak_tls12: bool,
     service: Service,
@@ -130,6 +133,12 @@ impl ClientTlsBuilder {
     /// its [`Identity::identities`] to [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
+        self
+    }
+
+    /// The cryptography to use; unless set, the one that the cargo features choose (see the [module](super)).
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = Some(provider);
         self
     }
 
@@ -157,11 +166,11 @@ impl ClientTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Verifier`] if there are no roots or a revocation list cannot be read, and [`TlsError::Rustls`]
-    /// if the private key of the identity is unusable or does not
+    /// [`TlsError::Verifier`] if there are no roots or a revocation list cannot be read, [`TlsError::NoProvider`]
+    /// without any cryptography, and [`TlsError::Rustls`] if the private key of the identity is unusable or does not
     /// belong to its certificate.
     pub fn build(self) -> Result<ClientTls, TlsError> {
-        let provider = provider();
+        let provider = self.provider.map_or_else(provider::default, Ok)?;
         let verifier = ServerVerifier::new(self.roots, &self.revocation, &provider, &self.service)?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(self.tls13_only))?

@@ -8,8 +8,7 @@
 //! SCRAM-PLUS ties the authentication to.
 //!
 //! The configurations are cheap to clone and meant to be built once: reading the platform's roots
-//! takes milliseconds. They use rustls' *ring* provider, whatever the process-wide default is, and
-//! TLS 1.2 or 1.3. Choices made for XMPP:
+//! takes milliseconds. They use TLS 1.2 or 1.3. Choices made for XMPP:
 //!
 //! - TLS 1.2 only with the extended master secret. Without it, two connections can be made to share
 //!   their secrets (RFC 7627 §1), so `tls-exporter` is not defined for them (RFC 9266 §2). See
@@ -24,6 +23,13 @@
 //!   (RFC 5280 §4.2.1.10): see [`TlsSummary::peer`].
 //! - [`RevocationLists`] are checked in both roles where the application gives some. OCSP is not
 //!   supported, stapled or not.
+//!
+//! # Cryptography
+//!
+//! rustls takes its cryptography from a provider. The cargo feature `ring`, on by default, brings the
+//! *ring* provider; `aws-lc-rs` brings that library's, which is used where both are on. The
+//! process-wide default of rustls counts only where neither is on. Any other provider is given to
+//! [`ClientTlsBuilder::provider`] and [`ServerTlsBuilder::provider`].
 //!
 //! ```
 //! use xmppwire_net::find::Mode;
@@ -46,6 +52,7 @@ mod client;
 mod end_point;
 mod identity;
 mod names;
+mod provider;
 mod revocation;
 mod roots;
 mod server;
@@ -67,10 +74,7 @@ pub use summary::{TlsSummary, TlsVersion};
 /// The TLS library, for configurations made elsewhere and for the details of an error.
 pub use rustls;
 
-use std::sync::Arc;
-
 use rustls::SupportedProtocolVersion;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use thiserror::Error;
@@ -94,16 +98,16 @@ pub enum TlsError {
     /// The certificates of the other side cannot be verified: no root is trusted, or a revocation list cannot be read.
     #[error("the certificates of the other side cannot be verified: {0}")]
     Verifier(#[from] VerifierBuilderError),
+    /// There is no cryptography: the cargo features `ring` and `aws-lc-rs` are off, the builder was given no provider, and
+    /// the process has no default.
+    #[error("there is no cryptography provider for TLS")]
+    NoProvider,
     /// The handshake is not finished.
     #[error("the TLS handshake is not finished")]
     Unfinished,
     /// rustls refuses, as when a private key does not belong to its certificate.
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
@@ -33,6 +34,7 @@ impl ServerTls {
             identity,
             client_certificates: ClientCertificates::Ignored,
             revocation: RevocationLists::default(),
+            provider: None,
             tls13_only: false,
             weak_tls12: false,
             service: Service::CLIENT,
@@ -129,6 +131,7 @@ pub struct ServerTlsBuilder {
     identity: Identity,
     client_certificates: ClientCertificates,
     revocation: RevocationLists,
+    provider: Option<Arc<CryptoProvider>>,
     tls13_only: bool,
     weak_tls12: bool,
     service: Service,
@@ -145,6 +148,12 @@ impl ServerTlsBuilder {
     /// Refuses clients whose certificates these lists revoke; none are checked unless set.
     pub fn revocation_lists(mut self, lists: RevocationLists) -> Self {
         self.revocation = lists;
+        self
+    }
+
+    /// The cryptography to use; unless set, the one that the cargo features choose (see the [module](super)).
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = Some(provider);
         self
     }
 
@@ -172,10 +181,10 @@ impl ServerTlsBuilder {
     /// # Errors
     ///
     /// [`TlsError::Verifier`] if there are no roots for client certificates or a revocation list cannot be read,
-    /// and [`TlsError::Rustls`] if the private key is unusable or
+    /// [`TlsError::NoProvider`] without any cryptography, and [`TlsError::Rustls`] if the private key is unusable or
     /// does not belong to the certificate.
     pub fn build(self) -> Result<ServerTls, TlsError> {
-        let provider = provider();
+        let provider = self.provider.map_or_else(provider::default, Ok)?;
         let verifiers = |roots, required| {
             Verifiers::new(roots, |roots| {
                 self.revocation.client_verifier(roots, &provider, required)
