@@ -20,8 +20,8 @@ use rustls::{ConnectionCommon, SideData, StreamOwned};
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
     DecoyKey, Element, Entropy, Host, HostAnswer, Instant, IqTracker, Jid, Mechanism, Message,
-    SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StartTls, TlsInfo,
-    TlsOffer, ns,
+    Role, SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StartTls,
+    TlsInfo, TlsOffer, ns,
 };
 use xmppwire_net::find::{Domain, Mode};
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, TlsError, TlsSummary, roots_from_pem};
@@ -64,8 +64,8 @@ fn main() -> Result<()> {
 // --- One end of a connection ----------------------------------------------------------------------
 
 /// A machine, the socket below it, and the input that it has not consumed yet.
-struct End<'a, C> {
-    machine: C,
+struct End<'a, R: Role> {
+    machine: Connection<R>,
     clock: std::time::Instant,
     tcp: TcpStream,
     /// The same socket, by itself or under TLS.
@@ -94,8 +94,8 @@ where
     }
 }
 
-impl<'a, C: Connection> End<'a, C> {
-    fn new(machine: C, tcp: TcpStream, trace: Option<&'a mut Trace>) -> Result<Self> {
+impl<'a, R: Role> End<'a, R> {
+    fn new(machine: Connection<R>, tcp: TcpStream, trace: Option<&'a mut Trace>) -> Result<Self> {
         tcp.set_read_timeout(Some(PATIENCE))?;
         tcp.set_nodelay(true)?;
         Ok(Self {
@@ -114,7 +114,7 @@ impl<'a, C: Connection> End<'a, C> {
     }
 
     /// Moves bytes until something happens; `None` when the connection is over.
-    fn next_event(&mut self) -> Result<Option<C::Event>> {
+    fn next_event(&mut self) -> Result<Option<R::Event>> {
         loop {
             self.machine.handle_timeout(self.now());
             if let Some(event) = self.machine.poll_event() {
@@ -210,7 +210,8 @@ fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReaso
                     .as_mut()
                     .is_some_and(|requests| requests.resolve(&iq)) =>
             {
-                end.machine.close(end.now(), None);
+                let now = end.now();
+                end.machine.close(now, None);
             }
             ClientEvent::Closed(closed) => reason = closed,
             _ => {}

@@ -20,9 +20,9 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use xmppwire::{
     ApiMisuse, BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, Message, SaslAnswer,
-    SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza,
-    TlsOffer, TlsPolicy,
+    DecoyKey, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, Message, Role,
+    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig,
+    ServerEvent, Stanza, TlsOffer, TlsPolicy,
 };
 
 /// What each client sends, and gets back.
@@ -78,8 +78,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// One end of a connection: the machine, its socket, and the input that it has not consumed yet.
-struct Peer<C> {
-    connection: C,
+struct Peer<R: Role> {
+    connection: Connection<R>,
     socket: TcpStream,
     input: Vec<u8>,
     // The notices of `mio` are edges; these are the levels.
@@ -97,13 +97,12 @@ trait Drive {
     fn is_finished(&self) -> bool;
 }
 
-impl<C: Application> Drive for Peer<C> {
+impl<R: Application> Drive for Peer<R> {
     fn drive(&mut self, now: Instant, shared: &mut Shared) -> io::Result<()> {
         loop {
             let mut moved = false;
             while let Some(event) = self.connection.poll_event() {
-                self.connection
-                    .handle_event(now, event, shared)
+                R::handle_event(&mut self.connection, now, event, shared)
                     .map_err(io::Error::other)?;
                 moved = true;
             }
@@ -181,9 +180,9 @@ struct Shared {
 }
 
 /// What a role makes of its events.
-trait Application: Connection {
+trait Application: Role {
     fn handle_event(
-        &mut self,
+        endpoint: &mut Endpoint<Self>,
         now: Instant,
         event: Self::Event,
         shared: &mut Shared,
@@ -192,7 +191,7 @@ trait Application: Connection {
 
 impl Application for Server {
     fn handle_event(
-        &mut self,
+        endpoint: &mut Endpoint<Self>,
         _now: Instant,
         event: ServerEvent,
         shared: &mut Shared,
@@ -200,7 +199,7 @@ impl Application for Server {
         match event {
             ServerEvent::Opened(question) => {
                 let host = Host::new(TlsOffer::Unavailable, [Mechanism::ScramSha256]);
-                self.choose_host(question, HostAnswer::Serve(host))
+                endpoint.choose_host(question, HostAnswer::Serve(host))
             }
             // The question is a token: with a data base it could travel to another thread and come
             // back later, while this one goes on with the other connections.
@@ -212,16 +211,16 @@ impl Application for Server {
                     Some(keys) => SaslAnswer::ScramKeys(keys.clone()),
                     None => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
                 };
-                self.answer_sasl(question, answer)
+                endpoint.answer_sasl(question, answer)
             }
             ServerEvent::Bind(question) => {
                 let resource = question.suggested().clone();
-                self.answer_bind(question, BindAnswer::Bind(resource))
+                endpoint.answer_bind(question, BindAnswer::Bind(resource))
             }
             ServerEvent::Stanza(Stanza::Message(message)) => match message.body() {
                 Some(body) => {
                     shared.messages += 1;
-                    self.send(&message.reply(body).into())
+                    endpoint.send(&message.reply(body).into())
                 }
                 None => Ok(()),
             },
@@ -236,7 +235,7 @@ impl Application for Server {
 
 impl Application for Client {
     fn handle_event(
-        &mut self,
+        endpoint: &mut Endpoint<Self>,
         now: Instant,
         event: ClientEvent,
         shared: &mut Shared,
@@ -260,12 +259,12 @@ impl Application for Client {
             }
             _ => return Ok(()),
         };
-        match self.jid().cloned() {
+        match endpoint.jid().cloned() {
             Some(own) if number <= MESSAGES => {
-                self.send(&Message::chat(own, number.to_string()).into())
+                endpoint.send(&Message::chat(own, number.to_string()).into())
             }
             _ => {
-                self.close(now, None);
+                endpoint.close(now, None);
                 Ok(())
             }
         }
@@ -371,7 +370,7 @@ impl EventLoop {
 
     fn insert(
         &mut self,
-        connection: impl Application + 'static,
+        connection: Connection<impl Application>,
         mut socket: TcpStream,
     ) -> io::Result<()> {
         let token = Token(self.peers.len());

@@ -29,10 +29,10 @@ use tokio::task::JoinSet;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire_tokio::tls::{Identity, ServerTls};
 use xmppwire_tokio::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, Connection, DecoyKey, Domainpart, Element,
-    FullJid, Host, HostAnswer, Iq, IqType, LinkError, Localpart, Mechanism, Presence, PresenceType,
-    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys, ServerConfig, ServerConnection,
-    ServerEvent, Stanza, StanzaErrorCondition, StreamErrorCondition, TlsOffer, ns,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, DecoyKey, Domainpart, Element, FullJid, Host,
+    HostAnswer, Iq, IqType, LinkError, Localpart, Mechanism, Presence, PresenceType, SaslAnswer,
+    SaslCondition, SaslFailure, ScramHash, ScramKeys, ServerConfig, ServerConnection, ServerEvent,
+    Stanza, StanzaErrorCondition, StreamErrorCondition, TlsOffer, ns,
 };
 
 /// Connections at a time, and of them those of one account.
@@ -150,7 +150,7 @@ impl Session {
     async fn serve(&mut self, mut stopping: watch::Receiver<()>) -> Result<(), LinkError> {
         let mut ending = false;
         loop {
-            let keeps_up = self.client.connection().output().len() < BACKLOG;
+            let keeps_up = self.client.backlog() < BACKLOG;
             tokio::select! {
                 event = self.client.next_event() => match event? {
                     Some(event) => self.handle(event).map_err(std::io::Error::other)?,

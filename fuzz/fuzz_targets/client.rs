@@ -20,8 +20,8 @@
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::{
-    Client, ClientConfig, ClientEvent, DecoyKey, Entropy, Instant, Jid, Mechanism, MechanismPolicy,
-    TlsInfo, TlsPolicy, ns,
+    Client, ClientConfig, ClientEvent, Connection, DecoyKey, Entropy, Instant, Jid, Mechanism,
+    MechanismPolicy, TlsInfo, TlsPolicy, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// A client with its application, and what its server remembers.
 struct Juliet {
-    client: Client,
+    client: Connection<Client>,
     tls_required: bool,
     secured: bool,
     bound: bool,
@@ -164,7 +164,7 @@ impl Juliet {
 impl Role for Juliet {
     type Machine = Client;
 
-    fn machine(&mut self) -> &mut Client {
+    fn machine(&mut self) -> &mut Connection<Client> {
         &mut self.client
     }
 

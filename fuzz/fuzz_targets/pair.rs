@@ -26,7 +26,7 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::{
     BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey,
-    Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Message,
+    Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Message, Role,
     SaslAnswer, SaslQuestion, Server, ServerConfig, ServerEvent, Stanza, StartTls, TlsInfo,
     TlsOffer,
 };
@@ -59,8 +59,8 @@ struct Pair {
     assigned: Option<FullJid>,
 }
 
-struct End<C> {
-    machine: C,
+struct End<R: Role> {
+    machine: Connection<R>,
     /// What it sent and nobody has read.
     sent: Vec<u8>,
     start_tls: Option<StartTls>,
@@ -70,8 +70,8 @@ struct End<C> {
     closed: Option<CloseReason>,
 }
 
-impl<C: Connection> End<C> {
-    fn new(machine: C) -> Self {
+impl<R: Role> End<R> {
+    fn new(machine: Connection<R>) -> Self {
         Self {
             machine,
             sent: Vec::new(),
@@ -404,7 +404,7 @@ impl Pair {
 
 /// Offers what is under way, and takes off what was consumed.
 fn offer(
-    machine: &mut impl Connection,
+    machine: &mut Connection<impl Role>,
     now: Instant,
     under_way: &mut Vec<u8>,
     piece: usize,

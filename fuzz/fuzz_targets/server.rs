@@ -28,10 +28,10 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, DecoyKey, Element, Entropy,
-    FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Message, Resourcepart, SaslAnswer,
-    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
-    Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
+    Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Message,
+    Resourcepart, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server,
+    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// A server with its application, and what its client remembers.
 struct Verona {
-    server: Server,
+    server: Connection<Server>,
     host: Host,
     tls_required: bool,
     secured: bool,
@@ -250,7 +250,7 @@ impl Verona {
 impl Role for Verona {
     type Machine = Server;
 
-    fn machine(&mut self) -> &mut Server {
+    fn machine(&mut self) -> &mut Connection<Server> {
         &mut self.server
     }
 

@@ -28,16 +28,16 @@ use crate::wire::Wire;
 /// A machine with its application, and its peer's building blocks.
 pub trait Role {
     /// The machine.
-    type Machine: Connection;
+    type Machine: xmppwire::Role;
 
     /// The machine.
-    fn machine(&mut self) -> &mut Self::Machine;
+    fn machine(&mut self) -> &mut Connection<Self::Machine>;
 
     /// Whether the stream has ended, told or not.
     fn is_over(&self) -> bool;
 
     /// What the application makes of an event.
-    fn react(&mut self, event: <Self::Machine as Connection>::Event) -> Told;
+    fn react(&mut self, event: <Self::Machine as xmppwire::Role>::Event) -> Told;
 
     /// What the machine sent: checked, and remembered where a building block needs it.
     fn sent(&mut self, item: Item);

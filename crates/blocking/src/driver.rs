@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::StreamError;
-use xmppwire_net::link::{Link, LinkError, Role, Wire};
+use xmppwire::{Endpoint, Role, StreamError};
+use xmppwire_net::link::{Link, LinkError, Wire};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::pump::Pump;
@@ -19,13 +19,13 @@ use crate::waker::Waker;
 /// the [connection](Self::connection_mut) and goes on to wait for the next event, which also writes; only who does not
 /// intend to do that has to [`flush`](Self::flush).
 #[derive(Debug)]
-pub struct Driver<C: Role> {
+pub struct Driver<R: Role> {
     pump: Pump,
-    link: Link<C>,
+    link: Link<R>,
 }
 
-impl<C: Role> Driver<C> {
-    pub(crate) const fn new(pump: Pump, link: Link<C>) -> Self {
+impl<R: Role> Driver<R> {
+    pub(crate) const fn new(pump: Pump, link: Link<R>) -> Self {
         Self { pump, link }
     }
 
@@ -37,7 +37,7 @@ impl<C: Role> Driver<C> {
     /// # Errors
     ///
     /// What failed below XMPP: the socket, or TLS.
-    pub fn next_event(&mut self) -> Result<Option<C::Event>, LinkError> {
+    pub fn next_event(&mut self) -> Result<Option<R::Event>, LinkError> {
         self.pump
             .until(&mut self.link, Link::poll_event)
             .transpose()
@@ -53,7 +53,7 @@ impl<C: Role> Driver<C> {
     pub fn next_event_timeout(
         &mut self,
         timeout: Duration,
-    ) -> Result<Poll<Option<C::Event>>, LinkError> {
+    ) -> Result<Poll<Option<R::Event>>, LinkError> {
         let event = self
             .pump
             .until_timeout(&mut self.link, timeout, Link::poll_event);
@@ -82,15 +82,14 @@ impl<C: Role> Driver<C> {
         self.link.backlog() == 0
     }
 
-    /// The connection.
-    pub const fn connection(&self) -> &C {
+    /// What the application calls.
+    pub fn connection(&self) -> &Endpoint<R> {
         self.link.connection()
     }
 
-    /// The connection, to answer its questions, to [`send`](xmppwire::Connection::send) and to [`close`](Self::close) it with an
-    /// error. What is queued so is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
-    /// The methods that move bytes are the driver's business: calling them here breaks the stream.
-    pub const fn connection_mut(&mut self) -> &mut C {
+    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to [`close`](Self::close) with an
+    /// error. What it queues is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         self.link.connection_mut()
     }
 
@@ -120,7 +119,7 @@ impl<C: Role> Driver<C> {
         self.pump.peer_addr()
     }
 
-    pub(crate) const fn link_mut(&mut self) -> &mut Link<C> {
+    pub(crate) const fn link_mut(&mut self) -> &mut Link<R> {
         &mut self.link
     }
 }

@@ -57,7 +57,7 @@ pub use xmppwire_net::client::{
 pub use xmppwire_net::find::{
     Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Target,
 };
-pub use xmppwire_net::link::{LinkError, Role};
+pub use xmppwire_net::link::LinkError;
 pub use xmppwire_net::tls;
 
 pub use crate::client::Client;

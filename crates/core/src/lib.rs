@@ -1,19 +1,20 @@
 //! XMPP Core (RFC 6120) as sans-IO state machines, for the client and the server side.
 //!
-//! A [`Client`] or [`Server`] consumes bytes and time and emits bytes and events. It opens no socket,
-//! reads no clock and starts no thread: the loop that moves the bytes is yours, or that of the crates
-//! `xmppwire-tokio` and `xmppwire-blocking`.
+//! A [`Connection`] consumes bytes and time and emits bytes and events, in the role of a [`Client`] or a
+//! [`Server`]. It opens no socket, reads no clock and starts no thread: the loop that moves the bytes is
+//! yours, or that of the crates `xmppwire-tokio` and `xmppwire-blocking`.
 //!
 //! # The loop
 //!
-//! Everything a driver has to know is in the trait [`Connection`], and every driver is this loop:
+//! [`Connection`] has all that a driver calls, and every driver is this loop. [`Endpoint`] has what the
+//! application calls; a connection dereferences to its endpoint, so `client.send` works below:
 //!
 //! ```
 //! use std::io::{self, Read, Write};
-//! use xmppwire::{Client, ClientEvent, Connection, Instant, Message, Stanza};
+//! use xmppwire::{Client, ClientEvent, Connection, Instant, Stanza};
 //!
 //! /// Runs a client whose transport is already protected by TLS, and echoes what it is told.
-//! fn run(client: &mut Client, transport: &mut (impl Read + Write), now: impl Fn() -> Instant) -> io::Result<()> {
+//! fn run(client: &mut Connection<Client>, transport: &mut (impl Read + Write), now: impl Fn() -> Instant) -> io::Result<()> {
 //!     let mut input = Vec::new();
 //!     loop {
 //!         // 1. Deadlines, events and output, in any order.
@@ -58,8 +59,10 @@
 //!
 //! | you want | look at |
 //! |---|---|
-//! | a client | [`ClientConfig`], [`Client`], [`ClientEvent`] |
-//! | a server | [`ServerConfig`], [`Server`], [`ServerEvent`] and the questions in it |
+//! | a client | [`ClientConfig`], [`Client::new`], [`ClientEvent`] |
+//! | a server | [`ServerConfig`], [`Server::new`], [`ServerEvent`] and the questions in it |
+//! | to move bytes, for any role | [`Connection`], [`Role`] |
+//! | to send, close and answer | [`Endpoint`] |
 //! | stanzas | [`Stanza`], [`Message`], [`Presence`], [`Iq`], [`StanzaError`] |
 //! | replies to requests | [`IqTracker`] |
 //! | addresses | [`Jid`], [`BareJid`], [`FullJid`] |
@@ -78,8 +81,10 @@ extern crate alloc;
 
 mod client;
 mod connection;
+mod endpoint;
 mod entropy;
 mod error;
+mod event;
 mod identities;
 mod limits;
 mod log;
@@ -106,10 +111,12 @@ pub use xmppwire_xml::{
 
 pub use self::client::{Client, ClientConfig, ClientEvent, NoAccount, TlsPolicy};
 pub use self::connection::Connection;
+pub use self::endpoint::{Endpoint, Role};
 pub use self::entropy::{Entropy, EntropyUnavailable};
 pub use self::error::{
     ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
 };
+pub use self::event::RoleEvent;
 pub use self::identities::CertificateIdentities;
 pub use self::limits::{Limits, XmlLimits};
 pub use self::server::{

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, SaslAnswer,
+    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, Role, SaslAnswer,
     SaslCondition, SaslFailure, SaslRequest, Server, ServerConfig, ServerEvent, Timer, TlsInfo,
     TlsOffer,
 };
@@ -25,18 +25,18 @@ const SERVER_HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' 
 const CLIENT_HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
-fn client() -> Client {
+fn client() -> Connection<Client> {
     let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
     Client::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN)
 }
 
-fn server(limits: Limits) -> Server {
+fn server(limits: Limits) -> Connection<Server> {
     let config = ServerConfig::new(DecoyKey::new([9; 32])).with_limits(limits);
     let tls = TlsInfo::new(ChannelBindings::none());
     Server::with_direct_tls(config, Entropy::from_seed([3; 32]), Instant::ORIGIN, tls)
 }
 
-fn tell(connection: &mut impl Connection, text: &str) {
+fn tell(connection: &mut Connection<impl Role>, text: &str) {
     let consumed = connection.receive(Instant::ORIGIN, text.as_bytes());
     assert_eq!(consumed, text.len());
     connection.take_output();
@@ -174,7 +174,7 @@ fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
 }
 
 /// Brings a server to where it asks for Juliet's password.
-fn ask_for_password(server: &mut Server) -> SaslRequest {
+fn ask_for_password(server: &mut Connection<Server>) -> SaslRequest {
     tell(server, CLIENT_HEADER);
     let Some(ServerEvent::Opened(request)) = server.poll_event() else {
         panic!("the host is asked for");
@@ -194,7 +194,7 @@ fn ask_for_password(server: &mut Server) -> SaslRequest {
 }
 
 /// Brings a server to where Juliet is authenticated.
-fn log_in(server: &mut Server) {
+fn log_in(server: &mut Connection<Server>) {
     let request = ask_for_password(server);
     let account = request.account().expect("juliet is a localpart");
     server

@@ -16,7 +16,7 @@ const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
 /// A server that is asked by a client with a certificate to let it in.
-fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Server, SaslRequest) {
+fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Connection<Server>, SaslRequest) {
     let peer = CertificateIdentities::new().with_xmpp_addr("juliet@example.org");
     let mut server = Server::with_direct_tls(
         ServerConfig::new(DecoyKey::new([1; 32])),
@@ -24,7 +24,7 @@ fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Server, SaslRequest)
         Instant::ORIGIN,
         TlsInfo::new(ChannelBindings::none()).with_peer(peer),
     );
-    let tell = |server: &mut Server, text: &str| {
+    let tell = |server: &mut Connection<Server>, text: &str| {
         assert_eq!(server.receive(Instant::ORIGIN, text.as_bytes()), text.len());
     };
     tell(&mut server, HEADER);

@@ -9,25 +9,25 @@
 
 use std::task::Poll;
 
-use xmppwire::{ClientEvent, Connection, Instant, Jid, Message, Server, ServerEvent};
+use xmppwire::{ClientEvent, Endpoint, Instant, Jid, Message, Role, Server, ServerEvent};
 use xmppwire_net::client::Connector;
 use xmppwire_net::find::Mode;
-use xmppwire_net::link::{Handshake, Link, LinkError, Role, TlsSide, Wire};
+use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide, Wire};
 use xmppwire_test_support::{Authority, DOMAIN, Porter, config, juliet};
 
 const NOW: Instant = Instant::ORIGIN;
 
 /// What one side has heard.
-struct Side<C: Role> {
-    link: Link<C>,
-    events: Vec<C::Event>,
+struct Side<R: Role> {
+    link: Link<R>,
+    events: Vec<R::Event>,
     failure: Option<LinkError>,
     /// Bytes from the other side that have not arrived yet.
     under_way: Vec<u8>,
 }
 
-impl<C: Role> Side<C> {
-    fn new(link: Link<C>) -> Self {
+impl<R: Role> Side<R> {
+    fn new(link: Link<R>) -> Self {
         Self {
             link,
             events: Vec::new(),
@@ -37,7 +37,7 @@ impl<C: Role> Side<C> {
     }
 
     /// Takes the events that there are.
-    fn listen(&mut self, mut on: impl FnMut(&mut C, C::Event) -> Option<C::Event>) {
+    fn listen(&mut self, mut on: impl FnMut(&mut Endpoint<R>, R::Event) -> Option<R::Event>) {
         while let Poll::Ready(Some(event)) = self.link.poll_event(NOW) {
             match event {
                 Ok(event) => self.events.extend(on(self.link.connection_mut(), event)),

@@ -4,7 +4,8 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire_net::link::{Link, LinkError, Role};
+use xmppwire::{Endpoint, Role};
+use xmppwire_net::link::{Link, LinkError};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::pump::Pump;
@@ -16,13 +17,13 @@ use crate::pump::Pump;
 /// the [connection](Self::connection_mut) and goes on to await the next event, which also writes; only who does not
 /// intend to do that has to [`flush`](Self::flush).
 #[derive(Debug)]
-pub struct Driver<C: Role, T = TcpStream> {
+pub struct Driver<R: Role, T = TcpStream> {
     pump: Pump<T>,
-    link: Link<C>,
+    link: Link<R>,
 }
 
-impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
-    pub(crate) const fn new(pump: Pump<T>, link: Link<C>) -> Self {
+impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
+    pub(crate) const fn new(pump: Pump<T>, link: Link<R>) -> Self {
         Self { pump, link }
     }
 
@@ -39,7 +40,7 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
     /// # Errors
     ///
     /// What failed below XMPP: the socket, or TLS.
-    pub async fn next_event(&mut self) -> Result<Option<C::Event>, LinkError> {
+    pub async fn next_event(&mut self) -> Result<Option<R::Event>, LinkError> {
         let event = self.pump.until(&mut self.link, Link::poll_event).await;
         event.transpose()
     }
@@ -64,15 +65,14 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         self.pump.write_now(&mut self.link).await;
     }
 
-    /// The connection.
-    pub const fn connection(&self) -> &C {
+    /// What the application calls.
+    pub fn connection(&self) -> &Endpoint<R> {
         self.link.connection()
     }
 
-    /// The connection, to answer its questions, to [`send`](xmppwire::Connection::send) and to [`close`](Self::close) it with an
-    /// error. What is queued so is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
-    /// The methods that move bytes are the driver's business: calling them here breaks the stream.
-    pub const fn connection_mut(&mut self) -> &mut C {
+    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to [`close`](Self::close) with an
+    /// error. What it queues is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         self.link.connection_mut()
     }
 
@@ -98,7 +98,7 @@ impl<C: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<C, T> {
         self.pump.socket()
     }
 
-    pub(crate) const fn link_mut(&mut self) -> &mut Link<C> {
+    pub(crate) const fn link_mut(&mut self) -> &mut Link<R> {
         &mut self.link
     }
 }

@@ -2,10 +2,10 @@
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, SaslAnswer,
-    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys, Server,
-    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text, TlsInfo,
-    TlsOffer, TlsPolicy,
+    DecoyKey, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Role,
+    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys,
+    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text,
+    TlsInfo, TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.
@@ -33,7 +33,7 @@ impl Heard {
     }
 }
 
-/// [`Connection`] without its event, so that both roles are one type to the player.
+/// [`Connection`] without its role, so that both roles are one type to the player.
 pub trait Drive {
     fn receive(&mut self, now: Instant, input: &[u8]) -> usize;
     fn receive_eof(&mut self, now: Instant);
@@ -57,7 +57,7 @@ pub trait Drive {
     fn is_finished(&self) -> bool;
 }
 
-impl<C: Connection> Drive for C {
+impl<R: Role> Drive for Connection<R> {
     fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
         Connection::receive(self, now, input)
     }
@@ -92,10 +92,10 @@ impl<C: Connection> Drive for C {
         Connection::tls_established(self, now, handoff, tls)
     }
     fn send(&mut self, stanza: &xmppwire::Stanza) -> Result<(), xmppwire::ApiMisuse> {
-        Connection::send(self, stanza)
+        Endpoint::send(self, stanza)
     }
     fn close(&mut self, now: Instant, error: Option<xmppwire::StreamError>) {
-        Connection::close(self, now, error);
+        Endpoint::close(self, now, error);
     }
     fn is_finished(&self) -> bool {
         Connection::is_finished(self)
@@ -139,7 +139,7 @@ fn closed(reason: &CloseReason) -> String {
 // --- The client ---------------------------------------------------------------------------------------
 
 /// A client whose application only listens.
-pub struct Juliet(pub Client);
+pub struct Juliet(pub Connection<Client>);
 
 /// `juliet@example.org`, who accepts PLAIN so that scripts can be read.
 pub fn client_config() -> ClientConfig {
@@ -184,7 +184,7 @@ impl Machine for Juliet {
 }
 
 /// A client that is bound over a trusted transport, for what only needs stanzas.
-pub fn bound_client() -> Client {
+pub fn bound_client() -> Connection<Client> {
     let config = client_config().with_tls(TlsPolicy::Forbidden);
     let mut client = Client::with_direct_tls(
         config,
@@ -196,11 +196,8 @@ pub fn bound_client() -> Client {
         xmlns:stream='http://etherx.jabber.org/streams' id='1' from='example.org'>";
     let mut tell = |text: &str| {
         let text = text.replace("HEADER", HEADER);
-        assert_eq!(
-            Connection::receive(&mut client, Instant::ORIGIN, text.as_bytes()),
-            text.len()
-        );
-        String::from_utf8(Connection::take_output(&mut client)).unwrap()
+        assert_eq!(client.receive(Instant::ORIGIN, text.as_bytes()), text.len());
+        String::from_utf8(client.take_output()).unwrap()
     };
     tell(
         "HEADER<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
@@ -228,7 +225,7 @@ pub fn bound_client() -> Client {
 
 /// A server for `example.org` with one account, `juliet`, whose password is `s3cr3t`.
 pub struct Verona {
-    server: Server,
+    server: Connection<Server>,
     host: Host,
 }
 

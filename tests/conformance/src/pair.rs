@@ -1,7 +1,7 @@
 //! A client and a server of ours, connected by a wire that the test holds.
 
 use xmppwire::{
-    ChannelBindings, ClientConfig, Connection, Instant, Jid, Mechanism, Message, Presence, TlsInfo,
+    ChannelBindings, ClientConfig, Instant, Jid, Mechanism, Message, Presence, TlsInfo,
 };
 
 use crate::machine::{Heard, Juliet, Machine, Verona, host, juliet, server_config, verona};

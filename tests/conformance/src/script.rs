@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use xmppwire::{
-    Connection, Element, Instant, Jid, Stanza, StanzaError, StanzaErrorCondition, StreamError,
+    Element, Instant, Jid, Stanza, StanzaError, StanzaErrorCondition, StreamError,
     StreamErrorCondition, TlsInfo,
 };
 

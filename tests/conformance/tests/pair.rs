@@ -8,9 +8,7 @@
     reason = "a test may fail by panicking"
 )]
 
-use xmppwire::{
-    ChannelBindings, ClientConfig, Connection, Instant, Jid, Mechanism, MechanismPolicy, Message,
-};
+use xmppwire::{ChannelBindings, ClientConfig, Instant, Jid, Mechanism, MechanismPolicy, Message};
 use xmppwire_conformance::machine::{Machine, client_config, host, server_config, verona};
 use xmppwire_conformance::pair::{End, Happened, Pair, Record, SCRAM};
 
@@ -36,7 +34,7 @@ fn a_whole_session_with_channel_binding() {
         "{events:?}"
     );
     assert_eq!(events.last().unwrap(), "closed Local");
-    assert!(Connection::is_finished(&pair.client.machine.0));
+    assert!(pair.client.machine.0.is_finished());
 }
 
 /// Each end of the session is played again alone, its input cut elsewhere: what it says and does is the

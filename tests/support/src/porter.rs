@@ -1,8 +1,8 @@
 //! A server that knows Juliet.
 
 use xmppwire::{
-    BindAnswer, DecoyKey, FullJid, Host, HostAnswer, Mechanism, SaslAnswer, SaslCondition,
-    SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, TlsOffer,
+    BindAnswer, DecoyKey, Endpoint, FullJid, Host, HostAnswer, Mechanism, SaslAnswer,
+    SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, TlsOffer,
 };
 
 use crate::{DOMAIN, PASSWORD};
@@ -32,7 +32,7 @@ pub struct Login {
 
 impl Porter {
     /// Deals with one event; false if it is none of a login that goes on.
-    pub fn answer(&mut self, server: &mut Server, event: ServerEvent) -> bool {
+    pub fn answer(&mut self, server: &mut Endpoint<Server>, event: ServerEvent) -> bool {
         match event {
             ServerEvent::Opened(request) => {
                 let answer = match request.domain().as_str() {

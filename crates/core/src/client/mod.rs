@@ -4,23 +4,23 @@ mod config;
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use xmppwire_jid::{Domainpart, FullJid};
 use xmppwire_sasl::{ChannelBindings, ClientExchange, Condition, Mechanism, Policy, choose, wire};
 use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
-use crate::connection::{Connection, impl_connection};
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Role, Steps};
 use crate::entropy::Entropy;
-use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerIncompatible, PeerMisbehaved};
+use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
+use crate::event::{News, RoleEvent};
 use crate::log::log;
-use crate::negotiation::{self, Item, Phase, Role};
+use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
-use crate::stream::{Incoming, Stream};
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::tls::{StartTls, TlsInfo};
 use crate::wire::features::StreamFeatures;
 use crate::wire::sasl;
 use crate::wire::sasl_failure::SaslFailure;
@@ -43,19 +43,19 @@ pub enum ClientEvent {
     Closed(CloseReason),
 }
 
-/// The client's end of a stream: logs in, then passes stanzas. It does no I/O; see [`Connection`].
+/// The client's end of a stream: logs in, then passes stanzas (RFC 6120 §2.3).
+///
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
+/// calls.
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
-    entropy: Entropy,
-    stream: Stream,
     state: State,
     features: Option<StreamFeatures>,
     /// What may still be logged in with: less after each refusal.
     mechanisms: Policy,
     /// The server called itself by another name than that of the domain.
     misnamed: bool,
-    event: Option<ClientEvent>,
 }
 
 /// Where the negotiation stands; each variant holds what only that phase needs.
@@ -86,10 +86,26 @@ impl State {
     }
 }
 
+impl RoleEvent for ClientEvent {
+    fn into_start_tls(self) -> Result<StartTls, Self> {
+        match self {
+            Self::StartTls(request) => Ok(request),
+            other => Err(other),
+        }
+    }
+
+    fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
 impl Client {
     /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
     /// The stream header is owed at once.
-    pub fn new(config: ClientConfig, entropy: Entropy, now: Instant) -> Self {
+    pub fn new(config: ClientConfig, entropy: Entropy, now: Instant) -> Connection<Self> {
         Self::start(config, entropy, now, None)
     }
 
@@ -99,29 +115,33 @@ impl Client {
         entropy: Entropy,
         now: Instant,
         tls: TlsInfo,
-    ) -> Self {
+    ) -> Connection<Self> {
         Self::start(config, entropy, now, Some(tls))
     }
 
-    fn start(config: ClientConfig, entropy: Entropy, now: Instant, tls: Option<TlsInfo>) -> Self {
-        let stream = Stream::new(config.limits.clone(), now, tls);
-        let mut client = Self {
+    fn start(
+        config: ClientConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: Option<TlsInfo>,
+    ) -> Connection<Self> {
+        let limits = config.limits.clone();
+        let client = Self {
             mechanisms: config.mechanisms,
             config,
-            entropy,
-            stream,
             state: State::Answering,
             features: None,
             misnamed: false,
-            event: None,
         };
-        client.open();
-        client
+        Endpoint::connect(client, limits, entropy, now, tls)
     }
+}
 
+/// What a client's application can ask beside what every role can.
+impl Endpoint<Client> {
     /// The address that is bound; `None` until then.
     pub const fn jid(&self) -> Option<&FullJid> {
-        match &self.state {
+        match &self.role.state {
             State::Bound(jid) => Some(jid),
             _ => None,
         }
@@ -129,47 +149,74 @@ impl Client {
 
     /// What the server offered on the present stream.
     pub const fn features(&self) -> Option<&StreamFeatures> {
-        self.features.as_ref()
+        self.role.features.as_ref()
+    }
+}
+
+impl Role for Client {
+    type Event = ClientEvent;
+}
+
+impl Steps for Client {
+    type Told = ClientEvent;
+
+    const SIDE: negotiation::Role = negotiation::Role::Client;
+    const CONTENT_NS: &'static str = ns::CLIENT;
+
+    fn phase(&self) -> Phase {
+        self.state.phase()
     }
 
-    /// How far negotiation has come.
-    pub const fn phase(&self) -> Phase {
-        if self.stream.is_over() {
-            Phase::Closed
-        } else {
-            self.state.phase()
+    fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
+        // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
+        // that. Only now, because a server that refuses the domain says so under a name of its own.
+        let why = PeerMisbehaved::Header("'from' is not the domain of the account");
+        self.misnamed
+            .then_some((StreamErrorCondition::InvalidFrom, why))
+    }
+
+    fn tell(news: News) -> ClientEvent {
+        match news {
+            News::StartTls(request) => ClientEvent::StartTls(request),
+            News::Refused(fault) => ClientEvent::Refused(fault),
+            News::Closed(reason) => ClientEvent::Closed(reason),
         }
     }
 
-    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
+    fn open(endpoint: &mut Endpoint<Self>) {
+        endpoint.open();
+    }
+
+    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
+        endpoint.handle_header(&header);
+    }
+
+    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
+        endpoint.handle_item(item, &element);
+    }
+
+    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
+        endpoint.handle_stanza(element);
+    }
+}
+
+impl Endpoint<Client> {
     fn open(&mut self) {
-        self.state = State::Answering;
-        self.features = None;
+        self.role.state = State::Answering;
+        self.role.features = None;
         let mut header = StreamHeader::new(ns::CLIENT);
         header.version = Some("1.0".into());
-        header.to = Some(self.config.jid.domainpart().into());
-        header.lang.clone_from(&self.config.lang);
+        header.to = Some(self.role.config.jid.domainpart().into());
+        header.lang.clone_from(&self.role.config.lang);
         // Who logs in is nobody's business until the stream is protected (RFC 6120 §4.7.1).
-        if self.stream.secured() && self.config.jid.localpart().is_some() {
-            header.from = Some(self.config.jid.as_str().into());
+        if self.stream.secured() && self.role.config.jid.localpart().is_some() {
+            header.from = Some(self.role.config.jid.as_str().into());
         }
         self.stream.set_header(header);
         self.stream.write_header();
     }
 
     // --- What arrives -----------------------------------------------------------------------------
-
-    fn handle(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Header(header) => self.handle_header(&header),
-            Incoming::Element(element) if matches!(self.state, State::Bound(_)) => {
-                self.handle_stanza(element);
-            }
-            // Negotiation is over once we closed; the closing tag is all that is awaited.
-            Incoming::Element(_) if self.stream.is_closing() => {}
-            Incoming::Element(element) => self.handle_negotiation(&element),
-        }
-    }
 
     fn handle_header(&mut self, header: &StreamHeader) {
         if header.content_ns != ns::CLIENT {
@@ -183,29 +230,17 @@ impl Client {
             let reason = CloseReason::Incompatible(PeerIncompatible::Version);
             return self.stream.close_with(error, reason);
         }
-        let domain = self.config.jid.domainpart();
+        let domain = self.role.config.jid.domainpart();
         let named = |from: &String| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
-        self.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
-        self.state = State::Offering;
+        self.role.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
+        self.role.state = State::Offering;
     }
 
-    fn handle_negotiation(&mut self, element: &Element) {
-        // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
-        // that. Only now, because a server that refuses the domain says so under a name of its own.
-        if self.misnamed {
-            return self.stream.fail(
-                StreamErrorCondition::InvalidFrom,
-                PeerMisbehaved::Header("'from' is not the domain of the account"),
-            );
-        }
-        let item = Item::of(element);
-        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
-        let phase = self.state.phase();
-        let allowed = negotiation::next(phase, Role::Server, item, secured, authenticated);
-        if allowed.is_none() {
-            return self.unexpected(element);
-        }
-        match (core::mem::replace(&mut self.state, State::Offering), item) {
+    fn handle_item(&mut self, item: Item, element: &Element) {
+        match (
+            core::mem::replace(&mut self.role.state, State::Offering),
+            item,
+        ) {
             (_, Item::Features) => self.handle_features(element),
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
@@ -227,30 +262,12 @@ impl Client {
     fn handle_stanza(&mut self, element: Element) {
         match Stanza::parse(element) {
             Parsed::Stanza(stanza) => self.event = Some(ClientEvent::Stanza(stanza)),
-            Parsed::Fault(fault) => {
-                if let Some(reply) = fault.reply() {
-                    self.stream.push_own(&reply);
-                }
-                self.event = Some(ClientEvent::Refused(fault));
-            }
+            Parsed::Fault(fault) => self.refuse(fault),
             // Features may be offered anew at any time, which asks nothing of us (RFC 6120 §4.3.5).
             Parsed::Other(element) if Item::of(&element) == Item::Features => {}
             Parsed::Other(_) if self.stream.is_closing() => {}
             Parsed::Other(element) => self.unexpected(&element),
         }
-    }
-
-    fn unexpected(&mut self, element: &Element) {
-        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
-            StreamErrorCondition::NotAuthorized
-        } else {
-            StreamErrorCondition::UnsupportedStanzaType
-        };
-        let why = PeerMisbehaved::UnexpectedElement {
-            name: element.name().into(),
-            ns: element.ns().into(),
-        };
-        self.stream.fail(condition, why);
     }
 
     // --- The steps of negotiation -----------------------------------------------------------------
@@ -259,9 +276,9 @@ impl Client {
         let features = StreamFeatures::new(element.clone());
         log!(debug, features = %element.to_xml(), "the server offers features");
         let next = self.choose(&features);
-        self.features = Some(features);
+        self.role.features = Some(features);
         match next {
-            Ok(state) => self.state = state,
+            Ok(state) => self.role.state = state,
             Err(why) => self.give_up(why),
         }
     }
@@ -286,7 +303,7 @@ impl Client {
             return Err(PeerIncompatible::UnknownRequiredFeature { name, ns });
         }
         if !self.stream.secured() && !self.stream.authenticated() {
-            match self.config.tls {
+            match self.role.config.tls {
                 TlsPolicy::Forbidden if features.starttls_required() => {
                     return Err(PeerIncompatible::TlsRequired);
                 }
@@ -312,10 +329,9 @@ impl Client {
     }
 
     fn handle_proceed(&mut self) {
-        let [a, b, c, d, e, f, g, h] = self.entropy.bytes();
-        self.stream
-            .hand_off(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
-        self.state = State::Tls;
+        let serial = self.serial();
+        self.stream.hand_off(serial);
+        self.role.state = State::Tls;
     }
 
     fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
@@ -326,9 +342,10 @@ impl Client {
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
         let policy = self
+            .role
             .mechanisms
             .on_confidential_channel(self.stream.secured());
-        let credentials = &self.config.credentials;
+        let credentials = &self.role.config.credentials;
         let Some(mechanism) = choose(&offer, credentials, bindings, policy) else {
             let offered = offer.mechanisms().to_vec();
             return Err(PeerIncompatible::NoMechanism { offered });
@@ -355,7 +372,7 @@ impl Client {
                     .text(&sasl::encode(&response))
                     .build();
                 self.stream.push_own(&response);
-                self.state = State::Sasl(exchange);
+                self.role.state = State::Sasl(exchange);
             }
             Err(why) => {
                 // The server hears that we gave up before it hears why (RFC 6120 §6.4.4).
@@ -392,13 +409,13 @@ impl Client {
             "login refused"
         );
         if is_about_mechanism(refused, failure.condition())
-            && let Some(features) = self.features.take()
+            && let Some(features) = self.role.features.take()
         {
-            self.mechanisms = self.mechanisms.after(refused);
+            self.role.mechanisms = self.role.mechanisms.after(refused);
             let next = self.authenticate(&features);
-            self.features = Some(features);
+            self.role.features = Some(features);
             if let Ok(state) = next {
-                self.state = state;
+                self.role.state = state;
                 return;
             }
         }
@@ -412,7 +429,7 @@ impl Client {
             .attr("type", "set")
             .attr("id", &id)
             .open("bind", ns::BIND);
-        if let Some(resource) = &self.config.resource {
+        if let Some(resource) = &self.role.config.resource {
             request = request
                 .open("resource", ns::BIND)
                 .text(resource.as_str())
@@ -439,6 +456,7 @@ impl Client {
             );
         };
         let session = self
+            .role
             .features
             .as_ref()
             .is_some_and(StreamFeatures::session_required);
@@ -450,7 +468,7 @@ impl Client {
                 .open("session", ns::SESSION)
                 .build();
             self.stream.push_own(&request);
-            self.state = State::Session { id, jid };
+            self.role.state = State::Session { id, jid };
         } else {
             self.bound(jid);
         }
@@ -469,7 +487,7 @@ impl Client {
         log!(debug, %jid, "bound");
         self.stream.set_bound();
         self.event = Some(ClientEvent::Bound(jid.clone()));
-        self.state = State::Bound(jid);
+        self.role.state = State::Bound(jid);
     }
 }
 
@@ -502,12 +520,3 @@ fn refusal(iq: &Element) -> Option<StanzaError> {
         )
     })
 }
-
-impl Client {
-    /// Nothing but the stream itself keeps a client from reading.
-    const fn has_question(&self) -> bool {
-        false
-    }
-}
-
-impl_connection!(Client, ClientEvent);

@@ -14,6 +14,7 @@ use xmppwire_xml::Element;
 use super::config::TlsOffer;
 use super::question::{self, SaslAnswer, SaslRequest, Subject};
 use super::{Hosting, Server, ServerEvent, State};
+use crate::endpoint::Endpoint;
 use crate::error::ApiMisuse;
 use crate::identities::CertificateIdentities;
 use crate::log::log;
@@ -21,7 +22,7 @@ use crate::ns;
 use crate::wire::sasl;
 use crate::wire::sasl_failure::SaslFailure;
 
-impl Server {
+impl Endpoint<Server> {
     /// Answers [`ServerEvent::Sasl`].
     ///
     /// # Errors
@@ -37,7 +38,7 @@ impl Server {
         if self.is_done() {
             return Ok(());
         }
-        match &self.state {
+        match &self.role.state {
             State::SaslQuestion { serial, .. } if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
@@ -45,7 +46,7 @@ impl Server {
             return Err(ApiMisuse::WrongAnswer);
         }
         let State::SaslQuestion { mut exchange, .. } =
-            core::mem::replace(&mut self.state, State::Choosing)
+            core::mem::replace(&mut self.role.state, State::Choosing)
         else {
             return Err(ApiMisuse::StaleRequest);
         };
@@ -91,7 +92,7 @@ impl Server {
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {
-        let Some(Hosting { host, .. }) = &self.host else {
+        let Some(Hosting { host, .. }) = &self.role.host else {
             return Vec::new();
         };
         let secured = self.stream.secured();
@@ -115,7 +116,7 @@ impl Server {
         let name = auth.attr("mechanism").unwrap_or_default();
         let offered = self.mechanisms();
         let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
-            let served = self.host.as_ref().is_some_and(|hosting| {
+            let served = self.role.host.as_ref().is_some_and(|hosting| {
                 hosting
                     .host
                     .mechanisms
@@ -136,10 +137,10 @@ impl Server {
         let nonce = self.entropy.bytes();
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let decoy = self.config.decoy.clone();
+        let decoy = self.role.config.decoy.clone();
         let offer = self.sasl_offer();
         let mut exchange = ServerExchange::new(mechanism, bindings, &offer, nonce, decoy);
-        if !self.config.protects_offer {
+        if !self.role.config.protects_offer {
             exchange = exchange.without_downgrade_protection();
         }
         let step = exchange.step(initial.as_deref());
@@ -167,11 +168,11 @@ impl Server {
                     .text(&sasl::encode(&data))
                     .build();
                 self.stream.push_own(&challenge);
-                self.state = State::Sasl(exchange);
+                self.role.state = State::Sasl(exchange);
             }
             ServerStep::Ask => match self.ask(&exchange) {
                 Ok(request) => {
-                    self.state = State::SaslQuestion {
+                    self.role.state = State::SaslQuestion {
                         serial: request.serial,
                         exchange,
                     };
@@ -184,7 +185,7 @@ impl Server {
                 authzid,
                 additional_data,
             } => {
-                let account = self.host.as_ref().zip(username.as_ref());
+                let account = self.role.host.as_ref().zip(username.as_ref());
                 let account =
                     account.and_then(|(hosting, name)| question::account(name, &hosting.domain));
                 match account {
@@ -202,7 +203,7 @@ impl Server {
     fn ask(&mut self, exchange: &ServerExchange) -> Result<SaslRequest, Condition> {
         let serial = self.serial();
         let stranger = Localpart::new(&self.entropy.id());
-        let (Some(question), Some(hosting)) = (exchange.question(), &self.host) else {
+        let (Some(question), Some(hosting)) = (exchange.question(), &self.role.host) else {
             return Err(Condition::TemporaryAuthFailure);
         };
         let domain = &hosting.domain;
@@ -257,7 +258,7 @@ impl Server {
         self.stream.push_own(&success);
         log!(debug, %account, "authenticated");
         self.stream.set_authenticated();
-        self.account = Some(account.clone());
+        self.role.account = Some(account.clone());
         self.open();
         self.event = Some(ServerEvent::Authenticated(account));
     }
@@ -269,9 +270,9 @@ impl Server {
             "login refused"
         );
         self.stream.push_own(&failure.to_element());
-        self.state = State::Choosing;
-        self.failed_logins = self.failed_logins.saturating_add(1);
-        if self.failed_logins >= self.stream.limits().sasl_attempts {
+        self.role.state = State::Choosing;
+        self.role.failed_logins = self.role.failed_logins.saturating_add(1);
+        if self.role.failed_logins >= self.stream.limits().sasl_attempts {
             self.too_many_attempts();
         }
     }

@@ -6,7 +6,6 @@ mod question;
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Resourcepart};
 use xmppwire_sasl::{Condition, Offer, ServerExchange};
@@ -16,16 +15,17 @@ pub use self::config::{Host, ServerConfig, TlsOffer};
 pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
 };
-use crate::connection::{Connection, impl_connection};
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Role, Steps};
 use crate::entropy::Entropy;
-use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
+use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
+use crate::event::{News, RoleEvent};
 use crate::log::log;
-use crate::negotiation::{self, Item, Phase, Role};
+use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
-use crate::stream::{Incoming, Stream};
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::tls::{StartTls, TlsInfo};
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
@@ -35,15 +35,15 @@ use crate::wire::version::speaks_1_0;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// A stream was opened to a domain: answer with [`Server::choose_host`].
+    /// A stream was opened to a domain: answer with [`Endpoint::choose_host`].
     Opened(HostRequest),
     /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
     StartTls(StartTls),
-    /// A client logs in: answer with [`Server::answer_sasl`].
+    /// A client logs in: answer with [`Endpoint::answer_sasl`].
     Sasl(SaslRequest),
     /// The client has proven to be this account.
     Authenticated(BareJid),
-    /// The client wants to bind a resource: answer with [`Server::answer_bind`].
+    /// The client wants to bind a resource: answer with [`Endpoint::answer_bind`].
     Bind(BindRequest),
     /// A stanza arrived. Its `from` is the address that is bound here, whatever the client wrote
     /// (RFC 6120 §8.1.2.1).
@@ -54,13 +54,13 @@ pub enum ServerEvent {
     Closed(CloseReason),
 }
 
-/// The server's end of a stream: lets a client log in, then passes stanzas. It does no I/O; see
-/// [`Connection`].
+/// The server's end of a stream: lets a client log in, then passes stanzas (RFC 6120 §2.3).
+///
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
+/// calls.
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
-    entropy: Entropy,
-    stream: Stream,
     state: State,
     host: Option<Hosting>,
     account: Option<BareJid>,
@@ -68,7 +68,6 @@ pub struct Server {
     peer_lang: Option<String>,
     failed_logins: u8,
     failed_binds: u8,
-    event: Option<ServerEvent>,
 }
 
 /// The domain that the stream is for and what it offers.
@@ -126,9 +125,25 @@ impl State {
     }
 }
 
+impl RoleEvent for ServerEvent {
+    fn into_start_tls(self) -> Result<StartTls, Self> {
+        match self {
+            Self::StartTls(request) => Ok(request),
+            other => Err(other),
+        }
+    }
+
+    fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
 impl Server {
     /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
-    pub fn new(config: ServerConfig, entropy: Entropy, now: Instant) -> Self {
+    pub fn new(config: ServerConfig, entropy: Entropy, now: Instant) -> Connection<Self> {
         Self::start(config, entropy, now, None)
     }
 
@@ -138,67 +153,39 @@ impl Server {
         entropy: Entropy,
         now: Instant,
         tls: TlsInfo,
-    ) -> Self {
+    ) -> Connection<Self> {
         Self::start(config, entropy, now, Some(tls))
     }
 
-    fn start(config: ServerConfig, entropy: Entropy, now: Instant, tls: Option<TlsInfo>) -> Self {
-        let stream = Stream::new(config.limits.clone(), now, tls);
-        let mut server = Self {
+    fn start(
+        config: ServerConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: Option<TlsInfo>,
+    ) -> Connection<Self> {
+        let limits = config.limits.clone();
+        let server = Self {
             config,
-            entropy,
-            stream,
             state: State::Opening,
             host: None,
             account: None,
             peer_lang: None,
             failed_logins: 0,
             failed_binds: 0,
-            event: None,
         };
-        server.open();
-        server
+        Endpoint::connect(server, limits, entropy, now, tls)
     }
+}
 
+/// What a server's application calls beside what every role has: the answers to its questions.
+impl Endpoint<Server> {
     /// The address that is bound; `None` until then.
     pub const fn jid(&self) -> Option<&FullJid> {
-        match &self.state {
+        match &self.role.state {
             State::Bound(jid) => Some(jid),
             _ => None,
         }
     }
-
-    /// How far negotiation has come.
-    pub const fn phase(&self) -> Phase {
-        if self.stream.is_over() {
-            Phase::Closed
-        } else {
-            self.state.phase()
-        }
-    }
-
-    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
-    /// header of an earlier one said is forgotten (§4.3.3).
-    fn open(&mut self) {
-        self.state = State::Opening;
-        self.peer_lang = None;
-        let mut header = StreamHeader::new(ns::CLIENT);
-        header.version = Some("1.0".into());
-        header.id = Some(self.entropy.id());
-        header.lang = Some(self.config.lang.clone());
-        // Until it is known which domain this is for, an error needs a name as well (§4.7.1, §4.9.1.2).
-        header.from = match &self.host {
-            Some(hosting) => Some(hosting.domain.as_str().into()),
-            None => self.config.default_domain.clone(),
-        };
-        self.stream.set_header(header);
-    }
-
-    fn serial(&mut self) -> u64 {
-        u64::from_be_bytes(self.entropy.bytes())
-    }
-
-    // --- The application's answers ----------------------------------------------------------------
 
     /// Answers [`ServerEvent::Opened`].
     ///
@@ -212,18 +199,18 @@ impl Server {
         if self.is_done() {
             return Ok(());
         }
-        match &self.state {
+        match &self.role.state {
             State::ChoosingHost { serial, .. } if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
         let State::ChoosingHost { domain, from, .. } =
-            core::mem::replace(&mut self.state, State::Opening)
+            core::mem::replace(&mut self.role.state, State::Opening)
         else {
             return Err(ApiMisuse::StaleRequest);
         };
         let refusal = match answer {
             HostAnswer::Serve(host) => {
-                self.host = Some(Hosting { domain, host });
+                self.role.host = Some(Hosting { domain, host });
                 self.answer_header(from.as_ref());
                 return Ok(());
             }
@@ -247,12 +234,12 @@ impl Server {
         if self.is_done() {
             return Ok(());
         }
-        match &self.state {
+        match &self.role.state {
             State::Binding { serial, .. } if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
         let State::Binding { request: iq, .. } =
-            core::mem::replace(&mut self.state, State::Choosing)
+            core::mem::replace(&mut self.role.state, State::Choosing)
         else {
             return Err(ApiMisuse::StaleRequest);
         };
@@ -268,42 +255,87 @@ impl Server {
                 }
                 log!(debug, %jid, "bound");
                 self.stream.set_bound();
-                self.state = State::Bound(jid);
+                self.role.state = State::Bound(jid);
             }
             BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
         }
         Ok(())
     }
+}
 
-    /// Whether answers no longer matter.
-    const fn is_done(&self) -> bool {
-        self.stream.is_over() || self.stream.is_closing()
+impl Role for Server {
+    type Event = ServerEvent;
+}
+
+impl Steps for Server {
+    type Told = ServerEvent;
+
+    const SIDE: negotiation::Role = negotiation::Role::Server;
+    const CONTENT_NS: &'static str = ns::CLIENT;
+
+    fn phase(&self) -> Phase {
+        self.state.phase()
+    }
+
+    fn is_asking(&self) -> bool {
+        self.state.is_question()
+    }
+
+    fn tell(news: News) -> ServerEvent {
+        match news {
+            News::StartTls(request) => ServerEvent::StartTls(request),
+            News::Refused(fault) => ServerEvent::Refused(fault),
+            News::Closed(reason) => ServerEvent::Closed(reason),
+        }
+    }
+
+    fn open(endpoint: &mut Endpoint<Self>) {
+        endpoint.open();
+    }
+
+    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
+        endpoint.handle_header(header);
+    }
+
+    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
+        endpoint.handle_item(item, element);
+    }
+
+    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
+        endpoint.handle_stanza(element);
+    }
+}
+
+impl Endpoint<Server> {
+    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
+    /// header of an earlier one said is forgotten (§4.3.3).
+    fn open(&mut self) {
+        self.role.state = State::Opening;
+        self.role.peer_lang = None;
+        let mut header = StreamHeader::new(ns::CLIENT);
+        header.version = Some("1.0".into());
+        header.id = Some(self.entropy.id());
+        header.lang = Some(self.role.config.lang.clone());
+        // Until it is known which domain this is for, an error needs a name as well (§4.7.1, §4.9.1.2).
+        header.from = match &self.role.host {
+            Some(hosting) => Some(hosting.domain.as_str().into()),
+            None => self.role.config.default_domain.clone(),
+        };
+        self.stream.set_header(header);
     }
 
     // --- What arrives -----------------------------------------------------------------------------
 
-    fn handle(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Header(header) => self.handle_header(header),
-            Incoming::Element(element) if matches!(self.state, State::Bound(_)) => {
-                self.handle_stanza(element);
-            }
-            // Negotiation is over once we closed; the closing tag is all that is awaited.
-            Incoming::Element(_) if self.stream.is_closing() => {}
-            Incoming::Element(element) => self.handle_negotiation(element),
-        }
-    }
-
     fn handle_header(&mut self, header: StreamHeader) {
         match self.check_header(&header) {
             Ok((domain, from)) => {
-                self.peer_lang = header.lang;
+                self.role.peer_lang = header.lang;
                 // After authentication the domain is settled, and nobody needs to be asked.
                 if self.stream.authenticated() {
                     self.answer_header(from.as_ref());
                 } else {
                     let serial = self.serial();
-                    self.state = State::ChoosingHost {
+                    self.role.state = State::ChoosingHost {
                         serial,
                         domain: domain.clone(),
                         from: from.clone(),
@@ -341,7 +373,7 @@ impl Server {
         let Ok(from) = header.from.as_deref().map(Jid::new).transpose() else {
             return Err((E::InvalidFrom, "'from' is no address"));
         };
-        if let Some(account) = &self.account {
+        if let Some(account) = &self.role.account {
             if account.domainpart() != domain.as_str() {
                 return Err((E::HostUnknown, "'to' is not the domain of the account"));
             }
@@ -358,7 +390,7 @@ impl Server {
 
     /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
     fn answer_header(&mut self, peer: Option<&Jid>) {
-        let Some(Hosting { domain, host }) = &self.host else {
+        let Some(Hosting { domain, host }) = &self.role.host else {
             return;
         };
         if let Some(header) = self.stream.header_mut() {
@@ -384,7 +416,7 @@ impl Server {
         };
         self.stream.write_header();
         self.stream.push_own(&features);
-        self.state = State::Choosing;
+        self.role.state = State::Choosing;
     }
 
     const fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {
@@ -398,15 +430,11 @@ impl Server {
         }
     }
 
-    fn handle_negotiation(&mut self, element: Element) {
-        let item = Item::of(&element);
-        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
-        let phase = self.state.phase();
-        let allowed = negotiation::next(phase, Role::Client, item, secured, authenticated);
-        if allowed.is_none() {
-            return self.unexpected(&element);
-        }
-        match (core::mem::replace(&mut self.state, State::Choosing), item) {
+    fn handle_item(&mut self, item: Item, element: Element) {
+        match (
+            core::mem::replace(&mut self.role.state, State::Choosing),
+            item,
+        ) {
             (_, Item::StartTls) => self.handle_start_tls(),
             (_, Item::Auth) => self.handle_auth(&element),
             (State::Sasl(exchange), Item::Response) => self.handle_response(exchange, &element),
@@ -416,24 +444,11 @@ impl Server {
         }
     }
 
-    fn unexpected(&mut self, element: &Element) {
-        // RFC 6120 §4.9.3.12: nothing but negotiation before authentication, and no stanza before binding.
-        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
-            StreamErrorCondition::NotAuthorized
-        } else {
-            StreamErrorCondition::UnsupportedStanzaType
-        };
-        let why = PeerMisbehaved::UnexpectedElement {
-            name: element.name().into(),
-            ns: element.ns().into(),
-        };
-        self.stream.fail(condition, why);
-    }
-
     // --- The steps of negotiation -----------------------------------------------------------------
 
     fn handle_start_tls(&mut self) {
         let offered = self
+            .role
             .host
             .as_ref()
             .and_then(|hosting| self.starttls_offer(&hosting.host))
@@ -443,8 +458,8 @@ impl Server {
                 .push_own(&Element::builder("proceed", ns::TLS).build());
             let serial = self.serial();
             self.stream.hand_off(serial);
-            self.host = None;
-            self.state = State::Tls;
+            self.role.host = None;
+            self.role.state = State::Tls;
         } else {
             // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
             self.stream
@@ -459,13 +474,7 @@ impl Server {
     fn handle_bind(&mut self, element: Element) {
         let iq = match Iq::parse(element) {
             Ok(iq) => iq,
-            Err(fault) => {
-                if let Some(reply) = fault.reply() {
-                    self.stream.push_own(&reply);
-                }
-                self.event = Some(ServerEvent::Refused(fault));
-                return;
-            }
+            Err(fault) => return self.refuse(fault),
         };
         let asked = iq
             .payload("bind", ns::BIND)
@@ -483,13 +492,13 @@ impl Server {
         };
         let made = Resourcepart::new(&self.entropy.id());
         let (Some(account), Some(suggested)) =
-            (self.account.clone(), requested.clone().or(made.ok()))
+            (self.role.account.clone(), requested.clone().or(made.ok()))
         else {
             let error = StanzaError::new(StanzaErrorCondition::InternalServerError);
             return self.refuse_bind(&iq, &error);
         };
         let serial = self.serial();
-        self.state = State::Binding {
+        self.role.state = State::Binding {
             serial,
             request: iq,
         };
@@ -505,9 +514,9 @@ impl Server {
         if let Some(reply) = iq.error_reply(error) {
             self.stream.push_own(reply.element());
         }
-        self.state = State::Choosing;
-        self.failed_binds = self.failed_binds.saturating_add(1);
-        if self.failed_binds >= self.stream.limits().bind_attempts {
+        self.role.state = State::Choosing;
+        self.role.failed_binds = self.role.failed_binds.saturating_add(1);
+        if self.role.failed_binds >= self.stream.limits().bind_attempts {
             self.too_many_attempts();
         }
     }
@@ -522,7 +531,7 @@ impl Server {
     // --- Stanzas ----------------------------------------------------------------------------------
 
     fn handle_stanza(&mut self, mut element: Element) {
-        let State::Bound(jid) = &self.state else {
+        let State::Bound(jid) = &self.role.state else {
             return;
         };
         if Item::of(&element) == Item::Other {
@@ -542,20 +551,15 @@ impl Server {
                 {
                     presence.set_from(Some(jid.to_bare().into()));
                 }
-                if stanza.lang().is_none() && self.peer_lang.is_some() {
-                    stanza.set_lang(self.peer_lang.as_deref());
+                if stanza.lang().is_none() && self.role.peer_lang.is_some() {
+                    stanza.set_lang(self.role.peer_lang.as_deref());
                 }
                 match self.answer_legacy(&stanza) {
                     Some(answer) => self.stream.push_own(answer.element()),
                     None => self.event = Some(ServerEvent::Stanza(stanza)),
                 }
             }
-            Parsed::Fault(fault) => {
-                if let Some(reply) = fault.reply() {
-                    self.stream.push_own(&reply);
-                }
-                self.event = Some(ServerEvent::Refused(fault));
-            }
+            Parsed::Fault(fault) => self.refuse(fault),
             Parsed::Other(element) => self.unexpected(&element),
         }
     }
@@ -564,7 +568,7 @@ impl Server {
     /// (RFC 3921 §3), and a second resource is not to be had (RFC 6120 §7.1).
     fn answer_legacy(&self, stanza: &Stanza) -> Option<Iq> {
         let Stanza::Iq(iq) = stanza else { return None };
-        let ours = match (iq.to(), &self.account) {
+        let ours = match (iq.to(), &self.role.account) {
             (None, _) => true,
             (Some(to), Some(account)) => {
                 to.as_str() == account.as_str() || to.as_str() == account.domainpart()
@@ -580,13 +584,3 @@ impl Server {
         }
     }
 }
-
-impl Server {
-    /// Whether a decision has to be awaited before later bytes are looked at. Once we closed none
-    /// matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
-    const fn has_question(&self) -> bool {
-        self.state.is_question() && !self.stream.is_closing()
-    }
-}
-
-impl_connection!(Server, ServerEvent);

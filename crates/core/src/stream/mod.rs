@@ -83,10 +83,15 @@ struct WhiteSpace {
 }
 
 impl Stream {
-    pub(crate) fn new(limits: Limits, now: Instant, tls: Option<TlsInfo>) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        now: Instant,
+        tls: Option<TlsInfo>,
+        content_ns: &'static str,
+    ) -> Self {
         Self {
             reader: Reader::new(limits.before_authentication),
-            writer: Writer::new(ns::CLIENT),
+            writer: Writer::new(content_ns),
             limits,
             out: Outbox::default(),
             header: None,

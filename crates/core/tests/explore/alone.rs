@@ -74,7 +74,7 @@ const SENT: [What; 5] = [
     What::BindRequest,
 ];
 
-pub struct Alone<M, A> {
+pub struct Alone<M: Party, A> {
     end: End<M>,
     adversary: A,
     bindings: ChannelBindings,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use xmppwire::negotiation::{Phase, Role};
 use xmppwire::{
-    ApiMisuse, ChannelBindings, CloseReason, HandoffError, Instant, Limits, PeerMisbehaved,
-    ScramHash, ScramKeys, Stanza, StartTls, StreamErrorCondition, TlsHandoff, TlsInfo,
+    ApiMisuse, ChannelBindings, CloseReason, Connection, HandoffError, Instant, Limits,
+    PeerMisbehaved, ScramHash, ScramKeys, Stanza, StartTls, StreamErrorCondition, TlsHandoff,
+    TlsInfo,
 };
 
 use super::canonical::canonical;
@@ -33,8 +34,8 @@ pub fn limits() -> Limits {
 type Checked = Result<(), String>;
 
 /// A machine, what its driver holds, and what it has told so far.
-pub struct End<M> {
-    pub machine: M,
+pub struct End<M: Party> {
+    pub machine: Connection<M>,
     pub now: Instant,
     pub monitor: Monitor,
     /// What the driver read and the machine did not consume.
@@ -55,7 +56,7 @@ pub struct End<M> {
 }
 
 impl<M: Party> End<M> {
-    pub fn new(machine: M, tls_required: bool, secured: bool) -> Self {
+    pub fn new(machine: Connection<M>, tls_required: bool, secured: bool) -> Self {
         let mut end = Self {
             machine,
             now: START,
@@ -276,7 +277,7 @@ impl<M: Party> End<M> {
         static AFTER_TLS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
         let debug = self.snapshot();
         // The configuration comes first.
-        let (config, _) = debug.split_once("entropy:").unwrap_or_default();
+        let (config, _) = debug.split_once(" state:").unwrap_or_default();
         let told: Vec<_> = debug
             .split(", ")
             .filter(|field| !field.starts_with("failed_"))
@@ -307,7 +308,7 @@ impl<M: Party> End<M> {
             false => Ok(()),
         };
         let before = self.snapshot();
-        let got = self.machine.answer(question, answer, &KEYS);
+        let got = M::answer(&mut self.machine, question, answer, &KEYS);
         ensure(got == expected, || format!("an answer gives {got:?}"))?;
         ensure(
             !done || before == self.snapshot(),

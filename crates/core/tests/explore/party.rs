@@ -1,11 +1,9 @@
 //! What the two machines have in common, with the events and questions of both in one shape.
 
-use std::fmt::Debug;
-
-use xmppwire::negotiation::{Phase, Role};
+use xmppwire::negotiation;
 use xmppwire::{
-    ApiMisuse, BindAnswer, BindRequest, Client, ClientEvent, CloseReason, Connection, Host,
-    HostAnswer, HostRequest, Mechanism, Resourcepart, SaslAnswer, SaslCondition, SaslFailure,
+    ApiMisuse, BindAnswer, BindRequest, Client, ClientEvent, CloseReason, Endpoint, Host,
+    HostAnswer, HostRequest, Mechanism, Resourcepart, Role, SaslAnswer, SaslCondition, SaslFailure,
     SaslQuestion, SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError,
     StanzaErrorCondition, StartTls, TlsOffer,
 };
@@ -70,17 +68,15 @@ impl Question {
     }
 }
 
-/// A machine.
-pub trait Party: Connection + Debug {
-    const ROLE: Role;
-
-    fn phase(&self) -> Phase;
+/// A role whose machine is explored.
+pub trait Party: Role {
+    const ROLE: negotiation::Role;
 
     fn sort(event: Self::Event) -> Told;
 
     /// Answers a question; only servers ask.
     fn answer(
-        &mut self,
+        endpoint: &mut Endpoint<Self>,
         question: Question,
         answer: &Answer,
         keys: &ScramKeys,
@@ -88,11 +84,7 @@ pub trait Party: Connection + Debug {
 }
 
 impl Party for Client {
-    const ROLE: Role = Role::Client;
-
-    fn phase(&self) -> Phase {
-        Self::phase(self)
-    }
+    const ROLE: negotiation::Role = negotiation::Role::Client;
 
     fn sort(event: ClientEvent) -> Told {
         match event {
@@ -105,17 +97,18 @@ impl Party for Client {
         }
     }
 
-    fn answer(&mut self, _: Question, _: &Answer, _: &ScramKeys) -> Result<(), ApiMisuse> {
+    fn answer(
+        _: &mut Endpoint<Self>,
+        _: Question,
+        _: &Answer,
+        _: &ScramKeys,
+    ) -> Result<(), ApiMisuse> {
         Err(ApiMisuse::StaleRequest)
     }
 }
 
 impl Party for Server {
-    const ROLE: Role = Role::Server;
-
-    fn phase(&self) -> Phase {
-        Self::phase(self)
-    }
+    const ROLE: negotiation::Role = negotiation::Role::Server;
 
     fn sort(event: ServerEvent) -> Told {
         match event {
@@ -132,16 +125,16 @@ impl Party for Server {
     }
 
     fn answer(
-        &mut self,
+        endpoint: &mut Endpoint<Self>,
         question: Question,
         answer: &Answer,
         keys: &ScramKeys,
     ) -> Result<(), ApiMisuse> {
         match question {
-            Question::Host(request) => self.choose_host(request, host_answer(answer)),
+            Question::Host(request) => endpoint.choose_host(request, host_answer(answer)),
             Question::Sasl(request) => {
                 let answer = sasl_answer(&request, answer, keys);
-                self.answer_sasl(request, answer)
+                endpoint.answer_sasl(request, answer)
             }
             Question::Bind(request) => {
                 let answer = match answer {
@@ -151,7 +144,7 @@ impl Party for Server {
                     }
                     _ => BindAnswer::Reject(StanzaError::new(StanzaErrorCondition::Conflict)),
                 };
-                self.answer_bind(request, answer)
+                endpoint.answer_bind(request, answer)
             }
         }
     }

@@ -4,8 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{
-    Client, ClientEvent, CloseReason, Connection, Entropy, FullJid, Instant, Iq, IqTracker, IqType,
-    Stanza,
+    Client, ClientEvent, CloseReason, Entropy, FullJid, Instant, Iq, IqTracker, IqType, Stanza,
 };
 
 use super::inbox::Inbox;

@@ -4,11 +4,14 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::{Instant, StartTls, TlsHandoff};
+use xmppwire::{
+    CloseReason, Connection, Endpoint, Instant, PeerMisbehaved, Role, RoleEvent, StartTls,
+    TlsHandoff,
+};
 
 use super::buffer::Buffer;
 use super::channel::Channel;
-use super::{LinkError, Machine, Role, Secured, Sorted, TlsSide, Wire};
+use super::{LinkError, Machine, Secured, TlsSide, Wire};
 use crate::find::Mode;
 use crate::log::log;
 use crate::tls::TlsSummary;
@@ -24,8 +27,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The event `StartTls` does not come out of it, and the event `Closed` comes out only when our last words are written,
 /// TLS is closed and the socket is shut down, or after two seconds: whoever drops the socket then destroys nothing.
 #[derive(Debug)]
-pub struct Link<C: Role> {
-    connection: C,
+pub struct Link<R: Role> {
+    connection: Connection<R>,
     mode: Mode,
     side: Option<TlsSide>,
     channel: Option<Channel>,
@@ -41,7 +44,7 @@ pub struct Link<C: Role> {
     /// What ended the input or the output below XMPP, to be told when all is read that came before.
     failure: Option<LinkError>,
     alarm: Option<Instant>,
-    end: End<C::Event>,
+    end: End<R::Event>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +68,9 @@ enum End<E> {
     Over,
 }
 
-impl<C: Role> Link<C> {
+impl<R: Role> Link<R> {
     /// A connection over a transport in clear text. `side` is what STARTTLS is answered with.
-    pub fn new(connection: C, side: Option<TlsSide>) -> Self {
+    pub fn new(connection: Connection<R>, side: Option<TlsSide>) -> Self {
         Self {
             connection,
             mode: Mode::StartTls,
@@ -85,7 +88,7 @@ impl<C: Role> Link<C> {
     }
 
     /// A connection over TLS, made with the [`Secured::info`] of this handshake.
-    pub fn over_tls(connection: C, secured: Secured) -> Self {
+    pub fn over_tls(connection: Connection<R>, secured: Secured) -> Self {
         Self {
             mode: Mode::DirectTls,
             channel: Some(secured.channel),
@@ -95,14 +98,13 @@ impl<C: Role> Link<C> {
         }
     }
 
-    /// The connection.
-    pub const fn connection(&self) -> &C {
+    /// What the application calls.
+    pub fn connection(&self) -> &Endpoint<R> {
         &self.connection
     }
 
-    /// The connection, to send, to answer and to close with. The methods that move bytes are the link's business:
-    /// calling them here breaks the stream.
-    pub const fn connection_mut(&mut self) -> &mut C {
+    /// What the application calls: to send, to close, and to answer questions.
+    pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         &mut self.connection
     }
 
@@ -150,7 +152,7 @@ impl<C: Role> Link<C> {
 
     /// The next event; `Pending` where bytes have to be moved or time has to pass first; `None` after the last event.
     /// An error is the last event.
-    pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<C::Event, LinkError>>> {
+    pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<R::Event, LinkError>>> {
         loop {
             match self.end {
                 End::NotYet => {}
@@ -158,10 +160,12 @@ impl<C: Role> Link<C> {
                 End::Over => return Poll::Ready(None),
             }
             if let Some(event) = self.connection.poll_event() {
-                match C::sort(event) {
-                    Sorted::StartTls(request) => self.start_tls(now, request),
-                    Sorted::Closed { event, linger } => self.finish(now, Ok(event), linger),
-                    Sorted::Other(event) => return Poll::Ready(Some(Ok(event))),
+                match event.into_start_tls() {
+                    Ok(request) => self.start_tls(now, request),
+                    Err(event) => match event.close_reason().map(may_still_send) {
+                        Some(linger) => self.finish(now, Ok(event), linger),
+                        None => return Poll::Ready(Some(Ok(event))),
+                    },
                 }
             } else if !self.input.is_empty() && self.connection.wants_read() {
                 let consumed = self.connection.receive(now, self.input.pending());
@@ -218,7 +222,7 @@ impl<C: Role> Link<C> {
         Ok(())
     }
 
-    fn finish(&mut self, now: Instant, outcome: Result<C::Event, LinkError>, linger: bool) {
+    fn finish(&mut self, now: Instant, outcome: Result<R::Event, LinkError>, linger: bool) {
         log!(
             debug,
             failure = outcome.as_ref().err().map(tracing::field::display),
@@ -233,7 +237,7 @@ impl<C: Role> Link<C> {
         };
     }
 
-    fn poll_farewell(&mut self, now: Instant) -> Poll<Result<C::Event, LinkError>> {
+    fn poll_farewell(&mut self, now: Instant) -> Poll<Result<R::Event, LinkError>> {
         let End::Farewell {
             until,
             linger,
@@ -276,7 +280,7 @@ impl<C: Role> Link<C> {
     }
 }
 
-impl<C: Role> Wire for Link<C> {
+impl<R: Role> Wire for Link<R> {
     fn wants_read(&self) -> bool {
         if self.eof != Eof::No {
             return false;
@@ -380,9 +384,21 @@ impl<C: Role> Wire for Link<C> {
     }
 }
 
-impl<C: Role> Machine for Link<C> {
+impl<R: Role> Machine for Link<R> {
     fn wire(&mut self) -> &mut dyn Wire {
         self
+    }
+}
+
+/// Whether this side ended the stream while the peer may still be sending. Closing the socket at once could then destroy
+/// the last words on their way to the peer. A peer that sent clear text behind STARTTLS is not waited for.
+const fn may_still_send(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::Violation { why, .. } => {
+            !matches!(why, PeerMisbehaved::ClearTextAfterStartTls)
+        }
+        CloseReason::Local | CloseReason::Incompatible(_) => true,
+        _ => false,
     }
 }
 

@@ -8,14 +8,14 @@
 //! ```
 //! use std::io::{self, Read, Write};
 //! use std::task::Poll;
-//! use xmppwire::{Connection, Instant};
-//! use xmppwire_net::link::{Link, LinkError, Role, Wire};
+//! use xmppwire::{Instant, Role};
+//! use xmppwire_net::link::{Link, LinkError, Wire};
 //!
-//! fn next_event<C: Role>(
-//!     link: &mut Link<C>,
+//! fn next_event<R: Role>(
+//!     link: &mut Link<R>,
 //!     socket: &mut (impl Read + Write),
 //!     now: impl Fn() -> Instant,
-//! ) -> Result<Option<C::Event>, LinkError> {
+//! ) -> Result<Option<R::Event>, LinkError> {
 //!     loop {
 //!         if let Poll::Ready(event) = link.poll_event(now()) {
 //!             return event.transpose();
@@ -42,7 +42,6 @@ mod buffer;
 mod channel;
 mod handshake;
 mod machine;
-mod role;
 mod side;
 mod wire;
 
@@ -52,7 +51,6 @@ use thiserror::Error;
 
 pub use handshake::{Handshake, Secured};
 pub use machine::Link;
-pub use role::{Role, Sorted};
 pub use side::{LazyTls, TlsSide};
 pub use wire::{Machine, Wire};
 

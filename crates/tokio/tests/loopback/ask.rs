@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use xmppwire_tokio::{
-    Connection, Connector, Element, Iq, Jid, Mode, RequestError, ServerConnection, ServerEvent,
-    Stanza, ns,
+    Connector, Element, Iq, Jid, Mode, RequestError, ServerConnection, ServerEvent, Stanza, ns,
 };
 
 use crate::support::{piped, run_paused};

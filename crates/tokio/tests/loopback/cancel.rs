@@ -9,8 +9,8 @@ use tokio::task::yield_now;
 use xmppwire_test_support::site::message;
 use xmppwire_test_support::{Authority, DOMAIN, Porter, juliet};
 use xmppwire_tokio::{
-    Client, Connection, Connector, Element, Iq, Jid, Mode, Presence, ReconnectingClient,
-    RequestError, ServerConnection, ServerEvent, Stanza, ns,
+    Client, Connector, Element, Iq, Jid, Mode, Presence, ReconnectingClient, RequestError,
+    ServerConnection, ServerEvent, Stanza, ns,
 };
 
 use crate::support::{next_message, over, piped, run};

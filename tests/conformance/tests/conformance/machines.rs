@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use xmppwire::routing::{Directory, Resource, check_server_stanza};
 use xmppwire::{
-    BareJid, ChannelBindings, ClientConfig, Connection, Domainpart, Element, Entropy, FullJid,
-    Instant, Iq, Jid, Mechanism, Message, Presence, Server, Stanza, StreamErrorCondition, ns,
+    BareJid, ChannelBindings, ClientConfig, Domainpart, Element, Entropy, FullJid, Instant, Iq,
+    Jid, Mechanism, Message, Presence, Server, Stanza, StreamErrorCondition, ns,
 };
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role::{self, Client};

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
 use xmppwire_blocking::{Client, ReconnectingClient, ServerConnection};
 use xmppwire_net::client::backoff::Policy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
@@ -93,7 +93,7 @@ impl super::Accepted for ServerConnection {
         self.next_event()
     }
 
-    fn connection_mut(&mut self) -> &mut Server {
+    fn connection_mut(&mut self) -> &mut Endpoint<Server> {
         self.connection_mut()
     }
 

@@ -11,7 +11,7 @@ mod tokio;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
 use xmppwire_net::client::backoff::Policy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
@@ -61,7 +61,7 @@ pub trait Client: std::fmt::Debug + Sized {
 /// A server's connection to a client.
 pub trait Accepted: std::fmt::Debug + Sized {
     fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError>;
-    fn connection_mut(&mut self) -> &mut Server;
+    fn connection_mut(&mut self) -> &mut Endpoint<Server>;
     fn close(&mut self, error: Option<StreamError>);
     fn flush(&mut self);
     fn backlog(&self) -> usize;
@@ -71,7 +71,7 @@ pub trait Accepted: std::fmt::Debug + Sized {
     /// Queues a stanza for the client.
     fn send(&mut self, stanza: impl Into<Stanza>) {
         let connection = self.connection_mut();
-        xmppwire::Connection::send(connection, &stanza.into()).unwrap();
+        connection.send(&stanza.into()).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use xmppwire::{FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
 use xmppwire_net::client::backoff::Policy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
@@ -118,7 +118,7 @@ impl super::Accepted for ServerConnection {
         run(self.next_event())
     }
 
-    fn connection_mut(&mut self) -> &mut Server {
+    fn connection_mut(&mut self) -> &mut Endpoint<Server> {
         self.connection_mut()
     }
 

@@ -1,0 +1,204 @@
+//! One end of a stream: what every role shares above the stream and below its own negotiation.
+
+use core::fmt::Debug;
+
+use xmppwire_xml::{Element, StreamHeader};
+
+use crate::connection::Connection;
+use crate::entropy::Entropy;
+use crate::error::{ApiMisuse, PeerMisbehaved};
+use crate::event::{News, RoleEvent};
+use crate::limits::Limits;
+use crate::negotiation::{self, Item, Phase};
+use crate::stanza::{Stanza, StanzaFault};
+use crate::stream::{Incoming, Stream};
+use crate::time::Instant;
+use crate::tls::TlsInfo;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+
+/// The application's side of a connection: to send, to close, and to answer the questions of its role.
+///
+/// Every role has these methods; a [`Client`](crate::Client) and a [`Server`](crate::Server) add their
+/// own, below. What they queue is written by the driver, which holds the
+/// [`Connection`] around this endpoint.
+#[derive(Debug)]
+pub struct Endpoint<R: Role> {
+    /// First, so that `Debug` shows the configuration first.
+    pub(crate) role: R,
+    pub(crate) entropy: Entropy,
+    pub(crate) stream: Stream,
+    /// The event that the driver has not taken yet. Nothing is read until it has.
+    pub(crate) event: Option<R::Event>,
+}
+
+/// Which end of which kind of stream an [`Endpoint`] is.
+///
+/// Implemented by [`Client`](crate::Client) and [`Server`](crate::Server); it cannot be implemented
+/// elsewhere.
+pub trait Role: Steps<Told = <Self as Role>::Event> {
+    /// What the role tells its application, such as [`ClientEvent`](crate::ClientEvent).
+    type Event: RoleEvent;
+}
+
+/// The steps that differ from role to role. The endpoint calls them; a role holds its configuration and
+/// how far its negotiation has come.
+pub trait Steps: Debug + Send + Sized + 'static {
+    type Told: RoleEvent;
+
+    /// The end of the stream that this role is in the table of negotiation.
+    const SIDE: negotiation::Role;
+
+    /// The content namespace of the stream (RFC 6120 §4.8.2).
+    const CONTENT_NS: &'static str;
+
+    /// How far negotiation has come.
+    fn phase(&self) -> Phase;
+
+    /// Whether a question to the application is open: nothing is read until it is answered.
+    fn is_asking(&self) -> bool {
+        false
+    }
+
+    /// Why no element of the peer may be accepted at all, if its header gave a reason.
+    fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
+        None
+    }
+
+    /// The role's event for what the endpoint tells.
+    fn tell(news: News) -> Self::Told;
+
+    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
+    fn open(endpoint: &mut Endpoint<Self>)
+    where
+        Self: Role;
+
+    /// Handles the peer's stream header.
+    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader)
+    where
+        Self: Role;
+
+    /// Handles an element that the table allows in this phase.
+    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element)
+    where
+        Self: Role;
+
+    /// Handles an element that arrives once stanzas flow.
+    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element)
+    where
+        Self: Role;
+}
+
+impl<R: Role> Endpoint<R> {
+    /// A connection whose first stream begins at once; over TLS already where `tls` is given.
+    pub(crate) fn connect(
+        role: R,
+        limits: Limits,
+        entropy: Entropy,
+        now: Instant,
+        tls: Option<TlsInfo>,
+    ) -> Connection<R> {
+        let mut endpoint = Self {
+            role,
+            entropy,
+            stream: Stream::new(limits, now, tls, R::CONTENT_NS),
+            event: None,
+        };
+        R::open(&mut endpoint);
+        Connection::new(endpoint)
+    }
+
+    // --- What the application calls ---------------------------------------------------------------
+
+    /// Queues a stanza for the peer. After the stream has ended this is a no-op.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NotBound`] before a resource is bound, [`ApiMisuse::InvalidStanza`] when the stanza
+    /// holds what XML cannot carry or breaks RFC 6120 §8; nothing is queued then.
+    pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        self.stream.send(stanza)
+    }
+
+    /// Closes the stream: with an error at once, without one by the handshake of RFC 6120 §4.4. Idempotent.
+    pub fn close(&mut self, now: Instant, error: Option<StreamError>) {
+        self.stream.close(now, error);
+    }
+
+    /// How far negotiation has come.
+    pub fn phase(&self) -> Phase {
+        if self.stream.is_over() {
+            Phase::Closed
+        } else {
+            self.role.phase()
+        }
+    }
+
+    // --- What arrives -----------------------------------------------------------------------------
+
+    /// Whether the role waits for nothing that has to come before further input. Once this side has closed,
+    /// no decision of the application matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
+    pub(crate) fn wants_input(&self) -> bool {
+        let asking = self.role.is_asking() && !self.stream.is_closing();
+        self.event.is_none() && !asking
+    }
+
+    pub(crate) fn handle(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Header(header) => R::handle_header(self, header),
+            Incoming::Element(element) if self.role.phase() == Phase::Bound => {
+                R::handle_stanza(self, element);
+            }
+            // Negotiation is over once this side has closed; only the closing tag is awaited.
+            Incoming::Element(_) if self.stream.is_closing() => {}
+            Incoming::Element(element) => self.negotiate(element),
+        }
+    }
+
+    fn negotiate(&mut self, element: Element) {
+        if let Some((condition, why)) = self.role.objection() {
+            return self.stream.fail(condition, why);
+        }
+        let item = Item::of(&element);
+        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
+        let sender = R::SIDE.peer();
+        match negotiation::next(self.role.phase(), sender, item, secured, authenticated) {
+            Some(_) => R::handle_item(self, item, element),
+            None => self.unexpected(&element),
+        }
+    }
+
+    // --- What roles do in the same way ------------------------------------------------------------
+
+    /// Ends the stream because of an element that has no place in this phase.
+    pub(crate) fn unexpected(&mut self, element: &Element) {
+        // RFC 6120 §4.9.3.12: before authentication only negotiation is allowed, and before binding no stanza.
+        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
+            StreamErrorCondition::NotAuthorized
+        } else {
+            StreamErrorCondition::UnsupportedStanzaType
+        };
+        let why = PeerMisbehaved::UnexpectedElement {
+            name: element.name().into(),
+            ns: element.ns().into(),
+        };
+        self.stream.fail(condition, why);
+    }
+
+    /// Answers a malformed stanza where RFC 6120 §8 wants an answer, and tells the application of it.
+    pub(crate) fn refuse(&mut self, fault: StanzaFault) {
+        if let Some(reply) = fault.reply() {
+            self.stream.push_own(&reply);
+        }
+        self.event = Some(R::tell(News::Refused(fault)));
+    }
+
+    /// A number for the next question or hand-off. It is random, so that a token of another connection
+    /// does not fit.
+    pub(crate) fn serial(&mut self) -> u64 {
+        u64::from_be_bytes(self.entropy.bytes())
+    }
+
+    /// Whether answers of the application no longer matter.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.stream.is_over() || self.stream.is_closing()
+    }
+}
