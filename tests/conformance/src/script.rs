@@ -13,6 +13,7 @@
 //! -- send <message/>     the application sends a stanza
 //! -- reply               the application answers the last request with a result
 //! -- refuse CONDITION    the application answers the last stanza with an error; by=JID, text=…, app=NAME
+//! -- unknown             the application does not understand the last stanza, and does what RFC 6120 §8.4 says
 //! -- mute                the application cannot answer the last stanza, whatever it tries
 //! -- client …, -- server …   the same, only if that is the machine under test
 //! E: text                the next event of the machine under test (EC: only if that is the client,
@@ -391,6 +392,13 @@ impl<M: Machine> Player<M> {
                 let answer = answer(&stanza, rest);
                 let answer = answer.unwrap_or_else(|| panic!("{place}: no answer is possible"));
                 self.machine.connection().send(&answer).unwrap();
+            }
+            "unknown" => {
+                let stanza = self.heard.stanza.take();
+                let stanza = stanza.unwrap_or_else(|| panic!("{place}: no stanza"));
+                if let Some(answer) = stanza.unsupported_reply() {
+                    self.machine.connection().send(&answer).unwrap();
+                }
             }
             "mute" => {
                 let stanza = self.heard.stanza.take();

@@ -141,6 +141,34 @@ impl Stanza {
         }
     }
 
+    /// The answer of a recipient that does not understand the payload (RFC 6120 §8.4):
+    /// `service-unavailable` to a request, and `None` for every other stanza, which is ignored.
+    ///
+    /// An application calls this in the last arm of the `match` over the payloads that it knows. A server
+    /// calls it for stanzas to itself; it routes all others untouched.
+    ///
+    /// ```
+    /// use xmppwire::{Element, Iq, Jid, Message, Stanza, StanzaErrorCondition};
+    ///
+    /// let unknown = Element::builder("x", "urn:example:unknown").build();
+    /// let request: Stanza = Iq::get("1", &unknown).into();
+    /// let answer = request.unsupported_reply().expect("a request is answered");
+    /// let error = answer.error().expect("an error");
+    /// assert_eq!(error.condition(), StanzaErrorCondition::ServiceUnavailable);
+    ///
+    /// let message: Stanza = Message::chat(Jid::new("romeo@example.net")?, "Ciao").into();
+    /// assert_eq!(message.unsupported_reply(), None);
+    /// # Ok::<_, xmppwire::JidError>(())
+    /// ```
+    pub fn unsupported_reply(&self) -> Option<Self> {
+        match self {
+            Self::Iq(iq) => iq
+                .error_reply(&StanzaErrorCondition::ServiceUnavailable.into())
+                .map(Self::Iq),
+            Self::Message(_) | Self::Presence(_) => None,
+        }
+    }
+
     /// Replaces or removes the recipient.
     pub fn set_to(&mut self, to: Option<Jid>) {
         match self {

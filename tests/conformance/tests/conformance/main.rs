@@ -18,6 +18,7 @@ mod adapters;
 mod certificates;
 mod machines;
 mod revocation;
+mod sockets;
 mod told;
 mod xml;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     cases.extend(certificates::cases());
     cases.extend(machines::cases());
     cases.extend(revocation::cases());
+    cases.extend(sockets::cases());
     cases.extend(told::cases());
     cases.extend(xml::cases());
 

@@ -12,7 +12,9 @@ pub mod load;
 pub mod login;
 pub mod reconnect;
 pub mod redirect;
+pub mod scram;
 pub mod srv;
+pub mod tcp;
 
 /// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list of all scenarios.
 #[macro_export]
@@ -86,6 +88,8 @@ macro_rules! scenarios {
                 it_is_not_followed_without_tls,
                 circles_end,
                 without_a_port_the_host_is_looked_up;
+            scram:
+                each_mechanism_logs_in_over_tls;
             srv:
                 records_lead_to_the_server,
                 both_kinds_of_records_are_one_list,
@@ -94,6 +98,9 @@ macro_rules! scenarios {
                 the_target_dot_means_no_service,
                 without_records_the_domain_itself_is_the_server,
                 without_an_answer_the_domain_itself_is_the_server_too;
+            tcp:
+                a_client_uses_one_connection_and_closes_it,
+                a_server_uses_the_connection_that_it_accepted_and_closes_it;
         }
     };
     ($adapter:ty; $($module:ident: $($name:ident),+;)+) => {
