@@ -15,6 +15,8 @@
 //! | `% tls none` | a server without a certificate, and a client that needs none |
 //! | `% tls optional` | a server that does not insist, and a client that takes what there is |
 //! | `% tls direct` | TLS from the first byte |
+//! | `% default-domain none` | the server has no domain of its own, which is otherwise `verona.example` |
+//! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
 //! | `% max-depth N` | how deep its elements may lie |
 
@@ -75,6 +77,10 @@ impl Setup {
                 ("tls", "optional") => (policy, offer) = (TlsPolicy::Preferred, TlsOffer::Optional),
                 ("tls", "direct") => direct_tls = true,
                 ("max-stanza-bytes", number) => {
+                ("default-domain", "none") => default_domain = false,
+                ("white-space-per-second", number) => {
+                    limits.white_space_per_second = number.parse().unwrap();
+                }
                     limits.after_authentication.max_stanza_bytes = number.parse().unwrap();
                 }
                 ("max-depth", number) => {

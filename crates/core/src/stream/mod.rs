@@ -194,12 +194,11 @@ impl Stream {
     /// Skips white space before a restarted stream's header: a keep-alive may have been on its way when
     /// the stream was restarted. Returns whether something else is left.
     fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
-        let rest = input.trim_ascii_start();
-        let skipped = input.len().saturating_sub(rest.len());
-        *input = rest;
+        let skipped = leading_white_space(input);
+        *input = input.get(skipped..).unwrap_or_default();
         self.count_white_space(now, skipped);
-        self.restarted = rest.is_empty();
-        !rest.is_empty()
+        self.restarted = input.is_empty();
+        !input.is_empty()
     }
 
     fn count_white_space(&mut self, now: Instant, bytes: usize) {
@@ -529,4 +528,19 @@ impl Stream {
         self.out.take();
         self.header = None;
     }
+}
+
+/// How many bytes at the front of `input` are white space of XML 1.0 §2.3. A form feed, which is white
+/// space in ASCII, is none.
+pub(crate) fn leading_white_space(input: &[u8]) -> usize {
+    input
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+        .count()
+}
+
+/// Whether a stream header declares the content namespace of this stream as its default, or leaves it to
+/// the stanzas to qualify themselves (RFC 6120 §4.8.2).
+pub(crate) fn is_content_ns(header: &StreamHeader) -> bool {
+    header.content_ns.is_empty() || header.content_ns == ns::CLIENT
 }
