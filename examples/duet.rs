@@ -157,6 +157,7 @@ impl<'a, R: Role> End<'a, R> {
         S: SideData + 'static,
     {
         let handoff = self.machine.begin_tls(request, &self.input)?;
+        self.input.clear();
         tls.complete_io(&mut self.tcp)?;
         let exporter = summary(&tls)?.exporter.ok_or("TLS 1.3 has an exporter")?;
         self.transport = Box::new(StreamOwned::new(tls, self.tcp.try_clone()?));

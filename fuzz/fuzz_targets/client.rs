@@ -163,6 +163,7 @@ impl Juliet {
 
 impl Role for Juliet {
     type Machine = Client;
+    const DROPS_WHITE_SPACE: bool = false;
 
     fn machine(&mut self) -> &mut Connection<Client> {
         &mut self.client

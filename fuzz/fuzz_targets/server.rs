@@ -249,6 +249,7 @@ impl Verona {
 
 impl Role for Verona {
     type Machine = Server;
+    const DROPS_WHITE_SPACE: bool = true;
 
     fn machine(&mut self) -> &mut Connection<Server> {
         &mut self.server

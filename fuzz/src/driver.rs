@@ -30,6 +30,9 @@ pub trait Role {
     /// The machine.
     type Machine: xmppwire::Role;
 
+    /// Whether white space before the first TLS record is dropped.
+    const DROPS_WHITE_SPACE: bool;
+
     /// The machine.
     fn machine(&mut self) -> &mut Connection<Self::Machine>;
 
@@ -425,7 +428,11 @@ impl<R: Role> Driver<R> {
         let unread = self.input.get(self.taken..).unwrap_or_default();
         match self.role.machine().begin_tls(request, unread) {
             Ok(handoff) => {
-                assert!(unread.is_empty() && !over, "clear text went into TLS");
+                let dropped = handoff.white_space_before_tls(unread);
+                assert_eq!(dropped, unread.len(), "clear text went into TLS");
+                assert!(R::DROPS_WHITE_SPACE || unread.is_empty());
+                assert!(!over);
+                self.input.truncate(self.taken);
                 self.handoff = Some(handoff);
             }
             Err(HandoffError::UnreadInput(count)) => {

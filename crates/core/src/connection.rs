@@ -118,11 +118,13 @@ impl<R: Role> Connection<R> {
 
     /// Answers a `StartTls` event: hands the raw transport to TLS.
     ///
-    /// `unread` is every byte that was read from the transport and not consumed. The driver must neither
-    /// drop nor forward these bytes: they arrived in clear text and would be taken for protected ones.
+    /// `unread` is every byte that was read from the transport and not consumed. They arrived in clear
+    /// text, so the driver must never give them to TLS. If this call succeeds the driver drops them:
+    /// there were none or, on the side of a server, white space. More white space may arrive before the
+    /// handshake; see [`TlsHandoff::white_space_before_tls`].
     ///
     /// # Errors
-    /// [`HandoffError::UnreadInput`] when there are such bytes: they were injected, and the connection is
+    /// [`HandoffError::UnreadInput`] when there are other bytes: they were injected, and the connection is
     /// closed. [`HandoffError::Stale`] when the request is not the open one, or when the connection has
     /// ended meanwhile. Either way the `Closed` event says how the connection ended.
     #[expect(

@@ -3,6 +3,7 @@
 use xmppwire_sasl::ChannelBindings;
 
 use crate::identities::CertificateIdentities;
+use crate::stream::leading_white_space;
 
 /// The machine asks the driver to start TLS. Emitted only when the output has drained, so nothing
 /// can overtake `<proceed/>`.
@@ -23,6 +24,24 @@ pub struct StartTls {
 #[derive(Debug, PartialEq, Eq)]
 pub struct TlsHandoff {
     pub(crate) serial: u64,
+    pub(crate) skips_white_space: bool,
+}
+
+impl TlsHandoff {
+    /// How many bytes at the front of `input` come before the first TLS record and have to be dropped.
+    ///
+    /// Clients in use end `<starttls/>` with a line feed, which may arrive after
+    /// [`begin_tls`](crate::Connection::begin_tls) too. So a driver asks this about everything that it
+    /// reads, and gives what follows to TLS, until something does follow. A server drops white space
+    /// (the bytes 0x09, 0x0A, 0x0D and 0x20, none of which begins a TLS record); for a client the answer
+    /// is always 0, and TLS fails on such bytes.
+    pub fn white_space_before_tls(&self, input: &[u8]) -> usize {
+        if self.skips_white_space {
+            leading_white_space(input)
+        } else {
+            0
+        }
+    }
 }
 
 /// What an established TLS connection offers to the stream above it.

@@ -63,9 +63,41 @@ impl<R: Role> Side<R> {
     }
 }
 
+/// White space of the client around its STARTTLS, as clients send it that end every element with a line feed.
+#[derive(Default)]
+struct Typist {
+    said: Vec<u8>,
+    answered: Vec<u8>,
+}
+
+impl Typist {
+    /// Puts it `under_way` behind the client's request, and again while the server's answer is on its way.
+    fn type_on(&mut self, under_way: &mut Vec<u8>, new: usize, answer: &[u8]) {
+        let was_said = self.said.ends_with(b"xmpp-tls'/>");
+        let was_answered = self.answered.ends_with(b"xmpp-tls'/>");
+        if !was_said {
+            let old = under_way.len() - new;
+            self.said.extend_from_slice(&under_way[old..]);
+            if self.said.ends_with(b"xmpp-tls'/>") {
+                under_way.extend_from_slice(b"\n");
+            }
+        } else if !was_answered {
+            self.answered.extend_from_slice(answer);
+            if self.answered.ends_with(b"xmpp-tls'/>") {
+                under_way.extend_from_slice(b" \t\r\n");
+            }
+        }
+    }
+}
+
 /// A session of both, in which three messages are echoed. With something to put `behind` them, that arrives at the client
 /// in one piece with what is still under way, and the session is over when the client has noticed.
-fn session(mode: Mode, piece: usize, behind: &[u8]) -> (Side<xmppwire::Client>, Side<Server>) {
+fn session(
+    mode: Mode,
+    piece: usize,
+    behind: &[u8],
+    mut typist: Option<Typist>,
+) -> (Side<xmppwire::Client>, Side<Server>) {
     let authority = Authority::new();
     let connector: Connector = juliet(&authority);
     let tls = authority.server(DOMAIN);
@@ -113,8 +145,14 @@ fn session(mode: Mode, piece: usize, behind: &[u8]) -> (Side<xmppwire::Client>, 
             }
         });
         bound |= porter.login().is_some();
+        let before = server.under_way.len();
         client.speak(piece, &mut server.under_way);
+        let said = server.under_way.len() - before;
+        let before = client.under_way.len();
         server.speak(piece, &mut client.under_way);
+        if let Some(typist) = &mut typist {
+            typist.type_on(&mut server.under_way, said, &client.under_way[before..]);
+        }
         let done = bound && server.events.len() == 3 && server.link.backlog() == 0;
         if done && !behind.is_empty() {
             client.under_way.extend_from_slice(behind);
@@ -184,7 +222,7 @@ fn bodies(events: &[ClientEvent]) -> Vec<String> {
 fn every_cut_tells_the_same_story() {
     for mode in [Mode::StartTls, Mode::DirectTls] {
         for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
-            let (client, server) = session(mode, piece, b"");
+            let (client, server) = session(mode, piece, b"", None);
             assert!(matches!(client.events[0], ClientEvent::Bound(_)));
             assert_eq!(bodies(&client.events), ["0", "1", "2"], "{mode:?} {piece}");
             assert_eq!(server.events.len(), 3);
@@ -200,8 +238,17 @@ fn every_cut_tells_the_same_story() {
 #[test]
 fn what_came_before_a_wrong_record_counts() {
     for mode in [Mode::StartTls, Mode::DirectTls] {
-        let (client, _) = session(mode, 16 * 1024, b"</stream:stream>");
+        let (client, _) = session(mode, 16 * 1024, b"</stream:stream>", None);
         assert_eq!(bodies(&client.events), ["0", "1", "2"], "{mode:?}");
         assert!(matches!(client.failure, Some(LinkError::Tls(_))));
+    }
+}
+
+/// RFC 6120 §5.4.2.3 leaves no room for it, and deployed clients send it.
+#[test]
+fn white_space_of_a_client_before_tls_is_dropped() {
+    for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
+        let (client, _) = session(Mode::StartTls, piece, b"", Some(Typist::default()));
+        assert_eq!(bodies(&client.events), ["0", "1", "2"], "{piece}");
     }
 }

@@ -74,6 +74,7 @@ impl<M: Machine> End<M> {
         self.record.input.push(Happened::Tls);
         let connection = self.machine.connection();
         let handoff = connection.begin_tls(request, &self.unread).unwrap();
+        self.unread.clear();
         connection
             .tls_established(Instant::ORIGIN, handoff, TlsInfo::new(bindings))
             .unwrap();

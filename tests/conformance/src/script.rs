@@ -348,7 +348,8 @@ impl<M: Machine> Player<M> {
                 let connection = self.machine.connection();
                 let handoff = connection
                     .begin_tls(request, &self.input)
-                    .expect("nothing is unread");
+                    .expect("nothing is unread but white space");
+                self.input.clear();
                 connection
                     .tls_established(now, handoff, self.tls.clone())
                     .expect("the hand-off is the open one");

@@ -330,7 +330,7 @@ impl Endpoint<Client> {
 
     fn handle_proceed(&mut self) {
         let serial = self.serial();
-        self.stream.hand_off(serial);
+        self.stream.hand_off(serial, false);
         self.role.state = State::Tls;
     }
 

@@ -457,7 +457,7 @@ impl Endpoint<Server> {
             self.stream
                 .push_own(&Element::builder("proceed", ns::TLS).build());
             let serial = self.serial();
-            self.stream.hand_off(serial);
+            self.stream.hand_off(serial, true);
             self.role.host = None;
             self.role.state = State::Tls;
         } else {

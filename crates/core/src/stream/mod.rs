@@ -56,6 +56,8 @@ enum TlsState {
     HandOff {
         serial: u64,
         step: HandOff,
+        /// Whether the peer may end its `<starttls/>` with white space.
+        skips_white_space: bool,
     },
     Established(TlsInfo),
 }
@@ -305,17 +307,22 @@ impl Stream {
     // --- Restarts ---------------------------------------------------------------------------------
 
     /// STARTTLS is agreed: the transport changes once the output has drained.
-    pub(crate) fn hand_off(&mut self, serial: u64) {
+    ///
+    /// `skips_white_space` says that white space from the peer before the first TLS record is dropped:
+    /// deployed clients end `<starttls/>` with a line feed. None of its bytes begins a TLS record
+    /// (RFC 8446 §5.1), and dropped bytes cannot be taken for protected ones.
+    pub(crate) fn hand_off(&mut self, serial: u64, skips_white_space: bool) {
         self.tls = TlsState::HandOff {
             serial,
             step: HandOff::Announced,
+            skips_white_space,
         };
     }
 
     /// The request for TLS, once nothing can overtake the last clear-text bytes (RFC 6120 §5.4.2.3).
     pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
         match &mut self.tls {
-            TlsState::HandOff { serial, step } if *step == HandOff::Announced => {
+            TlsState::HandOff { serial, step, .. } if *step == HandOff::Announced => {
                 if self.end.is_some() || !self.out.is_empty() {
                     return None;
                 }
@@ -332,14 +339,18 @@ impl Stream {
         unread: &[u8],
     ) -> Result<TlsHandoff, HandoffError> {
         match &mut self.tls {
-            TlsState::HandOff { serial, step }
-                if *serial == request.serial
-                    && *step == HandOff::Requested
-                    && self.end.is_none() =>
-            {
-                if unread.is_empty() {
+            TlsState::HandOff {
+                serial,
+                step,
+                skips_white_space,
+            } if *serial == request.serial && *step == HandOff::Requested && self.end.is_none() => {
+                let handoff = TlsHandoff {
+                    serial: *serial,
+                    skips_white_space: *skips_white_space,
+                };
+                if handoff.white_space_before_tls(unread) == unread.len() {
                     *step = HandOff::Running;
-                    return Ok(TlsHandoff { serial: *serial });
+                    return Ok(handoff);
                 }
                 self.finish(CloseReason::Violation {
                     sent: None,
@@ -361,6 +372,7 @@ impl Stream {
             TlsState::HandOff {
                 serial,
                 step: HandOff::Running,
+                ..
             } if serial == handoff.serial => {
                 self.tls = TlsState::Established(tls);
                 self.restart();

@@ -230,8 +230,10 @@ impl<M: Party> End<M> {
         };
         let over = self.is_over();
         let got = self.machine.begin_tls(request, &self.unread);
+        // A server drops white space there, a client nothing.
+        let is_dropped = |byte: &u8| M::ROLE == Role::Server && b" \t\r\n".contains(byte);
         let fits = match &got {
-            Ok(_) => !over && self.unread.is_empty(),
+            Ok(_) => !over && self.unread.iter().all(is_dropped),
             Err(HandoffError::UnreadInput(n)) => !over && *n == self.unread.len() && *n > 0,
             Err(HandoffError::Stale) => over,
             Err(_) => false,
@@ -241,6 +243,9 @@ impl<M: Party> End<M> {
             got.is_ok() || self.is_over(),
             || "it goes on after injected clear text",
         )?;
+        if got.is_ok() {
+            self.unread.clear();
+        }
         self.handoff = got.ok();
         self.observe()
     }

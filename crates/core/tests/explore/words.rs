@@ -189,6 +189,7 @@ pub const CLIENT: &[Word] = words! {
     "half a starttls" = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
     "the rest of a tag" = "/>";
     "starttls, auth" = concat!(starttls!(), auth!("PLAIN", "AGp1bGlldABzM2NyM3Q="));
+    "starttls, white space" = concat!(starttls!(), "\n");
     "starttls, header" = concat!(starttls!(), header!("to='example.org' version='1.0'"));
     "PLAIN" = auth!("PLAIN", "AGp1bGlldABzM2NyM3Q=");
     "PLAIN as Romeo" = auth!("PLAIN", "cm9tZW9AZXhhbXBsZS5vcmcAanVsaWV0AHMzY3IzdA==");

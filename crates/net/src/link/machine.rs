@@ -34,6 +34,8 @@ pub struct Link<R: Role> {
     channel: Option<Channel>,
     /// The connection's proof while the handshake runs.
     handoff: Option<TlsHandoff>,
+    /// Whether no TLS record has arrived since `handoff`.
+    before_tls: bool,
     summary: Option<TlsSummary>,
     /// Decrypted or clear bytes that the connection has not consumed.
     input: Buffer,
@@ -77,6 +79,7 @@ impl<R: Role> Link<R> {
             side,
             channel: None,
             handoff: None,
+            before_tls: false,
             summary: None,
             input: Buffer::default(),
             eof: Eof::No,
@@ -184,11 +187,11 @@ impl<R: Role> Link<R> {
 
     /// The hand-off of RFC 6120 §5.4.3.
     fn start_tls(&mut self, now: Instant, request: StartTls) {
-        // On unread bytes the connection ends itself, with an event of its own.
-        let Ok(handoff) = self.connection.begin_tls(request, self.input.pending()) else {
-            self.input.clear();
-            return;
-        };
+        let begun = self.connection.begin_tls(request, self.input.pending());
+        // White space that may be dropped, or what was injected.
+        self.input.clear();
+        // On injected bytes the connection ends itself, with an event of its own.
+        let Ok(handoff) = begun else { return };
         let begun = match &self.side {
             Some(side) => side.begin(Mode::StartTls).map_err(LinkError::Tls),
             None => Err(LinkError::NoTlsConfigured),
@@ -197,6 +200,7 @@ impl<R: Role> Link<R> {
             Ok(session) => {
                 self.channel = Some(Channel::new(session));
                 self.handoff = Some(handoff);
+                self.before_tls = true;
             }
             Err(error) => self.finish(now, Err(error), false),
         }
@@ -258,7 +262,14 @@ impl<R: Role> Link<R> {
         }
     }
 
-    fn receive_tls(&mut self, now: Instant, records: &[u8]) {
+    fn receive_tls(&mut self, now: Instant, mut records: &[u8]) {
+        if self.before_tls
+            && let Some(handoff) = &self.handoff
+        {
+            let dropped = handoff.white_space_before_tls(records);
+            records = records.get(dropped..).unwrap_or_default();
+            self.before_tls = records.is_empty();
+        }
         let Some(channel) = &mut self.channel else {
             return;
         };
