@@ -64,10 +64,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
-    let house = Arc::new(Mutex::new(House::open(&options.domain, &options.accounts)?));
+    let domain = Domainpart::new(&options.domain)?;
+    let house = Arc::new(Mutex::new(House::open(&domain, &options.accounts)?));
     let identity = Identity::from_pem(&read(&options.cert)?, &read(&options.key)?)?;
     let tls = ServerTls::builder(identity).build()?;
-    let config = ServerConfig::new(DecoyKey::new(random()?)).with_default_domain(&options.domain);
+    let config = ServerConfig::new(DecoyKey::new(random()?)).with_default_domain(domain);
 
     let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     let listener = TcpListener::bind(options.listen).await?;
@@ -281,8 +282,7 @@ impl Directory for House {
 }
 
 impl House {
-    fn open(domain: &str, path: &Path) -> Result<Self, Box<dyn Error>> {
-        let domain = Domainpart::new(domain)?;
+    fn open(domain: &Domainpart, path: &Path) -> Result<Self, Box<dyn Error>> {
         let text = String::from_utf8(read(path)?)?;
         let mut accounts = BTreeMap::new();
         for (line, number) in text
@@ -290,10 +290,11 @@ impl House {
             .zip(1..)
             .filter(|(line, _)| !line.is_empty())
         {
-            let (jid, account) = Account::parse(line, &domain)
+            let (jid, account) = Account::parse(line, domain)
                 .map_err(|error| format!("{}:{number}: {error}", path.display()))?;
             accounts.insert(jid, account);
         }
+        let domain = domain.clone();
         Ok(Self { domain, accounts })
     }
 

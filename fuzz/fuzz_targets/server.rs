@@ -28,7 +28,7 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey, Domainpart,
     Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Message,
     Resourcepart, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server,
     ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
@@ -91,7 +91,7 @@ impl Verona {
         }
         let decoy = DecoyKey::new([9; 32]).with_iterations(1);
         let config = ServerConfig::new(decoy)
-            .with_default_domain(accounts::DOMAIN)
+            .with_default_domain(Domainpart::new(accounts::DOMAIN).expect("a domain"))
             .with_limits(driver::limits(has(b'i')));
         let (entropy, now) = (Entropy::from_seed([3; 32]), Instant::ORIGIN);
         let direct = has(b'd');

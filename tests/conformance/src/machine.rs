@@ -2,7 +2,7 @@
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Role,
+    DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Role,
     SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys,
     Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text,
     TlsInfo, TlsOffer, TlsPolicy,
@@ -234,7 +234,12 @@ pub fn host(mechanisms: impl IntoIterator<Item = Mechanism>) -> Host {
 }
 
 pub fn server_config() -> ServerConfig {
-    ServerConfig::new(DecoyKey::new([9; 32])).with_default_domain("verona.example")
+    nameless_config().with_default_domain(Domainpart::new("verona.example").unwrap())
+}
+
+/// The server without a domain that it calls itself where it does not serve the one that was asked for.
+pub fn nameless_config() -> ServerConfig {
+    ServerConfig::new(DecoyKey::new([9; 32]))
 }
 
 pub fn verona(config: ServerConfig, host: Host, direct_tls: bool) -> Verona {

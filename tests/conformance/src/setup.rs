@@ -49,6 +49,7 @@ impl Setup {
         let mut certificate = None;
         let (mut password, mut anonymous) = (true, false);
         let mut limits = Limits::default();
+        let mut default_domain = true;
         let (mut policy, mut offer, mut direct_tls) =
             (TlsPolicy::Required, TlsOffer::Required, false);
         for line in script.lines().filter_map(|line| line.strip_prefix("% ")) {
@@ -76,11 +77,11 @@ impl Setup {
                 }
                 ("tls", "optional") => (policy, offer) = (TlsPolicy::Preferred, TlsOffer::Optional),
                 ("tls", "direct") => direct_tls = true,
-                ("max-stanza-bytes", number) => {
                 ("default-domain", "none") => default_domain = false,
                 ("white-space-per-second", number) => {
                     limits.white_space_per_second = number.parse().unwrap();
                 }
+                ("max-stanza-bytes", number) => {
                     limits.after_authentication.max_stanza_bytes = number.parse().unwrap();
                 }
                 ("max-depth", number) => {
@@ -103,7 +104,11 @@ impl Setup {
             .with_mechanisms(MechanismPolicy::default().with_floor(floor))
             .with_tls(policy)
             .with_limits(limits.clone());
-        let mut server = server_config().with_limits(limits);
+        let mut server = match default_domain {
+            true => server_config(),
+            false => machine::nameless_config(),
+        }
+        .with_limits(limits);
         if let Some(lang) = lang {
             client = client.with_lang(lang);
             server = server.with_lang(lang);

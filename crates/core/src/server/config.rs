@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use xmppwire_jid::Domainpart;
 use xmppwire_sasl::{DecoyKey, Mechanism};
 use xmppwire_xml::Element;
 
@@ -23,7 +24,7 @@ pub struct ServerConfig {
     pub(super) decoy: DecoyKey,
     pub(super) protects_offer: bool,
     pub(super) lang: String,
-    pub(super) default_domain: Option<String>,
+    pub(super) default_domain: Option<Domainpart>,
     pub(super) limits: Limits,
 }
 
@@ -47,11 +48,12 @@ impl ServerConfig {
         self
     }
 
-    /// Sets the domain that the server calls itself where it does not serve the one that was asked for
-    /// (RFC 6120 §4.9.1.2).
+    /// Sets the domain that the server calls itself in the header before an error, while it is not known
+    /// that it serves the one that the client asked for. Without it that header says `from=''`
+    /// (RFC 6120 §4.9.1.3).
     #[must_use]
-    pub fn with_default_domain(mut self, domain: impl Into<String>) -> Self {
-        self.default_domain = Some(domain.into());
+    pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
+        self.default_domain = Some(domain);
         self
     }
 

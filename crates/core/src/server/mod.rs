@@ -85,7 +85,6 @@ enum State {
     ChoosingHost {
         serial: u64,
         domain: Domainpart,
-        from: Option<Jid>,
     },
     Choosing,
     Tls,
@@ -203,7 +202,7 @@ impl Endpoint<Server> {
             State::ChoosingHost { serial, .. } if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
-        let State::ChoosingHost { domain, from, .. } =
+        let State::ChoosingHost { domain, .. } =
             core::mem::replace(&mut self.role.state, State::Opening)
         else {
             return Err(ApiMisuse::StaleRequest);
@@ -211,7 +210,7 @@ impl Endpoint<Server> {
         let refusal = match answer {
             HostAnswer::Serve(host) => {
                 self.role.host = Some(Hosting { domain, host });
-                self.answer_header(from.as_ref());
+                self.answer_header();
                 return Ok(());
             }
             HostAnswer::Unknown => StreamError::new(StreamErrorCondition::HostUnknown),
@@ -316,29 +315,33 @@ impl Endpoint<Server> {
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
         header.lang = Some(self.role.config.lang.clone());
-        // Until it is known which domain this is for, an error needs a name as well (§4.7.1, §4.9.1.2).
-        header.from = match &self.role.host {
-            Some(hosting) => Some(hosting.domain.as_str().into()),
-            None => self.role.config.default_domain.clone(),
-        };
+        // An error may come before it is known which domain this is for, and 'from' is never left out:
+        // where there is no domain to name, it is empty (RFC 6120 §4.7.1, §4.9.1.3).
+        let hosted = self.role.host.as_ref().map(|hosting| &hosting.domain);
+        let domain = hosted.or(self.role.config.default_domain.as_ref());
+        header.from = Some(domain.map(Domainpart::as_str).unwrap_or_default().into());
         self.stream.set_header(header);
     }
 
     // --- What arrives -----------------------------------------------------------------------------
 
     fn handle_header(&mut self, header: StreamHeader) {
+        // The answer names the client even where it is an error (RFC 6120 §4.7.2, §4.9.1.2).
+        if let Some(answer) = self.stream.header_mut() {
+            let from = header.from.as_deref().map(Jid::new);
+            answer.to = from.and_then(|from| Some(from.ok()?.bare_str().into()));
+        }
         match self.check_header(&header) {
             Ok((domain, from)) => {
                 self.role.peer_lang = header.lang;
                 // After authentication the domain is settled, and nobody needs to be asked.
                 if self.stream.authenticated() {
-                    self.answer_header(from.as_ref());
+                    self.answer_header();
                 } else {
                     let serial = self.serial();
                     self.role.state = State::ChoosingHost {
                         serial,
                         domain: domain.clone(),
-                        from: from.clone(),
                     };
                     self.event = Some(ServerEvent::Opened(HostRequest {
                         serial,
@@ -389,13 +392,12 @@ impl Endpoint<Server> {
     }
 
     /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
-    fn answer_header(&mut self, peer: Option<&Jid>) {
+    fn answer_header(&mut self) {
         let Some(Hosting { domain, host }) = &self.role.host else {
             return;
         };
         if let Some(header) = self.stream.header_mut() {
             header.from = Some(domain.as_str().into());
-            header.to = peer.map(|peer| peer.bare_str().into());
         }
         let features = if self.stream.authenticated() {
             FeatureOffer {

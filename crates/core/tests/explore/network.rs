@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use xmppwire::negotiation::Role;
 use xmppwire::{
-    ChannelBindings, Client, ClientConfig, DecoyKey, Entropy, Jid, Mechanism, MechanismPolicy,
+    ChannelBindings, Client, ClientConfig, DecoyKey, Domainpart, Entropy, Jid, Mechanism, MechanismPolicy,
     Server, ServerConfig,
 };
 
@@ -85,7 +85,7 @@ impl Network {
             .with_limits(limits());
         let client = Client::new(config, Entropy::from_seed([1; 32]), START);
         let config = ServerConfig::new(DecoyKey::new([9; 32]))
-            .with_default_domain("example.org")
+            .with_default_domain(Domainpart::new("example.org").unwrap())
             .with_limits(limits());
         let server = Server::new(config, Entropy::from_seed([3; 32]), START);
         let mut network = Self {

@@ -5,8 +5,8 @@ use std::sync::{LazyLock, Mutex};
 
 use xmppwire::negotiation::Item;
 use xmppwire::{
-    ChannelBindings, Credentials, DecoyKey, Element, Entropy, Mechanism, Server, ServerConfig,
-    TlsInfo,
+    ChannelBindings, Credentials, DecoyKey, Domainpart, Element, Entropy, Mechanism, Server,
+    ServerConfig, TlsInfo,
 };
 use xmppwire_sasl::{ClientExchange, Offer, wire};
 
@@ -48,7 +48,7 @@ fn config(logins: u8, binds: u8) -> ServerConfig {
     limits.sasl_attempts = logins;
     limits.bind_attempts = binds;
     ServerConfig::new(DecoyKey::new([9; 32]).with_iterations(4096))
-        .with_default_domain("example.org")
+        .with_default_domain(Domainpart::new("example.org").unwrap())
         .with_limits(limits)
 }
 
