@@ -14,6 +14,9 @@ pub trait Machine {
 
     fn connection(&mut self) -> &mut dyn Drive;
 
+    /// The default language of the peer's stanzas, where the machine tells it.
+    fn stream_lang(&self) -> Option<&str>;
+
     /// Takes the next event, lets the application answer it, and describes it.
     fn poll(&mut self, heard: &mut Heard) -> Option<String>;
 }
@@ -168,6 +171,10 @@ impl Machine for Juliet {
         &mut self.0
     }
 
+    fn stream_lang(&self) -> Option<&str> {
+        self.0.stream_lang()
+    }
+
     fn poll(&mut self, heard: &mut Heard) -> Option<String> {
         Some(match self.0.poll_event()? {
             ClientEvent::StartTls(request) => {
@@ -273,6 +280,11 @@ impl Machine for Verona {
 
     fn connection(&mut self) -> &mut dyn Drive {
         &mut self.server
+    }
+
+    /// A server writes it into the stanzas.
+    fn stream_lang(&self) -> Option<&str> {
+        None
     }
 
     fn poll(&mut self, heard: &mut Heard) -> Option<String> {

@@ -14,6 +14,7 @@
 //! -- reply               the application answers the last request with a result
 //! -- refuse CONDITION    the application answers the last stanza with an error; by=JID, text=…, app=NAME
 //! -- unknown             the application does not understand the last stanza, and does what RFC 6120 §8.4 says
+//! -- language TAG        the stream's default language that a client tells; `none` for none
 //! -- mute                the application cannot answer the last stanza, whatever it tries
 //! -- client …, -- server …   the same, only if that is the machine under test
 //! E: text                the next event of the machine under test (EC: only if that is the client,
@@ -400,6 +401,10 @@ impl<M: Machine> Player<M> {
                 if let Some(answer) = stanza.unsupported_reply() {
                     self.machine.connection().send(&answer).unwrap();
                 }
+            }
+            "language" => {
+                let lang = self.machine.stream_lang().unwrap_or("none");
+                assert_eq!(lang, rest, "{place}");
             }
             "mute" => {
                 let stanza = self.heard.stanza.take();

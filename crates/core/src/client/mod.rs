@@ -54,6 +54,8 @@ pub struct Client {
     features: Option<StreamFeatures>,
     /// What may still be logged in with: less after each refusal.
     mechanisms: Policy,
+    /// The default language of the server's stanzas (RFC 6120 §4.7.4).
+    stream_lang: Option<String>,
     /// The server called itself by another name than that of the domain.
     misnamed: bool,
 }
@@ -131,6 +133,7 @@ impl Client {
             config,
             state: State::Answering,
             features: None,
+            stream_lang: None,
             misnamed: false,
         };
         Endpoint::connect(client, limits, entropy, now, tls)
@@ -150,6 +153,13 @@ impl Endpoint<Client> {
     /// What the server offered on the present stream.
     pub const fn features(&self) -> Option<&StreamFeatures> {
         self.role.features.as_ref()
+    }
+
+    /// The default language of the server's stanzas: that of a stanza whose
+    /// [`lang`](crate::Stanza::lang) is `None` (RFC 6120 §8.1.5). It is what the header of the present
+    /// stream said (§4.7.4); `None` where that said nothing.
+    pub fn stream_lang(&self) -> Option<&str> {
+        self.role.stream_lang.as_deref()
     }
 }
 
@@ -188,7 +198,7 @@ impl Steps for Client {
     }
 
     fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
-        endpoint.handle_header(&header);
+        endpoint.handle_header(header);
     }
 
     fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
@@ -204,6 +214,7 @@ impl Endpoint<Client> {
     fn open(&mut self) {
         self.role.state = State::Answering;
         self.role.features = None;
+        self.role.stream_lang = None;
         let mut header = StreamHeader::new(ns::CLIENT);
         header.version = Some("1.0".into());
         header.to = Some(self.role.config.jid.domainpart().into());
@@ -218,7 +229,7 @@ impl Endpoint<Client> {
 
     // --- What arrives -----------------------------------------------------------------------------
 
-    fn handle_header(&mut self, header: &StreamHeader) {
+    fn handle_header(&mut self, header: StreamHeader) {
         if header.content_ns != ns::CLIENT {
             return self.stream.fail(
                 StreamErrorCondition::InvalidNamespace,
@@ -233,6 +244,7 @@ impl Endpoint<Client> {
         let domain = self.role.config.jid.domainpart();
         let named = |from: &String| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
         self.role.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
+        self.role.stream_lang = header.lang;
         self.role.state = State::Offering;
     }
 

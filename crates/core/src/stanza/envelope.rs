@@ -129,7 +129,9 @@ macro_rules! envelope_methods {
                 self.envelope.element().attr("id")
             }
 
-            /// The default language of its text (RFC 6120 §8.1.5).
+            /// The default language of its text (RFC 6120 §8.1.5). A server's machine writes the
+            /// client's language into stanzas that come without one; in a client `None` means
+            /// [`Client::stream_lang`](crate::Client::stream_lang).
             pub fn lang(&self) -> Option<&str> {
                 self.envelope.element().attr_ns("lang", crate::ns::XML)
             }

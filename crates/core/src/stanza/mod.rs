@@ -187,7 +187,9 @@ impl Stanza {
         }
     }
 
-    /// The default language of its text (RFC 6120 §8.1.5).
+    /// The default language of its text (RFC 6120 §8.1.5). A server's machine writes the client's language
+    /// into stanzas that come without one; in a client `None` means
+    /// [`Client::stream_lang`](crate::Client::stream_lang).
     pub fn lang(&self) -> Option<&str> {
         self.element().attr_ns("lang", ns::XML)
     }
