@@ -80,7 +80,10 @@ impl StanzaFault {
                     .root(),
             )
             .build();
-        reply.set_attr("id", element.attr("id"));
+        // An IQ without an id would be malformed in turn (RFC 6120 §8.2.3). The empty id says that there
+        // was none, as Prosody has it.
+        let no_id = (element.name() == "iq").then_some("");
+        reply.set_attr("id", element.attr("id").or(no_id));
         // Only what can be addressed is: a malformed address would make the answer malformed too.
         let valid = |name| {
             element
