@@ -10,6 +10,7 @@ use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::limits::Limits;
 use crate::negotiation::{self, Item, Phase};
+use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
 use crate::stream::{Incoming, Stream};
 use crate::time::Instant;
@@ -168,10 +169,21 @@ impl<R: Role> Endpoint<R> {
 
     // --- What roles do in the same way ------------------------------------------------------------
 
+    /// Whether a header declares the content namespace of the role, or none, so that each stanza
+    /// qualifies itself (RFC 6120 §4.8.2).
+    pub(crate) fn may_carry_stanzas(header: &StreamHeader) -> bool {
+        header.content_ns.is_empty() || header.content_ns == R::CONTENT_NS
+    }
+
     /// Ends the stream because of an element that has no place in this phase.
     pub(crate) fn unexpected(&mut self, element: &Element) {
-        // RFC 6120 §4.9.3.12: before authentication only negotiation is allowed, and before binding no stanza.
-        let condition = if !self.stream.authenticated() || Item::of(element).is_stanza() {
+        let of_other_streams =
+            matches!(element.ns(), ns::CLIENT | ns::SERVER) && element.ns() != R::CONTENT_NS;
+        let condition = if of_other_streams {
+            // A content namespace that this stream does not have (RFC 6120 §4.8.3).
+            StreamErrorCondition::InvalidNamespace
+        // §4.9.3.12: before authentication only negotiation is allowed, and before binding no stanza.
+        } else if !self.stream.authenticated() || Item::of(element).is_stanza() {
             StreamErrorCondition::NotAuthorized
         } else {
             StreamErrorCondition::UnsupportedStanzaType

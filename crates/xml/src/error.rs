@@ -83,9 +83,6 @@ pub enum ReadErrorKind {
     /// `<policy-violation/>` (§4.9.3.14): over one of the
     /// [`Limits`](crate::Limits).
     PolicyViolation,
-    /// `<bad-namespace-prefix/>` (§4.9.3.2): the stream namespace was declared
-    /// as the default namespace (§4.8.5).
-    BadNamespacePrefix,
     /// `<invalid-namespace/>` (§4.9.3.10): the root element is not in the
     /// stream namespace (§4.8.1).
     InvalidNamespace,
@@ -100,7 +97,6 @@ impl ReadErrorKind {
             Self::UnsupportedEncoding => "unsupported-encoding",
             Self::BadFormat => "bad-format",
             Self::PolicyViolation => "policy-violation",
-            Self::BadNamespacePrefix => "bad-namespace-prefix",
             Self::InvalidNamespace => "invalid-namespace",
         }
     }

@@ -42,9 +42,12 @@ pub struct StreamHeader {
     /// any other value is dropped, so that it is not copied onto stanzas.
     pub lang: Option<String>,
     /// The content namespace: what the root declares as the default namespace
-    /// (§4.8.2). Empty if it declares none.
+    /// (§4.8.2). Empty if it declares none, or the stream namespace, so that
+    /// each stanza has to be qualified by itself.
     pub content_ns: String,
-    /// The prefix of the root element, `stream` by custom (§4.8.5).
+    /// The prefix of the root element, `stream` by custom (§4.8.5). Empty in a
+    /// received header whose default namespace is the stream namespace; such a
+    /// header cannot be written.
     pub prefix: String,
     /// The other prefixes that the root declares, with their namespaces.
     pub(crate) prefixes: Vec<(String, String)>,

@@ -332,6 +332,29 @@ fn prefixes_of_the_header_are_in_scope() {
     assert_eq!(elements[2].attr_ns("a", "y"), Some("b"));
 }
 
+/// RFC 6120 §4.8.2: the stream namespace as the default namespace, each stanza qualified by itself.
+#[test]
+fn a_header_may_leave_the_content_namespace_to_the_stanzas() {
+    let input = "<stream xmlns='http://etherx.jabber.org/streams' xmlns:x='y' to='example.org'>\
+         <features/><message xmlns='jabber:client'><body/></message></stream>";
+    let outcome = run(input.as_bytes());
+    assert_eq!(outcome.error, None);
+    let Some((Event::Header(header), _)) = outcome.events.first() else {
+        panic!("the header comes first");
+    };
+    assert_eq!((&*header.prefix, &*header.content_ns), ("", ""));
+    assert_eq!(header.to.as_deref(), Some("example.org"));
+    assert_eq!(header.prefixes().collect::<Vec<_>>(), [("x", "y")]);
+    assert!(
+        header.write(&mut Vec::new()).is_err(),
+        "nothing would be in the content namespace"
+    );
+    assert!(matches!(outcome.events.last(), Some((Event::End, _))));
+    let elements = elements_of(outcome);
+    assert!(elements[0].is("features", xmppwire_xml::STREAMS_NS));
+    assert!(elements[1].child("body", "jabber:client").is_some());
+}
+
 /// White space is a keep-alive (RFC 6120 §11.7) when it comes, not when the next
 /// stanza does.
 #[test]

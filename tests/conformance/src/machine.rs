@@ -2,10 +2,10 @@
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Role,
-    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramHash, ScramKeys,
-    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text,
-    TlsInfo, TlsOffer, TlsPolicy,
+    DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
+    MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
+    ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StanzaError,
+    StanzaErrorCondition, StartTls, Text, TlsInfo, TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.

@@ -230,7 +230,7 @@ impl Endpoint<Client> {
     // --- What arrives -----------------------------------------------------------------------------
 
     fn handle_header(&mut self, header: StreamHeader) {
-        if header.content_ns != ns::CLIENT {
+        if !Self::may_carry_stanzas(&header) {
             return self.stream.fail(
                 StreamErrorCondition::InvalidNamespace,
                 PeerMisbehaved::Header("the content namespace is not jabber:client"),

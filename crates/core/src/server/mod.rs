@@ -360,7 +360,7 @@ impl Endpoint<Server> {
         header: &StreamHeader,
     ) -> Result<(Domainpart, Option<Jid>), (StreamErrorCondition, &'static str)> {
         use StreamErrorCondition as E;
-        if header.content_ns != ns::CLIENT {
+        if !Self::may_carry_stanzas(header) {
             let why = "the content namespace is not jabber:client";
             return Err((E::InvalidNamespace, why));
         }

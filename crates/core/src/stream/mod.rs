@@ -550,9 +550,3 @@ pub(crate) fn leading_white_space(input: &[u8]) -> usize {
         .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
         .count()
 }
-
-/// Whether a stream header declares the content namespace of this stream as its default, or leaves it to
-/// the stanzas to qualify themselves (RFC 6120 §4.8.2).
-pub(crate) fn is_content_ns(header: &StreamHeader) -> bool {
-    header.content_ns.is_empty() || header.content_ns == ns::CLIENT
-}

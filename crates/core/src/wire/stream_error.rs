@@ -82,7 +82,6 @@ impl From<ReadErrorKind> for StreamErrorCondition {
             ReadErrorKind::UnsupportedEncoding => Self::UnsupportedEncoding,
             ReadErrorKind::BadFormat => Self::BadFormat,
             ReadErrorKind::PolicyViolation => Self::PolicyViolation,
-            ReadErrorKind::BadNamespacePrefix => Self::BadNamespacePrefix,
             ReadErrorKind::InvalidNamespace => Self::InvalidNamespace,
             // What a later reader may add is still XML that is not right.
             _ => Self::NotWellFormed,

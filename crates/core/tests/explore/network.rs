@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use xmppwire::negotiation::Role;
 use xmppwire::{
-    ChannelBindings, Client, ClientConfig, DecoyKey, Domainpart, Entropy, Jid, Mechanism, MechanismPolicy,
-    Server, ServerConfig,
+    ChannelBindings, Client, ClientConfig, DecoyKey, Domainpart, Entropy, Jid, Mechanism,
+    MechanismPolicy, Server, ServerConfig,
 };
 
 use super::alone::What;

@@ -12,8 +12,9 @@ use crate::escape::{self, Context, Unspeakable};
 use crate::header::StreamHeader;
 use crate::ns::STREAMS_NS;
 
-/// RFC 6120 §4.8: the root is `stream`, in the stream namespace, with a prefix.
-/// Which prefix is the sender's choice (§4.8.5).
+/// RFC 6120 §4.8: the root is `stream`, in the stream namespace. Its prefix is
+/// the sender's choice (§4.8.5); it has none where the stream namespace is the
+/// default namespace, so that no content namespace is (§4.8.2).
 pub(super) fn header(
     prefix: Option<NcName>,
     root: &Element,
@@ -31,14 +32,14 @@ pub(super) fn header(
             "the root is not a stream",
         ));
     }
-    let Some(prefix) = prefix else {
-        return Err(ReadError::new(
-            ReadErrorKind::BadNamespacePrefix,
-            "the stream namespace is the default namespace",
-        ));
-    };
+    let prefix = prefix.as_ref().map_or("", NcName::as_str);
     let value = |name| root.attr(name).map(String::from);
-    let mut header = StreamHeader::new(scope.default_ns());
+    let content_ns = if prefix.is_empty() {
+        ""
+    } else {
+        scope.default_ns()
+    };
+    let mut header = StreamHeader::new(content_ns);
     header.to = value("to");
     header.from = value("from");
     header.id = value("id");
@@ -46,11 +47,11 @@ pub(super) fn header(
     header.lang = root.lang().filter(|tag| !tag.is_empty()).map(String::from);
     check_declared(scope)?;
     for (other, ns) in scope.declared() {
-        if prefix != *other {
+        if prefix != other {
             header.declare_prefix(other, ns);
         }
     }
-    header.prefix = prefix.as_str().into();
+    header.prefix = prefix.into();
     Ok(header)
 }
 

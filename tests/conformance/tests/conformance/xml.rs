@@ -503,20 +503,6 @@ const FAULTS: &[Fault] = &[
         "xml-namespace-streams-declaration",
     ),
     fault(
-        "streams-namespace-as-default",
-        Header,
-        "<stream xmlns='http://etherx.jabber.org/streams' version='1.0'>",
-        "bad-namespace-prefix",
-        "xml-namespace-streams-prefix",
-    ),
-    fault(
-        "no-content-namespace",
-        Header,
-        "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' to='example.org' from='example.org' version='1.0'>",
-        "invalid-namespace",
-        "xml-namespace-content-client",
-    ),
-    fault(
         "second-header",
         Stream,
         "<stream:stream></stream:stream>",
