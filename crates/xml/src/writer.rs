@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::element::{ElementRef, NsId, Tree};
+use crate::element::{ElementRef, Node, Span, Tree};
 use crate::error::WriteError;
 use crate::escape::{self, Context, Unspeakable, is_ncname};
 use crate::header::StreamHeader;
@@ -136,13 +136,11 @@ impl<'a> Scope<'a> {
 }
 
 /// Where the namespaces that the scope lacks are declared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
-    /// As the default on each element that needs it, as everybody on the
-    /// network does.
+enum Style<'a> {
+    /// As the default on each element that needs it, as all implementations do.
     Local,
-    /// Once on the outermost element, with prefixes.
-    Hoisted,
+    /// Once on the outermost element, with prefixes: the namespaces in order, each once.
+    Hoisted(Vec<&'a str>),
 }
 
 /// Bytes that one byte becomes when it is escaped, at most: `'` to `&apos;`.
@@ -162,28 +160,29 @@ fn write(
         return Err(WriteError::TooLarge);
     }
     let start = out.len();
-    let mut outcome = Err(Stop::Amplified);
-    for style in [Style::Local, Style::Hoisted] {
-        if outcome == Err(Stop::Amplified) {
-            out.truncate(start);
-            outcome = Job {
-                out,
-                tree: element.tree,
-                scope,
-                unspeakable,
-                style,
-                declarations_left: element
-                    .tree
-                    .declared()
-                    .saturating_mul(ESCAPED)
-                    .saturating_add(FREE_DECLARATIONS),
-                made_up: Vec::new(),
-            }
-            .run(element.index);
-        }
+    let budget = element
+        .tree
+        .declared()
+        .saturating_mul(ESCAPED)
+        .saturating_add(FREE_DECLARATIONS);
+    let mut job = Job {
+        out,
+        tree: element.tree,
+        scope,
+        unspeakable,
+        style: Style::Local,
+        declarations_left: budget,
+        made_up: Vec::new(),
+    };
+    let mut outcome = job.run(element.index);
+    if outcome == Err(Stop::Amplified) {
+        job.out.truncate(start);
+        job.declarations_left = usize::MAX;
+        job.style = Style::Hoisted(job.missing_namespaces(element.index));
+        outcome = job.run(element.index);
     }
     outcome.map_err(|stop| {
-        out.truncate(start);
+        job.out.truncate(start);
         match stop {
             Stop::Refused(error) => error,
             // Hoisted declarations are written once each.
@@ -211,17 +210,20 @@ struct Job<'a, 'o> {
     tree: &'a Tree,
     scope: Scope<'a>,
     unspeakable: Unspeakable,
-    style: Style,
+    style: Style<'a>,
     declarations_left: usize,
     /// The namespaces of the current element's attributes that got a prefix.
-    made_up: Vec<NsId>,
+    made_up: Vec<&'a str>,
 }
 
 /// An element whose end tag is still to come.
 struct Open<'a> {
     end: u32,
-    prefix: Prefix<'a>,
-    name: &'a str,
+    /// Where its name, prefix included, was written.
+    name_start: usize,
+    name_len: usize,
+    /// Its namespace if that is the default namespace inside it.
+    default_span: Option<Span>,
     /// The default namespace inside it.
     default: &'a str,
 }
@@ -230,30 +232,26 @@ struct Open<'a> {
 enum Prefix<'a> {
     None,
     Known(&'a str),
-    MadeUp(u32),
+    MadeUp(usize),
 }
 
 impl<'a> Job<'a, '_> {
     fn run(&mut self, top: u32) -> Result<(), Stop> {
-        let end = self.tree.node(top).map_or(top, |node| node.end());
+        let tree = self.tree;
+        let end = tree.node(top).map_or(top, |node| node.end());
         let mut open: Vec<Open<'a>> = Vec::with_capacity(8);
-        for index in top..end {
+        let mut index = top;
+        while let Some(node) = tree.node(index).filter(|_| index < end) {
             self.close_until(&mut open, index);
-            let Some(node) = self.tree.node(index) else {
-                break;
-            };
             if node.is_text() {
-                let text = self.tree.content(node);
+                let text = tree.content(&node);
                 escape::write(self.out, text, Context::Text, self.unspeakable)?;
+                index = node.end();
                 continue;
             }
-            let default = open.last().map_or(self.scope.default, |open| open.default);
-            let element = ElementRef {
-                tree: self.tree,
-                index,
-            };
-            let tag = self.start_tag(element, default, index == top)?;
-            if tag.end > index.saturating_add(1) {
+            let tag = self.start_tag(&node, open.last(), index == top)?;
+            index = node.content();
+            if tag.end > index {
                 self.out.push(b'>');
                 open.push(tag);
             } else {
@@ -264,11 +262,12 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    /// Writes the end tags that are due before the node `index`.
+    /// Writes the end tags that are due before the record `index`.
     fn close_until(&mut self, open: &mut Vec<Open<'a>>, index: u32) {
         while let Some(tag) = open.pop_if(|tag| tag.end <= index) {
             self.out.extend_from_slice(b"</");
-            self.qualified_name(tag.prefix, tag.name);
+            let name = tag.name_start..tag.name_start.saturating_add(tag.name_len);
+            self.out.extend_from_within(name);
             self.out.push(b'>');
         }
     }
@@ -276,101 +275,144 @@ impl<'a> Job<'a, '_> {
     /// Writes a start tag up to, but without, its `>`.
     fn start_tag(
         &mut self,
-        element: ElementRef<'a>,
-        default: &'a str,
+        node: &Node,
+        parent: Option<&Open<'a>>,
         is_top: bool,
     ) -> Result<Open<'a>, Stop> {
-        let node = self.tree.node(element.index);
-        let ns_id = node.map_or(NsId::NONE, |node| node.ns());
-        let ns = element.ns();
-        let name = element.name();
+        let tree = self.tree;
+        let name = tree.content(node);
         self.check_name(name)?;
-        let mut inner_default = default;
-        let mut declares = false;
-        let prefix = if ns == default {
+        let mut default = parent.map_or(self.scope.default, |open| open.default);
+        let mut default_span = None;
+        let mut declared = None;
+        let prefix = if parent.is_some_and(|open| open.default_span == Some(node.ns())) {
+            default_span = Some(node.ns());
             Prefix::None
-        } else if let Some(prefix) = self.scope.prefix_of(ns) {
-            Prefix::Known(prefix)
-        } else if self.style == Style::Hoisted && ns_id != NsId::NONE {
-            Prefix::MadeUp(ns_id.number())
         } else {
-            inner_default = ns;
-            declares = true;
-            Prefix::None
+            let ns = tree.str(node.ns());
+            if ns == default {
+                default_span = Some(node.ns());
+                Prefix::None
+            } else if let Some(prefix) = self.prefix_of(ns) {
+                prefix
+            } else {
+                default = ns;
+                default_span = Some(node.ns());
+                declared = Some(ns);
+                Prefix::None
+            }
         };
         self.out.push(b'<');
+        let name_start = self.out.len();
         self.qualified_name(prefix, name);
-        if declares {
+        let name_len = self.out.len().saturating_sub(name_start);
+        if let Some(ns) = declared {
             self.declare(None, ns)?;
         }
-        self.made_up.clear();
-        if is_top && self.style == Style::Hoisted {
-            self.hoist(element.index)?;
+        if is_top {
+            self.declare_hoisted()?;
         }
-        self.attributes(element)?;
+        if node.attr_count() > 0 {
+            self.attributes(node)?;
+        }
         Ok(Open {
-            end: node.map_or(0, |node| node.end()),
-            prefix,
-            name,
-            default: inner_default,
+            end: node.end(),
+            name_start,
+            name_len,
+            default_span,
+            default,
         })
     }
 
-    fn attributes(&mut self, element: ElementRef<'a>) -> Result<(), Stop> {
-        let Some(node) = self.tree.node(element.index) else {
-            return Ok(());
-        };
-        for attr in self.tree.attrs(node) {
-            let name = self.tree.attr_name(attr);
-            let ns = self.tree.ns(attr.ns());
+    fn attributes(&mut self, node: &Node) -> Result<(), Stop> {
+        let tree = self.tree;
+        self.made_up.clear();
+        for attr in tree.attrs(node) {
+            let name = tree.str(attr.name);
             self.check_name(name)?;
-            if ns.is_empty() && name == "xmlns" && self.unspeakable == Unspeakable::Refuse {
-                return Err(WriteError::InvalidName.into());
-            }
-            let prefix = if ns.is_empty() {
-                Prefix::None
-            } else if let Some(prefix) = self.scope.prefix_of(ns) {
-                Prefix::Known(prefix)
-            } else {
-                // An attribute without a prefix has no namespace, so the
-                // default namespace is of no use to it.
-                if self.style == Style::Local && !self.made_up.contains(&attr.ns()) {
-                    self.made_up.push(attr.ns());
-                    self.declare(Some(attr.ns().number()), ns)?;
+            let prefix = if attr.ns.is_empty() {
+                if name == "xmlns" && self.unspeakable == Unspeakable::Refuse {
+                    return Err(WriteError::InvalidName.into());
                 }
-                Prefix::MadeUp(attr.ns().number())
+                Prefix::None
+            } else {
+                self.attribute_prefix(tree.str(attr.ns))?
             };
             self.out.push(b' ');
             self.qualified_name(prefix, name);
-            self.quoted(self.tree.attr_value(attr))?;
+            self.quoted(tree.str(attr.value))?;
         }
         Ok(())
     }
 
-    /// Declares every namespace that the subtree needs and the scope lacks.
-    fn hoist(&mut self, top: u32) -> Result<(), Stop> {
-        let end = self.tree.node(top).map_or(top, |node| node.end());
-        let mut needed = alloc::vec![false; self.tree.namespace_count().saturating_add(1)];
-        for node in (top..end).filter_map(|index| self.tree.node(index)) {
-            let of_attrs = self.tree.attrs(node).iter().map(|attr| attr.ns());
-            for ns in of_attrs.chain((!node.is_text()).then(|| node.ns())) {
-                if let Some(entry) = needed.get_mut(ns.number() as usize) {
-                    *entry = true;
-                }
+    /// The prefix for an attribute. One without a prefix has no namespace, so the default namespace is
+    /// of no use to it.
+    fn attribute_prefix(&mut self, ns: &'a str) -> Result<Prefix<'a>, Stop> {
+        if let Some(prefix) = self.prefix_of(ns) {
+            return Ok(prefix);
+        }
+        let known = self.made_up.iter().position(|known| *known == ns);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                self.made_up.push(ns);
+                let number = self.made_up.len().saturating_sub(1);
+                self.declare(Some(number), ns)?;
+                number
+            }
+        };
+        Ok(Prefix::MadeUp(number))
+    }
+
+    /// The prefix that a namespace has in the scope or by hoisting.
+    fn prefix_of(&self, ns: &str) -> Option<Prefix<'a>> {
+        if let Some(prefix) = self.scope.prefix_of(ns) {
+            return Some(Prefix::Known(prefix));
+        }
+        match &self.style {
+            Style::Local => None,
+            Style::Hoisted(hoisted) => hoisted.binary_search(&ns).ok().map(Prefix::MadeUp),
+        }
+    }
+
+    /// Every namespace that the subtree needs and the scope lacks.
+    fn missing_namespaces(&self, top: u32) -> Vec<&'a str> {
+        let tree = self.tree;
+        let end = tree.node(top).map_or(top, |node| node.end());
+        let mut spans = Vec::new();
+        let mut index = top;
+        while let Some(node) = tree.node(index).filter(|_| index < end) {
+            index = node.end();
+            if !node.is_text() {
+                index = node.content();
+                let of_attrs = tree.attrs(&node).map(|attr| attr.ns);
+                spans.extend(of_attrs.chain([node.ns()]));
             }
         }
-        for ns in self.tree.namespace_ids() {
-            let is_needed = needed.get(ns.number() as usize).copied().unwrap_or(false);
-            if is_needed && self.scope.prefix_of(self.tree.ns(ns)).is_none() {
-                self.declare(Some(ns.number()), self.tree.ns(ns))?;
-            }
+        spans.sort_unstable_by_key(|span| (span.start, span.len));
+        spans.dedup();
+        let mut missing: Vec<&str> = spans.into_iter().map(|span| tree.str(span)).collect();
+        missing.retain(|ns| !ns.is_empty() && self.scope.prefix_of(ns).is_none());
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// Declares what was hoisted, on the outermost element.
+    fn declare_hoisted(&mut self) -> Result<(), Stop> {
+        let Style::Hoisted(hoisted) = &mut self.style else {
+            return Ok(());
+        };
+        let hoisted = core::mem::take(hoisted);
+        for (number, ns) in hoisted.iter().enumerate() {
+            self.declare(Some(number), ns)?;
         }
+        self.style = Style::Hoisted(hoisted);
         Ok(())
     }
 
-    /// Writes a namespace declaration: for the prefix made up for `number`, or
-    /// the default.
-    fn declare(&mut self, number: Option<u32>, ns: &str) -> Result<(), Stop> {
+    /// Writes a namespace declaration: for the prefix made up for `number`, or the default.
+    fn declare(&mut self, number: Option<usize>, ns: &str) -> Result<(), Stop> {
         if ns == XMLNS_NS && self.unspeakable == Unspeakable::Refuse {
             return Err(WriteError::UndeclarableNamespace.into());
         }
@@ -383,12 +425,10 @@ impl<'a> Job<'a, '_> {
             }
         }
         self.quoted(ns)?;
-        if self.style == Style::Local {
-            self.declarations_left = self
-                .declarations_left
-                .checked_sub(self.out.len().saturating_sub(start))
-                .ok_or(Stop::Amplified)?;
-        }
+        self.declarations_left = self
+            .declarations_left
+            .checked_sub(self.out.len().saturating_sub(start))
+            .ok_or(Stop::Amplified)?;
         Ok(())
     }
 
@@ -407,9 +447,11 @@ impl<'a> Job<'a, '_> {
         self.out.extend_from_slice(name.as_bytes());
     }
 
-    fn made_up_prefix(&mut self, number: u32) {
-        let prefix = alloc::format!("{}{number}", self.scope.made_up);
-        self.out.extend_from_slice(prefix.as_bytes());
+    fn made_up_prefix(&mut self, number: usize) {
+        self.out.extend_from_slice(self.scope.made_up.as_bytes());
+        // People count from one.
+        let number = alloc::format!("{}", number.saturating_add(1));
+        self.out.extend_from_slice(number.as_bytes());
     }
 
     fn quoted(&mut self, value: &str) -> Result<(), Stop> {
@@ -419,8 +461,8 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    /// Names are checked when they come into a tree; only one that has a bad
-    /// name somewhere needs to be searched for it.
+    /// Names are checked when they come into a tree; only one that has a bad name somewhere needs to be
+    /// searched for it.
     fn check_name(&self, name: &str) -> Result<(), WriteError> {
         let must_look = self.tree.has_bad_names() && self.unspeakable == Unspeakable::Refuse;
         if must_look && !is_ncname(name) {

@@ -359,7 +359,7 @@ fn declarations_are_minimal() {
                 .attr_ns("y", "u", "2")
                 .attr_ns("z", "v", "3")
                 .build(),
-            "<a xmlns:ns2='u' ns2:x='1' ns2:y='2' xmlns:ns3='v' ns3:z='3'/>",
+            "<a xmlns:ns1='u' ns1:x='1' ns1:y='2' xmlns:ns2='v' ns2:z='3'/>",
         ),
         (
             client("a")
@@ -367,7 +367,7 @@ fn declarations_are_minimal() {
                 .open("b", "u")
                 .attr_ns("y", "u", "2")
                 .build(),
-            "<a stream:x='1'><b xmlns='u' xmlns:ns3='u' ns3:y='2'/></a>",
+            "<a stream:x='1'><b xmlns='u' xmlns:ns1='u' ns1:y='2'/></a>",
         ),
         (Element::builder("a", XML_NS).build(), "<xml:a/>"),
     ] {

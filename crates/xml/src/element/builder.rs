@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::tree::Tree;
+use super::tree::{Recent, Tree};
 use super::{Element, ElementRef};
 use crate::ns::XML_NS;
 
@@ -31,6 +31,7 @@ use crate::ns::XML_NS;
 #[must_use]
 pub struct ElementBuilder {
     tree: Tree,
+    recent: Recent,
     /// The elements that are open below the root, innermost last.
     open: Vec<u32>,
     /// The last thing added was text, which more text continues.
@@ -40,11 +41,13 @@ pub struct ElementBuilder {
 impl ElementBuilder {
     pub(super) fn new(name: &str, ns: &str) -> Self {
         let mut tree = Tree::with_room();
-        let ns = tree.intern(ns);
+        let mut recent = Recent::default();
+        let ns = recent.intern(&mut tree, ns);
         tree.open(name, ns);
         tree.count_declaration(ns);
         Self {
             tree,
+            recent,
             open: Vec::new(),
             in_text: false,
         }
@@ -59,6 +62,7 @@ impl ElementBuilder {
     /// Sets an attribute in a namespace.
     pub fn attr_ns(mut self, name: &str, ns: &str, value: &str) -> Self {
         let current = self.open.last().copied().unwrap_or(0);
+        let ns = self.recent.intern(&mut self.tree, ns);
         self.tree.set_attr(current, name, ns, Some(value));
         self
     }
@@ -79,7 +83,7 @@ impl ElementBuilder {
 
     /// Opens a child element; what follows goes into it.
     pub fn open(mut self, name: &str, ns: &str) -> Self {
-        let ns = self.tree.intern(ns);
+        let ns = self.recent.intern(&mut self.tree, ns);
         let parent = self.tree.node(self.open.last().copied().unwrap_or(0));
         if parent.is_none_or(|parent| parent.ns() != ns) {
             self.tree.count_declaration(ns);

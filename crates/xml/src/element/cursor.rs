@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::Element;
-use super::tree::{Attribute, Node, NsId, Tree};
+use super::tree::{AttrIter, Node, Tree};
 use crate::lang;
 use crate::ns::XML_NS;
 use crate::writer;
@@ -41,18 +41,19 @@ pub struct Attr<'a> {
 }
 
 impl<'a> ElementRef<'a> {
-    fn node(self) -> Option<&'a Node> {
+    #[inline]
+    fn node(self) -> Option<Node> {
         self.tree.node(self.index)
     }
 
     /// The local name.
     pub fn name(self) -> &'a str {
-        self.node().map_or("", |node| self.tree.content(node))
+        self.node().map_or("", |node| self.tree.content(&node))
     }
 
     /// The namespace, empty if there is none.
     pub fn ns(self) -> &'a str {
-        self.node().map_or("", |node| self.tree.ns(node.ns()))
+        self.node().map_or("", |node| self.tree.str(node.ns()))
     }
 
     /// Whether this is the element `name` of the namespace `ns`.
@@ -62,10 +63,10 @@ impl<'a> ElementRef<'a> {
 
     /// The value of the attribute `name` that has no namespace.
     pub fn attr(self, name: &str) -> Option<&'a str> {
-        self.raw_attrs()
-            .iter()
-            .find(|attr| attr.ns() == NsId::NONE && self.tree.attr_name(attr) == name)
-            .map(|attr| self.tree.attr_value(attr))
+        let node = self.node()?;
+        let mut attrs = self.tree.attrs(&node);
+        let attr = attrs.find(|attr| attr.ns.is_empty() && self.tree.str(attr.name) == name)?;
+        Some(self.tree.str(attr.value))
     }
 
     /// The value of the attribute `name` of the namespace `ns`.
@@ -89,22 +90,19 @@ impl<'a> ElementRef<'a> {
     pub fn attrs(self) -> Attrs<'a> {
         Attrs {
             tree: self.tree,
-            rest: self.raw_attrs().iter(),
+            rest: self
+                .node()
+                .map(|node| self.tree.attrs(&node))
+                .unwrap_or_default(),
         }
-    }
-
-    fn raw_attrs(self) -> &'a [Attribute] {
-        self.node()
-            .map(|node| self.tree.attrs(node))
-            .unwrap_or_default()
     }
 
     /// The direct content: elements and text, in order.
     pub fn nodes(self) -> Nodes<'a> {
         Nodes {
             tree: self.tree,
-            next: self.index.saturating_add(1),
-            end: self.node().map_or(0, Node::end),
+            next: self.node().map_or(0, |node| node.content()),
+            end: self.node().map_or(0, |node| node.end()),
         }
     }
 
@@ -155,6 +153,9 @@ impl<'a> ElementRef<'a> {
 
     /// A copy of this element and what is in it.
     pub fn to_element(self) -> Element {
+        if self.index == 0 {
+            return Element::from_tree(self.tree.clone());
+        }
         let mut tree = Tree::default();
         tree.copy_from(self.tree, self.index);
         Element::from_tree(tree)
@@ -180,7 +181,7 @@ impl fmt::Debug for ElementRef<'_> {
 #[derive(Clone)]
 pub struct Attrs<'a> {
     tree: &'a Tree,
-    rest: core::slice::Iter<'a, Attribute>,
+    rest: AttrIter<'a>,
 }
 
 impl<'a> Iterator for Attrs<'a> {
@@ -189,9 +190,9 @@ impl<'a> Iterator for Attrs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let attr = self.rest.next()?;
         Some(Attr {
-            name: self.tree.attr_name(attr),
-            ns: self.tree.ns(attr.ns()),
-            value: self.tree.attr_value(attr),
+            name: self.tree.str(attr.name),
+            ns: self.tree.str(attr.ns),
+            value: self.tree.str(attr.value),
         })
     }
 
@@ -221,7 +222,7 @@ impl<'a> Iterator for Nodes<'a> {
         let node = self.tree.node(index)?;
         self.next = node.end();
         Some(if node.is_text() {
-            NodeRef::Text(self.tree.content(node))
+            NodeRef::Text(self.tree.content(&node))
         } else {
             NodeRef::Element(ElementRef {
                 tree: self.tree,

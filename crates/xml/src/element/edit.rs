@@ -4,10 +4,7 @@
 //! error or a delay to it is what forwarding needs, and nothing else in a flat
 //! tree is cheap.
 
-use alloc::vec;
-use alloc::vec::Vec;
-
-use super::tree::{Attribute, Node, NsId, Tree};
+use super::tree::{Recent, Span, Tree};
 use super::{Element, ElementRef};
 use crate::ns::XML_NS;
 
@@ -31,6 +28,7 @@ impl Element {
 
     /// Sets an attribute of the root in a namespace, or removes it with `None`.
     pub fn set_attr_ns(&mut self, name: &str, ns: &str, value: Option<&str>) {
+        let ns = self.tree.push_ns(ns);
         self.tree.set_attr(0, name, ns, value);
     }
 
@@ -70,71 +68,37 @@ impl Element {
 }
 
 impl Tree {
-    /// Sets an attribute of the element `index`, or removes it.
-    pub(super) fn set_attr(&mut self, index: u32, name: &str, ns: &str, value: Option<&str>) {
-        self.remove_attr(index, name, ns);
+    /// Sets an attribute of the element `index`, or removes it. The element is open or the root.
+    pub(super) fn set_attr(&mut self, index: u32, name: &str, ns: Span, value: Option<&str>) {
+        self.remove_attrs(index, |tree, attr| {
+            tree.str(attr.name) == name && tree.str(attr.ns) == tree.str(ns)
+        });
         if let Some(value) = value {
-            let ns = self.intern(ns);
-            if ns != NsId::NONE && self.ns(ns) != XML_NS {
+            if !ns.is_empty() && self.str(ns) != XML_NS {
                 self.count_declaration(ns);
             }
             self.push_attr(index, name, ns, value);
         }
     }
 
-    /// Removes an attribute and sees to it that the others are the last of the
-    /// table, where more can follow. If they have to move there, their old
-    /// places are lost, which is cheaper than moving everyone else's.
-    fn remove_attr(&mut self, index: u32, name: &str, ns: &str) {
-        let Some(node) = self.node(index) else {
-            return;
-        };
-        let range = node.attr_range();
-        let named = |attr: &Attribute| self.attr_name(attr) == name && self.ns(attr.ns()) == ns;
-        let at_end = range.end == self.attrs.len();
-        if at_end && !self.attrs(node).iter().any(named) {
-            return;
-        }
-        let kept: Vec<Attribute> = self
-            .attrs(node)
-            .iter()
-            .filter(|attr| !named(attr))
-            .copied()
-            .collect();
-        if at_end {
-            self.attrs.truncate(range.start);
-        }
-        let Some(first) = self.room(self.attrs.len(), kept.len()) else {
-            return;
-        };
-        if let Some(node) = self.nodes.get_mut(index as usize) {
-            node.first_attr = first;
-            node.attr_count = kept.len() as u32;
-        }
-        self.attrs.extend(kept);
-    }
-
     fn requalify(&mut self, from: &str, to: &str) {
-        if self.node(0).is_none_or(|root| self.ns(root.ns) != from) {
+        let Some(root) = self.node(0).filter(|root| self.str(root.ns()) == from) else {
             return;
-        }
-        let (old, new) = (self.intern(from), self.intern(to));
+        };
+        let old = root.ns();
+        let new = self.push_ns(to);
         let mut place = 0;
         while let Some(node) = self.node(place) {
-            let swapped = match self.ns(node.ns) {
-                _ if node.is_text() => None,
-                ns if ns == from => Some(new),
-                ns if ns == to => Some(old),
-                // `end` lies behind its node in every tree; the bound is for the eye.
-                _ => {
-                    place = node.end.max(place + 1);
-                    continue;
-                }
-            };
-            if let (Some(ns), Some(node)) = (swapped, self.nodes.get_mut(place as usize)) {
-                node.ns = ns;
+            place = node.content().max(place.saturating_add(1));
+            if node.is_text() {
+                place = node.end();
+                continue;
             }
-            place += 1;
+            match self.str(node.ns()) {
+                ns if ns == from => self.set_ns(node.index(), new),
+                ns if ns == to => self.set_ns(node.index(), old),
+                _ => place = node.end().max(place),
+            }
         }
     }
 
@@ -145,15 +109,15 @@ impl Tree {
         self.close(0);
     }
 
-    /// Whether the last node is text that lies directly in the root.
+    /// Whether the last record is text that lies directly in the root.
     fn ends_in_root_text(&self) -> bool {
-        let mut last = None;
-        let mut child = 1;
-        while let Some(node) = self.node(child) {
-            last = Some(node);
-            child = node.end;
+        let mut is_text = false;
+        let mut place = self.node(0).map_or(0, |root| root.content());
+        while let Some(node) = self.node(place) {
+            is_text = node.is_text();
+            place = node.end();
         }
-        last.is_some_and(Node::is_text)
+        is_text
     }
 
     /// Copies a subtree of `source` to the end of this tree.
@@ -164,44 +128,25 @@ impl Tree {
         self.bad_names |= source.bad_names;
         self.overflown |= source.overflown;
         self.declared = self.declared.saturating_add(source.declared);
-        // Each namespace is copied once, however often it is used.
-        let mut known = vec![None; source.namespaces.len()];
-        let Some(base) = self.room(self.nodes.len(), (top.end - index) as usize) else {
-            return;
-        };
-        for place in index..top.end {
-            let Some(node) = source.node(place) else {
-                return;
-            };
+        let base = self.len();
+        let mut recent = Recent::default();
+        let mut place = index;
+        while let Some(node) = source.node(place).filter(|_| place < top.end()) {
             if node.is_text() {
-                self.push_text(false, source.content(node));
+                self.push_text(false, source.content(&node));
+                place = node.end();
                 continue;
             }
-            let ns = self.translate(source, node.ns, &mut known);
-            let copy = self.open_checked(source.content(node), ns);
-            for attr in source.attrs(node) {
-                let ns = self.translate(source, attr.ns(), &mut known);
-                self.push_attr_checked(copy, source.attr_name(attr), ns, source.attr_value(attr));
+            let ns = recent.intern(self, source.str(node.ns()));
+            let copy = self.open_checked(source.content(&node), ns);
+            for attr in source.attrs(&node) {
+                let ns = recent.intern(self, source.str(attr.ns));
+                let (name, value) = (source.str(attr.name), source.str(attr.value));
+                self.push_attr_checked(copy, name, ns, value);
             }
-            if let Some(copied) = self.nodes.get_mut(copy as usize) {
-                copied.end = base.saturating_add(node.end - index);
-            }
+            self.set_size(copy, node.size());
+            place = node.content();
         }
-    }
-
-    fn translate(&mut self, source: &Self, ns: NsId, known: &mut [Option<NsId>]) -> NsId {
-        let Some(place) = ns.0.checked_sub(1) else {
-            return NsId::NONE;
-        };
-        match known.get(place as usize) {
-            Some(Some(ns)) => *ns,
-            _ => {
-                let copy = self.intern(source.ns(ns));
-                if let Some(entry) = known.get_mut(place as usize) {
-                    *entry = Some(copy);
-                }
-                copy
-            }
-        }
+        debug_assert!(self.overflown || self.len().saturating_sub(base) == top.size());
     }
 }

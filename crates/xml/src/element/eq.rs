@@ -1,9 +1,9 @@
 //! Equality of meaning.
 //!
-//! Both trees hold their nodes in document order, text is never next to text and
-//! no attribute occurs twice, so two walks side by side decide.
+//! Both trees hold their records in document order, text is never next to text and no attribute occurs
+//! twice, so two walks side by side decide.
 
-use super::tree::{Node, Tree};
+use super::tree::{Attribute, Node, Tree};
 use super::{Element, ElementRef};
 
 impl PartialEq for ElementRef<'_> {
@@ -12,15 +12,26 @@ impl PartialEq for ElementRef<'_> {
         else {
             return false;
         };
-        let size = left.end().saturating_sub(self.index);
-        if size != right.end().saturating_sub(other.index) {
+        if left.size() != right.size() {
             return false;
         }
-        (0..size).all(|step| {
-            let left = self.index.saturating_add(step);
-            let right = other.index.saturating_add(step);
-            same_node(self.tree, left, other.tree, right)
-        })
+        // Equal elements have equal records, so both walks make the same steps.
+        let mut step = 0;
+        while step < left.size() {
+            let places = (
+                self.index.saturating_add(step),
+                other.index.saturating_add(step),
+            );
+            let (Some(a), Some(b)) = (self.tree.node(places.0), other.tree.node(places.1)) else {
+                return false;
+            };
+            if !same_node(self.tree, &a, other.tree, &b) {
+                return false;
+            }
+            let next = if a.is_text() { a.end() } else { a.content() };
+            step = next.saturating_sub(self.index);
+        }
+        true
     }
 }
 
@@ -46,28 +57,23 @@ impl PartialEq<ElementRef<'_>> for Element {
     }
 }
 
-/// Compares two nodes and how far their subtrees reach; what is in these comes
-/// later in the walk.
-fn same_node(a: &Tree, a_index: u32, b: &Tree, b_index: u32) -> bool {
-    let (Some(left), Some(right)) = (a.node(a_index), b.node(b_index)) else {
-        return false;
-    };
-    left.is_text() == right.is_text()
-        && left.end().saturating_sub(a_index) == right.end().saturating_sub(b_index)
+/// Compares two nodes and how far their subtrees reach; what is in these comes later in the walk.
+fn same_node(a: &Tree, left: &Node, b: &Tree, right: &Node) -> bool {
+    left.size() == right.size()
         && a.content(left) == b.content(right)
-        && (left.is_text() || a.ns(left.ns()) == b.ns(right.ns()))
+        && (left.is_text() || a.str(left.ns()) == b.str(right.ns()))
         && same_attributes(a, left, b, right)
 }
 
 fn same_attributes(a: &Tree, left: &Node, b: &Tree, right: &Node) -> bool {
     left.attr_count() == right.attr_count()
-        && a.attrs(left).iter().zip(b.attrs(right)).all(|(x, y)| {
-            // Mostly they come in the same order; only else is a search due.
-            let same = |y| {
-                a.attr_name(x) == b.attr_name(y)
-                    && a.ns(x.ns()) == b.ns(y.ns())
-                    && a.attr_value(x) == b.attr_value(y)
+        && a.attrs(left).zip(b.attrs(right)).all(|(x, y)| {
+            // Mostly they come in the same order; only otherwise a search is needed.
+            let same = |y: Attribute| {
+                a.str(x.name) == b.str(y.name)
+                    && a.str(x.ns) == b.str(y.ns)
+                    && a.str(x.value) == b.str(y.value)
             };
-            same(y) || b.attrs(right).iter().any(same)
+            same(y) || b.attrs(right).any(same)
         })
 }

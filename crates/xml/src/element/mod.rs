@@ -14,7 +14,10 @@ use core::fmt;
 
 pub use builder::ElementBuilder;
 pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
-pub(crate) use tree::{NsId, Tree};
+pub(crate) use tree::{
+    ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Recent, Span, TEXT_WORDS, Tree, declaration_bytes,
+    shared_span,
+};
 
 /// An element with everything in it, owned.
 ///

@@ -62,7 +62,7 @@ fn attributes_can_be_set_late_and_again() {
         .build();
     assert_eq!(
         element.to_xml(),
-        "<a xmlns='u' y='2' x='4' xmlns:ns2='v' ns2:x='5'>one<b z='3'/>twothree</a>"
+        "<a xmlns='u' y='2' x='4' xmlns:ns1='v' ns1:x='5'>one<b z='3'/>twothree</a>"
     );
     assert_eq!(element.nodes().count(), 3);
 }
@@ -165,7 +165,7 @@ fn a_part_is_an_element_too() {
     assert_eq!(part, whole.first_child().unwrap());
     assert_eq!(
         part.to_xml(),
-        "<b xmlns='v' xmlns:ns2='w' ns2:x='1'><c xmlns='u'>t</c>s</b>"
+        "<b xmlns='v' xmlns:ns1='w' ns1:x='1'><c xmlns='u'>t</c>s</b>"
     );
     assert_eq!(format!("{part:?}"), part.to_xml());
     assert_eq!(

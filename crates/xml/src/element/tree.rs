@@ -1,192 +1,238 @@
-//! The tables behind an element.
+//! The two tables behind an element: a text and the records that point into it.
 //!
-//! All strings of a tree lie in one buffer and all nodes in one table in
-//! document order, so that a subtree is a range and moving over it needs no
-//! pointers: `end` leads past it.
+//! Records lie in document order, each a few words long:
+//!
+//! | record | words |
+//! |---|---|
+//! | element | size of the subtree in words, number of attributes, name, namespace |
+//! | attribute, behind its element | name, value, namespace |
+//! | text | 3, the text |
+//!
+//! A name, a value, a namespace and a text are a [`Span`], two words. A subtree is a range, and its size
+//! leads past it. Sizes are relative, so that a subtree can be copied, and words can be inserted before
+//! it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use crate::escape::is_ncname;
+use crate::ns::{STREAMS_NS, XML_NS};
 
-/// A piece of [`Tree::text`].
-#[derive(Clone, Copy, Default)]
+/// A piece of [`Tree::text`], or one of the [`SHARED`] namespaces.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub(super) start: u32,
-    pub(super) len: u32,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 impl Span {
-    pub(super) fn end(self) -> usize {
+    /// The empty string: as a namespace, none.
+    pub(crate) const NONE: Self = Self { start: 0, len: 0 };
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    fn end(self) -> usize {
         (self.start as usize).saturating_add(self.len as usize)
     }
 }
 
-/// A namespace of one tree: a place in its table, or none.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NsId(pub(super) u32);
+/// Namespaces that no tree has to hold: most elements of most stanzas are in one of them. A span of
+/// one starts at [`SHARED_START`] and its place in this list.
+const SHARED: [&str; 5] = [
+    XML_NS,
+    STREAMS_NS,
+    "jabber:client",
+    "jabber:server",
+    "jabber:component:accept",
+];
 
-impl NsId {
-    /// The empty name: in no namespace.
-    pub(crate) const NONE: Self = Self(0);
-    /// Marks a node that is text.
-    const TEXT: Self = Self(u32::MAX);
+/// Behind the end of every text.
+const SHARED_START: u32 = u32::MAX - 16;
 
-    /// A small number that is different for each namespace of a tree.
-    pub(crate) fn number(self) -> u32 {
-        self.0
-    }
-}
+/// Words of an element's record without its attributes.
+pub(crate) const ELEMENT_WORDS: usize = 6;
+/// Words of an attribute's record.
+pub(crate) const ATTR_WORDS: usize = 6;
+/// Words of a text's record. The first word has the same value, which no element's can have.
+pub(crate) const TEXT_WORDS: usize = 3;
 
+/// An element or a run of text.
 #[derive(Clone, Copy)]
 pub(crate) struct Node {
+    index: u32,
+    /// Words of the subtree.
+    size: u32,
+    attr_count: u32,
     /// An element's name, or the text.
     pub(super) span: Span,
-    pub(super) ns: NsId,
-    /// One past the last node of the subtree.
-    pub(super) end: u32,
-    pub(super) first_attr: u32,
-    pub(super) attr_count: u32,
+    ns: Span,
 }
 
 impl Node {
     pub(crate) fn is_text(&self) -> bool {
-        self.ns == NsId::TEXT
+        self.size as usize == TEXT_WORDS
     }
 
-    pub(crate) fn ns(&self) -> NsId {
+    pub(crate) fn ns(&self) -> Span {
         self.ns
     }
 
+    /// One past the subtree's last word.
     pub(crate) fn end(&self) -> u32 {
-        self.end
+        self.index.saturating_add(self.size)
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn size(&self) -> u32 {
+        self.size
     }
 
     pub(crate) fn attr_count(&self) -> u32 {
         self.attr_count
     }
 
-    pub(super) fn attr_range(&self) -> Range<usize> {
-        let first = self.first_attr as usize;
-        first..first.saturating_add(self.attr_count as usize)
+    /// Where its first child is, if it has one; else this is its end.
+    pub(crate) fn content(&self) -> u32 {
+        self.attrs_start()
+            .saturating_add(self.attr_count.saturating_mul(ATTR_WORDS as u32))
+    }
+
+    fn attrs_start(&self) -> u32 {
+        self.index.saturating_add(ELEMENT_WORDS as u32)
     }
 }
 
-/// The value lies in the buffer right behind the name.
 #[derive(Clone, Copy)]
 pub(crate) struct Attribute {
-    start: u32,
-    name_len: u32,
-    value_len: u32,
-    ns: NsId,
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+    pub(crate) ns: Span,
 }
 
 impl Attribute {
-    pub(crate) fn ns(&self) -> NsId {
-        self.ns
+    fn load(words: &[u32; ATTR_WORDS]) -> Self {
+        let [a, b, c, d, e, f] = *words;
+        Self {
+            name: Span { start: a, len: b },
+            value: Span { start: c, len: d },
+            ns: Span { start: e, len: f },
+        }
     }
 
-    pub(crate) fn set_ns(&mut self, ns: NsId) {
-        self.ns = ns;
+    fn words(self) -> [u32; ATTR_WORDS] {
+        [
+            self.name.start,
+            self.name.len,
+            self.value.start,
+            self.value.len,
+            self.ns.start,
+            self.ns.len,
+        ]
     }
 }
-
-/// How far back [`Tree::intern`] looks. A bound, because a search of the whole
-/// table for each of many different namespaces would be quadratic; missing one
-/// costs a few bytes and nothing else, since names are compared, not places.
-const INTERN_WINDOW: usize = 16;
 
 #[derive(Clone, Default)]
 pub(crate) struct Tree {
     pub(super) text: String,
-    pub(super) nodes: Vec<Node>,
-    pub(super) attrs: Vec<Attribute>,
-    pub(super) namespaces: Vec<Span>,
-    /// Some name is no NCName: writing has to find out which elements it may
-    /// still write. Kept here so that names are checked once, when they come in.
+    pub(super) words: Vec<u32>,
+    /// See [`Tree::declared`].
+    pub(super) declared: u32,
+    /// Some name is no NCName: writing has to find out which elements it may still write. Kept here
+    /// so that names are checked once, when they come in.
     pub(super) bad_names: bool,
     /// Something did not fit into 32-bit places and was left out.
     pub(super) overflown: bool,
-    /// Bytes that namespace declarations took where this tree comes from: see [`Tree::declared`].
-    pub(super) declared: u32,
 }
 
 /// Bytes of ` xmlns=''`.
 const DECLARATION: usize = 9;
 
 impl Tree {
-    /// Room for a stanza of ordinary size, so that it costs one allocation a
-    /// table.
+    /// Room for a stanza of ordinary size, so that it costs one allocation a table.
     pub(crate) fn with_room() -> Self {
         Self {
             text: String::with_capacity(256),
-            nodes: Vec::with_capacity(8),
-            attrs: Vec::with_capacity(8),
-            namespaces: Vec::with_capacity(4),
+            words: Vec::with_capacity(96),
+            ..Self::default()
+        }
+    }
+
+    /// A tree of finished tables with good names.
+    pub(crate) fn from_parts(text: String, words: Vec<u32>, declared: u32) -> Self {
+        Self {
+            text,
+            words,
+            declared,
             bad_names: false,
             overflown: false,
-            declared: 0,
         }
     }
 
     // --- looking ---
 
-    pub(crate) fn node(&self, index: u32) -> Option<&Node> {
-        self.nodes.get(index as usize)
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> Option<Node> {
+        let rest = self.words.get(index as usize..)?;
+        let [size, b, c, ..] = *rest else {
+            return None;
+        };
+        if size as usize == TEXT_WORDS {
+            return Some(Node {
+                index,
+                size,
+                attr_count: 0,
+                span: Span { start: b, len: c },
+                ns: Span::NONE,
+            });
+        }
+        let [_, attr_count, start, len, ns_start, ns_len] = *rest.first_chunk()?;
+        Some(Node {
+            index,
+            size,
+            attr_count,
+            span: Span { start, len },
+            ns: Span {
+                start: ns_start,
+                len: ns_len,
+            },
+        })
     }
 
+    /// How many words there are: where the next record will be.
     pub(crate) fn len(&self) -> u32 {
-        // Tables never grow past u32::MAX entries: see `room`.
-        self.nodes.len() as u32
+        // `room` keeps the table below this.
+        self.words.len() as u32
     }
 
-    pub(crate) fn attrs(&self, node: &Node) -> &[Attribute] {
-        self.attrs.get(node.attr_range()).unwrap_or_default()
+    /// The records of an element's attributes.
+    #[inline]
+    fn raw_attrs(&self, node: &Node) -> &[[u32; ATTR_WORDS]] {
+        let range = node.attrs_start() as usize..node.content() as usize;
+        let words = self.words.get(range).unwrap_or_default();
+        words.as_chunks().0
     }
 
+    #[inline]
+    pub(crate) fn attrs(&self, node: &Node) -> AttrIter<'_> {
+        AttrIter(self.raw_attrs(node).iter())
+    }
+
+    #[inline]
     pub(crate) fn str(&self, span: Span) -> &str {
-        self.text
-            .get(span.start as usize..span.end())
-            .unwrap_or_default()
+        match self.text.get(span.start as usize..span.end()) {
+            Some(string) => string,
+            None => shared(span),
+        }
     }
 
     /// An element's local name, or a text node's text.
     pub(crate) fn content(&self, node: &Node) -> &str {
         self.str(node.span)
-    }
-
-    pub(crate) fn attr_name(&self, attr: &Attribute) -> &str {
-        self.str(Span {
-            start: attr.start,
-            len: attr.name_len,
-        })
-    }
-
-    pub(crate) fn attr_value(&self, attr: &Attribute) -> &str {
-        self.str(Span {
-            start: attr.start.saturating_add(attr.name_len),
-            len: attr.value_len,
-        })
-    }
-
-    pub(crate) fn ns(&self, ns: NsId) -> &str {
-        match ns.0.checked_sub(1) {
-            None => "",
-            Some(place) => self
-                .namespaces
-                .get(place as usize)
-                .map_or("", |span| self.str(*span)),
-        }
-    }
-
-    pub(crate) fn namespace_count(&self) -> usize {
-        self.namespaces.len()
-    }
-
-    /// All entries of the namespace table; a name may be there twice.
-    pub(crate) fn namespace_ids(&self) -> impl Iterator<Item = NsId> + use<> {
-        (1..=self.namespaces.len() as u32).map(NsId)
     }
 
     pub(crate) fn has_bad_names(&self) -> bool {
@@ -205,15 +251,8 @@ impl Tree {
 
     /// Bytes of memory that the tables hold, unused room included.
     pub(crate) fn held(&self) -> usize {
-        let table = |capacity: usize, size: usize| capacity.saturating_mul(size);
-        [
-            self.text.capacity(),
-            table(self.nodes.capacity(), size_of::<Node>()),
-            table(self.attrs.capacity(), size_of::<Attribute>()),
-            table(self.namespaces.capacity(), size_of::<Span>()),
-        ]
-        .into_iter()
-        .fold(0, usize::saturating_add)
+        let words = self.words.capacity().saturating_mul(size_of::<u32>());
+        self.text.capacity().saturating_add(words)
     }
 
     /// Gives back the room that growing left over, unless the tree is small: most are, and for them
@@ -222,20 +261,17 @@ impl Tree {
         const SMALL: usize = 4 * 1024;
         if self.held() > SMALL {
             self.text.shrink_to_fit();
-            self.nodes.shrink_to_fit();
-            self.attrs.shrink_to_fit();
-            self.namespaces.shrink_to_fit();
+            self.words.shrink_to_fit();
         }
     }
 
     // --- growing ---
 
-    /// Whether `more` entries (or bytes) fit behind `len` of them.
-    pub(super) fn room(&mut self, len: usize, more: usize) -> Option<u32> {
-        // The highest value is the mark of text nodes.
+    /// Whether `more` words or bytes fit behind `len` of them.
+    fn room(&mut self, len: usize, more: usize) -> Option<u32> {
         let fits = len
             .checked_add(more)
-            .is_some_and(|sum| sum < u32::MAX as usize);
+            .is_some_and(|sum| sum < SHARED_START as usize);
         if !fits {
             self.overflown = true;
             return None;
@@ -245,7 +281,7 @@ impl Tree {
 
     pub(super) fn push_str(&mut self, string: &str) -> Span {
         match self.room(self.text.len(), string.len()) {
-            None => Span::default(),
+            None => Span::NONE,
             Some(start) => {
                 self.text.push_str(string);
                 Span {
@@ -256,152 +292,247 @@ impl Tree {
         }
     }
 
-    pub(crate) fn intern(&mut self, namespace: &str) -> NsId {
-        if namespace.is_empty() {
-            return NsId::NONE;
+    /// Takes a namespace into the text, unless every tree has it.
+    pub(crate) fn push_ns(&mut self, ns: &str) -> Span {
+        if ns.is_empty() {
+            return Span::NONE;
         }
-        let recent = self
-            .namespaces
-            .iter()
-            .enumerate()
-            .rev()
-            .take(INTERN_WINDOW)
-            .find(|(_, span)| self.str(**span) == namespace);
-        if let Some((place, _)) = recent {
-            return NsId(place as u32 + 1);
-        }
-        self.add_namespace(namespace)
+        shared_span(ns).unwrap_or_else(|| self.push_str(ns))
     }
 
     /// Counts the declaration of a namespace: see [`Tree::declared`].
-    pub(crate) fn count_declaration(&mut self, ns: NsId) {
-        let bytes = self.ns(ns).len().saturating_add(DECLARATION);
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.declared = self.declared.saturating_add(bytes);
+    pub(crate) fn count_declaration(&mut self, ns: Span) {
+        self.declared = self.declared.saturating_add(declaration_bytes(ns.len));
     }
 
-    fn add_namespace(&mut self, namespace: &str) -> NsId {
-        match self.room(self.namespaces.len(), 1) {
-            None => NsId::NONE,
-            Some(place) => {
-                let span = self.push_str(namespace);
-                self.namespaces.push(span);
-                NsId(place.saturating_add(1))
-            }
-        }
-    }
-
-    /// Starts an element; its place in the table. Attributes and then children
-    /// come next, and at last [`Tree::close`].
-    pub(crate) fn open(&mut self, name: &str, ns: NsId) -> u32 {
+    /// Starts an element; its place in the table. Attributes and then children come next, and at last
+    /// [`Tree::close`].
+    pub(crate) fn open(&mut self, name: &str, ns: Span) -> u32 {
         self.bad_names |= !is_ncname(name);
         self.open_checked(name, ns)
     }
 
     /// Like [`Tree::open`] with a name that is known to be an NCName.
-    pub(crate) fn open_checked(&mut self, name: &str, ns: NsId) -> u32 {
-        let span = self.push_str(name);
-        self.push_node(span, ns)
-    }
-
-    fn push_node(&mut self, span: Span, ns: NsId) -> u32 {
-        let Some(index) = self.room(self.nodes.len(), 1) else {
+    pub(crate) fn open_checked(&mut self, name: &str, ns: Span) -> u32 {
+        let name = self.push_str(name);
+        let Some(index) = self.room(self.words.len(), ELEMENT_WORDS) else {
             return u32::MAX;
         };
-        let first_attr = self.room(self.attrs.len(), 0).unwrap_or_default();
-        self.nodes.push(Node {
-            span,
-            ns,
-            end: index.saturating_add(1),
-            first_attr,
-            attr_count: 0,
-        });
+        self.words.extend_from_slice(&[
+            ELEMENT_WORDS as u32,
+            0,
+            name.start,
+            name.len,
+            ns.start,
+            ns.len,
+        ]);
         index
     }
 
     /// Everything that came since `open` gave `index` is inside it.
     pub(crate) fn close(&mut self, index: u32) {
-        let end = self.len();
-        if let Some(node) = self.nodes.get_mut(index as usize) {
-            node.end = end;
+        let size = self.len().saturating_sub(index);
+        if let Some(word) = self.words.get_mut(index as usize) {
+            *word = size;
         }
     }
 
-    pub(crate) fn set_ns(&mut self, index: u32, ns: NsId) {
-        if let Some(node) = self.nodes.get_mut(index as usize) {
-            node.ns = ns;
+    /// Sets the size of a copied element, whose content follows.
+    pub(super) fn set_size(&mut self, index: u32, size: u32) {
+        if let Some(word) = self.words.get_mut(index as usize) {
+            *word = size;
         }
     }
 
-    /// Adds an attribute to the element `index`, whose attributes must be the
-    /// last in the table.
-    pub(crate) fn push_attr(&mut self, index: u32, name: &str, ns: NsId, value: &str) {
-        self.bad_names |= !is_ncname(name) || (ns == NsId::NONE && name == "xmlns");
+    /// Gives the element `index` a namespace.
+    pub(crate) fn set_ns(&mut self, index: u32, ns: Span) {
+        let words = self.words.get_mut(index as usize..);
+        if let Some([_, _, _, _, start, len, ..]) = words {
+            (*start, *len) = (ns.start, ns.len);
+        }
+    }
+
+    /// Adds an attribute to the element `index`, behind its others and before its content.
+    pub(crate) fn push_attr(&mut self, index: u32, name: &str, ns: Span, value: &str) {
+        self.bad_names |= !is_ncname(name) || (ns.is_empty() && name == "xmlns");
         self.push_attr_checked(index, name, ns, value);
     }
 
     /// Like [`Tree::push_attr`] with a name that is known to be lawful.
-    pub(crate) fn push_attr_checked(&mut self, index: u32, name: &str, ns: NsId, value: &str) {
+    pub(crate) fn push_attr_checked(&mut self, index: u32, name: &str, ns: Span, value: &str) {
         let bytes = name.len().saturating_add(value.len());
-        let (Some(start), Some(_)) = (
-            self.room(self.text.len(), bytes),
-            self.room(self.attrs.len(), 1),
-        ) else {
+        let fits = self.room(self.text.len(), bytes).is_some()
+            && self.room(self.words.len(), ATTR_WORDS).is_some();
+        let Some(node) = self.node(index).filter(|_| fits) else {
             return;
         };
-        let Some(node) = self.nodes.get_mut(index as usize) else {
-            return;
-        };
-        self.text.push_str(name);
-        self.text.push_str(value);
-        self.attrs.push(Attribute {
-            start,
-            name_len: name.len() as u32,
-            value_len: value.len() as u32,
+        let attr = Attribute {
+            name: self.push_str(name),
+            value: self.push_str(value),
             ns,
-        });
-        node.attr_count = node.attr_count.saturating_add(1);
+        };
+        let place = node.content() as usize;
+        if place == self.words.len() {
+            self.words.extend_from_slice(&attr.words());
+        } else if place < self.words.len() {
+            self.words.splice(place..place, attr.words());
+        }
+        self.resize_attrs(index, node.attr_count.saturating_add(1));
     }
 
-    /// The attributes of an element, to resolve their namespaces.
-    pub(crate) fn attrs_mut(&mut self, index: u32) -> &mut [Attribute] {
-        let range = self
-            .nodes
-            .get(index as usize)
-            .map(Node::attr_range)
-            .unwrap_or_default();
-        self.attrs.get_mut(range).unwrap_or_default()
+    /// Removes the attributes of the element `index` that `is_gone` holds for.
+    pub(super) fn remove_attrs(&mut self, index: u32, is_gone: impl Fn(&Self, Attribute) -> bool) {
+        let Some(node) = self.node(index) else {
+            return;
+        };
+        let mut place = node.attrs_start() as usize;
+        let mut count = node.attr_count;
+        for _ in 0..node.attr_count {
+            let words = self.words.get(place..).and_then(|rest| rest.first_chunk());
+            let Some(attr) = words.map(Attribute::load) else {
+                return;
+            };
+            if is_gone(self, attr) {
+                self.words.drain(place..place.saturating_add(ATTR_WORDS));
+                count = count.saturating_sub(1);
+            } else {
+                place = place.saturating_add(ATTR_WORDS);
+            }
+        }
+        self.resize_attrs(index, count);
     }
 
-    /// Adds text to the element that is open. `joins` says that the last thing
-    /// added was text of the same element, which this continues.
+    /// Notes that the element `index` has another number of attributes now. The element is open or the
+    /// root, so that no other subtree changes its size.
+    fn resize_attrs(&mut self, index: u32, count: u32) {
+        let words = self.words.get_mut(index as usize..);
+        if let Some([size, attr_count, ..]) = words {
+            let attrs = |count: u32| count.saturating_mul(ATTR_WORDS as u32);
+            *size = size
+                .saturating_sub(attrs(*attr_count))
+                .saturating_add(attrs(count));
+            *attr_count = count;
+        }
+    }
+
+    /// Gives the attribute number `place` of the element `index` a namespace.
+    pub(crate) fn set_attr_ns(&mut self, index: u32, place: usize, ns: Span) {
+        let at = place
+            .saturating_mul(ATTR_WORDS)
+            .saturating_add(ELEMENT_WORDS)
+            .saturating_add(index as usize);
+        let words = self.words.get_mut(at..);
+        if let Some([_, _, _, _, start, len, ..]) = words {
+            (*start, *len) = (ns.start, ns.len);
+        }
+    }
+
+    /// Adds text to the element that is open. `joins` says that the last record is text of the same
+    /// element, which this continues.
     pub(crate) fn push_text(&mut self, joins: bool, string: &str) {
         if string.is_empty() {
             return;
         }
-        if !joins {
-            let span = self.push_str(string);
-            self.push_node(span, NsId::TEXT);
+        if joins {
+            self.join_text(string);
             return;
         }
-        let Some(last) = self.nodes.last().copied() else {
-            return;
-        };
-        if last.span.end() != self.text.len() {
-            // It can only grow at the end of the buffer: move it there.
-            let moved = String::from(self.content(&last));
-            let span = self.push_str(&moved);
-            self.set_last_span(span);
-        }
-        let more = self.push_str(string);
-        if let Some(last) = self.nodes.last_mut() {
-            last.span.len = last.span.len.saturating_add(more.len);
+        let span = self.push_str(string);
+        if self.room(self.words.len(), TEXT_WORDS).is_some() {
+            self.words
+                .extend_from_slice(&[TEXT_WORDS as u32, span.start, span.len]);
         }
     }
 
-    fn set_last_span(&mut self, span: Span) {
-        if let Some(last) = self.nodes.last_mut() {
-            last.span = span;
+    fn join_text(&mut self, string: &str) {
+        let Some([_, start, len]) = self.words.last_chunk().copied() else {
+            return;
+        };
+        let mut span = Span { start, len };
+        if span.end() != self.text.len() {
+            // It can only grow at the end of the text: move it there.
+            let moved = String::from(self.str(span));
+            span = self.push_str(&moved);
         }
+        let more = self.push_str(string);
+        span.len = span.len.saturating_add(more.len);
+        if let Some(last) = self.words.last_chunk_mut() {
+            *last = [TEXT_WORDS as u32, span.start, span.len];
+        }
+    }
+}
+
+/// Bytes that a declaration of a namespace of `len` bytes takes.
+pub(crate) fn declaration_bytes(len: u32) -> u32 {
+    len.saturating_add(DECLARATION as u32)
+}
+
+/// The namespace that a span stands for which lies behind the text.
+#[inline]
+fn shared(span: Span) -> &'static str {
+    span.start
+        .checked_sub(SHARED_START)
+        .and_then(|place| SHARED.get(place as usize))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// The span of a namespace that no tree has to hold.
+pub(crate) fn shared_span(ns: &str) -> Option<Span> {
+    let place = SHARED.iter().position(|shared| *shared == ns)?;
+    Some(Span {
+        start: SHARED_START.saturating_add(place as u32),
+        len: ns.len() as u32,
+    })
+}
+
+/// The attributes of an element.
+#[derive(Clone, Default)]
+pub(crate) struct AttrIter<'a>(core::slice::Iter<'a, [u32; ATTR_WORDS]>);
+
+impl Iterator for AttrIter<'_> {
+    type Item = Attribute;
+
+    #[inline]
+    fn next(&mut self) -> Option<Attribute> {
+        self.0.next().map(Attribute::load)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for AttrIter<'_> {}
+
+/// Namespaces that were used last, so that a tree holds each of them once and not at every use.
+///
+/// It remembers a few: a search among all for each of many different namespaces would be quadratic, and
+/// one that is held twice costs its bytes and nothing else.
+#[derive(Clone, Default)]
+pub(crate) struct Recent {
+    spans: [Span; 8],
+    next: usize,
+}
+
+impl Recent {
+    /// The span of `ns` in `tree`, which is the same tree at every call.
+    pub(crate) fn intern(&mut self, tree: &mut Tree, ns: &str) -> Span {
+        if ns.is_empty() {
+            return Span::NONE;
+        }
+        if let Some(span) = shared_span(ns) {
+            return span;
+        }
+        let known = self.spans.iter().find(|span| tree.str(**span) == ns);
+        if let Some(span) = known {
+            return *span;
+        }
+        let span = tree.push_ns(ns);
+        if let Some(slot) = self.spans.get_mut(self.next) {
+            *slot = span;
+        }
+        self.next = self.next.saturating_add(1) % self.spans.len();
+        span
     }
 }

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::element::{NsId, Tree};
+use crate::element::{Span, Tree};
 use crate::error::{ReadError, ReadErrorKind};
 use crate::ns::{XML_NS, XMLNS_NS};
 
@@ -15,8 +15,6 @@ pub(super) struct Scope {
     default: Option<Outer>,
     outer: Vec<Outer>,
     inner: Vec<Inner>,
-    /// Where the namespace of `xml:` is in the current tree.
-    xml: Option<NsId>,
 }
 
 /// A declaration of the stream header.
@@ -25,13 +23,13 @@ struct Outer {
     prefix: String,
     ns: String,
     /// Where it is in the current tree, if used there.
-    place: Option<NsId>,
+    place: Option<Span>,
 }
 
 /// A declaration inside the current tree.
 struct Inner {
     prefix: String,
-    ns: NsId,
+    ns: Span,
 }
 
 /// A place to return to when an element ends.
@@ -41,10 +39,10 @@ pub(super) struct Mark(usize);
 impl Scope {
     /// Takes over what `inner` declares as the declarations of the stream
     /// header. `default` is the default namespace.
-    pub(super) fn settle(&mut self, tree: &Tree, default: Option<NsId>) {
-        let outer = |prefix: String, ns: NsId| Outer {
+    pub(super) fn settle(&mut self, tree: &Tree, default: Option<Span>) {
+        let outer = |prefix: String, ns: Span| Outer {
             prefix,
-            ns: tree.ns(ns).into(),
+            ns: tree.str(ns).into(),
             place: None,
         };
         self.default = default.map(|ns| outer(String::new(), ns));
@@ -53,7 +51,6 @@ impl Scope {
             .drain(..)
             .map(|inner| outer(inner.prefix, inner.ns))
             .collect();
-        self.xml = None;
     }
 
     /// The default namespace that the stream header declared.
@@ -71,17 +68,16 @@ impl Scope {
     /// Forgets what belonged to the last tree.
     pub(super) fn start_tree(&mut self) {
         self.inner.clear();
-        self.xml = None;
         for outer in self.default.iter_mut().chain(&mut self.outer) {
             outer.place = None;
         }
     }
 
     /// The default namespace outside of all stanzas, placed in `tree`.
-    pub(super) fn outer_default(&mut self, tree: &mut Tree) -> NsId {
+    pub(super) fn outer_default(&mut self, tree: &mut Tree) -> Span {
         self.default
             .as_mut()
-            .map_or(NsId::NONE, |outer| outer.place_in(tree))
+            .map_or(Span::NONE, |outer| outer.place_in(tree))
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -97,7 +93,7 @@ impl Scope {
     }
 
     /// Declares a prefix on the element whose declarations begin at `mark`.
-    pub(super) fn declare(&mut self, mark: Mark, prefix: &str, ns: NsId) -> Result<(), ReadError> {
+    pub(super) fn declare(&mut self, mark: Mark, prefix: &str, ns: Span) -> Result<(), ReadError> {
         let own = self.inner.get(mark.0..).unwrap_or_default();
         if own.iter().any(|inner| inner.prefix == prefix) {
             return Err(not_well_formed("a prefix is declared twice"));
@@ -110,10 +106,9 @@ impl Scope {
     }
 
     /// What a prefix means here, placed in `tree`.
-    pub(super) fn resolve(&mut self, prefix: &str, tree: &mut Tree) -> Result<NsId, ReadError> {
+    pub(super) fn resolve(&mut self, prefix: &str, tree: &mut Tree) -> Result<Span, ReadError> {
         if prefix == "xml" {
-            let place = self.xml.get_or_insert_with(|| tree.intern(XML_NS));
-            return Ok(*place);
+            return Ok(tree.push_ns(XML_NS));
         }
         if let Some(inner) = self.inner.iter().rfind(|inner| inner.prefix == prefix) {
             return Ok(inner.ns);
@@ -127,8 +122,8 @@ impl Scope {
 }
 
 impl Outer {
-    fn place_in(&mut self, tree: &mut Tree) -> NsId {
-        *self.place.get_or_insert_with(|| tree.intern(&self.ns))
+    fn place_in(&mut self, tree: &mut Tree) -> Span {
+        *self.place.get_or_insert_with(|| tree.push_ns(&self.ns))
     }
 }
 
