@@ -3,6 +3,7 @@
 //! The first line of the input is settings: `h` puts a usual stream header in front, `t` sets tight
 //! limits, and all of it together seeds where the input is cut. The rest is the stream. For any of it:
 //! - read whole, byte by byte and in random pieces, it gives the same events and the same end;
+//! - the lane that checks everything gives the same alone, errors at the same byte included;
 //! - behind an event not one byte is taken, an error takes nothing more and stays;
 //! - no item is larger than the limits say, neither on the wire nor in memory;
 //! - headers and elements that are written again are read again as they were;
@@ -60,10 +61,17 @@ fuzz_target!(|data: &[u8]| {
         content.to_vec()
     };
     let whole = read(limits, [stream.as_slice()]);
+    let checked = read_with(Reader::checked_only(limits), [stream.as_slice()]);
+    assert_eq!(whole, checked, "the checked lane alone");
     let single = read(limits, stream.chunks(1));
     assert_eq!(whole, single, "byte by byte");
     let pieces = pieces(&stream, settings);
     assert_eq!(whole, read(limits, pieces.iter().copied()), "in pieces");
+    // Every place where a short stream can be cut, every so many of a long one.
+    for cut in (1..stream.len()).step_by(1 + stream.len() / 256) {
+        let (one, two) = stream.split_at(cut);
+        assert_eq!(whole, read(limits, [one, two]), "cut at {cut}");
+    }
     bounded_memory(&limits, &pieces);
     within(&limits, &whole);
     again(&whole);
@@ -98,7 +106,10 @@ struct Outcome {
 }
 
 fn read<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let mut reader = Reader::new(limits);
+    read_with(Reader::new(limits), pieces)
+}
+
+fn read_with<'a>(mut reader: Reader, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut events: Vec<(Event, usize, usize)> = Vec::new();
     let mut error = None;
     let (mut start, mut taken) = (0, 0);

@@ -290,7 +290,7 @@ mod tests {
             fill("<b xmlns='uuuuuuuuuuuuuuuuuuuu'/>"),
             fill("<b xmlns:p='u' xmlns:q='v' xmlns:r='w'/>"),
         ] {
-            let mut reader = Reader::new(limits);
+            let mut reader = Reader::checked_only(limits);
             let mut header: &[u8] =
                 b"<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
             reader.read(&mut header).unwrap();

@@ -9,11 +9,15 @@
 mod assembler;
 mod classify;
 mod declaration;
+mod fast;
 mod feed;
 mod header;
+mod lanes;
 mod lead;
 mod namespaces;
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use rxml::RawEvent;
@@ -21,6 +25,7 @@ use rxml::RawEvent;
 use self::assembler::Assembler;
 use self::classify::MISPLACED_DECLARATION;
 use self::declaration::Declaration;
+use self::fast::Gather;
 use self::feed::{Fed, Feed};
 use self::lead::{Lead, Markup, is_space};
 use crate::element::Element;
@@ -54,6 +59,10 @@ pub struct Reader {
     assembler: Assembler,
     place: Place,
     error: Option<ReadError>,
+    /// Leaves the fast lane out.
+    checked_only: bool,
+    /// A table of the fast lane, to be used again while there is input.
+    spare: Vec<u32>,
 }
 
 /// Where in the document the next byte belongs.
@@ -72,6 +81,8 @@ enum Place {
     Between,
     /// Inside character data there, with which the stream must end.
     Loose,
+    /// Inside a child of the root that the fast lane found to be cut.
+    Gather(Box<Gather>),
     /// Inside a child of the root, or in its end tag.
     Item,
     /// Behind the root.
@@ -97,6 +108,18 @@ impl Reader {
             assembler: Assembler::default(),
             place: Place::Start,
             error: None,
+            checked_only: cfg!(feature = "checked-only"),
+            spare: Vec::new(),
+        }
+    }
+
+    /// A reader that leaves the fast lane out, to compare the two. Not for other uses: it reads the same
+    /// and takes longer.
+    #[doc(hidden)]
+    pub fn checked_only(limits: Limits) -> Self {
+        Self {
+            checked_only: true,
+            ..Self::new(limits)
         }
     }
 
@@ -133,24 +156,28 @@ impl Reader {
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Event>, ReadError> {
         loop {
-            let step = match &self.place {
-                Place::Start | Place::Prolog => self.prolog(input)?,
-                Place::Declaration(_) => self.declaration(input)?,
-                Place::Lead(lead, level) => {
-                    let (lead, level) = (*lead, *level);
-                    self.lead(input, lead, level)?
-                }
-                Place::Header => self.header(input)?,
-                Place::Between => self.between(input)?,
-                Place::Loose => self.loose(input)?,
-                Place::Item => self.item(input)?,
-                Place::After => self.after(input)?,
-            };
-            match step {
+            match self.step(input)? {
                 Step::Go => {}
                 Step::Wait => return Ok(None),
                 Step::Event(event) => return Ok(Some(event)),
             }
+        }
+    }
+
+    fn step(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
+        match &self.place {
+            Place::Start | Place::Prolog => self.prolog(input),
+            Place::Declaration(_) => self.declaration(input),
+            Place::Lead(lead, level) => {
+                let (lead, level) = (*lead, *level);
+                self.lead(input, lead, level)
+            }
+            Place::Header => self.header(input),
+            Place::Between => self.between(input),
+            Place::Loose => self.loose(input),
+            Place::Item => self.item(input),
+            Place::After => self.after(input),
+            Place::Gather(_) => self.gather(input),
         }
     }
 
@@ -284,7 +311,8 @@ impl Reader {
         }
         match input.first() {
             None => Ok(Step::Wait),
-            Some(b'<') => self.begin_lead(input, Level::Stream),
+            Some(b'<') if self.checked_only => self.begin_lead(input, Level::Stream),
+            Some(b'<') => self.fast(input),
             Some(_) => {
                 self.feed.begin_item();
                 self.feed.by_single_bytes();

@@ -76,7 +76,14 @@ pub(crate) fn run_pieces<'a>(
     limits: Limits,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Outcome {
-    let mut reader = Reader::new(limits);
+    run_reader(Reader::new(limits), &mut pieces.into_iter())
+}
+
+/// Runs the pieces through a reader.
+pub(crate) fn run_reader<'a>(
+    mut reader: Reader,
+    pieces: &mut dyn Iterator<Item = &'a [u8]>,
+) -> Outcome {
     let mut events: Vec<(Event, usize)> = Vec::new();
     let mut error = None;
     let mut taken = 0;

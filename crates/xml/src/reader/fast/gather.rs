@@ -1,0 +1,80 @@
+//! A stanza that is cut by reads.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::scan::{Outcome, Scan};
+use crate::element::Tree;
+use crate::limits::Limits;
+
+/// The first bytes of a stanza, and how far they were scanned.
+pub(crate) struct Gather {
+    scan: Scan,
+    bytes: Vec<u8>,
+}
+
+/// What became of more bytes.
+pub(crate) enum Gathered {
+    /// The stanza, and how many of the new bytes belong to it.
+    Whole(Tree, usize),
+    /// It is still cut. All of the new bytes are gathered.
+    Cut(Box<Gather>),
+    /// It is for the other lane: what was gathered before these bytes, of which none is taken.
+    Doubt(Vec<u8>),
+}
+
+/// The least bytes that are gathered at once.
+const STEP: usize = 256;
+
+impl Gather {
+    /// Keeps the first bytes of a stanza that was found to be cut.
+    pub(crate) fn new(scan: Scan, bytes: &[u8]) -> Self {
+        Self {
+            scan,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// Goes on with more bytes.
+    pub(crate) fn push(mut self: Box<Self>, input: &[u8], limits: &Limits) -> Gathered {
+        let before = self.bytes.len();
+        let mut rest = input;
+        while !rest.is_empty() {
+            // What follows the stanza is copied for nothing: no more than is there already.
+            let step = self.bytes.len().max(STEP).min(rest.len());
+            let (step, tail) = rest.split_at_checked(step).unwrap_or((rest, &[]));
+            self.bytes.extend_from_slice(step);
+            rest = tail;
+            match self.scan.run(&self.bytes, limits) {
+                Outcome::Cut => {}
+                Outcome::Whole(len) => return self.finish(len, before),
+                Outcome::Doubt => return give_up(self.bytes, before),
+            }
+        }
+        Gathered::Cut(self)
+    }
+
+    fn finish(self, len: usize, before: usize) -> Gathered {
+        let Self { scan, mut bytes } = self;
+        bytes.truncate(len);
+        match scan.tree(bytes) {
+            Ok(mut tree) => {
+                tree.shrink();
+                Gathered::Whole(tree, len.saturating_sub(before))
+            }
+            Err(bytes) => give_up(bytes, before),
+        }
+    }
+
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.capacity() + self.scan.held()
+    }
+}
+
+/// Hands over what was there before the bytes of this call.
+fn give_up(mut bytes: Vec<u8>, before: usize) -> Gathered {
+    bytes.truncate(before);
+    Gathered::Doubt(bytes)
+}

@@ -1,0 +1,142 @@
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Gather, Gathered, Outcome, Scan};
+use crate::element::Element;
+use crate::limits::Limits;
+
+/// What the lane makes of a stanza: `None` where it gives up.
+fn scan(stanza: &str) -> Option<String> {
+    let mut scan = Scan::new(Vec::new(), "jabber:client");
+    match scan.run(stanza.as_bytes(), &Limits::default()) {
+        Outcome::Whole(len) => {
+            let (tree, _) = scan.tree_of(stanza.get(..len)?.as_bytes());
+            Some(Element::from_tree(tree?).to_xml())
+        }
+        Outcome::Cut | Outcome::Doubt => None,
+    }
+}
+
+const PLAIN: &[(&str, &str)] = &[
+    ("<a/>", "<a xmlns='jabber:client'/>"),
+    ("<a></a><b/>", "<a xmlns='jabber:client'/>"),
+    (
+        "<message to='juliet@example.org' xml:lang=\"en\"\n\ttype='chat' ><body>Hi &amp; &#x20AC;ré</body>\
+         <active xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        "<message xmlns='jabber:client' to='juliet@example.org' xml:lang='en' type='chat'><body>Hi &amp; €ré\
+         </body><active xmlns='http://jabber.org/protocol/chatstates'/></message>",
+    ),
+    (
+        "<a b='&apos;x&#65;' c='\"'>1<b xmlns=''><c/>2</b>&lt;3]]</a>",
+        "<a xmlns='jabber:client' b='&apos;xA' c='\"'>1<b xmlns=''><c/>2</b>&lt;3]]</a>",
+    ),
+    ("<a xmlns='u'><b/></a>", "<a xmlns='u'><b/></a>"),
+];
+
+/// The traffic of streams does take this lane.
+#[test]
+fn plain_stanzas() {
+    for (stanza, read) in PLAIN {
+        assert_eq!(scan(stanza).as_deref(), Some(*read), "{stanza}");
+    }
+}
+
+#[test]
+fn doubts() {
+    for stanza in [
+        "<p:a/>",
+        "<a p:b=''/>",
+        "<a xmlns:p='u'/>",
+        "<a xml:space='preserve'/>",
+        "<a b='' b=''/>",
+        "<a xml:lang='' xml:lang=''/>",
+        "<a xmlns='u' xmlns='u'/>",
+        "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+        "<a><!-- --></a>",
+        "<a><![CDATA[]]></a>",
+        "<a><?b?></a>",
+        "<a>&x;</a>",
+        "<a>&#0;</a>",
+        "<a>]]></a>",
+        "<a>\r</a>",
+        "<a>\u{1}</a>",
+        "<a>\u{FFFE}</a>",
+        "<a b='\t'/>",
+        "<a b='<'/>",
+        "<a b=c/>",
+        "<a b='1'c='2'/>",
+        "<a></b>",
+        "<a></a >",
+        "</a>",
+        "<é/>",
+        "<1/>",
+        "<a b='&'/>",
+    ] {
+        assert_eq!(scan(stanza), None, "{stanza}");
+    }
+}
+
+/// Gathering byte by byte scans no token twice: the work grows with the bytes alone. Told by what is left
+/// to do when the last byte comes.
+#[test]
+fn a_cut_stanza_resumes() {
+    for (stanza, read) in PLAIN {
+        let limits = Limits::default();
+        for size in [1, 2, 3, 7, 50] {
+            let mut pieces = stanza.as_bytes().chunks(size);
+            let first = pieces.next().unwrap_or_default();
+            let mut scan = Scan::new(Vec::new(), "jabber:client");
+            if !matches!(scan.run(first, &limits), Outcome::Cut) {
+                continue;
+            }
+            let mut gather = Box::new(Gather::new(scan, first));
+            for piece in pieces {
+                match gather.push(piece, &limits) {
+                    Gathered::Cut(more) => gather = more,
+                    Gathered::Whole(tree, _) => {
+                        assert_eq!(Element::from_tree(tree).to_xml(), *read);
+                        break;
+                    }
+                    // A reference that is cut.
+                    Gathered::Doubt(bytes) => {
+                        assert!(stanza.contains('&'), "{stanza}");
+                        assert!(stanza.as_bytes().starts_with(&bytes));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a cut stanza holds is a small multiple of its limit on the wire.
+#[test]
+fn memory_is_bounded_by_the_stanza_limit() {
+    let limits = Limits::default();
+    let attributes: String = (0..20).map(|number| format!(" a{number}=''")).collect();
+    for unit in [
+        "x".into(),
+        "&amp;".into(),
+        "<b>x</b>".into(),
+        format!("<b{attributes}/>"),
+    ] {
+        let content = unit.repeat((limits.max_stanza_bytes - 100) / unit.len());
+        let stanza = format!("<a>{content}");
+        let mut scan = Scan::new(Vec::new(), "jabber:client");
+        let mut gather = match scan.run(b"<a>", &limits) {
+            Outcome::Cut => Box::new(Gather::new(scan, b"<a>")),
+            _ => panic!("a cut stanza"),
+        };
+        for piece in stanza.as_bytes()[3..].chunks(1000) {
+            match gather.push(piece, &limits) {
+                Gathered::Cut(more) => gather = more,
+                // Too many nodes.
+                _ => return,
+            }
+        }
+        let held = gather.held();
+        assert!(held <= 8 * limits.max_stanza_bytes, "{held} for {unit}");
+    }
+}
