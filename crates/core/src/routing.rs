@@ -99,6 +99,9 @@ pub enum Route {
 
 /// Decides where the stanza of a local `sender` goes.
 ///
+/// The sender of a stanza that is refused or ignored cannot tell a missing account from one without resources. A server
+/// that answers subscription requests at once has to answer those to missing accounts too, which are [`Route::Ignore`].
+///
 /// A stanza from elsewhere is routed by the same rules once [`check_server_stanza`] let it pass, with the
 /// bare JID of its sender.
 pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> Route {
@@ -113,7 +116,7 @@ pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> R
     }
     let account = to.to_bare();
     let Some(resources) = directory.resources(&account) else {
-        return no_such_account(stanza);
+        return no_such_account(stanza, to.resourcepart().is_none());
     };
     match to.to_full() {
         Some(full) => to_resource(stanza, &full, account, &resources),
@@ -165,9 +168,15 @@ fn without_to(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> 
 }
 
 /// RFC 6120 §10.5.3.1, RFC 6121 §8.5.1
-fn no_such_account(stanza: &Stanza) -> Route {
+///
+/// A stanza goes the same way as one to an account without resources, as far as its sender can tell: else anybody could
+/// find out the names of the accounts.
+fn no_such_account(stanza: &Stanza, is_bare: bool) -> Route {
     match stanza {
         Stanza::Presence(_) => Route::Ignore,
+        Stanza::Message(message) if is_bare && message.message_type() == MessageType::Headline => {
+            Route::Ignore
+        }
         _ => refuse(stanza),
     }
 }
@@ -364,7 +373,7 @@ mod tests {
                     "Server",
                     "balcony chamber garden ",
                     "Ignore",
-                    SU,
+                    "Ignore",
                     "bed ",
                     SU,
                 ],
