@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire_tokio::{
     BareJid, Domainpart, FullJid, Localpart, Presence, PresenceType, ScramHash, ScramKeys, Stanza,
@@ -12,18 +12,21 @@ use xmppwire_tokio::{
 };
 
 use crate::answers::answer;
+use crate::post::{Inbox, Outlet, Parcel, Post, queue};
 use crate::session::Place;
 use crate::{random, read};
 
-/// Connections of one account at a time.
+/// Clients at a time, and of them those of one account.
+const MAX_CLIENTS: usize = 500;
 const MAX_RESOURCES: usize = 20;
-/// Stanzas that wait for one client; who sends it more is told to come back later.
-const INBOX: usize = 256;
+/// Bytes of memory of a presence, which is kept for as long as the client is available.
+const MAX_PRESENCE: usize = 16 * 1024;
 
 /// The accounts, and who is connected to them.
 pub(crate) struct House {
     pub(crate) domain: Domainpart,
     accounts: BTreeMap<BareJid, Account>,
+    post: Post,
 }
 
 struct Account {
@@ -32,10 +35,15 @@ struct Account {
 }
 
 struct Connected {
-    /// When this is dropped, its receiver knows that a newer connection has taken the resource.
-    inbox: mpsc::Sender<Stanza>,
-    /// What it broadcast last, while it is available.
-    presence: Option<Presence>,
+    /// Dropped when a newer connection takes the resource.
+    outlet: Outlet,
+    /// The last presence that it broadcast, while it is available.
+    presence: Option<Available>,
+}
+
+struct Available {
+    priority: i8,
+    parcel: Arc<Parcel>,
 }
 
 impl Directory for House {
@@ -46,7 +54,7 @@ impl Directory for House {
     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
         let account = self.accounts.get(account)?;
         let resource = |(jid, connected): (&FullJid, &Connected)| match &connected.presence {
-            Some(presence) => Resource::available(jid.clone(), presence.priority()),
+            Some(presence) => Resource::available(jid.clone(), presence.priority),
             None => Resource::connected(jid.clone()),
         };
         Some(account.connected.iter().map(resource).collect())
@@ -66,8 +74,11 @@ impl House {
                 .map_err(|error| format!("{}:{number}: {error}", path.display()))?;
             accounts.insert(jid, account);
         }
-        let domain = domain.clone();
-        Ok(Self { domain, accounts })
+        Ok(Self {
+            domain: domain.clone(),
+            accounts,
+            post: Post::default(),
+        })
     }
 
     pub(crate) fn keys(&self, account: &BareJid, hash: ScramHash) -> Option<ScramKeys> {
@@ -79,110 +90,134 @@ impl House {
             .cloned()
     }
 
-    /// Takes a resource in. An older connection of the same name has to go (RFC 6120 §7.7.2.2).
-    pub(crate) fn enter(&mut self, jid: &FullJid) -> Option<mpsc::Receiver<Stanza>> {
-        self.broadcast(jid, &Presence::unavailable().with_from(jid.clone()));
+    /// Takes a resource in, unless there are too many. An older connection of the same name has to go (RFC 6120
+    /// §7.7.2.2).
+    pub(crate) fn enter(&mut self, jid: &FullJid) -> Option<Inbox> {
+        self.broadcast(jid, Presence::unavailable().with_from(jid.clone()));
+        let accounts = self.accounts.values();
+        let clients: usize = accounts.map(|account| account.connected.len()).sum();
         let account = self.accounts.get_mut(&jid.to_bare())?;
-        account.connected.remove(jid);
-        if account.connected.len() >= MAX_RESOURCES {
+        let is_new = account.connected.remove(jid).is_none();
+        if is_new && (clients >= MAX_CLIENTS || account.connected.len() >= MAX_RESOURCES) {
             return None;
         }
-        let (inbox, receiver) = mpsc::channel(INBOX);
-        account.connected.insert(
-            jid.clone(),
-            Connected {
-                inbox,
-                presence: None,
-            },
-        );
-        Some(receiver)
+        let (outlet, inbox) = queue();
+        let presence = None;
+        account
+            .connected
+            .insert(jid.clone(), Connected { outlet, presence });
+        Some(inbox)
     }
 
-    /// Lets a resource go, unless it is a newer connection's already.
+    /// Removes a resource, unless a newer connection has taken it.
     pub(crate) fn leave(&mut self, mut place: Place) {
         place.inbox.close();
         let account = self.accounts.get(&place.jid.to_bare());
         let connected = account.and_then(|account| account.connected.get(&place.jid));
-        if connected.is_some_and(|connected| connected.inbox.is_closed()) {
+        if connected.is_some_and(|connected| connected.outlet.is_closed()) {
             let gone = Presence::unavailable().with_from(place.jid.clone());
-            self.broadcast(&place.jid, &gone);
+            self.broadcast(&place.jid, gone);
             if let Some(account) = self.accounts.get_mut(&place.jid.to_bare()) {
                 account.connected.remove(&place.jid);
             }
         }
     }
 
-    /// Does with a stanza what the rules say, and returns what its sender is told.
+    /// Does with a stanza what the rules say, and returns the answer to its sender.
     pub(crate) fn take(&mut self, sender: &FullJid, stanza: Stanza) -> Option<Stanza> {
+        if let Stanza::Presence(presence) = &stanza
+            && let Some(declined) = self.decline(presence)
+        {
+            return Some(declined.with_to(sender.to_bare()).into());
+        }
         let own = sender.to_bare();
         let refusal = match (route(&stanza, &own, self), &stanza) {
-            (Route::Deliver(to), _) => self.deliver(&to, &stanza)?,
+            (Route::Deliver(to), _) => return self.deliver(&to, stanza),
+            (Route::Broadcast, Stanza::Presence(_)) if stanza.heap_size() > MAX_PRESENCE => {
+                StanzaErrorCondition::PolicyViolation
+            }
             (Route::Broadcast, Stanza::Presence(presence)) => {
-                self.broadcast(sender, presence);
+                self.broadcast(sender, presence.clone());
                 return None;
             }
             (Route::Server, Stanza::Iq(iq)) => return answer(iq, true),
             (Route::Account(account), Stanza::Iq(iq)) if account == own => {
                 return answer(iq, false);
             }
-            // Nobody lets anybody see his presence here: requests are declined (RFC 6121 §3.1.3).
-            (Route::Account(account), Stanza::Presence(presence)) => {
-                let asked = presence.presence_type() == Some(PresenceType::Subscribe);
-                let declined = Presence::available().with_type(PresenceType::Unsubscribed);
-                return asked.then(|| declined.with_from(account).with_to(own).into());
-            }
             (Route::Remote, _) => StanzaErrorCondition::RemoteServerNotFound,
             (Route::Refuse(condition), _) => condition,
-            (Route::Server, Stanza::Presence(_)) | (Route::Ignore, _) => return None,
-            // There is nothing to keep messages in, and nothing to say for others.
+            (Route::Server | Route::Account(_), Stanza::Presence(_)) | (Route::Ignore, _) => {
+                return None;
+            }
+            // Messages are not kept, and other accounts are not answered for.
             _ => StanzaErrorCondition::ServiceUnavailable,
         };
         stanza.error_reply(&refusal.into())
     }
 
-    /// Gives a stanza to all of them. Says what is wrong where none could take it.
-    fn deliver(&self, to: &[FullJid], stanza: &Stanza) -> Option<StanzaErrorCondition> {
+    /// The answer to a subscription request (RFC 6121 §3.1.3). It is the same whether there is such an account or not:
+    /// else requests would tell the names of the accounts.
+    fn decline(&self, presence: &Presence) -> Option<Presence> {
+        let contact = presence.to()?;
+        let asked = presence.presence_type() == Some(PresenceType::Subscribe);
+        let is_account = contact.localpart().is_some() && self.is_local(contact.domainpart());
+        let declined = Presence::available().with_type(PresenceType::Unsubscribed);
+        (asked && is_account).then(|| declined.with_from(contact.to_bare()))
+    }
+
+    /// Gives a stanza to all these resources. Returns an error for the sender where none could take it.
+    fn deliver(&self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
+        let full = StanzaErrorCondition::ResourceConstraint;
+        let parcel = match self.post.parcel(stanza) {
+            Ok(parcel) => parcel,
+            Err(stanza) => return stanza.error_reply(&full.into()),
+        };
         let takes = |jid: &&FullJid| {
-            let connected = self
-                .accounts
-                .get(&jid.to_bare())
-                .and_then(|a| a.connected.get(*jid));
-            connected.is_some_and(|connected| connected.inbox.try_send(stanza.clone()).is_ok())
+            let account = self.accounts.get(&jid.to_bare());
+            let connected = account.and_then(|account| account.connected.get(*jid));
+            connected.is_some_and(|connected| connected.outlet.send(&parcel))
         };
         let taken = to.iter().filter(takes).count();
-        let lost = taken == 0 && !matches!(stanza, Stanza::Presence(_));
-        lost.then_some(StanzaErrorCondition::ResourceConstraint)
+        let lost = taken == 0 && !matches!(parcel.stanza(), Stanza::Presence(_));
+        lost.then(|| parcel.stanza().error_reply(&full.into()))?
     }
 
     /// Tells the available resources of an account, itself included, about one of them, and a new one
     /// about the others (RFC 6121 §4.2.2, §4.4.2, §4.5.2).
-    fn broadcast(&mut self, from: &FullJid, presence: &Presence) {
+    fn broadcast(&mut self, from: &FullJid, presence: Presence) {
         let Some(account) = self.accounts.get_mut(&from.to_bare()) else {
             return;
         };
         let Some(sender) = account.connected.get_mut(from) else {
             return;
         };
-        let available = presence.is_available();
-        let was_available = sender.presence.is_some();
-        sender.presence = available.then(|| presence.clone());
-        if !available && !was_available {
+        let (is_available, priority) = (presence.is_available(), presence.priority());
+        let was_available = sender.presence.take().is_some();
+        // Addressed to the account, it is the same stanza for every resource.
+        let presence = presence.with_to(from.to_bare());
+        if !is_available && !was_available {
             return;
         }
-        let own = sender.inbox.clone();
+        // Where there is no memory, the resource is unavailable until it sends presence again.
+        let Ok(parcel) = self.post.parcel(presence.into()) else {
+            return;
+        };
+        if is_available {
+            let parcel = Arc::clone(&parcel);
+            sender.presence = Some(Available { priority, parcel });
+        }
         for (jid, connected) in &account.connected {
-            // One that has no room for a presence does without it; more will come.
+            // A resource without room for a presence does without it.
             if connected.presence.is_some() || jid == from {
-                let _ = connected
-                    .inbox
-                    .try_send(presence.clone().with_to(jid.clone()).into());
+                connected.outlet.send(&parcel);
             }
-            if let Some(other) = &connected.presence
-                && jid != from
-                && !was_available
-            {
-                let _ = own.try_send(other.clone().with_to(from.clone()).into());
-            }
+        }
+        let Some(sender) = account.connected.get(from).filter(|_| !was_available) else {
+            return;
+        };
+        let others = account.connected.iter().filter(|(jid, _)| *jid != from);
+        for presence in others.filter_map(|(_, other)| other.presence.as_ref()) {
+            sender.outlet.send(&presence.parcel);
         }
     }
 }

@@ -1,43 +1,57 @@
 //! A small server for one domain: accounts in a file, any number of clients, messages between them.
 //!
 //! ```text
-//! server --listen 127.0.0.1:5222 --domain localhost --accounts FILE --cert FILE --key FILE
+//! server --listen 127.0.0.1:5222 --domain localhost --idle 120 --accounts FILE --cert FILE --key FILE
 //! ```
 //!
-//! The accounts file has a `localpart:password` a line; what stays of it in memory is SCRAM keys. The
-//! certificate chain and its key are PEM; the README beside this file says how to make them. A client
-//! has to use STARTTLS. Everybody's roster is empty, nothing is stored and no other server is reached,
-//! but what there is keeps to RFC 6120 and RFC 6121, so that ordinary clients work with it.
+//! The accounts file has a `localpart:password` on each line, of which the server keeps SCRAM keys. The certificate
+//! chain and its key are PEM; the README of the examples says how to make them. Clients have to use STARTTLS. A client
+//! that has been silent for half of the idle time, in seconds, is sent a ping, and loses its place after all of it.
+//! Rosters are empty, nothing is stored and no other server is reached. All else follows RFC 6120 and RFC 6121, so
+//! that ordinary clients work with it.
 //!
-//! [`Session`] is the life of one connection. [`House`] knows who is there, and does what
-//! [`route`](xmppwire::routing::route) decides.
+//! [`Session`] is the life of one connection. [`House`] knows who is connected, and does what
+//! [`route`](xmppwire::routing::route) decides. What a client may cost is bounded: its connections in
+//! [`strangers`] and [`house`], the memory of its stanzas in [`post`], and its lines in the [`log`].
 
 mod answers;
 mod house;
 mod log;
 mod options;
+mod post;
 mod session;
+mod strangers;
 
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use xmppwire_tokio::tls::{Identity, ServerTls};
-use xmppwire_tokio::{DecoyKey, Domainpart, ServerConfig, ServerConnection};
+use xmppwire_tokio::{DecoyKey, Domainpart, Limits, ServerConfig, ServerConnection};
 
 use house::House;
-use log::log;
+use log::Log;
 use options::Options;
 use session::Session;
+use strangers::Strangers;
 
-/// Connections at a time.
-const MAX_CONNECTIONS: usize = 1000;
+/// Bytes of one stanza on the wire.
+const MAX_STANZA: usize = 128 * 1024;
+
+/// What all connections share.
+struct Shared {
+    house: Mutex<House>,
+    strangers: Mutex<Strangers>,
+    log: Mutex<Log>,
+    /// Time without a byte from a client after which it has vanished.
+    idle: Duration,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -53,10 +67,20 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let domain = Domainpart::new(&options.domain)?;
-    let house = Arc::new(Mutex::new(House::open(&domain, &options.accounts)?));
+    let shared = Arc::new(Shared {
+        house: Mutex::new(House::open(&domain, &options.accounts)?),
+        strangers: Mutex::default(),
+        log: Mutex::new(Log::new()),
+        idle: options.idle,
+    });
     let identity = Identity::from_pem(&read(&options.cert)?, &read(&options.key)?)?;
     let tls = ServerTls::builder(identity).build()?;
-    let config = ServerConfig::new(DecoyKey::new(random()?)).with_default_domain(domain);
+    let mut limits = Limits::new();
+    limits.after_authentication.max_stanza_bytes = MAX_STANZA;
+    limits.idle_timeout = Some(options.idle);
+    let config = ServerConfig::new(DecoyKey::new(random()?))
+        .with_default_domain(domain)
+        .with_limits(limits);
 
     let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     let listener = TcpListener::bind(options.listen).await?;
@@ -67,26 +91,24 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
-                accepted = listener.accept(), if sessions.len() < MAX_CONNECTIONS => match accepted {
-                    Ok((socket, peer)) => {
-                        let domain = Domainpart::new(&options.domain)?;
-        let house = Arc::clone(&house);
-                        let client = ServerConnection::accept(socket, config.clone(), Some(tls.clone()))?;
-                        sessions.spawn(Session { client, peer, house, place: None }.run(stopping.clone()));
-                    }
-                    // Out of descriptors, perhaps: the next attempt would fail as soon as this one did.
-                    Err(error) => {
-                        log(options.listen, error);
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                    }
-                },
-                Some(_) = sessions.join_next() => {}
-                () = &mut told_to_stop => break,
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    let client = ServerConnection::accept(socket, config.clone(), Some(tls.clone()))?;
+                    sessions.spawn(Session::new(client, peer, &shared).run(stopping.clone()));
+                }
+                // The process may be out of descriptors: the next attempt would fail at once.
+                Err(error) => {
+                    lock(&shared.log).write(options.listen, error);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = sessions.join_next() => {}
+            () = &mut told_to_stop => break,
+        }
     }
     drop(listener);
     drop(stop);
-    // Each says goodbye; the machines give a client that does not listen 5 seconds to do so.
+    // Each stream is closed in order; a client that does not answer gets 5 seconds.
     while sessions.join_next().await.is_some() {}
     Ok(())
 }
@@ -108,6 +130,10 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {

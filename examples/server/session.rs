@@ -1,21 +1,29 @@
-//! One connection.
+//! The life of one connection.
 
+use std::error::Error;
+use std::fmt::Display;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use xmppwire_tokio::{
-    ApiMisuse, BindAnswer, BindRequest, FullJid, Host, HostAnswer, LinkError, Mechanism,
-    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ServerConnection, ServerEvent, Stanza,
-    StanzaErrorCondition, StreamErrorCondition, TlsOffer,
+    ApiMisuse, BindAnswer, BindRequest, Element, FullJid, Host, HostAnswer, Iq, Mechanism,
+    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ServerConnection, ServerEvent,
+    StanzaErrorCondition, StreamErrorCondition, TlsOffer, ns,
 };
 
 use crate::house::House;
-use crate::log::log;
+use crate::post::{Inbox, Parcel};
+use crate::strangers::Ticket;
+use crate::{Shared, lock};
 
-/// Bytes that wait for one client before it is given more stanzas.
+/// Bytes that wait to be written to a client above which it is given nothing more, and nothing more is read from it.
 const BACKLOG: usize = 64 * 1024;
+/// Time for a client to read them.
+const READING: Duration = Duration::from_secs(60);
 /// Best first. The -PLUS variants are offered where TLS has something to bind to.
 const MECHANISMS: [Mechanism; 5] = [
     Mechanism::ScramSha256Plus,
@@ -26,19 +34,55 @@ const MECHANISMS: [Mechanism; 5] = [
 ];
 
 pub(crate) struct Session {
-    pub(crate) client: ServerConnection<TcpStream>,
-    pub(crate) peer: SocketAddr,
-    pub(crate) house: Arc<Mutex<House>>,
-    pub(crate) place: Option<Place>,
+    client: ServerConnection<TcpStream>,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    /// Until the client has a place.
+    ticket: Option<Ticket>,
+    place: Option<Place>,
+    /// The stream is closing.
+    closing: bool,
+    /// Since when more than [`BACKLOG`] waits to be written.
+    behind: Option<Instant>,
+    /// When to ask a client that sends nothing whether it is still there.
+    ping_at: Instant,
 }
 
-/// Where a client is, once it has bound a resource.
+/// The place of a client that has bound a resource.
 pub(crate) struct Place {
     pub(crate) jid: FullJid,
-    pub(crate) inbox: mpsc::Receiver<Stanza>,
+    pub(crate) inbox: Inbox,
+}
+
+/// What a connection has to deal with next.
+enum Step {
+    Event(ServerEvent),
+    Parcel(Arc<Parcel>),
+    /// A newer connection has taken the place.
+    Displaced,
+    /// What waited is written.
+    Written,
+    Over,
 }
 
 impl Session {
+    pub(crate) fn new(
+        client: ServerConnection<TcpStream>,
+        peer: SocketAddr,
+        shared: &Arc<Shared>,
+    ) -> Self {
+        Self {
+            client,
+            peer,
+            ticket: Some(Ticket::new(shared, peer)),
+            shared: Arc::clone(shared),
+            place: None,
+            closing: false,
+            behind: None,
+            ping_at: Instant::now(),
+        }
+    }
+
     /// Serves the client until it or the server stops.
     pub(crate) async fn run(mut self, stopping: watch::Receiver<()>) {
         let ended = self.serve(stopping).await;
@@ -46,41 +90,41 @@ impl Session {
             self.house().leave(place);
         }
         if let Err(error) = ended {
-            log(self.peer, error);
+            self.log(error);
         }
     }
 
-    async fn serve(&mut self, mut stopping: watch::Receiver<()>) -> Result<(), LinkError> {
-        let mut ending = false;
+    async fn serve(&mut self, mut stopping: watch::Receiver<()>) -> Result<(), Box<dyn Error>> {
         loop {
-            let keeps_up = self.client.backlog() < BACKLOG;
+            let behind = !self.closing && self.client.backlog() >= BACKLOG;
+            self.behind = behind.then(|| self.behind.unwrap_or_else(Instant::now));
             tokio::select! {
-                event = self.client.next_event() => match event? {
-                    Some(event) => self.handle(event).map_err(std::io::Error::other)?,
-                    None => return Ok(()),
-                },
-                stanza = next(&mut self.place), if keeps_up => match stanza {
-                    Some(stanza) => {
-                        // What cannot be written is its sender's fault, not this client's.
-                        if let Err(error) = self.client.connection_mut().send(&stanza) {
-                            log(self.peer, error);
+                step = step(&mut self.client, &mut self.place, self.behind) => match step? {
+                    Step::Event(event) => self.handle(event)?,
+                    Step::Parcel(parcel) => {
+                        // The sender is at fault for a stanza that cannot be written, not this client.
+                        if let Err(error) = self.client.connection_mut().send(parcel.stanza()) {
+                            self.log(error);
                         }
                     }
-                    // The place belongs to a newer connection (RFC 6120 §7.7.2.2).
-                    None => {
+                    Step::Displaced => {
                         self.place = None;
-                        self.client.close(Some(StreamErrorCondition::Conflict.into()));
+                        self.close(StreamErrorCondition::Conflict);
                     }
+                    Step::Written => {}
+                    Step::Over => return Ok(()),
                 },
-                _ = stopping.changed(), if !ending => {
-                    ending = true;
-                    self.client.close(Some(StreamErrorCondition::SystemShutdown.into()));
+                () = ended(&mut self.ticket) => return Err("makes room for a newer connection".into()),
+                () = sleep_until(self.ping_at), if self.place.is_some() && !behind => self.ping()?,
+                _ = stopping.changed(), if !self.closing => {
+                    self.close(StreamErrorCondition::SystemShutdown);
                 }
             }
         }
     }
 
     fn handle(&mut self, event: ServerEvent) -> Result<(), ApiMisuse> {
+        self.ping_later();
         match event {
             ServerEvent::Opened(request) => {
                 let answer = match *request.domain() == self.house().domain {
@@ -109,11 +153,11 @@ impl Session {
                 reply.map_or(Ok(()), |reply| self.client.connection_mut().send(&reply))
             }
             ServerEvent::Closed(reason) => {
-                log(self.peer, reason);
+                self.log(reason);
                 Ok(())
             }
             ServerEvent::Refused(fault) => {
-                log(self.peer, format!("a stanza was refused: {}", fault.kind()));
+                self.log(format!("a stanza was refused: {}", fault.kind()));
                 Ok(())
             }
             _ => Ok(()),
@@ -125,7 +169,8 @@ impl Session {
         let inbox = self.house().enter(&jid);
         let answer = match inbox {
             Some(inbox) => {
-                log(self.peer, format!("is {jid}"));
+                self.log(format!("is {jid}"));
+                self.ticket = None;
                 self.place = Some(Place { jid, inbox });
                 BindAnswer::Bind(resource)
             }
@@ -134,16 +179,68 @@ impl Session {
         self.client.connection_mut().answer_bind(request, answer)
     }
 
+    /// Asks the client whether it is there (XEP-0199 §4.1). One that does not answer runs into the machine's time limit
+    /// for a silent peer, and gives up its place.
+    fn ping(&mut self) -> Result<(), ApiMisuse> {
+        self.ping_later();
+        let Some(place) = &self.place else {
+            return Ok(());
+        };
+        let ping = Iq::get("keep-alive", &Element::builder("ping", ns::PING).build())
+            .with_from(self.house().domain.clone())
+            .with_to(place.jid.clone());
+        self.client.connection_mut().send(&ping.into())
+    }
+
+    fn ping_later(&mut self) {
+        self.ping_at = Instant::now() + self.shared.idle / 2;
+    }
+
+    fn close(&mut self, condition: StreamErrorCondition) {
+        self.closing = true;
+        self.client.close(Some(condition.into()));
+    }
+
     /// Nothing is awaited while the house is locked.
     fn house(&self) -> MutexGuard<'_, House> {
-        self.house.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.house)
+    }
+
+    fn log(&self, what: impl Display) {
+        lock(&self.shared.log).write(self.peer, what);
+    }
+}
+
+/// Moves bytes until there is something to do. A client that is behind has to read first. Cancel-safe.
+async fn step(
+    client: &mut ServerConnection<TcpStream>,
+    place: &mut Option<Place>,
+    behind: Option<Instant>,
+) -> Result<Step, Box<dyn Error>> {
+    if let Some(since) = behind {
+        return match timeout_at(since + READING, client.flush()).await {
+            Ok(()) => Ok(Step::Written),
+            Err(_) => Err("does not read what it is sent".into()),
+        };
+    }
+    tokio::select! {
+        event = client.next_event() => Ok(event?.map_or(Step::Over, Step::Event)),
+        parcel = next(place) => Ok(parcel.map_or(Step::Displaced, Step::Parcel)),
     }
 }
 
 /// The next stanza for the client. Cancel-safe.
-async fn next(place: &mut Option<Place>) -> Option<Stanza> {
+async fn next(place: &mut Option<Place>) -> Option<Arc<Parcel>> {
     match place {
-        Some(place) => place.inbox.recv().await,
+        Some(place) => place.inbox.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until a connection without a place has to make room. Cancel-safe.
+async fn ended(ticket: &mut Option<Ticket>) {
+    match ticket {
+        Some(ticket) => ticket.ended().await,
         None => std::future::pending().await,
     }
 }

@@ -9,5 +9,7 @@
 mod client;
 mod duet;
 mod event_loop;
+#[cfg(target_os = "linux")]
+mod limits;
 mod server;
 mod support;

@@ -14,29 +14,33 @@ use crate::support::{ACCOUNTS, Server};
 
 const ROSTER: &str = "jabber:iq:roster";
 
-fn jid(text: &str) -> Jid {
+pub(crate) fn jid(text: &str) -> Jid {
     Jid::new(text).expect("a JID")
 }
 
 async fn try_login(server: &Server, address: &str, password: &str) -> Result<Client, ConnectError> {
+    Client::connect_with(&connector(server, address, password)).await
+}
+
+/// An account that trusts the server, and knows where it is.
+pub(crate) fn connector(server: &Server, address: &str, password: &str) -> Connector {
     let roots = std::fs::read(server.certificate()).expect("a certificate");
     let tls = ClientTls::builder(roots_from_pem(&roots).expect("roots"))
         .build()
         .expect("TLS");
     let account = ClientConfig::new(jid(address), password).expect("an account");
-    let connector = Connector::new(account)
+    Connector::new(account)
         .expect("a domain")
         .with_tls(tls)
         .with_server(
             server.address.ip().to_string(),
             server.address.port(),
             Mode::StartTls,
-        );
-    Client::connect_with(&connector).await
+        )
 }
 
 /// Logs in as `user/resource` and becomes available.
-async fn login(server: &Server, user: &str, resource: &str) -> Client {
+pub(crate) async fn login(server: &Server, user: &str, resource: &str) -> Client {
     let (_, password) = ACCOUNTS
         .iter()
         .find(|(of, _)| *of == user)
@@ -50,7 +54,7 @@ async fn login(server: &Server, user: &str, resource: &str) -> Client {
     client
 }
 
-async fn next(client: &mut Client) -> Stanza {
+pub(crate) async fn next(client: &mut Client) -> Stanza {
     let stanza = timeout(Duration::from_secs(20), client.next())
         .await
         .expect("in time");
@@ -58,7 +62,7 @@ async fn next(client: &mut Client) -> Stanza {
 }
 
 /// The next message; a client gets its own presence before it.
-async fn next_message(client: &mut Client) -> Message {
+pub(crate) async fn next_message(client: &mut Client) -> Message {
     loop {
         match next(client).await {
             Stanza::Message(message) => return message,
@@ -92,7 +96,7 @@ async fn stream_error(client: &mut Client) -> StreamErrorCondition {
     }
 }
 
-fn get(name: &str, ns: &str) -> Iq {
+pub(crate) fn get(name: &str, ns: &str) -> Iq {
     Iq::get("", &Element::builder(name, ns).build())
 }
 
@@ -219,17 +223,44 @@ async fn requests_are_answered() {
         refusal(&mut juliet, set).await,
         StanzaErrorCondition::NotAllowed
     );
+}
 
-    // Subscriptions are declined.
-    let subscribe = Presence::available().with_type(PresenceType::Subscribe);
-    juliet
-        .send(subscribe.with_to(jid("romeo@localhost")))
-        .await
-        .expect("sent");
+/// What is sent to an account does not show whether there is one.
+#[tokio::test]
+async fn accounts_cannot_be_listed() {
+    let server = Server::start("server-accounts");
+    let mut juliet = login(&server, "juliet", "balcony").await;
     let own = ("juliet@localhost/balcony".into(), None);
     assert_eq!(next_presence(&mut juliet).await, own);
-    let declined = ("romeo@localhost".into(), Some(PresenceType::Unsubscribed));
-    assert_eq!(next_presence(&mut juliet).await, declined);
+
+    let to = |name: &str| jid(&format!("{name}@localhost"));
+    for name in ["romeo", "nobody"] {
+        // Subscriptions are declined.
+        let subscribe = Presence::available().with_type(PresenceType::Subscribe);
+        let stanza = subscribe.with_to(to(name));
+        juliet.send(stanza).await.expect("sent");
+        let declined = (to(name).to_string(), Some(PresenceType::Unsubscribed));
+        assert_eq!(next_presence(&mut juliet).await, declined);
+
+        for kind in [
+            PresenceType::Unsubscribe,
+            PresenceType::Subscribed,
+            PresenceType::Unsubscribed,
+            PresenceType::Probe,
+            PresenceType::Unavailable,
+        ] {
+            let stanza = Presence::available().with_type(kind).with_to(to(name));
+            juliet.send(stanza).await.expect("sent");
+        }
+        let headline = Message::new(to(name)).with_type(MessageType::Headline);
+        let headline = headline.with_id("headline");
+        juliet.send(headline).await.expect("sent");
+        // No answer comes before the one to this.
+        let chat = Message::chat(to(name), "Anon!").with_id("last");
+        juliet.send(chat).await.expect("sent");
+        let error = next_message(&mut juliet).await;
+        assert_eq!(error.id(), Some("last"), "{name}");
+    }
 }
 
 #[tokio::test]

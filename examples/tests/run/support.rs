@@ -99,6 +99,11 @@ pub(crate) const ACCOUNTS: [(&str, &str); 3] = [
 impl Server {
     /// Starts it with a directory of its own, so that tests can run side by side.
     pub(crate) fn start(test: &str) -> Self {
+        Self::start_with(test, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(test: &str, arguments: &[&str]) -> Self {
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
         fs::create_dir_all(&directory).expect("a directory");
         let made =
@@ -109,6 +114,7 @@ impl Server {
             .collect();
         let mut command = example("server");
         command.args(["--listen", "127.0.0.1:0", "--domain", "localhost"]);
+        command.args(arguments);
         for (option, text) in [
             ("cert", made.cert.pem()),
             ("key", made.signing_key.serialize_pem()),
@@ -145,6 +151,21 @@ impl Server {
 
     pub(crate) fn certificate(&self) -> PathBuf {
         self.directory.join("cert")
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).expect("a log")
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id()));
+        let status = status.expect("a running process");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        peak.and_then(|peak| peak.parse().ok()).expect("a number")
     }
 
     /// Asks it to stop.

@@ -1,0 +1,113 @@
+//! Queues of stanzas, bounded in bytes of memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+use xmppwire_tokio::Stanza;
+
+/// Bytes of memory that the stanzas in one queue hold. Any stanza of [`MAX_STANZA`](crate::MAX_STANZA) bytes fits: the
+/// most that one was seen to hold is 450,910 bytes.
+const QUEUE: usize = 512 * 1024;
+/// The same for all queues together.
+const ALL_QUEUES: usize = 64 * 1024 * 1024;
+
+/// The memory of all queues.
+#[derive(Default)]
+pub(crate) struct Post {
+    held: Arc<AtomicUsize>,
+}
+
+/// A stanza for any number of queues, which hold it once.
+pub(crate) struct Parcel {
+    stanza: Stanza,
+    size: usize,
+    held: Arc<AtomicUsize>,
+}
+
+impl Post {
+    /// Takes a stanza in, or gives it back where there is no memory left.
+    pub(crate) fn parcel(&self, stanza: Stanza) -> Result<Arc<Parcel>, Stanza> {
+        let size = stanza.heap_size() + size_of::<Parcel>();
+        if !reserve(&self.held, size, ALL_QUEUES) {
+            return Err(stanza);
+        }
+        Ok(Arc::new(Parcel {
+            stanza,
+            size,
+            held: Arc::clone(&self.held),
+        }))
+    }
+}
+
+impl Parcel {
+    pub(crate) const fn stanza(&self) -> &Stanza {
+        &self.stanza
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+/// Adds a number of bytes unless that exceeds the limit.
+fn reserve(held: &AtomicUsize, size: usize, limit: usize) -> bool {
+    let add = |held: usize| held.checked_add(size).filter(|&sum| sum <= limit);
+    let order = Ordering::Relaxed;
+    held.fetch_update(order, order, add).is_ok()
+}
+
+/// Makes the two ends of a client's queue.
+pub(crate) fn queue() -> (Outlet, Inbox) {
+    let (parcels, arriving) = mpsc::unbounded_channel();
+    let held = Arc::new(AtomicUsize::new(0));
+    let outlet = Outlet {
+        parcels,
+        held: Arc::clone(&held),
+    };
+    let inbox = Inbox {
+        parcels: arriving,
+        held,
+    };
+    (outlet, inbox)
+}
+
+/// The end of a queue that takes stanzas. The other end notices when it is dropped.
+pub(crate) struct Outlet {
+    parcels: mpsc::UnboundedSender<Arc<Parcel>>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Outlet {
+    /// Adds a stanza; false if the queue is full.
+    pub(crate) fn send(&self, parcel: &Arc<Parcel>) -> bool {
+        reserve(&self.held, parcel.size, QUEUE) && self.parcels.send(Arc::clone(parcel)).is_ok()
+    }
+
+    /// Whether the inbox was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.parcels.is_closed()
+    }
+}
+
+/// The end of a queue that gives stanzas to a client.
+pub(crate) struct Inbox {
+    parcels: mpsc::UnboundedReceiver<Arc<Parcel>>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    /// The next stanza; `None` once the outlet is gone. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Arc<Parcel>> {
+        let parcel = self.parcels.recv().await?;
+        self.held.fetch_sub(parcel.size, Ordering::Relaxed);
+        Some(parcel)
+    }
+
+    /// Takes no more stanzas.
+    pub(crate) fn close(&mut self) {
+        self.parcels.close();
+    }
+}

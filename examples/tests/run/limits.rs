@@ -1,0 +1,173 @@
+//! `server` bounds what its clients cost, and those who keep to the bounds do not notice. Linux tells a process's peak
+//! memory, and has many addresses for the loopback interface.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use xmppwire_tokio::{Client, Iq, IqType, Message, MessageType, Mode, Stanza};
+
+use crate::server::{connector, jid, login, next, next_message};
+use crate::support::{PATIENCE, Server};
+
+/// More silent connections than the server serves clients.
+const FLOOD: usize = 1100;
+
+#[tokio::test]
+async fn a_silent_reader_gets_everything() {
+    let server = Server::start("server-reader");
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    let mut romeo = login(&server, "romeo", "orchard").await;
+    for body in ["x".repeat(100_000), "one more".into(), "and another".into()] {
+        let message = Message::chat(jid("romeo@localhost"), body.clone());
+        juliet.send(message).await.expect("sent");
+        juliet.flush().await.expect("written");
+        let heard = next_message(&mut romeo).await;
+        assert_eq!(heard.body().as_deref(), Some(body.as_str()));
+    }
+}
+
+/// A connection from another address of the loopback interface.
+async fn connect_from(server: &Server, address: [u8; 4]) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let from = SocketAddr::from((address, 0));
+    socket.bind(from).expect("an address");
+    let connection = socket.connect(server.address).await;
+    connection.expect("a connection")
+}
+
+#[tokio::test]
+async fn silent_connections_lock_nobody_out() {
+    let needed = u64::try_from(FLOOD).expect("a number") + 100;
+    let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).expect("a limit");
+    if soft < needed {
+        let raised = rlimit::setrlimit(rlimit::Resource::NOFILE, needed, hard);
+        raised.expect("enough descriptors");
+    }
+    let server = Server::start("server-flood");
+    let mut romeo = login(&server, "romeo", "orchard").await;
+    let early = connect_from(&server, [127, 0, 0, 3]).await;
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        flood.push(connect_from(&server, [127, 0, 0, 2]).await);
+    }
+
+    // One that came before the flood, one of another address, and one of the flood's own address.
+    let late = connect_from(&server, [127, 0, 0, 1]).await;
+    let same = connect_from(&server, [127, 0, 0, 2]).await;
+    for (socket, resource) in [(early, "early"), (late, "late"), (same, "same")] {
+        let address = format!("juliet@localhost/{resource}");
+        let connector = connector(&server, &address, "O Romeo, Romeo!");
+        let login = Client::over(socket, Mode::StartTls, &connector);
+        let login = timeout(Duration::from_secs(20), login).await;
+        let mut client = login.expect("in time").expect("a login");
+        let message = Message::chat(jid("romeo@localhost"), resource);
+        client.send(message).await.expect("sent");
+        client.flush().await.expect("written");
+        let heard = next_message(&mut romeo).await;
+        assert_eq!(heard.body().as_deref(), Some(resource));
+    }
+}
+
+/// Answers pings and nothing else.
+async fn pong(client: &mut Client) {
+    match next(client).await {
+        Stanza::Iq(ping) if ping.iq_type() == IqType::Get => {
+            let pong = ping.result(None).expect("a request");
+            client.send(pong).await.expect("sent");
+        }
+        Stanza::Presence(_) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_vanished_loses_its_place() {
+    let server = Server::start_with("server-vanished", &["--idle", "2"]);
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    let mut nurse = login(&server, "nurse", "hall").await;
+    // Nothing runs in the background of a client, so one that is not awaited is as good as gone.
+    let _romeo = login(&server, "romeo", "orchard").await;
+
+    let romeo_is_gone = async {
+        loop {
+            let message = Message::chat(jid("romeo@localhost/orchard"), "Art thou gone?");
+            juliet.send(message).await.expect("sent");
+            let answer = timeout(Duration::from_millis(200), juliet.next()).await;
+            let stanza = answer.map(|stanza| stanza.expect("a stream").expect("an open one"));
+            match stanza {
+                Ok(Stanza::Message(answer)) => {
+                    assert_eq!(answer.message_type(), MessageType::Error);
+                    return;
+                }
+                Ok(Stanza::Iq(ping)) => {
+                    if let Some(pong) = Iq::result(&ping, None) {
+                        juliet.send(pong).await.expect("sent");
+                    }
+                }
+                _ => {}
+            }
+        }
+    };
+    let keep_answering = async {
+        loop {
+            pong(&mut nurse).await;
+        }
+    };
+    tokio::select! {
+        gone = timeout(PATIENCE, romeo_is_gone) => gone.expect("in time"),
+        () = keep_answering => {}
+    }
+    // Who answers keeps its place.
+    let message = Message::chat(jid("nurse@localhost"), "Hie you hence");
+    juliet.send(message).await.expect("sent");
+    juliet.flush().await.expect("written");
+    loop {
+        match next(&mut nurse).await {
+            Stanza::Message(message) => {
+                assert_eq!(message.body().as_deref(), Some("Hie you hence"));
+                return;
+            }
+            Stanza::Iq(_) | Stanza::Presence(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_fill_the_log() {
+    let server = Server::start("server-log");
+    for _ in 0..500 {
+        let mut socket = TcpStream::connect(server.address).await.expect("a server");
+        socket.write_all(b"<hello/>").await.expect("written");
+        let mut answer = Vec::new();
+        // The end of a socket may be a reset.
+        let _ = socket.read_to_end(&mut answer).await;
+    }
+    let lines = server.log().lines().count();
+    assert!((1..200).contains(&lines), "{lines} lines");
+}
+
+/// A message for many resources is held once, and a queue is bounded in bytes.
+#[tokio::test]
+async fn queues_are_bounded_in_memory() {
+    let server = Server::start("server-queues");
+    let mut resources = Vec::new();
+    for n in 0..20 {
+        resources.push(login(&server, "juliet", &format!("room{n}")).await);
+    }
+    let mut romeo = login(&server, "romeo", "orchard").await;
+    let body = "x".repeat(100_000);
+    for _ in 0..200 {
+        let message = Message::chat(jid("juliet@localhost"), body.clone());
+        romeo.send(message).await.expect("sent");
+        romeo.flush().await.expect("written");
+        // The errors for what is refused have to be read.
+        while let Ok(stanza) = timeout(Duration::from_millis(1), romeo.next()).await {
+            stanza.expect("a stream").expect("an open stream");
+        }
+    }
+    let peak = server.peak_memory();
+    assert!(peak < 64 * 1024, "{peak} KiB");
+}
