@@ -9,7 +9,7 @@ use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::limits::Limits;
-use crate::negotiation::{self, Item, Phase};
+use crate::negotiation::{self, Item, Phase, Rule, next_by};
 use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
 use crate::stream::{Incoming, Stream};
@@ -48,6 +48,9 @@ pub trait Steps: Debug + Send + Sized + 'static {
 
     /// The end of the stream that this role is in the table of negotiation.
     const SIDE: negotiation::Role;
+
+    /// The table of negotiation for this kind of stream.
+    const RULES: &'static [Rule];
 
     /// The content namespace of the stream (RFC 6120 §4.8.2).
     const CONTENT_NS: &'static str;
@@ -160,8 +163,8 @@ impl<R: Role> Endpoint<R> {
         }
         let item = Item::of(&element);
         let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
-        let sender = R::SIDE.peer();
-        match negotiation::next(self.role.phase(), sender, item, secured, authenticated) {
+        let (phase, sender) = (self.role.phase(), R::SIDE.peer());
+        match next_by(R::RULES, phase, sender, item, secured, authenticated) {
             Some(_) => R::handle_item(self, item, element),
             None => self.unexpected(&element),
         }

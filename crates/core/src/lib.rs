@@ -98,15 +98,18 @@ mod tls;
 mod wire;
 
 pub use xmppwire_jid::{
-    BareJid, Domainpart, FullJid, Jid, JidError, Localpart, Resourcepart, escaping,
+    BareJid, Domainpart, FullJid, Jid, JidError, Localpart, Part as JidPart,
+    Reason as JidErrorReason, Resourcepart, escaping,
 };
 pub use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
-    Condition as SaslCondition, Credentials, DecoyKey, Mechanism, Password,
-    Policy as MechanismPolicy, ScramHash, ScramKeys,
+    Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, KeysError, Mechanism,
+    MessageError as SaslMessageError, Password, Policy as MechanismPolicy, SaslPrepError,
+    ScramHash, ScramKeys, ScramServerError,
 };
 pub use xmppwire_xml::{
-    Element, ElementBuilder, ElementRef, NodeRef, ReadError, ReadErrorKind, WriteError,
+    Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ReadError,
+    ReadErrorKind, WriteError,
 };
 
 pub use self::client::{Client, ClientConfig, ClientEvent, NoAccount, TlsPolicy};

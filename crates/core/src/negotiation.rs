@@ -269,7 +269,19 @@ pub fn next(
     secured: bool,
     authenticated: bool,
 ) -> Option<Phase> {
-    RULES
+    next_by(RULES, phase, sender, item, secured, authenticated)
+}
+
+/// The phase that follows by a table of rules.
+pub(crate) fn next_by(
+    rules: &[Rule],
+    phase: Phase,
+    sender: Role,
+    item: Item,
+    secured: bool,
+    authenticated: bool,
+) -> Option<Phase> {
+    rules
         .iter()
         .find(|rule| rule.holds(phase, sender, item, secured, authenticated))
         .map(|rule| rule.next)

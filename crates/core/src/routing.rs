@@ -76,6 +76,7 @@ impl Resource {
 
 /// What a server does with a stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Route {
     /// The server is the addressee, by its domain alone or with a resource (RFC 6120 §10.5.1, §10.5.2).
     Server,

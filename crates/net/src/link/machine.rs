@@ -106,7 +106,17 @@ impl<R: Role> Link<R> {
         &self.connection
     }
 
-    /// What the application calls: to send, to close, and to answer questions.
+    /// What the application calls: to send, to close, and to answer questions. The methods that move bytes stay with the
+    /// link:
+    ///
+    /// ```compile_fail,E0599
+    /// use xmppwire::Client;
+    /// use xmppwire_net::link::Link;
+    ///
+    /// fn steal(link: &mut Link<Client>) -> Vec<u8> {
+    ///     link.connection_mut().take_output()
+    /// }
+    /// ```
     pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         &mut self.connection
     }
