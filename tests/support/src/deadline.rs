@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test may take before it counts as hanging: many times what the slowest takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test on a thread of its own, and fails if it has not returned after [`PATIENCE`].
 ///
