@@ -18,3 +18,4 @@ pub mod page;
 pub mod pair;
 pub mod script;
 mod setup;
+pub mod split;

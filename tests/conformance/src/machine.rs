@@ -4,8 +4,8 @@ use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
     DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
     MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
-    ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, Stanza, StanzaError,
-    StanzaErrorCondition, StartTls, Text, TlsInfo, TlsOffer, TlsPolicy,
+    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text,
+    TlsInfo, TlsOffer, TlsPolicy,
 };
 
 /// A machine under test with its application.
@@ -261,12 +261,6 @@ pub fn verona_with(entropy: Entropy, config: ServerConfig, host: Host, direct_tl
     Verona { server, host }
 }
 
-/// Juliet's keys.
-fn keys(hash: ScramHash) -> ScramKeys {
-    ScramKeys::derive(hash, "s3cr3t", b"pepper and salt.", 4096)
-        .expect("the password can be prepared")
-}
-
 fn refuse(condition: StanzaErrorCondition) -> BindAnswer {
     BindAnswer::Reject(StanzaError::new(condition))
 }
@@ -357,7 +351,7 @@ fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
             (format!("sasl {mechanism} {username}"), refusal(username))
         }
         SaslQuestion::ScramKeys { .. } => {
-            let keys = keys(mechanism.hash().expect("one of SCRAM"));
+            let keys = xmppwire_test_support::keys(mechanism);
             (
                 format!("sasl {mechanism} juliet"),
                 SaslAnswer::ScramKeys(keys),

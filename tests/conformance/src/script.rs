@@ -43,6 +43,7 @@ use xmppwire::{
 use crate::feature::Role;
 use crate::machine::{self, Heard, Machine};
 use crate::setup::Setup;
+use crate::split::Split;
 
 /// One step of a script.
 #[derive(Clone, Debug)]
@@ -180,35 +181,10 @@ impl Script {
     }
 }
 
-/// How the input is cut.
-#[derive(Clone, Copy, Debug)]
-enum Split {
-    Whole,
-    Bytes,
-    Random(u64),
-}
-
-impl Split {
-    fn next(&mut self) -> usize {
-        match self {
-            Self::Whole => usize::MAX,
-            Self::Bytes => 1,
-            Self::Random(state) => {
-                // Knuth's MMIX generator: the cuts have to be varied, not unpredictable.
-                *state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                1 + (*state >> 33) as usize % 37
-            }
-        }
-    }
-}
-
 /// Plays `script` at every split for the machine that `make` makes.
 fn play<M: Machine>(name: &str, script: &str, tls: TlsInfo, make: impl Fn() -> M) {
     let steps = parse(script, M::IS_CLIENT);
-    let splits = [Split::Whole, Split::Bytes].into_iter();
-    for split in splits.chain((0..16).map(Split::Random)) {
+    for split in Split::all(16) {
         let mut player = Player {
             machine: make(),
             name: name.into(),

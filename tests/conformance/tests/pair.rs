@@ -11,6 +11,7 @@
 use xmppwire::{ChannelBindings, ClientConfig, Instant, Jid, Mechanism, MechanismPolicy, Message};
 use xmppwire_conformance::machine::{Machine, client_config, host, server_config, verona};
 use xmppwire_conformance::pair::{End, Happened, Pair, Record, SCRAM};
+use xmppwire_conformance::split::Split;
 
 #[test]
 fn a_whole_session_with_channel_binding() {
@@ -43,12 +44,12 @@ fn a_whole_session_with_channel_binding() {
 fn a_session_is_the_same_at_every_split() {
     let pair = Pair::session();
     let server = &pair.server.record;
-    for seed in 0..24_u64 {
+    for split in Split::all(24) {
         let mut end = End::new(verona(server_config(), host(SCRAM), false));
         replay(
             &mut end,
             server,
-            seed,
+            split,
             pair.server_bindings.clone(),
             |end, sent| {
                 // The one thing that the server's application did by itself.
@@ -61,8 +62,8 @@ fn a_session_is_the_same_at_every_split() {
                 }
             },
         );
-        assert_eq!(end.record.output, server.output, "seed {seed}");
-        assert_eq!(end.record.events, server.events, "seed {seed}");
+        assert_eq!(end.record.output, server.output, "{split:?}");
+        assert_eq!(end.record.events, server.events, "{split:?}");
     }
 }
 
@@ -79,26 +80,18 @@ fn bound(record: &Record) -> &str {
 fn replay<M: Machine>(
     end: &mut End<M>,
     record: &Record,
-    seed: u64,
+    mut split: Split,
     bindings: ChannelBindings,
     act: impl Fn(&mut End<M>, &mut bool),
 ) {
     let mut acted = false;
-    let mut state = seed;
     for happened in &record.input {
         match happened {
             Happened::Tls => end.start_tls(bindings.clone()),
             Happened::Received(bytes) => {
                 let mut rest = bytes.as_slice();
                 while !rest.is_empty() {
-                    state = state
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1_442_695_040_888_963_407);
-                    let cut = if seed == 0 {
-                        1
-                    } else {
-                        1 + (state >> 33) as usize % 61
-                    };
+                    let cut = split.next();
                     let (now, later) = rest.split_at(cut.min(rest.len()));
                     end.turn(now);
                     act(end, &mut acted);

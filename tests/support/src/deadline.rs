@@ -14,9 +14,17 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A time-out inside the test would not notice a loop that never waits. The thread of a test that hangs is abandoned
 /// and ends with the process.
 pub fn within<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    within_time(PATIENCE, test)
+}
+
+/// The same with another deadline, for tests that wait for other programs.
+pub fn within_time<T: Send + 'static>(
+    patience: Duration,
+    test: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let (report, reports) = mpsc::channel();
     spawn(test, report);
-    next(&reports, PATIENCE)
+    next(&reports, patience)
 }
 
 /// Runs both ends of a connection, each on a thread of its own, and fails if one of them has not returned after

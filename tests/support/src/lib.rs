@@ -23,7 +23,7 @@ use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
 
 pub use authority::Authority;
-pub use deadline::{PATIENCE, both, within};
+pub use deadline::{PATIENCE, both, within, within_time};
 pub use porter::{Login, Porter, config, host, keys};
 
 pub const DOMAIN: &str = "example.org";

@@ -17,9 +17,9 @@ pub fn host() -> Host {
     Host::new(TlsOffer::Required, mechanisms)
 }
 
-/// Answers the questions of a login.
-#[derive(Default)]
+/// Answers the questions of a login of Juliet.
 pub struct Porter {
+    domain: String,
     mechanism: Option<Mechanism>,
     login: Option<Login>,
 }
@@ -30,13 +30,28 @@ pub struct Login {
     pub jid: FullJid,
 }
 
+impl Default for Porter {
+    fn default() -> Self {
+        Self::for_domain(DOMAIN)
+    }
+}
+
 impl Porter {
-    /// Deals with one event; false if it is none of a login that goes on.
+    /// Serves this domain and no other.
+    pub fn for_domain(domain: &str) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            mechanism: None,
+            login: None,
+        }
+    }
+
+    /// Answers one event; false if the event is not part of a login.
     pub fn answer(&mut self, server: &mut Endpoint<Server>, event: ServerEvent) -> bool {
         match event {
             ServerEvent::Opened(request) => {
                 let answer = match request.domain().as_str() {
-                    DOMAIN => HostAnswer::Serve(host()),
+                    domain if domain == self.domain => HostAnswer::Serve(host()),
                     _ => HostAnswer::Unknown,
                 };
                 server.choose_host(request, answer).unwrap();
@@ -69,8 +84,9 @@ impl Porter {
     }
 }
 
-/// What a server keeps of Juliet's password.
+/// What a server keeps of Juliet's password. The salt is as long as that of made-up keys, so that its length does not
+/// tell an account from an unknown user.
 pub fn keys(mechanism: Mechanism) -> ScramKeys {
     let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
-    ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 4096).unwrap()
+    ScramKeys::derive(hash, PASSWORD, b"pepper and salt.", 4096).unwrap()
 }

@@ -6,6 +6,7 @@ use socket2::SockRef;
 use xmppwire::{CloseReason, FullJid, Jid, Message, ServerEvent, Stanza};
 use xmppwire_net::client::Connector;
 use xmppwire_net::find::Mode;
+use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::ServerTls;
 
 use crate::adapter::{Accepted, Adapter};
@@ -99,6 +100,24 @@ pub fn accept<A: Adapter>(socket: TcpStream, tls: &ServerTls, mode: Mode) -> A::
         Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE),
     }
     .unwrap()
+}
+
+/// Serves a client on this socket until it leaves; returns whether it was bound.
+pub fn serve<A: Adapter>(
+    socket: TcpStream,
+    tls: &ServerTls,
+    mode: Mode,
+    mut porter: Porter,
+) -> Result<bool, LinkError> {
+    let tls = tls.clone();
+    let mut client = match mode {
+        Mode::StartTls => A::accept(socket, config(), Some(tls)),
+        Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE),
+    }?;
+    while let Some(event) = client.next_event()? {
+        porter.answer(client.connection_mut(), event);
+    }
+    Ok(porter.login().is_some())
 }
 
 /// Answers the questions of a login until the client is bound; `None` if it gives up before.

@@ -1,20 +1,17 @@
-//! What lives in the adapters besides: finding the server, and coming back. Sockets are those of the loopback
-//! interface, and the name server is the test's own.
+//! What the adapters add to the machines: finding a server and reconnecting. The sockets are loopback sockets, and the
+//! name server is the test's own.
 
-use std::net::TcpListener;
-use std::thread;
 use std::time::Duration;
 
 use xmppwire_blocking::backoff::{Backoff, Policy, Verdict};
-use xmppwire_blocking::tls::ServerTls;
-use xmppwire_blocking::{
-    Client, ConnectError, HostAnswer, Mode, NameServers, PlanError, ServerConnection, ServerEvent,
-};
+use xmppwire_blocking::{Mode, NameServers, PlanError};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::find::{Domain, Plan, Resolver, Service};
+use xmppwire_test_support::adapter::Blocking;
 use xmppwire_test_support::name_server::{NameServer, empty, srv};
-use xmppwire_test_support::{Authority, DOMAIN, PATIENCE, Porter, config, host, juliet};
+use xmppwire_test_support::scenarios::srv as scenarios;
+use xmppwire_test_support::{DOMAIN, PATIENCE};
 
 pub(crate) fn cases() -> Vec<Case> {
     let dns = |name: &str, about: &str, role, run: fn()| {
@@ -40,7 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "records-in-order",
             "SRV records of a name server lead to the server, the better priority first, an unreachable one passed over (§3.2.1).",
             Role::Client,
-            client_by_records,
+            scenarios::records_lead_to_the_server::<Blocking>,
         ),
         dns(
             "fallback",
@@ -52,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "no-service",
             "The target `.` says that there is no service, and nothing else is tried (§3.2.1).",
             Role::Client,
-            client_without_service,
+            scenarios::the_target_dot_means_no_service::<Blocking>,
         ),
         back_off(Role::Client),
     ];
@@ -80,65 +77,7 @@ pub(crate) fn cases() -> Vec<Case> {
     client.into_iter().chain(server).collect()
 }
 
-/// Serves one client until it goes; whether it has logged in.
-pub(crate) fn serve(listener: &TcpListener, tls: ServerTls, mode: Mode) -> bool {
-    let (socket, _) = listener.accept().unwrap();
-    let connection = match mode {
-        Mode::StartTls => ServerConnection::accept(socket, config(), Some(tls)),
-        Mode::DirectTls => ServerConnection::accept_direct_tls(socket, config(), tls, PATIENCE),
-    };
-    let Ok(mut connection) = connection else {
-        return false;
-    };
-    let mut porter = Porter::default();
-    while let Ok(Some(event)) = connection.next_event() {
-        match event {
-            ServerEvent::Opened(request) => {
-                let answer = HostAnswer::Serve(host());
-                connection
-                    .connection_mut()
-                    .choose_host(request, answer)
-                    .unwrap();
-            }
-            event => {
-                porter.answer(connection.connection_mut(), event);
-            }
-        }
-    }
-    porter.login().is_some()
-}
-
 // --- Names --------------------------------------------------------------------------------------------
-
-/// Nobody listens there: it is not among the ports that the system hands out.
-const CLOSED: u16 = 1;
-
-fn client_by_records() {
-    let authority = Authority::new();
-    let tls = authority.server(DOMAIN);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = thread::spawn(move || serve(&listener, tls, Mode::StartTls));
-    let name_server = NameServer::start(move |asked, query| {
-        vec![match asked.name.as_str() {
-            "_xmpp-client._tcp.example.org" => srv(
-                query,
-                &[(9, 0, port, "localhost"), (1, 0, CLOSED, "localhost")],
-            ),
-            _ => empty(query, NO_ERROR),
-        }]
-    });
-    let connector = juliet(&authority).with_name_servers(only(&name_server));
-    Client::connect_with(&connector).unwrap().close().unwrap();
-    assert!(server.join().unwrap());
-    assert_eq!(
-        asked(&name_server),
-        [
-            "_xmpp-client._tcp.example.org",
-            "_xmpps-client._tcp.example.org"
-        ]
-    );
-}
 
 fn server_by_records() {
     let name_server = NameServer::start(|asked, query| {
@@ -174,14 +113,6 @@ fn falls_back(service: &Service, port: u16) {
     let name_server = NameServer::start(|_, query| vec![empty(query, NO_ERROR)]);
     let plan = plan(service, &name_server).unwrap();
     assert_eq!(targets(&plan), [(DOMAIN, port, Mode::StartTls)]);
-}
-
-fn client_without_service() {
-    let name_server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
-    let connector = juliet(&Authority::new()).with_name_servers(only(&name_server));
-    let error = Client::connect_with(&connector).unwrap_err();
-    let unavailable = matches!(error, ConnectError::NoServer(PlanError::Unavailable));
-    assert!(unavailable, "{error}");
 }
 
 fn server_without_service() {
@@ -221,7 +152,7 @@ fn asked(name_server: &NameServer) -> Vec<String> {
     names
 }
 
-// --- Coming back --------------------------------------------------------------------------------------
+// --- Reconnecting --------------------------------------------------------------------------------------
 
 fn back_off() {
     const MINUTE: Duration = Duration::from_secs(60);

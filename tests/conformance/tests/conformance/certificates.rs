@@ -1,16 +1,13 @@
 //! Whose certificate is believed (RFC 6120 §13.7), made for the case.
 
-use std::net::{TcpListener, TcpStream};
-use std::thread;
-
 use xmppwire_blocking::tls::{ClientTls, Identity, ServerTls};
 use xmppwire_blocking::{Client, Connector, Error, Mode};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::find::{Domain, Service};
-use xmppwire_test_support::{Authority, DOMAIN, PASSWORD};
-
-use crate::adapters::serve;
+use xmppwire_test_support::adapter::Blocking;
+use xmppwire_test_support::site::{Site, serve, visit};
+use xmppwire_test_support::{Authority, DOMAIN, PASSWORD, Porter, both};
 
 /// How a server tries to prove that it is the domain's.
 struct Proof {
@@ -229,24 +226,31 @@ pub(crate) fn cases() -> Vec<Case> {
 fn client_meets(proof: &'static Proof, mode: Mode) {
     let authority = Authority::new();
     let tls = proof.shown_by(&authority, &Service::CLIENT);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = thread::spawn(move || serve(&listener, tls, mode));
-    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let jid = format!("juliet@{}", proof.domain);
     let connector = Connector::account(&jid, PASSWORD)
         .unwrap()
         .with_tls(authority.client());
-    match Client::over(socket, mode, &connector) {
+    let site = Site::at("127.0.0.1", authority, tls).unwrap();
+    let port = site.port;
+    let server = move || {
+        let porter = Porter::for_domain(proof.domain);
+        serve::<Blocking>(site.socket(), &site.tls, mode, porter)
+    };
+    let client = move || match Client::over(visit(port), mode, &connector) {
         Ok(client) => {
             assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
             client.close().unwrap();
         }
         Err(Error::Tls(why)) => assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name),
         Err(other) => panic!("{mode:?}: {}: {other}", proof.name),
-    }
-    let logged_in = server.join().unwrap();
-    assert_eq!(logged_in, proof.accepted, "{mode:?}: {}", proof.name);
+    };
+    let (logged_in, ()) = both(server, client);
+    assert_eq!(
+        logged_in.unwrap_or(false),
+        proof.accepted,
+        "{mode:?}: {}",
+        proof.name
+    );
 }
 
 /// Lets a server that opens a stream to another meet one with that proof. Streams between servers are not

@@ -1,17 +1,17 @@
 //! Revoked certificates in both roles (RFC 6120 §13.7.2).
 
-use std::net::{TcpListener, TcpStream};
-
 use xmppwire_blocking::tls::rustls::{AlertDescription, CertificateError, ConnectionCommon};
 use xmppwire_blocking::tls::rustls::{Error as Rustls, SideData};
 use xmppwire_blocking::tls::{
     ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError,
 };
-use xmppwire_blocking::{Client, Connector, Error, LinkError, Mode, ServerConnection};
+use xmppwire_blocking::{Client, Connector, Error, LinkError, Mode};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::find::{Domain, Service};
-use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, PATIENCE, Porter, both, config};
+use xmppwire_test_support::adapter::Blocking;
+use xmppwire_test_support::site::{Site, serve, visit};
+use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, Porter, both};
 
 /// The certificate of the other side comes from an authority below the root.
 struct Status {
@@ -258,26 +258,12 @@ fn log_in(
     server: ServerTls,
     mode: Mode,
 ) -> (Result<(), Error>, Result<bool, LinkError>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let serve = move || {
-        let socket = listener.accept().unwrap().0;
-        let mut connection = match mode {
-            Mode::StartTls => ServerConnection::accept(socket, config(), Some(server))?,
-            Mode::DirectTls => {
-                ServerConnection::accept_direct_tls(socket, config(), server, PATIENCE)?
-            }
-        };
-        let mut porter = Porter::default();
-        while let Some(event) = connection.next_event()? {
-            porter.answer(connection.connection_mut(), event);
-        }
-        Ok(porter.login().is_some())
-    };
+    let site = Site::at("127.0.0.1", Authority::new(), server).unwrap();
+    let port = site.port;
+    let serve = move || serve::<Blocking>(site.socket(), &site.tls, mode, Porter::default());
     let call = move || {
-        let socket = TcpStream::connect(address).unwrap();
         let connector = Connector::account(JULIET, PASSWORD).unwrap();
-        Client::over(socket, mode, &connector.with_tls(client))?.close()
+        Client::over(visit(port), mode, &connector.with_tls(client))?.close()
     };
     let (by_server, by_client) = both(serve, call);
     (by_client, by_server)

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{CloseReason, Error, Mode, Presence, StreamErrorCondition};
 
-use crate::adapter::Session;
 use crate::environment::{Account, MODES, RESTART, Signal, connector, end_server};
 use crate::stanzas::ping_the_host;
 
 /// How the stream ends, whatever comes before.
-pub(crate) fn end<S: Session>(session: &mut S) -> Error {
+pub(crate) fn end<C: Client>(session: &mut C) -> Error {
     loop {
         match session.next() {
             Ok(Some(_)) => {}
@@ -26,21 +26,21 @@ pub(crate) fn stream_error(error: &Error) -> StreamErrorCondition {
     }
 }
 
-fn session<S: Session>(mode: Mode) -> S {
-    S::connect(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("a session")
+fn session<C: Client>(mode: Mode) -> C {
+    C::connect_with(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("a session")
 }
 
 /// ejabberd 23.01 ends with the stream error, without a closing tag. Prosody 0.12 sends both, but now
 /// and then it closes before its last words are on the wire, more often than not on a machine that is
 /// busy. That it does not end the stream in order has to be told every time, and the reason as soon as
 /// it gives one.
-pub(crate) fn shutdown<S: Session>() {
+pub(crate) fn shutdown<C: Client>() {
     for mode in MODES {
         let told = (0..8).any(|_| {
-            let mut session = session::<S>(mode);
+            let mut session = session::<C>(mode);
             let ended = end_server(Signal::Terminate);
             let error = end(&mut session);
-            let after = session.send(Presence::available().into());
+            let after = session.send(Presence::available());
             assert!(matches!(after, Err(Error::NotConnected)), "{after:?}");
             ended.await_restart();
             match error.close_reason() {
@@ -56,8 +56,8 @@ pub(crate) fn shutdown<S: Session>() {
 }
 
 /// An end without a word is not an orderly one.
-pub(crate) fn crash<S: Session>() {
-    let mut session = session::<S>(Mode::StartTls);
+pub(crate) fn crash<C: Client>() {
+    let mut session = session::<C>(Mode::StartTls);
     let ended = end_server(Signal::Kill);
     match end(&mut session) {
         Error::Io(_) => {}
@@ -67,21 +67,21 @@ pub(crate) fn crash<S: Session>() {
     ended.await_restart();
 }
 
-pub(crate) fn close<S: Session>() {
+pub(crate) fn close<C: Client>() {
     for mode in MODES {
-        session::<S>(mode).close().expect("an orderly end");
+        session::<C>(mode).close().expect("an orderly end");
     }
 }
 
 /// What a caller does who reconnects by itself.
-pub(crate) fn comes_back<S: Session>() {
-    let mut old = session::<S>(Mode::DirectTls);
+pub(crate) fn comes_back<C: Client>() {
+    let mut old = session::<C>(Mode::DirectTls);
     let ended = end_server(Signal::Terminate);
     end(&mut old);
     let deadline = Instant::now() + RESTART;
     let connector = connector(Account::juliet().config("HOST_SHA256"), Mode::DirectTls);
     let mut new = loop {
-        match S::connect(&connector) {
+        match C::connect_with(&connector) {
             Ok(session) => break session,
             Err(why) => assert!(Instant::now() < deadline, "{why}"),
         }

@@ -1,9 +1,9 @@
 //! Who logs in with a certificate (XEP-0178). Prosody 0.12 lets servers do that, not clients.
 
+use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::tls::Identity;
 use xmppwire_tokio::{ClientConfig, ConnectError, Connector, Mode};
 
-use crate::adapter::Session;
 use crate::environment::{Account, MODES, authority_as, connector, identity};
 use crate::login::is_not_authorized;
 use crate::stanzas::ping_the_host;
@@ -18,12 +18,13 @@ fn without_password(account: &Account, identity: &Identity) -> ClientConfig {
     config.expect("an account")
 }
 
-pub(crate) fn account<S: Session>() {
+pub(crate) fn account<C: Client>() {
     let juliet = Account::juliet();
     for mode in MODES {
         let identity = identity("IDENTITY");
         let config = without_password(&juliet, &identity);
-        let mut session = S::connect(&with_identity(config, mode, identity)).expect("a session");
+        let mut session =
+            C::connect_with(&with_identity(config, mode, identity)).expect("a session");
         assert_eq!(
             session.jid().to_bare(),
             juliet.at("HOST_EXTERNAL").to_bare()
@@ -33,36 +34,36 @@ pub(crate) fn account<S: Session>() {
     }
 }
 
-fn refusal<S: Session>(identity: Identity, mode: Mode) -> ConnectError {
+fn refusal<C: Client>(identity: Identity, mode: Mode) -> ConnectError {
     let config = without_password(&Account::juliet(), &identity);
-    match S::connect(&with_identity(config, mode, identity)) {
+    match C::connect_with(&with_identity(config, mode, identity)) {
         Ok(_) => panic!("somebody is let in who must not be"),
         Err(error) => error,
     }
 }
 
 /// The certificate is somebody else's.
-pub(crate) fn other_account<S: Session>() {
+pub(crate) fn other_account<C: Client>() {
     for mode in MODES {
-        is_not_authorized(&refusal::<S>(identity("OTHER_IDENTITY"), mode));
+        is_not_authorized(&refusal::<C>(identity("OTHER_IDENTITY"), mode));
     }
 }
 
 /// The certificate says the right thing, but who says so is unknown to the server.
-pub(crate) fn stranger<S: Session>() {
+pub(crate) fn stranger<C: Client>() {
     for mode in MODES {
-        is_not_authorized(&refusal::<S>(identity("STRANGER_IDENTITY"), mode));
+        is_not_authorized(&refusal::<C>(identity("STRANGER_IDENTITY"), mode));
     }
 }
 
 /// A certificate that is refused leads to the password.
-pub(crate) fn password_after_refusal<S: Session>() {
+pub(crate) fn password_after_refusal<C: Client>() {
     for mode in MODES {
         let identity = identity("OTHER_IDENTITY");
         let config = Account::juliet()
             .config("HOST_EXTERNAL")
             .with_certificate(&identity.identities());
-        let session = S::connect(&with_identity(config, mode, identity)).expect("a session");
+        let session = C::connect_with(&with_identity(config, mode, identity)).expect("a session");
         session.close().expect("an orderly end");
     }
 }

@@ -1,17 +1,17 @@
 //! Who gets in, how, and who does not.
 
+use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{
     ClientConfig, CloseReason, ConnectError, Connector, Error, PeerIncompatible, SaslCondition,
 };
 
-use crate::adapter::Session;
 use crate::environment::{self, Account, MODES, connector, with_channel_binding, with_plain};
 use crate::stanzas::ping_the_host;
 
 /// Logs in both ways, and out again.
-fn succeeds<S: Session>(config: &ClientConfig) {
+fn succeeds<C: Client>(config: &ClientConfig) {
     for mode in MODES {
-        let session = S::connect(&connector(config.clone(), mode))
+        let session = C::connect_with(&connector(config.clone(), mode))
             .unwrap_or_else(|why| panic!("{mode:?}: {why}"));
         assert_eq!(session.jid().to_bare(), *config.jid());
         session
@@ -21,42 +21,42 @@ fn succeeds<S: Session>(config: &ClientConfig) {
 }
 
 /// Is not let in, either way.
-fn fails<S: Session>(
+fn fails<C: Client>(
     connect: impl Fn(Connector) -> Connector,
     config: &ClientConfig,
     why: impl Fn(&ConnectError),
 ) {
     for mode in MODES {
-        match S::connect(&connect(connector(config.clone(), mode))) {
+        match C::connect_with(&connect(connector(config.clone(), mode))) {
             Ok(_) => panic!("{mode:?}: somebody is let in who must not be"),
             Err(error) => why(&error),
         }
     }
 }
 
-pub(crate) fn scram_sha_1<S: Session>() {
-    succeeds::<S>(&Account::juliet().config("HOST_SHA1"));
+pub(crate) fn scram_sha_1<C: Client>() {
+    succeeds::<C>(&Account::juliet().config("HOST_SHA1"));
 }
 
-pub(crate) fn scram_sha_256<S: Session>() {
-    succeeds::<S>(&Account::juliet().config("HOST_SHA256"));
+pub(crate) fn scram_sha_256<C: Client>() {
+    succeeds::<C>(&Account::juliet().config("HOST_SHA256"));
 }
 
 /// Prosody 0.12 has no such host.
-pub(crate) fn scram_sha_512<S: Session>() {
-    succeeds::<S>(&Account::juliet().config("HOST_SHA512"));
-    succeeds::<S>(&Account::odd().config("HOST_SHA512"));
+pub(crate) fn scram_sha_512<C: Client>() {
+    succeeds::<C>(&Account::juliet().config("HOST_SHA512"));
+    succeeds::<C>(&Account::odd().config("HOST_SHA512"));
 }
 
-pub(crate) fn plain_inside_tls<S: Session>() {
-    succeeds::<S>(&with_plain(Account::juliet().config("HOST_PLAIN")));
+pub(crate) fn plain_inside_tls<C: Client>() {
+    succeeds::<C>(&with_plain(Account::juliet().config("HOST_PLAIN")));
 }
 
 /// A server that offers nothing but PLAIN does not get the password of a client that was not told to
 /// show it.
-pub(crate) fn plain_is_not_used_unasked<S: Session>() {
+pub(crate) fn plain_is_not_used_unasked<C: Client>() {
     let config = Account::juliet().config("HOST_PLAIN");
-    fails::<S>(
+    fails::<C>(
         |it| it,
         &config,
         |error| {
@@ -71,10 +71,10 @@ pub(crate) fn plain_is_not_used_unasked<S: Session>() {
 }
 
 /// Who insists on channel binding does not log in without it.
-pub(crate) fn channel_binding_is_insisted_on<S: Session>() {
+pub(crate) fn channel_binding_is_insisted_on<C: Client>() {
     let config = with_channel_binding(Account::juliet().config("HOST_SHA256"));
     let offer = environment::offer("HOST_SHA256");
-    fails::<S>(
+    fails::<C>(
         |it| it,
         &config,
         |error| match error.close_reason() {
@@ -90,24 +90,25 @@ pub(crate) fn channel_binding_is_insisted_on<S: Session>() {
 
 /// Both servers offer channel binding over TLS 1.2, and mean tls-unique, which rustls does not tell. The
 /// login must do without, and must not accuse the server of hiding what it offers: Prosody refuses that.
-pub(crate) fn channel_binding_over_tls_1_2<S: Session>() {
+pub(crate) fn channel_binding_over_tls_1_2<C: Client>() {
     for host in ["HOST_SHA1", "HOST_SHA256"] {
         let config = Account::juliet().config(host);
         for mode in MODES {
             let connector = connector(config.clone(), mode);
             let connector = connector.with_tls(environment::authority_over_tls_1_2());
-            let session = S::connect(&connector).unwrap_or_else(|why| panic!("{mode:?}: {why}"));
+            let session =
+                C::connect_with(&connector).unwrap_or_else(|why| panic!("{mode:?}: {why}"));
             session.close().expect("an orderly end");
         }
     }
 }
 
 /// Each session gets an account of its own for as long as it lasts (XEP-0175).
-pub(crate) fn anonymous<S: Session>() {
+pub(crate) fn anonymous<C: Client>() {
     let config = environment::anonymous("HOST_ANONYMOUS");
     for mode in MODES {
-        let mut one = S::connect(&connector(config.clone(), mode)).expect("the first");
-        let two = S::connect(&connector(config.clone(), mode)).expect("the second");
+        let mut one = C::connect_with(&connector(config.clone(), mode)).expect("the first");
+        let two = C::connect_with(&connector(config.clone(), mode)).expect("the second");
         assert_eq!(one.jid().domainpart(), config.jid().as_str());
         assert_ne!(one.jid().to_bare(), two.jid().to_bare());
         ping_the_host(&mut one);
@@ -115,9 +116,9 @@ pub(crate) fn anonymous<S: Session>() {
 }
 
 /// A name with the characters that SCRAM escapes.
-pub(crate) fn odd_name<S: Session>() {
-    succeeds::<S>(&Account::odd().config("HOST_SHA1"));
-    succeeds::<S>(&Account::odd().config("HOST_SHA256"));
+pub(crate) fn odd_name<C: Client>() {
+    succeeds::<C>(&Account::odd().config("HOST_SHA1"));
+    succeeds::<C>(&Account::odd().config("HOST_SHA256"));
 }
 
 pub(crate) fn is_not_authorized(error: &ConnectError) {
@@ -129,24 +130,24 @@ pub(crate) fn is_not_authorized(error: &ConnectError) {
     }
 }
 
-pub(crate) fn wrong_password<S: Session>() {
+pub(crate) fn wrong_password<C: Client>() {
     let juliet = Account::juliet().with_password("Wherefore?");
     for host in ["HOST_SHA1", "HOST_SHA256"] {
-        fails::<S>(|it| it, &juliet.config(host), is_not_authorized);
+        fails::<C>(|it| it, &juliet.config(host), is_not_authorized);
     }
-    fails::<S>(
+    fails::<C>(
         |it| it,
         &with_plain(juliet.config("HOST_PLAIN")),
         is_not_authorized,
     );
 }
 
-pub(crate) fn unknown_user<S: Session>() {
+pub(crate) fn unknown_user<C: Client>() {
     let nobody = Account {
         localpart: "nobody".into(),
         password: "x".into(),
     };
-    fails::<S>(|it| it, &nobody.config("HOST_SHA256"), is_not_authorized);
+    fails::<C>(|it| it, &nobody.config("HOST_SHA256"), is_not_authorized);
 }
 
 fn is_tls(error: &ConnectError) {
@@ -158,9 +159,9 @@ fn is_tls(error: &ConnectError) {
 }
 
 /// The certificate is signed by an authority that we do not trust.
-pub(crate) fn other_authority<S: Session>() {
+pub(crate) fn other_authority<C: Client>() {
     let config = Account::juliet().config("HOST_SHA256");
-    fails::<S>(
+    fails::<C>(
         |it| it.with_tls(environment::other_authority()),
         &config,
         is_tls,
@@ -168,8 +169,8 @@ pub(crate) fn other_authority<S: Session>() {
 }
 
 /// The certificate is a trusted one of somebody else.
-pub(crate) fn other_name<S: Session>() {
-    fails::<S>(
+pub(crate) fn other_name<C: Client>() {
+    fails::<C>(
         |it| it,
         &with_plain(Account::juliet().config("HOST_MISNAMED")),
         is_tls,

@@ -10,7 +10,6 @@
     reason = "a test may fail by panicking"
 )]
 
-mod adapter;
 mod ends;
 mod environment;
 mod external;
@@ -18,7 +17,19 @@ mod login;
 mod resources;
 mod stanzas;
 
-/// Makes a test for each adapter of each scenario, a function over any [`adapter::Session`].
+use std::time::Duration;
+
+use xmppwire_test_support::within_time;
+
+/// How long a test may take: some restart a busy server several times.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Runs a test, and fails if it hangs.
+fn in_time(test: fn()) {
+    within_time(PATIENCE, test);
+}
+
+/// Makes a test for each adapter of each scenario, a function over any [`Client`](xmppwire_test_support::adapter::Client).
 macro_rules! scenarios {
     ($module:ident: $($name:ident),+ $(,)?) => {
         mod $module {
@@ -27,7 +38,7 @@ macro_rules! scenarios {
                     #[test]
                     #[ignore = "needs a server: tests/interop/README.md"]
                     fn $name() {
-                        crate::$module::$name::<crate::adapter::Tokio>();
+                        crate::in_time(crate::$module::$name::<xmppwire_tokio::Client>);
                     }
                 )+
             }
@@ -36,7 +47,7 @@ macro_rules! scenarios {
                     #[test]
                     #[ignore = "needs a server: tests/interop/README.md"]
                     fn $name() {
-                        crate::$module::$name::<crate::adapter::Blocking>();
+                        crate::in_time(crate::$module::$name::<xmppwire_blocking::Client>);
                     }
                 )+
             }

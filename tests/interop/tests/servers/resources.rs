@@ -1,36 +1,36 @@
 //! Which resource a session is given, and what becomes of it when another wants the same one.
 
+use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{CloseReason, StanzaErrorCondition, StreamErrorCondition};
 
-use crate::adapter::Session;
 use crate::ends::{end, stream_error};
 use crate::environment::{Account, MODES, connector, with_plain};
 use crate::stanzas::ping_the_host;
 
-pub(crate) fn made_up<S: Session>() {
+pub(crate) fn made_up<C: Client>() {
     let config = Account::juliet().config("HOST_SHA256");
     for mode in MODES {
-        let one = S::connect(&connector(config.clone(), mode)).expect("the first");
-        let two = S::connect(&connector(config.clone(), mode)).expect("the second");
+        let one = C::connect_with(&connector(config.clone(), mode)).expect("the first");
+        let two = C::connect_with(&connector(config.clone(), mode)).expect("the second");
         assert_ne!(one.jid().resourcepart(), two.jid().resourcepart());
     }
 }
 
-pub(crate) fn own<S: Session>() {
+pub(crate) fn own<C: Client>() {
     let config = Account::juliet().config_as("HOST_SHA256", "Balkon über dem Garten");
     for mode in MODES {
-        let session = S::connect(&connector(config.clone(), mode)).expect("a session");
+        let session = C::connect_with(&connector(config.clone(), mode)).expect("a session");
         assert_eq!(session.jid().resourcepart(), "Balkon über dem Garten");
         session.close().expect("an orderly end");
     }
 }
 
 /// A server may end the session that had the resource (RFC 6120 §7.7.2.2), ...
-pub(crate) fn taken_over<S: Session>() {
+pub(crate) fn taken_over<C: Client>() {
     for mode in MODES {
         let config = Account::juliet().config_as("HOST_SHA256", "balcony");
-        let mut first = S::connect(&connector(config.clone(), mode)).expect("the first");
-        let mut second = S::connect(&connector(config, mode)).expect("the second");
+        let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
+        let mut second = C::connect_with(&connector(config, mode)).expect("the second");
         assert_eq!(
             stream_error(&end(&mut first)),
             StreamErrorCondition::Conflict
@@ -41,12 +41,12 @@ pub(crate) fn taken_over<S: Session>() {
 }
 
 /// ... or refuse the one that wants it ...
-pub(crate) fn refused<S: Session>() {
+pub(crate) fn refused<C: Client>() {
     for mode in MODES {
         // Not the resource of the turn before, whose session may not be over yet.
         let config = Account::juliet().config_as("HOST_SHA1", &format!("{mode:?}"));
-        let mut first = S::connect(&connector(config.clone(), mode)).expect("the first");
-        match S::connect(&connector(config, mode)) {
+        let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
+        match C::connect_with(&connector(config, mode)) {
             Ok(second) => panic!("{} was bound twice", second.jid()),
             Err(error) => match error.close_reason() {
                 Some(CloseReason::BindFailed(refusal)) => {
@@ -61,11 +61,11 @@ pub(crate) fn refused<S: Session>() {
 }
 
 /// ... or give it another one.
-pub(crate) fn replaced<S: Session>() {
+pub(crate) fn replaced<C: Client>() {
     for mode in MODES {
         let config = with_plain(Account::juliet().config_as("HOST_PLAIN", "balcony"));
-        let mut first = S::connect(&connector(config.clone(), mode)).expect("the first");
-        let mut second = S::connect(&connector(config, mode)).expect("the second");
+        let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
+        let mut second = C::connect_with(&connector(config, mode)).expect("the second");
         assert_ne!(first.jid(), second.jid());
         assert_eq!(first.jid().to_bare(), second.jid().to_bare());
         ping_the_host(&mut first);

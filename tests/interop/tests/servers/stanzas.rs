@@ -1,11 +1,11 @@
 //! What passes once a client is in.
 
+use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{
     Element, Iq, Jid, Message, Mode, Presence, PresenceType, RequestError, Stanza,
     StanzaErrorCondition, ns,
 };
 
-use crate::adapter::Session;
 use crate::environment::{Account, MODES, connector};
 
 /// What XML has to escape, and what is not ASCII. Prosody 0.12 and ejabberd 23.01 write a carriage return
@@ -13,16 +13,18 @@ use crate::environment::{Account, MODES, connector};
 /// two sides.
 const TEXT: &str = "<body> & ]]> \"it's\" \u{a0}é ẞ 漢字 \u{1F339}\u{200D} a\tb\nc";
 
-fn juliet<S: Session>(mode: Mode) -> S {
-    S::connect(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("juliet logs in")
+fn juliet<C: Client>(mode: Mode) -> C {
+    C::connect_with(&connector(Account::juliet().config("HOST_SHA256"), mode))
+        .expect("juliet logs in")
 }
 
-fn romeo<S: Session>(mode: Mode) -> S {
-    S::connect(&connector(Account::romeo().config("HOST_SHA256"), mode)).expect("romeo logs in")
+fn romeo<C: Client>(mode: Mode) -> C {
+    C::connect_with(&connector(Account::romeo().config("HOST_SHA256"), mode))
+        .expect("romeo logs in")
 }
 
 /// The next message, whatever else comes before it.
-fn message<S: Session>(session: &mut S) -> Message {
+fn message<C: Client>(session: &mut C) -> Message {
     loop {
         if let Stanza::Message(message) = session.expect() {
             return message;
@@ -30,39 +32,37 @@ fn message<S: Session>(session: &mut S) -> Message {
     }
 }
 
-pub(crate) fn message_to_self<S: Session>() {
+pub(crate) fn message_to_self<C: Client>() {
     for mode in MODES {
-        let mut juliet = juliet::<S>(mode);
+        let mut juliet = juliet::<C>(mode);
         let payload = Element::builder("x", "urn:example:odd")
             .attr("quote", "'\"<>& é")
             .text(TEXT)
             .build();
-        let sent = Message::chat(juliet.jid(), TEXT)
+        let sent = Message::chat(juliet.jid().clone(), TEXT)
             .with_id("42 & more")
             .with_lang("it")
             .with_payload(&payload);
-        juliet.send(sent.into()).expect("it is sent");
+        juliet.send(sent).expect("it is sent");
         let got = message(&mut juliet);
         assert_eq!(got.body().as_deref(), Some(TEXT));
         assert_eq!(got.id(), Some("42 & more"));
         assert_eq!(got.lang(), Some("it"));
-        assert_eq!(got.from(), Some(&Jid::from(juliet.jid())));
+        assert_eq!(got.from(), Some(&Jid::from(juliet.jid().clone())));
         let odd = got.payload("x", "urn:example:odd").expect("the payload");
         assert_eq!(odd.to_element(), payload);
         juliet.close().expect("an orderly end");
     }
 }
 
-pub(crate) fn message_to_another<S: Session>() {
-    let (mut juliet, mut romeo) = (juliet::<S>(Mode::StartTls), romeo::<S>(Mode::DirectTls));
+pub(crate) fn message_to_another<C: Client>() {
+    let (mut juliet, mut romeo) = (juliet::<C>(Mode::StartTls), romeo::<C>(Mode::DirectTls));
     juliet
-        .send(Message::chat(romeo.jid(), "Wherefore art thou?").into())
+        .send(Message::chat(romeo.jid().clone(), "Wherefore art thou?"))
         .expect("it is sent");
     let question = message(&mut romeo);
-    assert_eq!(question.from(), Some(&Jid::from(juliet.jid())));
-    romeo
-        .send(question.reply("Here.").into())
-        .expect("it is sent");
+    assert_eq!(question.from(), Some(&Jid::from(juliet.jid().clone())));
+    romeo.send(question.reply("Here.")).expect("it is sent");
     assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
 }
 
@@ -70,35 +70,35 @@ fn question(to: impl Into<Jid>) -> Iq {
     Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(to)
 }
 
-pub(crate) fn ping_the_host<S: Session>(session: &mut S) {
+pub(crate) fn ping_the_host<C: Client>(session: &mut C) {
     let host = Jid::new(session.jid().domainpart()).expect("a domain");
     let answer = session.request(question(host)).expect("an answer");
     assert_eq!(answer.child(), None);
 }
 
-pub(crate) fn ping<S: Session>() {
+pub(crate) fn ping<C: Client>() {
     for mode in MODES {
-        let mut juliet = juliet::<S>(mode);
+        let mut juliet = juliet::<C>(mode);
         ping_the_host(&mut juliet);
         // And one of ours asks another of ours, over the server.
-        let mut romeo = romeo::<S>(mode);
+        let mut romeo = romeo::<C>(mode);
         let question =
-            Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid());
-        juliet.send(question.into()).expect("it is sent");
+            Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid().clone());
+        juliet.send(question).expect("it is sent");
         let Stanza::Iq(question) = romeo.expect() else {
             panic!("a question");
         };
         let answer = question.result(None).expect("it is a question");
-        romeo.send(answer.into()).expect("it is sent");
+        romeo.send(answer).expect("it is sent");
         let Stanza::Iq(answer) = juliet.expect() else {
             panic!("an answer");
         };
-        assert_eq!(answer.from(), Some(&Jid::from(romeo.jid())));
+        assert_eq!(answer.from(), Some(&Jid::from(romeo.jid().clone())));
     }
 }
 
-pub(crate) fn refused_request<S: Session>() {
-    let mut juliet = juliet::<S>(Mode::StartTls);
+pub(crate) fn refused_request<C: Client>() {
+    let mut juliet = juliet::<C>(Mode::StartTls);
     let host = Jid::new(juliet.jid().domainpart()).expect("a domain");
     let unknown = Element::builder("query", "urn:example:unknown").build();
     match juliet.request(Iq::get("", &unknown).with_to(host)) {
@@ -109,25 +109,21 @@ pub(crate) fn refused_request<S: Session>() {
     }
 }
 
-pub(crate) fn presence<S: Session>() {
-    let mut juliet = juliet::<S>(Mode::DirectTls);
-    juliet
-        .send(Presence::available().into())
-        .expect("it is sent");
+pub(crate) fn presence<C: Client>() {
+    let mut juliet = juliet::<C>(Mode::DirectTls);
+    juliet.send(Presence::available()).expect("it is sent");
     let Stanza::Presence(own) = juliet.expect() else {
         panic!("one's own presence comes back");
     };
     assert_eq!(own.presence_type(), None);
-    assert_eq!(own.from(), Some(&Jid::from(juliet.jid())));
+    assert_eq!(own.from(), Some(&Jid::from(juliet.jid().clone())));
     // A second session is told to the first, and its end as well.
-    let mut other = self::juliet::<S>(Mode::StartTls);
-    other
-        .send(Presence::available().into())
-        .expect("it is sent");
+    let mut other = self::juliet::<C>(Mode::StartTls);
+    other.send(Presence::available()).expect("it is sent");
     let Stanza::Presence(comes) = juliet.expect() else {
         panic!("presence");
     };
-    assert_eq!(comes.from(), Some(&Jid::from(other.jid())));
+    assert_eq!(comes.from(), Some(&Jid::from(other.jid().clone())));
     other.close().expect("an orderly end");
     let Stanza::Presence(goes) = juliet.expect() else {
         panic!("presence");
@@ -136,13 +132,13 @@ pub(crate) fn presence<S: Session>() {
 }
 
 /// More than fits into any buffer on the way.
-pub(crate) fn burst<S: Session>() {
-    let mut juliet = juliet::<S>(Mode::StartTls);
+pub(crate) fn burst<C: Client>() {
+    let mut juliet = juliet::<C>(Mode::StartTls);
     let body = "x".repeat(20_000);
     for number in 0..200 {
-        let to = juliet.jid();
+        let to = juliet.jid().clone();
         let message = Message::chat(to, format!("{number} {body}"));
-        juliet.send(message.into()).expect("it is sent");
+        juliet.send(message).expect("it is sent");
     }
     for number in 0..200 {
         let got = message(&mut juliet);

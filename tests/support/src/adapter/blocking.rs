@@ -24,10 +24,6 @@ impl super::Adapter for Blocking {
         Client::connect(jid, password)
     }
 
-    fn connect_with(connector: &Connector) -> Result<Client, ConnectError> {
-        Client::connect_with(connector)
-    }
-
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
         Client::over(socket, mode, connector)
     }
@@ -55,6 +51,10 @@ impl super::Adapter for Blocking {
 }
 
 impl super::Client for Client {
+    fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
+        Self::connect_with(connector)
+    }
+
     fn jid(&self) -> &FullJid {
         self.jid()
     }

@@ -30,7 +30,6 @@ pub trait Adapter: 'static {
     type Reconnecting: Reconnecting;
 
     fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
-    fn connect_with(connector: &Connector) -> Result<Self::Client, ConnectError>;
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
     fn reconnecting(connector: Connector, policy: Policy) -> Self::Reconnecting;
     fn accept(
@@ -44,10 +43,15 @@ pub trait Adapter: 'static {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<Self::Accepted, LinkError>;
+
+    fn connect_with(connector: &Connector) -> Result<Self::Client, ConnectError> {
+        Client::connect_with(connector)
+    }
 }
 
 /// A client that is logged in.
 pub trait Client: std::fmt::Debug + Sized {
+    fn connect_with(connector: &Connector) -> Result<Self, ConnectError>;
     fn jid(&self) -> &FullJid;
     fn tls(&self) -> Option<&TlsSummary>;
     fn backlog(&self) -> usize;
@@ -56,6 +60,12 @@ pub trait Client: std::fmt::Debug + Sized {
     fn flush(&mut self) -> Result<(), Error>;
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
     fn close(self) -> Result<(), Error>;
+
+    /// The next stanza of a stream that is not meant to end.
+    fn expect(&mut self) -> Stanza {
+        let stanza = self.next().expect("the stream goes on");
+        stanza.expect("the stream is not closed")
+    }
 }
 
 /// A server's connection to a client.

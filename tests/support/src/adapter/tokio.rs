@@ -45,10 +45,6 @@ impl super::Adapter for Tokio {
         run(Client::connect(jid, password))
     }
 
-    fn connect_with(connector: &Connector) -> Result<Client, ConnectError> {
-        run(Client::connect_with(connector))
-    }
-
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
         run(Client::over(adopt(socket), mode, connector))
     }
@@ -80,6 +76,10 @@ impl super::Adapter for Tokio {
 }
 
 impl super::Client for Client {
+    fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
+        run(Self::connect_with(connector))
+    }
+
     fn jid(&self) -> &FullJid {
         self.jid()
     }
