@@ -27,10 +27,10 @@ pub(crate) struct Parcel {
 
 impl Post {
     /// Takes a stanza in, or gives it back where there is no memory left.
-    pub(crate) fn parcel(&self, stanza: Stanza) -> Result<Arc<Parcel>, Stanza> {
+    pub(crate) fn parcel(&self, stanza: Stanza) -> Result<Arc<Parcel>, Box<Stanza>> {
         let size = stanza.heap_size() + size_of::<Parcel>();
         if !reserve(&self.held, size, ALL_QUEUES) {
-            return Err(stanza);
+            return Err(Box::new(stanza));
         }
         Ok(Arc::new(Parcel {
             stanza,

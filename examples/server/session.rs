@@ -37,7 +37,7 @@ pub(crate) struct Session {
     client: ServerConnection<TcpStream>,
     peer: SocketAddr,
     shared: Arc<Shared>,
-    /// Until the client has a place.
+    /// While the client has no place.
     ticket: Option<Ticket>,
     place: Option<Place>,
     /// The stream is closing.
@@ -56,7 +56,7 @@ pub(crate) struct Place {
 
 /// What a connection has to deal with next.
 enum Step {
-    Event(ServerEvent),
+    Event(Box<ServerEvent>),
     Parcel(Arc<Parcel>),
     /// A newer connection has taken the place.
     Displaced,
@@ -100,7 +100,7 @@ impl Session {
             self.behind = behind.then(|| self.behind.unwrap_or_else(Instant::now));
             tokio::select! {
                 step = step(&mut self.client, &mut self.place, self.behind) => match step? {
-                    Step::Event(event) => self.handle(event)?,
+                    Step::Event(event) => self.handle(*event)?,
                     Step::Parcel(parcel) => {
                         // The sender is at fault for a stanza that cannot be written, not this client.
                         if let Err(error) = self.client.connection_mut().send(parcel.stanza()) {
@@ -109,6 +109,7 @@ impl Session {
                     }
                     Step::Displaced => {
                         self.place = None;
+                        self.ticket = Some(Ticket::new(&self.shared, self.peer));
                         self.close(StreamErrorCondition::Conflict);
                     }
                     Step::Written => {}
@@ -224,7 +225,7 @@ async fn step(
         };
     }
     tokio::select! {
-        event = client.next_event() => Ok(event?.map_or(Step::Over, Step::Event)),
+        event = client.next_event() => Ok(event?.map_or(Step::Over, |event| Step::Event(Box::new(event)))),
         parcel = next(place) => Ok(parcel.map_or(Step::Displaced, Step::Parcel)),
     }
 }
