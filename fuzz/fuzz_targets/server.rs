@@ -28,10 +28,11 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire::{
-    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey, Domainpart,
-    Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism, Message,
-    Resourcepart, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server,
-    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo, TlsOffer, ns,
+    ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
+    Domainpart, Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism,
+    Message, Resourcepart, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
+    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo,
+    TlsOffer, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Role, Told};
 use xmppwire_fuzz::{accounts, script};

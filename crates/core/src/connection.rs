@@ -72,7 +72,9 @@ impl<R: Role> Connection<R> {
     }
 
     /// Whether [`receive`](Self::receive) would take a byte: false while an event is pending, a question
-    /// is open, TLS is being handed over, too much output waits for the peer, or the input is over.
+    /// is open, TLS is being handed over, the output has no room for an answer of the machine, or the
+    /// input is over. So consuming output can make it true; see
+    /// [`Limits::output_backlog`](crate::Limits::output_backlog).
     pub fn wants_read(&self) -> bool {
         self.endpoint.wants_input() && self.endpoint.stream.wants_read()
     }

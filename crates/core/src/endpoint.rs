@@ -115,11 +115,26 @@ impl<R: Role> Endpoint<R> {
 
     /// Queues a stanza for the peer. After the stream has ended this is a no-op.
     ///
+    /// A stanza that is longer than the [`room`](Self::room) left is not queued and ends the stream with
+    /// `<policy-violation/>` and [`BacklogExceeded`](crate::PeerMisbehaved::BacklogExceeded): the peer
+    /// does not read what it is sent. An application that would rather wait for the peer asks for the
+    /// room before it sends.
+    ///
     /// # Errors
     /// [`ApiMisuse::NotBound`] before a resource is bound, [`ApiMisuse::InvalidStanza`] when the stanza
-    /// holds what XML cannot carry or breaks RFC 6120 §8; nothing is queued then.
+    /// holds what XML cannot carry, breaks RFC 6120 §8, or would not fit into an empty output; nothing is
+    /// queued then. Whether the peer reads makes no difference to any of them.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         self.stream.send(stanza)
+    }
+
+    /// How many bytes of stanzas, as written to the stream, can be sent now without ending the stream. It
+    /// grows as the driver consumes output; 0 once the stream is closing or over.
+    ///
+    /// An application that sends within it never keeps the machine from reading. The most that it can be
+    /// is told in [`Limits::output_backlog`](crate::Limits::output_backlog).
+    pub fn room(&self) -> usize {
+        self.stream.room()
     }
 
     /// Closes the stream: with an error at once, without one by the handshake of RFC 6120 §4.4. Idempotent.

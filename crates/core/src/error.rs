@@ -39,6 +39,10 @@ pub enum InvalidStanza {
     /// It is of type `error` and has no `<error/>` (RFC 6120 §8.3.1).
     #[error("a stanza of type 'error' needs an <error/> child")]
     NoError,
+    /// Written, it is longer than all that the application may have wait in the output; see
+    /// [`Limits::output_backlog`](crate::Limits::output_backlog).
+    #[error("the stanza is longer than the output may be")]
+    TooLarge,
 }
 
 /// Why a transport cannot be handed to TLS.

@@ -14,8 +14,20 @@ pub struct Limits {
     pub before_authentication: XmlLimits,
     /// Budgets of the XML reader afterwards. RFC 6120 §13.12 forbids less than 10,000 bytes a stanza.
     pub after_authentication: XmlLimits,
-    /// Bytes that may wait in the output. Above it the machine stops reading where it would have to
-    /// answer, and a stanza that the caller sends ends the stream: the peer does not read.
+    /// Bytes that may wait in the output, 4 MiB by default. No stanza makes it longer.
+    ///
+    /// A part is kept free for what the machine itself says: the answer to a malformed stanza, which
+    /// repeats its id and addresses with up to 6 bytes for each of theirs, and the closing stream error.
+    /// These are 18 times `after_authentication.max_token_bytes` + 3 KiB, which is 147 KiB by default,
+    /// and never more than half of the limit. The rest is the application's:
+    /// [`Endpoint::room`](crate::Endpoint::room) tells how much of it is left, and a stanza that does not
+    /// fit into it ends the stream. While the machine's part is not free the machine does not read, but it
+    /// goes on once the peer has read enough.
+    ///
+    /// A server that routes stanzas needs room for the largest that it accepts, which takes up to 8 times
+    /// its bytes + 2 KiB to write. Below twice the machine's part, a single answer may be longer than the
+    /// limit; it is written when nothing else waits. What the application itself has the machine say can
+    /// come on top: the features of a [`Host`](crate::Host), and the text of a stream error.
     pub output_backlog: usize,
     /// Bytes of white space between stanzas (RFC 6120 §4.6.1) that a peer may send a second.
     pub white_space_per_second: usize,
@@ -25,6 +37,7 @@ pub struct Limits {
     /// still owed.
     pub close_timeout: Duration,
     /// Time without a byte from the peer after which a bound stream is given up; `None` waits for ever.
+    /// A peer that does not read until nothing more is read from it counts as silent.
     pub idle_timeout: Option<Duration>,
     /// Failed SASL attempts that a server allows on one stream (RFC 6120 §6.4.5 recommends 2 to 5).
     pub sasl_attempts: u8,
@@ -51,6 +64,34 @@ impl Limits {
             sasl_attempts: 3,
             bind_attempts: 5,
         }
+    }
+}
+
+/// Bytes that one byte of an attribute's value takes on the wire at most, as `&apos;` does.
+const ESCAPED: usize = 6;
+
+/// Bytes of the longest JID (RFC 7622 §3.1).
+const LONGEST_JID: usize = 3 * 1023 + 2;
+
+/// Bytes of an answer beside id and addresses, and of a stream error with the closing tag.
+const FRAME: usize = 3 * 1024;
+
+impl Limits {
+    /// Bytes of the output that are kept free for the machine: for an answer with its id and two
+    /// addresses, and for the end of the stream.
+    pub(crate) fn reserve(&self) -> usize {
+        let token = self.after_authentication.max_token_bytes;
+        let address = token.max(LONGEST_JID);
+        token
+            .saturating_add(address.saturating_mul(2))
+            .saturating_mul(ESCAPED)
+            .saturating_add(FRAME)
+            .min(self.output_backlog / 2)
+    }
+
+    /// Bytes of the output that the application may fill.
+    pub(crate) fn room(&self) -> usize {
+        self.output_backlog.saturating_sub(self.reserve())
     }
 }
 

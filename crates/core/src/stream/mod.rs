@@ -142,8 +142,25 @@ impl Stream {
         self.end.is_some()
     }
 
-    pub(crate) const fn wants_read(&self) -> bool {
-        self.end.is_none() && !matches!(self.tls, TlsState::HandOff { .. })
+    pub(crate) fn wants_read(&self) -> bool {
+        self.end.is_none()
+            && !matches!(self.tls, TlsState::HandOff { .. })
+            && (self.is_closing() || self.has_room_to_answer())
+    }
+
+    /// Whether the output has room for an answer to whatever is read next. Where the limit leaves no room
+    /// for one at all, an empty output has.
+    fn has_room_to_answer(&self) -> bool {
+        let (waiting, reserve) = (self.out.len(), self.limits.reserve());
+        waiting == 0 || waiting.saturating_add(reserve) <= self.limits.output_backlog
+    }
+
+    /// Bytes that the application may still send.
+    pub(crate) fn room(&self) -> usize {
+        if self.end.is_some() || self.is_closing() {
+            return 0;
+        }
+        self.limits.room().saturating_sub(self.out.len())
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -262,25 +279,13 @@ impl Stream {
         }
     }
 
-    /// Queues an element of ours; more than a peer that does not read may make us owe ends the stream.
-    pub(crate) fn push(&mut self, element: &Element) -> Result<(), InvalidStanza> {
-        if self.end.is_some() || self.closing.is_some() {
-            return Ok(());
-        }
-        if self.out.pending().len() > self.limits.output_backlog {
-            self.fail(
-                StreamErrorCondition::PolicyViolation,
-                PeerMisbehaved::BacklogExceeded,
-            );
-            return Ok(());
-        }
-        self.writer.element(self.out.end(), element.root())?;
-        Ok(())
-    }
-
-    /// Queues an element that this library made of what was checked before.
+    /// Queues an element that this library made of what was checked before. There is room for it, or
+    /// nothing that needs it as an answer would have been read.
     pub(crate) fn push_own(&mut self, element: &Element) {
-        if self.push(element).is_err() {
+        if self.end.is_some() || self.closing.is_some() {
+            return;
+        }
+        if self.writer.element(self.out.end(), element.root()).is_err() {
             // Only text that the application put into an error or feature can get here.
             log!(warn, "an element of the application cannot be written");
             self.close_with(
@@ -290,7 +295,8 @@ impl Stream {
         }
     }
 
-    /// Queues a stanza of the application.
+    /// Queues a stanza of the application. One that does not fit ends the stream, because the peer does
+    /// not read; one that never would is refused.
     pub(crate) fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         if self.end.is_some() || self.closing.is_some() {
             return Ok(());
@@ -301,7 +307,23 @@ impl Stream {
         if stanza.is_error() && stanza.error().is_none() {
             return Err(InvalidStanza::NoError.into());
         }
-        Ok(self.push(stanza.element())?)
+        let (before, room) = (self.out.len(), self.room());
+        self.writer
+            .element(self.out.end(), stanza.element().root())
+            .map_err(InvalidStanza::Xml)?;
+        let written = self.out.len().saturating_sub(before);
+        if written <= room {
+            return Ok(());
+        }
+        self.out.truncate(before);
+        if written > self.limits.room() {
+            return Err(InvalidStanza::TooLarge.into());
+        }
+        self.fail(
+            StreamErrorCondition::PolicyViolation,
+            PeerMisbehaved::BacklogExceeded,
+        );
+        Ok(())
     }
 
     // --- Restarts ---------------------------------------------------------------------------------

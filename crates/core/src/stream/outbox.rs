@@ -22,6 +22,10 @@ impl Outbox {
         self.bytes.get(self.taken..).unwrap_or_default()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.taken)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.pending().is_empty()
     }
@@ -33,12 +37,18 @@ impl Outbox {
 
     pub(crate) fn consume(&mut self, n: usize) {
         self.taken = self.taken.saturating_add(n).min(self.bytes.len());
-        let waiting = self.pending().len();
+        let waiting = self.len();
         // Moving costs what waits. It is done once a quarter of that was taken, so that a byte moves at
         // most four times on average.
         if self.taken >= (waiting / 4).max(KEPT) || waiting == 0 {
             self.compact();
         }
+    }
+
+    /// Takes back what was appended last, so that `len` bytes wait.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(self.taken.saturating_add(len));
+        self.compact();
     }
 
     /// Takes everything that waits.

@@ -172,6 +172,11 @@ impl<R: Role> Link<R> {
                 End::Farewell { .. } => return self.poll_farewell(now).map(Some),
                 End::Over => return Poll::Ready(None),
             }
+            if self.write_dead.is_some() {
+                // Nothing of it can be written any more, and a full output would keep the connection from
+                // reading what the other side has said before.
+                self.connection.consume_output(usize::MAX);
+            }
             if let Some(event) = self.connection.poll_event() {
                 match event.into_start_tls() {
                     Ok(request) => self.start_tls(now, request),
@@ -448,6 +453,26 @@ mod tests {
         assert_eq!(link.poll_timeout(), Some(alarm), "it is early");
         link.handle_timeout(alarm);
         assert_eq!(link.poll_timeout(), Some(of_connection));
+    }
+
+    /// A connection whose output is full does not read, and this one will never be written.
+    #[test]
+    fn a_full_output_that_cannot_be_written_does_not_hide_the_end() {
+        let mut limits = xmppwire::Limits::default();
+        limits.output_backlog = 1;
+        let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+        let account = account.with_limits(limits);
+        let client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
+        let mut link = Link::new(client, None);
+        assert!(!link.wants_read(), "the header fills the output");
+        link.write_failed(io::ErrorKind::BrokenPipe.into());
+        assert!(link.poll_event(Instant::ORIGIN).is_pending());
+        assert!(link.wants_read());
+        link.receive_eof();
+        assert!(matches!(
+            link.poll_event(Instant::ORIGIN),
+            Poll::Ready(Some(Err(LinkError::Io(_))))
+        ));
     }
 
     #[test]
