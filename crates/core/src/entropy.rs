@@ -1,4 +1,4 @@
-//! Randomness as an input: one seed a connection, stretched with SHA-256.
+//! Randomness as an input: one seed for each connection, stretched with SHA-256.
 
 use core::fmt;
 
@@ -7,9 +7,10 @@ use zeroize::Zeroize;
 
 /// The randomness of one connection: nonces, stream ids, stanza ids and resources come from it.
 ///
-/// A seed of 32 bytes is stretched by hashing it with a counter, so a connection is reproducible bit
-/// for bit from its seed and needs the operating system only once. Never use one seed twice outside
-/// of tests: SCRAM (RFC 5802 §5.1) and stream ids (RFC 6120 §4.7.3) rely on it being unpredictable.
+/// A seed of 32 bytes is stretched by hashing it with a counter. A connection is therefore
+/// reproducible bit for bit from its seed, and needs the operating system only once. Never use one
+/// seed twice outside of tests: SCRAM nonces (RFC 5802 §5.1) and stream ids (RFC 6120 §4.7.3) have
+/// to be unpredictable.
 pub struct Entropy {
     seed: [u8; 32],
     blocks: u64,
@@ -24,7 +25,8 @@ impl Entropy {
     /// Takes a seed from the operating system.
     ///
     /// # Errors
-    /// When the system has no entropy to give, which on common systems happens only in a broken sandbox.
+    /// [`EntropyUnavailable`] if the system gives none. On common systems that happens only in a
+    /// broken sandbox.
     #[cfg(feature = "std")]
     pub fn from_os() -> Result<Self, EntropyUnavailable> {
         let mut seed = [0; 32];
@@ -52,7 +54,7 @@ impl Entropy {
         bytes
     }
 
-    /// An identifier of 128 bits in lower-case hexadecimal, good for stream and stanza ids.
+    /// An identifier of 128 random bits in lower-case hexadecimal, for streams and stanzas.
     pub(crate) fn id(&mut self) -> alloc::string::String {
         const DIGITS: [char; 16] = [
             '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',

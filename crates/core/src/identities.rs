@@ -1,14 +1,14 @@
-//! Whom a TLS certificate names (RFC 6120 §13.7.1).
+//! The identities in a TLS certificate (RFC 6120 §13.7.1).
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use xmppwire_jid::BareJid;
 
-/// The identities in a certificate, as they stand there.
+/// The identities in a certificate, as strings.
 ///
-/// A TLS library gives them for a certificate that it has verified; here nothing is verified, and the
-/// strings are data. `xmppwire-net` reads them from a certificate's octets.
+/// They come from a TLS library that has verified the certificate; this type verifies nothing.
+/// `xmppwire-net` reads them from the octets of a certificate.
 ///
 /// ```
 /// use xmppwire::CertificateIdentities;
@@ -24,7 +24,7 @@ pub struct CertificateIdentities {
 }
 
 impl CertificateIdentities {
-    /// A certificate without any.
+    /// A certificate without identities.
     pub const fn new() -> Self {
         Self {
             xmpp_addrs: Vec::new(),
@@ -70,8 +70,8 @@ impl CertificateIdentities {
         &self.dns_ids
     }
 
-    /// The accounts among the XMPP addresses: bare JIDs with a localpart, each once. Whatever else
-    /// stands there names no account.
+    /// The accounts among the XMPP addresses: bare JIDs with a localpart, each once. Other
+    /// addresses are left out.
     pub fn accounts(&self) -> Vec<BareJid> {
         let mut accounts: Vec<BareJid> = Vec::new();
         for address in &self.xmpp_addrs {
@@ -85,7 +85,7 @@ impl CertificateIdentities {
         accounts
     }
 
-    /// Whether the certificate names this account, and leaves no doubt about it.
+    /// Whether the certificate names this account and no other.
     pub fn is_of(&self, account: &BareJid) -> bool {
         self.accounts() == core::slice::from_ref(account)
     }

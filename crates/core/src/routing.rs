@@ -1,8 +1,8 @@
-//! Where a server takes a stanza: the rules of RFC 6120 §10.3 to §10.5, with those of RFC 6121 §8.5
-//! that they refer to, as one pure function.
+//! Where a server delivers a stanza: the rules of RFC 6120 §10.3 to §10.5, and those of RFC 6121
+//! §8.5 to which they refer, as one pure function.
 //!
-//! [`route`] only decides. Who is connected it learns from a [`Directory`], and what it decides is for
-//! the server to do.
+//! [`route`] decides and does nothing else. It asks a [`Directory`] who is connected, and the
+//! server carries out its decision.
 //!
 //! ```
 //! use xmppwire::routing::{Directory, Resource, Route, route};
@@ -40,7 +40,7 @@ use crate::stanza::{
 };
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// What a server knows of its domains and accounts.
+/// A server's domains and accounts.
 pub trait Directory {
     /// Whether this server serves the domain.
     fn is_local(&self, domain: &str) -> bool;
@@ -78,33 +78,35 @@ impl Resource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Route {
-    /// The server is the addressee, by its domain alone or with a resource (RFC 6120 §10.5.1, §10.5.2).
+    /// The server is the addressee, by its domain alone or with a resource (RFC 6120 §10.5.1,
+    /// §10.5.2).
     Server,
     /// The server acts for this local account: requests, probes and subscriptions
     /// (RFC 6120 §10.3.3, §10.5.3.2).
     Account(BareJid),
-    /// The presence goes to whom the sender's contacts are (RFC 6120 §10.3.2).
+    /// The presence goes to the sender's contacts (RFC 6120 §10.3.2).
     Broadcast,
-    /// These local resources get it.
+    /// The stanza is delivered to these local resources.
     Deliver(Vec<FullJid>),
-    /// It is kept for the account until a resource is there, or answered with `service-unavailable` by
-    /// a server that keeps nothing (RFC 6121 §8.5.2.2.1).
+    /// The stanza is stored until the account has a resource. A server without such storage answers
+    /// `service-unavailable` (RFC 6121 §8.5.2.2.1).
     Offline(BareJid),
-    /// Another server gets it (RFC 6120 §10.4).
+    /// The stanza is sent to another server (RFC 6120 §10.4).
     Remote,
-    /// It is answered with this error. Never for a stanza that is itself an error or a result.
+    /// The stanza is answered with this error. It is then neither an error nor a result itself.
     Refuse(StanzaErrorCondition),
-    /// It is dropped without a word.
+    /// The stanza is dropped without an answer.
     Ignore,
 }
 
-/// Decides where the stanza of a local `sender` goes.
+/// Decides where a stanza of a local `sender` goes.
 ///
-/// The sender of a stanza that is refused or ignored cannot tell a missing account from one without resources. A server
-/// that answers subscription requests at once has to answer those to missing accounts too, which are [`Route::Ignore`].
+/// A sender cannot tell a missing account from one without resources by what is refused or ignored.
+/// A server that answers subscription requests at once has to answer those to missing accounts too,
+/// for which the decision is [`Route::Ignore`].
 ///
-/// A stanza from elsewhere is routed by the same rules once [`check_server_stanza`] let it pass, with the
-/// bare JID of its sender.
+/// The same rules hold for a stanza of another server once [`check_server_stanza`] has accepted it;
+/// `sender` is then the bare JID in its `from`.
 pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> Route {
     let Some(to) = stanza.to() else {
         return without_to(stanza, sender, directory);
@@ -125,15 +127,16 @@ pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> R
     }
 }
 
-/// Checks the addresses of a stanza that the server of the domain `peer` sent us. A stream that fails
-/// is to be closed with the condition.
+/// Checks the addresses of a stanza that the server of the domain `peer` sent. If the check fails,
+/// close the stream with the condition.
 ///
-/// Without this a server could speak for the users of others, so it comes before [`route`].
+/// Call it before [`route`]: without the check a server could send stanzas in the name of other
+/// domains' users.
 ///
 /// # Errors
-/// `improper-addressing` where `to` or `from` is missing, `host-unknown` where `to` is of a domain that
-/// is not served here (RFC 6120 §8.1.1.2), `invalid-from` where `from` is of another domain than the
-/// one that was proven (§8.1.2.2).
+/// `improper-addressing` if `to` or `from` is missing, `host-unknown` if this server does not serve
+/// the domain in `to` (RFC 6120 §8.1.1.2), `invalid-from` if the domain in `from` is not `peer`
+/// (§8.1.2.2).
 pub fn check_server_stanza(
     stanza: &Stanza,
     peer: &Domainpart,
@@ -161,7 +164,7 @@ fn without_to(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> 
         Stanza::Presence(presence) => match presence.presence_type() {
             None | Some(PresenceType::Unavailable) => Route::Broadcast,
             Some(PresenceType::Error) => Route::Ignore,
-            // A subscription to nobody in particular.
+            // A subscription request without an addressee.
             Some(_) => Route::Refuse(StanzaErrorCondition::BadRequest),
         },
         Stanza::Iq(_) => Route::Account(sender.clone()),
@@ -170,8 +173,8 @@ fn without_to(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> 
 
 /// RFC 6120 §10.5.3.1, RFC 6121 §8.5.1
 ///
-/// A stanza goes the same way as one to an account without resources, as far as its sender can tell: else anybody could
-/// find out the names of the accounts.
+/// The sender gets the same answer as for an account without resources. Otherwise it could find out
+/// the names of the accounts.
 fn no_such_account(stanza: &Stanza, is_bare: bool) -> Route {
     match stanza {
         Stanza::Presence(_) => Route::Ignore,
@@ -187,7 +190,8 @@ fn to_account(stanza: &Stanza, account: BareJid, resources: &[Resource]) -> Rout
     match stanza {
         Stanza::Message(message) => message_to_account(message, account, resources),
         Stanza::Presence(presence) => presence_to_account(presence, account, resources),
-        // Never delivered: an IQ has one answer, and the server gives it for the account.
+        // An IQ has one answer, and the server gives it on behalf of the account (RFC 6120
+        // §10.5.3.2).
         Stanza::Iq(_) => Route::Account(account),
     }
 }
@@ -244,7 +248,7 @@ fn to_resource(stanza: &Stanza, to: &FullJid, account: BareJid, resources: &[Res
         return Route::Deliver(vec![to.clone()]);
     }
     match stanza {
-        // The conversation goes on wherever the user is (RFC 6121 §8.5.3.2.1).
+        // The conversation continues at the user's other resources (RFC 6121 §8.5.3.2.1).
         Stanza::Message(message) if message.message_type() == MessageType::Chat => {
             message_to_account(message, account, resources)
         }
@@ -253,7 +257,7 @@ fn to_resource(stanza: &Stanza, to: &FullJid, account: BareJid, resources: &[Res
     }
 }
 
-/// `service-unavailable`, for what may be answered at all (RFC 6120 §8.3.1).
+/// `service-unavailable` for a stanza that may be answered, else nothing (RFC 6120 §8.3.1).
 fn refuse(stanza: &Stanza) -> Route {
     let answered = match stanza {
         Stanza::Message(message) => !message.is_error(),
@@ -278,8 +282,8 @@ mod tests {
     use crate::ns;
     use crate::stanza::StanzaError;
 
-    /// Juliet is on her balcony (5), in her chamber (5), asleep (-1), and connected from a device that
-    /// sent no presence. Romeo is not there.
+    /// Juliet is on her balcony (5), in her chamber (5), asleep (-1), and connected from a device
+    /// that sent no presence. Romeo is not there.
     struct Verona;
 
     impl Directory for Verona {

@@ -31,7 +31,7 @@ impl Instant {
         self.0
     }
 
-    /// The time from `earlier` to `self`; zero where `earlier` is the later one.
+    /// The time from `earlier` to `self`; zero if `earlier` is later than `self`.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -40,7 +40,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    /// A later moment; it stops at the end of the clock instead of overflowing.
+    /// The moment `span` later. It saturates instead of overflowing.
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span))
     }

@@ -1,22 +1,22 @@
-//! The hand-off of a stream to TLS (RFC 6120 §5) and what TLS tells the stream in return.
+//! The hand-off of a stream to TLS (RFC 6120 §5), and what the stream learns about TLS afterwards.
 
 use xmppwire_sasl::ChannelBindings;
 
 use crate::identities::CertificateIdentities;
 use crate::stream::leading_white_space;
 
-/// The machine asks the driver to start TLS. Emitted only when the output has drained, so nothing
-/// can overtake `<proceed/>`.
+/// A request to the driver to start TLS. It comes only when the output has drained, so that
+/// `<proceed/>` is the last byte in clear text.
 ///
-/// Give it to [`Connection::begin_tls`](crate::Connection::begin_tls); a dropped one ends the
-/// connection by time-out.
+/// Give it to [`Connection::begin_tls`](crate::Connection::begin_tls). If it is dropped, the
+/// connection ends by time-out.
 #[must_use = "a dropped request ends the connection by time-out"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct StartTls {
     pub(crate) serial: u64,
 }
 
-/// The machine's word that the transport may change to TLS: no byte is owed and none was left over.
+/// Proof that the transport may change to TLS: all output was written, and all input was consumed.
 ///
 /// Give it back to [`Connection::tls_established`](crate::Connection::tls_established) once the
 /// handshake is done.
@@ -28,12 +28,13 @@ pub struct TlsHandoff {
 }
 
 impl TlsHandoff {
-    /// How many bytes at the front of `input` come before the first TLS record and have to be dropped.
+    /// How many bytes at the front of `input` come before the first TLS record and have to be
+    /// dropped.
     ///
-    /// Clients in use end `<starttls/>` with a line feed, which may arrive after
-    /// [`begin_tls`](crate::Connection::begin_tls) too. So a driver asks this about everything that it
-    /// reads, and gives what follows to TLS, until something does follow. A server drops white space
-    /// (the bytes 0x09, 0x0A, 0x0D and 0x20, none of which begins a TLS record); for a client the answer
+    /// Some deployed clients end `<starttls/>` with a line feed, which may also arrive after
+    /// [`begin_tls`](crate::Connection::begin_tls). A driver therefore calls this for each piece of
+    /// input and gives the rest to TLS, until a piece has a rest. A server drops white space (the
+    /// bytes 0x09, 0x0A, 0x0D and 0x20, none of which begins a TLS record); for a client the answer
     /// is always 0, and TLS fails on such bytes.
     pub fn white_space_before_tls(&self, input: &[u8]) -> usize {
         if self.skips_white_space {
@@ -46,8 +47,8 @@ impl TlsHandoff {
 
 /// What an established TLS connection offers to the stream above it.
 ///
-/// Channel bindings are secrets of the connection in the sense that a wrong one breaks SCRAM-PLUS;
-/// without any, the -PLUS mechanisms are neither offered nor chosen.
+/// A wrong channel binding makes logins with SCRAM-PLUS fail. Without any, the -PLUS mechanisms are
+/// neither offered nor chosen.
 ///
 /// ```
 /// use xmppwire::{ChannelBindings, TlsInfo};
@@ -63,7 +64,8 @@ pub struct TlsInfo {
 }
 
 impl TlsInfo {
-    /// TLS with the given channel bindings; [`ChannelBindings::none`] where the library offers none.
+    /// TLS with the given channel bindings; [`ChannelBindings::none`] if the TLS library offers
+    /// none.
     pub const fn new(bindings: ChannelBindings) -> Self {
         Self {
             bindings,
@@ -71,17 +73,17 @@ impl TlsInfo {
         }
     }
 
-    /// Adds whom the peer's certificate names.
+    /// Adds the identities in the peer's certificate.
     ///
-    /// Only for a certificate that the TLS library has verified, its chain and its key: a server lets
-    /// the client log in with it (SASL EXTERNAL, XEP-0178).
+    /// The TLS library must have verified the certificate, both its chain and the possession of its
+    /// key: a server lets the client log in with it (SASL EXTERNAL, XEP-0178).
     #[must_use]
     pub fn with_peer(mut self, identities: CertificateIdentities) -> Self {
         self.peer = Some(identities);
         self
     }
 
-    /// Whom the peer's certificate names; `None` where it showed none.
+    /// The identities in the peer's certificate; `None` if it showed none.
     pub const fn peer(&self) -> Option<&CertificateIdentities> {
         self.peer.as_ref()
     }

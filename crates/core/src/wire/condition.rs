@@ -1,5 +1,5 @@
-//! What the families of conditions share: one macro for an enum whose variants know their element names, and
-//! how a condition is found in an error.
+//! What all families of conditions share: a macro that declares an enum whose variants know their
+//! element names, and the search for the condition in an error.
 
 use alloc::string::String;
 
@@ -44,12 +44,12 @@ macro_rules! conditions {
 }
 pub(crate) use conditions;
 
-/// What an error says (RFC 6120 §4.9.2, §8.3.2).
+/// The contents of an error (RFC 6120 §4.9.2, §8.3.2).
 pub(crate) struct Said<C> {
-    /// The first condition that is defined, and its character data.
+    /// The first defined condition, with its character data.
     pub(crate) condition: Option<(C, Option<String>)>,
-    /// What an application adds. Where no condition is defined it is whatever there is: one that RFC 6120
-    /// dropped says as much.
+    /// The application-specific condition. In an error without a defined condition it is the first
+    /// child of any kind, such as a condition that RFC 6120 dropped.
     pub(crate) application: Option<Element>,
 }
 
@@ -74,9 +74,9 @@ impl<C> Said<C> {
     }
 }
 
-/// What an application adds to an error that is sent. Besides the condition and the text nothing may be in
-/// their namespace (RFC 6120 §4.9.2, §8.3.2), so a condition that was received and is not defined is kept
-/// to be looked at and not passed on.
+/// The application-specific condition of an error that is sent. The namespace of the conditions is
+/// reserved for the condition and the text (RFC 6120 §4.9.2, §8.3.2). An undefined condition in
+/// that namespace can only have been received: the application may read it, and it is not sent on.
 pub(crate) fn addition<'a>(application: Option<&'a Element>, ns: &str) -> Option<&'a Element> {
     application.filter(|application| application.ns() != ns)
 }

@@ -19,7 +19,7 @@ impl StreamFeatures {
         Self { element }
     }
 
-    /// The whole element, with features that this library does not know.
+    /// The whole element, including features that this library does not know.
     pub const fn element(&self) -> &Element {
         &self.element
     }
@@ -29,7 +29,7 @@ impl StreamFeatures {
         self.element.child("starttls", ns::TLS).is_some()
     }
 
-    /// Whether STARTTLS is mandatory: it says so, or it is the only feature (RFC 6120 §5.3.1).
+    /// Whether STARTTLS is mandatory: it is marked so, or it is the only feature (RFC 6120 §5.3.1).
     pub fn starttls_required(&self) -> bool {
         self.element
             .child("starttls", ns::TLS)
@@ -47,11 +47,11 @@ impl StreamFeatures {
             .collect()
     }
 
-    /// The channel binding types that the server announces for the -PLUS mechanisms (XEP-0440);
-    /// `None` where it announces nothing.
+    /// The channel binding types that the server announces for the -PLUS mechanisms (XEP-0440), or
+    /// `None` if it announces none.
     pub fn channel_bindings(&self) -> Option<Vec<String>> {
         let announcement = self.element.child("sasl-channel-binding", ns::SASL_CB);
-        // Until version 0.4 it was a child of the mechanisms.
+        // Version 0.3 of XEP-0440 and earlier ones made it a child of the mechanisms.
         let announcement = announcement.or_else(|| {
             self.element
                 .child("mechanisms", ns::SASL)?
@@ -64,7 +64,7 @@ impl StreamFeatures {
         Some(types.map(Into::into).collect())
     }
 
-    /// All that is offered for a login.
+    /// What is offered for SASL.
     pub(crate) fn sasl(&self) -> Offer {
         let offer = Offer::new(self.mechanisms());
         match self.channel_bindings() {
@@ -78,15 +78,16 @@ impl StreamFeatures {
         self.element.child("bind", ns::BIND).is_some()
     }
 
-    /// Whether the server is so old that it wants a session to be started after binding (RFC 3921 §3)
-    /// and does not say that it is optional.
+    /// Whether the server requires a session to be started after binding (RFC 3921 §3). Only
+    /// servers older than RFC 6121 do; later ones mark the feature as optional.
     pub fn session_required(&self) -> bool {
         self.element
             .child("session", ns::SESSION)
             .is_some_and(|session| session.child("optional", ns::SESSION).is_none())
     }
 
-    /// A feature that is marked as required and that this library does not know (RFC 6120 §4.3.2).
+    /// The name and namespace of a required feature that this library does not know (RFC 6120
+    /// §4.3.2).
     pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
         const KNOWN: [&str; 4] = [ns::TLS, ns::SASL, ns::BIND, ns::SESSION];
         self.element
@@ -146,8 +147,8 @@ impl FeatureOffer<'_> {
                 .open("required", ns::BIND)
                 .close()
                 .close()
-                // Old clients start a session where they are offered one; it costs a round trip and
-                // nothing else, and the mark spares newer ones that.
+                // Old clients start a session where one is offered. That costs them a round trip;
+                // the mark lets newer clients skip it.
                 .open("session", ns::SESSION)
                 .open("optional", ns::SESSION)
                 .close()

@@ -1,4 +1,4 @@
-//! What goes over the wire besides headers and stanzas: features, errors, SASL data and their namespaces.
+//! What travels on the wire besides headers and stanzas: features, errors, SASL data, namespaces.
 
 pub(crate) mod condition;
 pub(crate) mod features;

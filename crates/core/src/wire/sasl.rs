@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use xmppwire_sasl::wire::{self, DecodeError};
 use xmppwire_xml::Element;
 
-/// The data of a challenge or response, which is always there: an empty element has data of no length.
+/// The data of a challenge or response. An empty element has data of length zero.
 pub(crate) fn data(element: &Element) -> Result<Vec<u8>, DecodeError> {
     optional_data(element).map(Option::unwrap_or_default)
 }
 
-/// The data of `<auth/>` or `<success/>`, where an empty element has none, and `=` stands for data of
-/// no length (RFC 6120 §6.4.2, §6.4.6).
+/// The data of `<auth/>` or `<success/>`. An empty element has no data, and `=` stands for data of
+/// length zero (RFC 6120 §6.4.2, §6.4.6).
 pub(crate) fn optional_data(element: &Element) -> Result<Option<Vec<u8>>, DecodeError> {
     match element.text() {
         text if text.is_empty() => Ok(None),

@@ -16,7 +16,7 @@ pub struct SaslFailure {
 }
 
 impl SaslFailure {
-    /// A failure with nothing but its condition.
+    /// A failure with a condition and nothing else.
     pub const fn new(condition: Condition) -> Self {
         Self {
             condition,
@@ -31,7 +31,7 @@ impl SaslFailure {
         self
     }
 
-    /// The defined condition. RFC 6120 §6.5 says to take an unknown one as `not-authorized`.
+    /// The defined condition; `not-authorized` stands for an unknown one (RFC 6120 §6.5).
     pub const fn condition(&self) -> Condition {
         self.condition
     }

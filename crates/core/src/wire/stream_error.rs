@@ -32,7 +32,7 @@ conditions! {
         InvalidFrom = "invalid-from",
         /// The stream or content namespace is wrong (§4.9.3.10).
         InvalidNamespace = "invalid-namespace",
-        /// XML that is not valid to a schema (§4.9.3.11).
+        /// XML that is not valid according to its schema (§4.9.3.11).
         InvalidXml = "invalid-xml",
         /// Data was sent before authentication or without authorization (§4.9.3.12).
         NotAuthorized = "not-authorized",
@@ -42,7 +42,7 @@ conditions! {
         PolicyViolation = "policy-violation",
         /// A remote service that is needed cannot be reached (§4.9.3.15).
         RemoteConnectionFailed = "remote-connection-failed",
-        /// The stream has to be negotiated anew (§4.9.3.16).
+        /// The stream has to be negotiated again (§4.9.3.16).
         Reset = "reset",
         /// The server lacks resources (§4.9.3.17).
         ResourceConstraint = "resource-constraint",
@@ -66,7 +66,7 @@ conditions! {
 }
 
 impl StreamErrorCondition {
-    /// A condition under the name that it had in RFC 3920 §4.7.3: understood, never sent.
+    /// The condition with that name in RFC 3920 §4.7.3. Such names are read and never written.
     fn from_legacy_name(name: &str) -> Option<Self> {
         match name {
             "xml-not-well-formed" => Some(Self::NotWellFormed),
@@ -83,19 +83,19 @@ impl From<ReadErrorKind> for StreamErrorCondition {
             ReadErrorKind::BadFormat => Self::BadFormat,
             ReadErrorKind::PolicyViolation => Self::PolicyViolation,
             ReadErrorKind::InvalidNamespace => Self::InvalidNamespace,
-            // What a later reader may add is still XML that is not right.
+            // A kind that a later version of the reader adds is still a fault of the XML.
             _ => Self::NotWellFormed,
         }
     }
 }
 
-/// A stream error: what one side tells the other before it ends the stream.
+/// A stream error: what one side tells the other before it ends the stream (RFC 6120 §4.9).
 ///
 /// ```
 /// use xmppwire::{StreamError, StreamErrorCondition};
 ///
-/// let error = StreamError::new(StreamErrorCondition::SystemShutdown).with_text("back in five minutes");
-/// assert_eq!(error.to_string(), "system-shutdown (back in five minutes)");
+/// let error = StreamError::new(StreamErrorCondition::SystemShutdown).with_text("back soon");
+/// assert_eq!(error.to_string(), "system-shutdown (back soon)");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamError {
@@ -106,7 +106,7 @@ pub struct StreamError {
 }
 
 impl StreamError {
-    /// An error with nothing but its condition.
+    /// An error with a condition and nothing else.
     pub const fn new(condition: StreamErrorCondition) -> Self {
         Self {
             condition,
@@ -131,19 +131,20 @@ impl StreamError {
         self
     }
 
-    /// Adds an application-specific condition (RFC 6120 §4.9.4); its namespace is the application's own.
+    /// Adds an application-specific condition (RFC 6120 §4.9.4); its namespace is the application's
+    /// own.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
         self.application = Some(condition);
         self
     }
 
-    /// The defined condition; `undefined-condition` where the peer sent one that is not defined.
+    /// The defined condition; `undefined-condition` if the peer sent one that is not defined.
     pub const fn condition(&self) -> StreamErrorCondition {
         self.condition
     }
 
-    /// The character data of the condition: for `<see-other-host/>` where to go.
+    /// The character data of the condition: the host and optional port of `<see-other-host/>`.
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
     }
@@ -153,8 +154,8 @@ impl StreamError {
         self.text.as_ref()
     }
 
-    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one that it
-    /// dropped.
+    /// The application-specific condition, or the condition of an error without a defined one, such
+    /// as a condition that RFC 6120 dropped.
     pub const fn application_condition(&self) -> Option<&Element> {
         self.application.as_ref()
     }

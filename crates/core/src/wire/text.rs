@@ -1,12 +1,13 @@
-//! Human-readable text with its language, as errors of all three layers carry it.
+//! Human-readable text with its language, as stream errors, SASL failures and stanza errors carry
+//! it.
 
 use alloc::string::String;
 
 use xmppwire_xml::{ElementBuilder, ElementRef};
 
-/// A descriptive text and the language it is in, if it says so (RFC 6120 §4.9.2, §6.5, §8.3.2).
+/// A descriptive text and its language, if one is given (RFC 6120 §4.9.2, §6.5, §8.3.2).
 ///
-/// It is for people and logs only: RFC 6120 forbids to base decisions on it.
+/// It is for people and logs only: RFC 6120 forbids programs to interpret it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// The text.

@@ -1,7 +1,7 @@
 //! The version of a stream (RFC 6120 §4.7.5).
 
-/// Whether a peer of that `version` speaks at least XMPP 1.0. None at all, or one that is no version,
-/// means the protocol of before RFC 3920.
+/// Whether a peer with that `version` supports XMPP 1.0 or later. A missing or malformed version
+/// means a protocol older than RFC 3920.
 pub(crate) fn speaks_1_0(version: Option<&str>) -> bool {
     version.and_then(parse).is_some_and(|(major, _)| major >= 1)
 }
@@ -11,7 +11,7 @@ fn parse(version: &str) -> Option<(u32, u32)> {
     let (major, minor) = version.split_once('.')?;
     let number = |digits: &str| {
         let decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        // More digits than fit still mean a newer version.
+        // A number too large for the type is still a newer version.
         decimal.then(|| digits.parse().unwrap_or(u32::MAX))
     };
     Some((number(major)?, number(minor)?))
