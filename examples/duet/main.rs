@@ -1,0 +1,156 @@
+//! A client logs in to a server over TLS, and the wire is shown with a word on everything that passes.
+//!
+//! ```text
+//! cargo run --example duet
+//! ```
+//!
+//! Both sides are ours and meet on the loopback interface. The certificate, the keys and the password
+//! are made for the run and thrown away, so all of it can be shown. Read [`End`] first: that is all a
+//! loop owes to a connection. [`call`] and [`serve`] are what the two sides want; the rest of the file
+//! is the display.
+
+mod end;
+mod style;
+mod trace;
+
+use std::error::Error;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use xmppwire::{
+    BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, DecoyKey, Element, Entropy, Host,
+    HostAnswer, Instant, IqTracker, Jid, Mechanism, Message, SaslAnswer, ScramHash, ScramKeys,
+    Server, ServerConfig, ServerEvent, Stanza, TlsOffer, ns,
+};
+use xmppwire_net::find::{Domain, Mode};
+use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
+
+use end::End;
+use style::say;
+use trace::Trace;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const DOMAIN: &str = "verona.example";
+const CLIENT_JID: &str = "juliet@verona.example/balcony";
+const PASSWORD: &str = "wherefore art thou";
+/// Both ends are here, so nothing takes that long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn main() -> Result<()> {
+    let made = rcgen::generate_simple_self_signed([DOMAIN.to_owned()])?;
+    let certificate = made.cert.pem();
+    let identity = Identity::from_pem(
+        certificate.as_bytes(),
+        made.signing_key.serialize_pem().as_bytes(),
+    )?;
+    let server_tls = ServerTls::builder(identity).tls13_only().build()?;
+    let roots = roots_from_pem(certificate.as_bytes())?;
+    let client_tls = ClientTls::builder(roots).tls13_only().build()?;
+
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = listener.local_addr()?;
+    let server = thread::spawn(move || serve(listener.accept()?.0, &server_tls));
+    say(&format!(
+        "\nJuliet logs in to {DOMAIN} with the password “{PASSWORD}”."
+    ));
+    say("All that passes the wire is below; the password does not.\n");
+    let mut trace = Trace::new();
+    let client = call(TcpStream::connect(address)?, &client_tls, &mut trace)?;
+    let server = server.join().map_err(|_| "the server panicked")??;
+    trace.end(&client, &server);
+    Ok(())
+}
+
+/// The client: says something to Romeo, asks the server whether it is there, and leaves.
+fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReason> {
+    let config = ClientConfig::new(Jid::new(CLIENT_JID)?, PASSWORD)?;
+    let client = Client::new(config, Entropy::from_os()?, Instant::ORIGIN);
+    let mut end = End::new(client, tcp, Some(trace))?;
+    let mut requests = None;
+    let mut reason = CloseReason::Local;
+    while let Some(event) = end.next_event()? {
+        match event {
+            ClientEvent::StartTls(request) => {
+                let connection = tls.connect(&Domain::parse(DOMAIN)?, Mode::StartTls)?;
+                end.secure(request, connection, |connection| tls.summary(connection))?;
+            }
+            ClientEvent::Bound(jid) => {
+                requests = Some(IqTracker::new(jid, Entropy::from_os()?));
+                let romeo = Jid::new("romeo@verona.example")?;
+                let message = Message::chat(romeo, "Art thou not Romeo, and a Montague?");
+                end.machine.send(&message.into())?;
+            }
+            ClientEvent::Stanza(Stanza::Message(_)) => {
+                let requests = requests.as_mut().ok_or("a message before binding")?;
+                let (ping, to) = (
+                    Element::builder("ping", ns::PING).build(),
+                    Jid::new(DOMAIN)?,
+                );
+                let ping = requests.get(end.now(), Some(to), &ping, PATIENCE);
+                end.machine.send(&ping.into())?;
+            }
+            // An answer counts only from whom was asked, and under the id of the question.
+            ClientEvent::Stanza(Stanza::Iq(iq))
+                if requests
+                    .as_mut()
+                    .is_some_and(|requests| requests.resolve(&iq)) =>
+            {
+                let now = end.now();
+                end.machine.close(now, None);
+            }
+            ClientEvent::Closed(closed) => reason = closed,
+            _ => {}
+        }
+    }
+    Ok(reason)
+}
+
+/// The server: one account, one connection, and Romeo's part.
+fn serve(tcp: TcpStream, tls: &ServerTls) -> Result<CloseReason> {
+    let mut secrets = [0; 48];
+    getrandom::fill(&mut secrets)?;
+    let (decoy, salt) = secrets.split_first_chunk().ok_or("48 is more than 32")?;
+    // All that a server stores of a password; who steals it cannot log in with it (RFC 5802 §9).
+    let keys = ScramKeys::derive(ScramHash::Sha256, PASSWORD, salt, 4096)?;
+    let config = ServerConfig::new(DecoyKey::new(*decoy));
+    let server = Server::new(config, Entropy::from_os()?, Instant::ORIGIN);
+    let mut end = End::new(server, tcp, None)?;
+    let mut reason = CloseReason::Local;
+    while let Some(event) = end.next_event()? {
+        match event {
+            ServerEvent::Opened(question) => {
+                let mechanisms = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
+                let host = Host::new(TlsOffer::Required, mechanisms);
+                end.machine.choose_host(question, HostAnswer::Serve(host))?;
+            }
+            ServerEvent::StartTls(request) => {
+                let connection = tls.accept(Mode::StartTls)?;
+                end.secure(request, connection, |connection| tls.summary(connection))?;
+            }
+            ServerEvent::Sasl(question) => {
+                let answer = SaslAnswer::ScramKeys(keys.clone());
+                end.machine.answer_sasl(question, answer)?;
+            }
+            ServerEvent::Bind(question) => {
+                let resource = question.suggested().clone();
+                end.machine
+                    .answer_bind(question, BindAnswer::Bind(resource))?;
+            }
+            ServerEvent::Stanza(Stanza::Message(message)) => {
+                let reply = message.reply("Neither, fair saint, if either thee dislike.");
+                let romeo = message.to().cloned().ok_or("a message to nobody")?;
+                end.machine.send(&reply.with_from(romeo).into())?;
+            }
+            ServerEvent::Stanza(Stanza::Iq(iq)) => {
+                if let Some(result) = iq.result(None) {
+                    end.machine.send(&result.into())?;
+                }
+            }
+            ServerEvent::Closed(closed) => reason = closed,
+            _ => {}
+        }
+    }
+    Ok(reason)
+}

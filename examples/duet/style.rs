@@ -1,0 +1,218 @@
+//! How the trace looks on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::trace::Side;
+
+const WIDTH: usize = 80;
+
+// Escape sequences (ECMA-48 §8.3.117), from the eight colours that every palette keeps readable.
+const PLAIN: &str = "0";
+pub(crate) const BOLD: &str = "1";
+pub(crate) const DIM: &str = "2";
+const YELLOW: &str = "33";
+
+impl Side {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
+    const fn arrow(self) -> &'static str {
+        match self {
+            Self::Client => "─▶",
+            Self::Server => "◀─",
+        }
+    }
+
+    /// Its colour, and the same in bold.
+    const fn colours(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Client => ("36", "1;36"),
+            Self::Server => ("35", "1;35"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Style {
+    colours: bool,
+}
+
+impl Style {
+    /// Colours for a terminal, unless `NO_COLOR` is set (no-color.org).
+    pub(crate) fn detect() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            colours: io::stdout().is_terminal() && !refused,
+        }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.colours && code != PLAIN && !text.is_empty() {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.into(),
+        }
+    }
+
+    pub(crate) fn rule(self, title: &str, elapsed: Duration) {
+        let time = format!("{:.1} ms", elapsed.as_secs_f64() * 1000.0);
+        let title = if title.is_empty() {
+            String::new()
+        } else {
+            format!(" {title} ")
+        };
+        let used = 4 + title.chars().count() + time.chars().count();
+        let line = "─".repeat(WIDTH.saturating_sub(used));
+        let (title, line) = (
+            self.paint(BOLD, &title),
+            self.paint(DIM, &format!("{line} {time}")),
+        );
+        say(&format!("{}{title}{line}\n", self.paint(DIM, "───")));
+    }
+
+    pub(crate) fn headline(self, side: Side, meaning: &str, section: &str) {
+        let who = format!("{} {}", side.name(), side.arrow());
+        let used = 11 + section.chars().count();
+        let space = " ".repeat(WIDTH.saturating_sub(used + meaning.chars().count()));
+        let (who, meaning) = (
+            self.paint(side.colours().1, &who),
+            self.paint(BOLD, meaning),
+        );
+        let section = self.paint(DIM, (space + section).trim_end());
+        say(&format!("{who}  {meaning}{section}"));
+    }
+
+    pub(crate) fn detail(self, text: &str, meaning: &str) {
+        let text = format!("{:<32}", elided(text, 32));
+        let (text, meaning) = (self.paint(YELLOW, &text), self.paint(DIM, meaning));
+        say(&format!("    {text}  {meaning}"));
+    }
+
+    /// Prints XML, broken for the eye: nothing is added but white space, and base64 is shortened.
+    pub(crate) fn xml(self, side: Side, raw: &str, text: &'static str) {
+        #[derive(Clone, Copy)]
+        enum Place {
+            Text,
+            Name,
+            Attributes,
+            Value,
+        }
+        use Place::*;
+        let (colour, bold) = side.colours();
+        let mut lines = Vec::new();
+        lay_out(raw, 4, &mut lines);
+        let mut place = Text;
+        for line in lines {
+            let tail = line.trim_start();
+            let (mut painted, mut run, mut ink) = (String::new(), String::new(), PLAIN);
+            painted += line.strip_suffix(tail).unwrap_or_default();
+            for letter in tail.chars() {
+                let (code, next) = match (place, letter) {
+                    (Text, '<') => (colour, Name),
+                    (Text, _) => (text, Text),
+                    (Name | Attributes, '>') => (colour, Text),
+                    (Name, ' ') => (colour, Attributes),
+                    (Name, _) => (bold, Name),
+                    (Attributes, '\'') => (colour, Value),
+                    (Attributes, _) => (colour, Attributes),
+                    (Value, '\'') => (colour, Attributes),
+                    (Value, _) => (PLAIN, Value),
+                };
+                if code != ink {
+                    painted += &self.paint(ink, &std::mem::take(&mut run));
+                }
+                run.push(letter);
+                (place, ink) = (next, code);
+            }
+            say(&format!("{painted}{}", self.paint(ink, &run)));
+            // Tags are broken only where another attribute follows.
+            if matches!(place, Name) {
+                place = Attributes;
+            }
+        }
+    }
+}
+
+/// Prints a line. Who closes the pipe, as `head` does, has seen enough.
+pub(crate) fn say(line: &str) {
+    if writeln!(io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// An element goes on one line if there is room; otherwise its tags and its content get their own.
+fn lay_out(raw: &str, indent: usize, lines: &mut Vec<String>) {
+    let mut rest = raw;
+    while !rest.is_empty() {
+        let (node, after) = rest.split_at(node_length(rest));
+        rest = after;
+        let content = node
+            .find('>')
+            .and_then(|end| node.get(end + 1..node.rfind("</")?));
+        match content {
+            _ if indent + node.len() <= WIDTH => lines.push(format!("{:indent$}{node}", "")),
+            Some(content) => {
+                let (start, end) = node.split_once(content).unwrap_or((node, ""));
+                fill(start, indent, lines);
+                lay_out(content, indent + 2, lines);
+                lines.push(format!("{:indent$}{end}", ""));
+            }
+            None if node.starts_with('<') => fill(node, indent, lines),
+            None => lines.push(format!("{:indent$}{}", "", elided(node, WIDTH - indent))),
+        }
+    }
+}
+
+/// Breaks a tag between its attributes.
+fn fill(tag: &str, indent: usize, lines: &mut Vec<String>) {
+    let mut line = " ".repeat(indent);
+    for attribute in tag.split_inclusive("' ") {
+        if line.len() + attribute.trim_end().len() > WIDTH && !line.trim().is_empty() {
+            lines.push(
+                std::mem::replace(&mut line, " ".repeat(indent + 4))
+                    .trim_end()
+                    .into(),
+            );
+        }
+        line += attribute;
+    }
+    lines.push(line);
+}
+
+/// The length of the first node: a whole element, a tag whose element does not end here, or text.
+fn node_length(raw: &str) -> usize {
+    let tag = match raw.find('<') {
+        Some(0) => raw.find('>').map_or(raw.len(), |end| end + 1),
+        text => return text.unwrap_or(raw.len()),
+    };
+    let (mut length, mut depth) = (0, 0_usize);
+    for piece in raw.split_inclusive('>') {
+        length += piece.len();
+        match (
+            piece.contains("</"),
+            piece.ends_with("/>") || piece.ends_with("?>"),
+        ) {
+            (true, _) => depth = depth.saturating_sub(1),
+            (_, true) => {}
+            _ => depth += 1,
+        }
+        if depth == 0 {
+            return length;
+        }
+    }
+    tag
+}
+
+/// Leaves out the middle of what has more than `most` letters.
+fn elided(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.into();
+    }
+    let (head, tail) = (text.chars().take(most - 9), text.chars().skip(length - 8));
+    head.chain(['…']).chain(tail).collect()
+}
