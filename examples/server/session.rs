@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use xmppwire_tokio::{
     ApiMisuse, BindAnswer, BindRequest, Element, FullJid, Host, HostAnswer, Iq, Mechanism,
     SaslAnswer, SaslCondition, SaslFailure, ScramHash, ServerConnection, ServerEvent,
@@ -219,9 +219,10 @@ async fn step(
     behind: Option<Instant>,
 ) -> Result<Step, Box<dyn Error>> {
     if let Some(since) = behind {
-        return match timeout_at(since + READING, client.flush()).await {
-            Ok(()) => Ok(Step::Written),
-            Err(_) => Err("does not read what it is sent".into()),
+        let left = (since + READING).saturating_duration_since(Instant::now());
+        return match client.drain(left).await {
+            true => Ok(Step::Written),
+            false => Err("does not read what it is sent".into()),
         };
     }
     tokio::select! {

@@ -5,11 +5,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::client::{ConnectError, Connector, Error, Login, RequestError, Session};
 use xmppwire_net::find::{Attempts, Mode};
-use xmppwire_net::link::{Handshake, Machine};
+use xmppwire_net::link::Wired;
 use xmppwire_net::tls::TlsSummary;
 
+use crate::clock::Clock;
 use crate::connect;
 use crate::pump::Pump;
 use crate::waker::Waker;
@@ -74,7 +75,9 @@ impl Client {
     ///
     /// [`ConnectError`]
     pub fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        connect::connect(Attempts::new(connector), &Waker::new())
+        let clock = Clock::start();
+        let attempts = Attempts::new(connector, clock.now());
+        connect::connect(attempts, clock, &Waker::new())
     }
 
     /// Logs in over a socket that is connected already, such as to a proxy. It is set to non-blocking mode.
@@ -84,26 +87,14 @@ impl Client {
     /// [`Error::Tls`] where the other side is not the domain's server, [`Error::Closed`] where it ends the stream, and
     /// [`Error::Io`] where the socket fails.
     pub fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self, Error> {
-        Self::start(socket, mode, connector, Waker::new())
+        let clock = Clock::start();
+        let login = Login::new(connector, mode, clock.now())?;
+        Self::drive(Pump::new(socket, clock, Waker::new())?, login)
     }
 
-    pub(crate) fn start(
-        socket: TcpStream,
-        mode: Mode,
-        connector: &Connector,
-        waker: Waker,
-    ) -> Result<Self, Error> {
-        let mut pump = Pump::new(socket, waker)?;
-        let secured = match mode {
-            Mode::StartTls => None,
-            Mode::DirectTls => {
-                let mut handshake = connector.handshake(pump.now())?;
-                Some(pump.until(&mut handshake, Handshake::poll)?)
-            }
-        };
-        let mut link = connector.link(pump.now(), secured)?;
-        let jid = pump.until(&mut link, poll_bound)?;
-        let session = Session::new(connector, link, jid)?;
+    pub(crate) fn drive(mut pump: Pump, mut login: Login) -> Result<Self, Error> {
+        pump.until(&mut login, Login::poll)?;
+        let session = login.into_session()?;
         Ok(Self { pump, session })
     }
 

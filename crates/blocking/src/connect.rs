@@ -1,58 +1,73 @@
-//! From a connector to a client: which hosts, which addresses, in which order.
+//! From a connector to a client.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use xmppwire_net::client::{ConnectError, Error};
-use xmppwire_net::find::{Attempt, Attempts, Resolver, Step};
+use xmppwire_net::find::{Attempts, Resolver, Step};
 
 use crate::Client;
+use crate::clock::Clock;
+use crate::pump::Pump;
 use crate::waker::Waker;
 
-/// Tries one server after the other until one lets us in, or until it makes no sense to go on.
-pub(crate) fn connect(mut attempts: Attempts, waker: &Waker) -> Result<Client, ConnectError> {
-    while let Some(step) = attempts.next_step() {
+/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the clock that the
+/// attempts began by.
+pub(crate) fn connect(
+    mut attempts: Attempts,
+    clock: Clock,
+    waker: &Waker,
+) -> Result<Client, ConnectError> {
+    while let Some(step) = attempts.next_step(clock.now()) {
+        let limit = attempts.timeout(clock.now());
         match step {
             Step::LookUp(names) => {
                 let name_servers = attempts.name_servers().cloned();
                 let resolver = name_servers.map_or_else(Resolver::system, Resolver::new);
-                attempts.looked_up(resolver.look_up(&names));
+                attempts.looked_up(resolver.look_up(&names, limit));
             }
-            Step::Connect(attempt) => match log_in(&attempt, waker) {
-                Ok(client) => return Ok(client),
-                Err(error) => attempts.failed(attempt, error),
-            },
+            Step::Resolve { host, port } => attempts.resolved(resolve(host, port, limit)),
+            Step::Open(address) => {
+                match log_in(&mut attempts, open(&address, limit), clock, waker.clone()) {
+                    Ok(client) => return Ok(client),
+                    Err(error) => attempts.failed(error),
+                }
+            }
         }
     }
     Err(attempts.into_error())
 }
 
-fn log_in(attempt: &Attempt, waker: &Waker) -> Result<Client, Error> {
-    let socket = tcp(attempt)?;
-    Client::start(
-        socket,
-        attempt.target.mode,
-        &attempt.connector,
-        waker.clone(),
-    )
+/// Asks the system for the addresses of a host. The system's resolver has no time limit that one could set, so a thread
+/// waits for it and is left behind when the time is over; it ends when the resolver does.
+fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || {
+        let addresses = (host, port).to_socket_addrs().map(Iterator::collect);
+        // Without effect when nothing waits for it any more.
+        let _ = sender.send(addresses);
+    })?;
+    receiver
+        .recv_timeout(timeout)
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Tries the addresses of a host, in the order in which the system's resolver gives them. How long that resolver may
-/// take is the system's affair: there is no way to ask it for less.
-fn tcp(
-    Attempt {
-        target, connector, ..
-    }: &Attempt,
-) -> io::Result<TcpStream> {
-    let mut result = Err(io::Error::other("the host has no address"));
-    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
-        result = TcpStream::connect_timeout(&address, connector.connect_timeout());
-        if result.is_ok() {
-            break;
-        }
-    }
-    let socket = result?;
-    // Stanzas are written whole, and nothing is gained by holding the last segment back.
+fn open(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(address, timeout)?;
+    // Stanzas are written whole, so nothing is gained by holding the last segment back.
     socket.set_nodelay(true)?;
     Ok(socket)
+}
+
+fn log_in(
+    attempts: &mut Attempts,
+    socket: io::Result<TcpStream>,
+    clock: Clock,
+    waker: Waker,
+) -> Result<Client, Error> {
+    let pump = Pump::new(socket?, clock, waker)?;
+    Client::drive(pump, attempts.log_in(clock.now())?)
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{Endpoint, Role, StreamError};
-use xmppwire_net::link::{Link, LinkError, Wire};
+use xmppwire_net::link::{Link, LinkError};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::pump::Pump;
@@ -69,17 +69,26 @@ impl<R: Role> Driver<R> {
         self.pump.waker()
     }
 
-    /// Writes what is queued, without taking an event; returns whether everything is written. If not, the connection has
-    /// ended, or an event has to be taken first: nothing is read while it waits, and the peer may be waiting for that.
+    /// Writes what is queued, without taking an event; returns whether everything is written. If not, an event has to be
+    /// taken first with [`next_event`](Self::next_event), be it the last one. So a peer that writes before it reads does
+    /// not block this call. Waits for a peer that neither reads nor sends as long as the connection allows.
     pub fn flush(&mut self) -> bool {
-        self.pump.until(&mut self.link, |link, _| {
-            match link.backlog() == 0 || link.is_ending() || !link.wants_read() {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        });
+        let flushed = self.pump.until(&mut self.link, Link::poll_flushed);
         self.pump.write_now(&mut self.link);
-        self.link.backlog() == 0
+        flushed
+    }
+
+    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns false if that was not
+    /// enough. True means that nothing is left to write, be it that the connection has ended, which
+    /// [`next_event`](Self::next_event) tells. No more is read than one event, so this holds a peer back that sends more
+    /// than it reads. A peer that reads nothing until it is read from uses up the time.
+    pub fn drain(&mut self, timeout: Duration) -> bool {
+        let deadline = self.pump.now() + timeout;
+        let drained = self
+            .pump
+            .until(&mut self.link, |link, now| link.poll_drained(now, deadline));
+        self.pump.write_now(&mut self.link);
+        drained
     }
 
     /// What the application calls.

@@ -52,7 +52,7 @@ mod waker;
 
 pub use xmppwire::*;
 pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, RequestError, backoff,
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
 };
 pub use xmppwire_net::find::{
     Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Target,

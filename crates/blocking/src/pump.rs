@@ -9,7 +9,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use xmppwire::Instant;
-use xmppwire_net::link::{Machine, Wire};
+use xmppwire_net::link::{Wire, Wired};
 
 use crate::clock::Clock;
 use crate::waker::Waker;
@@ -33,7 +33,7 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    pub(crate) fn new(socket: std::net::TcpStream, waker: Waker) -> io::Result<Self> {
+    pub(crate) fn new(socket: std::net::TcpStream, clock: Clock, waker: Waker) -> io::Result<Self> {
         // Neither direction may ever wait for the other: a blocking write to a peer that writes itself is a deadlock.
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);
@@ -46,7 +46,7 @@ impl Pump {
             selector,
             events: Events::with_capacity(2),
             waker,
-            clock: Clock::start(),
+            clock,
         })
     }
 
@@ -63,7 +63,7 @@ impl Pump {
     }
 
     /// Moves bytes until the machine has a result.
-    pub(crate) fn until<M: Machine, R>(
+    pub(crate) fn until<M: Wired, R>(
         &mut self,
         machine: &mut M,
         mut poll: impl FnMut(&mut M, Instant) -> Poll<R>,
@@ -81,7 +81,7 @@ impl Pump {
 
     /// Moves bytes until the machine has a result, but gives up when the time is over or the waker was used. However
     /// short the time, each direction gets a turn before.
-    pub(crate) fn until_timeout<M: Machine, R>(
+    pub(crate) fn until_timeout<M: Wired, R>(
         &mut self,
         machine: &mut M,
         timeout: Duration,

@@ -1,12 +1,13 @@
-//! A client that comes back.
+//! A client that reconnects.
 
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use xmppwire::{CloseReason, Instant, Iq, Stanza};
-use xmppwire_net::client::Policy;
-use xmppwire_net::client::{Connector, Error, ReconnectEvent, RequestError, Retry};
+use xmppwire::{Instant, Iq, Stanza};
+use xmppwire_net::client::{
+    Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting, RequestError,
+};
 
 use crate::clock::Clock;
 use crate::waker::Waker;
@@ -39,40 +40,23 @@ use crate::{Client, connect};
 /// may be lost, as with every stream without stream management (XEP-0198).
 #[derive(Debug)]
 pub struct ReconnectingClient {
-    retry: Retry,
+    machine: Reconnecting<Client>,
     clock: Clock,
     waker: Waker,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Waiting { until: Instant },
-    Connected(Box<Session>),
-    Over,
-}
-
-#[derive(Debug)]
-struct Session {
-    client: Client,
-    /// What ended it while the application waited for something else than an event. Stanzas that arrived before come
-    /// first.
-    lost: Option<Error>,
 }
 
 impl ReconnectingClient {
     /// Connects as the connector says when the first event is waited for, and waits as RFC 6120 §3.3 recommends
     /// whenever that fails or a session ends.
     pub fn new(connector: Connector) -> Self {
-        Self::with_policy(connector, Policy::default())
+        Self::with_policy(connector, ReconnectPolicy::default())
     }
 
     /// Like [`new`](Self::new), with other delays.
-    pub fn with_policy(connector: Connector, policy: Policy) -> Self {
+    pub fn with_policy(connector: Connector, policy: ReconnectPolicy) -> Self {
         let clock = Clock::start();
         Self {
-            retry: Retry::new(connector, policy),
-            state: State::Waiting { until: clock.now() },
+            machine: Reconnecting::new(connector, policy, clock.now()),
             clock,
             waker: Waker::new(),
         }
@@ -115,10 +99,7 @@ impl ReconnectingClient {
 
     /// The session, if there is one at the moment: to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
-        match &self.state {
-            State::Connected(session) if session.lost.is_none() => Some(&session.client),
-            _ => None,
-        }
+        self.machine.client()
     }
 
     /// Sends a stanza over the present session, as [`Client::send`] does.
@@ -129,9 +110,8 @@ impl ReconnectingClient {
     /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
     /// was sent.
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        let session = self.session()?;
-        let sent = session.client.send(stanza);
-        sent.map_err(|error| session.lost(error))
+        let sent = self.machine.client_mut()?.send(stanza);
+        sent.map_err(|error| self.machine.refused(error))
     }
 
     /// Waits until everything is written that was sent over the present session.
@@ -140,9 +120,8 @@ impl ReconnectingClient {
     ///
     /// As for [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), Error> {
-        let session = self.session()?;
-        let flushed = session.client.flush();
-        flushed.map_err(|error| session.lost(error))
+        let flushed = self.machine.client_mut()?.flush();
+        flushed.map_err(|error| self.machine.refused(error))
     }
 
     /// Asks over the present session, as [`Client::request`] does.
@@ -151,9 +130,8 @@ impl ReconnectingClient {
     ///
     /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
     pub fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        let session = self.session()?;
-        match session.client.request(request) {
-            Err(RequestError::Connection(error)) => Err(session.lost(error).into()),
+        match self.machine.client_mut()?.request(request) {
+            Err(RequestError::Connection(error)) => Err(self.machine.refused(error).into()),
             other => other,
         }
     }
@@ -161,10 +139,7 @@ impl ReconnectingClient {
     /// Does not wait any longer before it connects again, and forgets how often that failed: for when the network has
     /// come back, or the user asks for it. Without effect on a session.
     pub fn connect_now(&mut self) {
-        self.retry.reset();
-        if let State::Waiting { until } = &mut self.state {
-            *until = self.clock.now();
-        }
+        self.machine.connect_now(self.clock.now());
     }
 
     /// Closes the present session in order, if there is one, and ends.
@@ -173,9 +148,9 @@ impl ReconnectingClient {
     ///
     /// As for [`Client::close`].
     pub fn close(self) -> Result<(), Error> {
-        match self.state {
-            State::Connected(session) => session.client.close(),
-            _ => Ok(()),
+        match self.machine.into_client() {
+            Some(client) => client.close(),
+            None => Ok(()),
         }
     }
 
@@ -187,10 +162,10 @@ impl ReconnectingClient {
         loop {
             let now = self.clock.now();
             let left = deadline.map(|deadline| deadline.saturating_since(now));
-            match &mut self.state {
-                State::Waiting { until } if *until <= now => return self.connect(),
-                State::Waiting { until } => {
-                    let delay = until.saturating_since(now);
+            match self.machine.next(now) {
+                Next::Connect => return self.connect().map(|event| Poll::Ready(Some(event))),
+                Next::SleepUntil(time) => {
+                    let delay = time.saturating_since(now);
                     match left {
                         None => thread::sleep(delay),
                         Some(left) if self.waker.wait(delay.min(left)) || left < delay => {
@@ -199,72 +174,32 @@ impl ReconnectingClient {
                         Some(_) => {}
                     }
                 }
-                State::Connected(session) => {
-                    return match session.next(left) {
-                        Ok(next) => Ok(next.map(|stanza| Some(ReconnectEvent::Stanza(stanza)))),
-                        Err(reason) => self.ended(reason),
+                Next::Drive(client) => {
+                    let stanza = match left {
+                        None => client.next(),
+                        Some(left) => match client.next_timeout(left) {
+                            Ok(Poll::Pending) => return Ok(Poll::Pending),
+                            Ok(Poll::Ready(stanza)) => Ok(stanza),
+                            Err(error) => Err(error),
+                        },
                     };
+                    let event = self.machine.received(self.clock.now(), stanza)?;
+                    return Ok(Poll::Ready(Some(event)));
                 }
-                State::Over => return Ok(Poll::Ready(None)),
+                Next::Stop => return Ok(Poll::Ready(None)),
             }
         }
     }
 
-    fn connect(&mut self) -> Result<Poll<Option<ReconnectEvent>>, Error> {
-        match connect::connect(self.retry.attempts(), &self.waker) {
+    fn connect(&mut self) -> Result<ReconnectEvent, Error> {
+        let attempts = self.machine.attempts(self.clock.now());
+        match connect::connect(attempts, self.clock, &self.waker) {
             Ok(client) => {
-                self.retry.connected(self.clock.now(), client.mode());
-                let event = ReconnectEvent::Connected(client.jid().clone());
-                self.state = State::Connected(Box::new(Session { client, lost: None }));
-                Ok(Poll::Ready(Some(event)))
+                let (jid, mode) = (client.jid().clone(), client.mode());
+                let now = self.clock.now();
+                Ok(self.machine.connected(now, jid, mode, client))
             }
-            Err(error) => self.ended(error.into()),
-        }
-    }
-
-    fn session(&mut self) -> Result<&mut Session, Error> {
-        match &mut self.state {
-            State::Connected(session) if session.lost.is_none() => Ok(session),
-            _ => Err(Error::NotConnected),
-        }
-    }
-
-    fn ended(&mut self, reason: Error) -> Result<Poll<Option<ReconnectEvent>>, Error> {
-        self.state = State::Over;
-        let now = self.clock.now();
-        let event = self.retry.ended(now, reason)?;
-        if let ReconnectEvent::Disconnected { retry_in, .. } = &event {
-            self.state = State::Waiting {
-                until: now + *retry_in,
-            };
-        }
-        Ok(Poll::Ready(Some(event)))
-    }
-}
-
-impl Session {
-    /// The next stanza; pending when the time is over or the waker was used. Every end of the session is an error.
-    fn next(&mut self, timeout: Option<Duration>) -> Result<Poll<Stanza>, Error> {
-        let next = match timeout {
-            None => self.client.next().map(Poll::Ready),
-            Some(timeout) => self.client.next_timeout(timeout),
-        };
-        match next? {
-            Poll::Ready(Some(stanza)) => Ok(Poll::Ready(stanza)),
-            Poll::Pending => Ok(Poll::Pending),
-            // We did not close, so the server did.
-            Poll::Ready(None) => Err(self.lost.take().unwrap_or(CloseReason::Peer.into())),
-        }
-    }
-
-    /// Keeps the reason for the next event, if the error means the end of the session.
-    fn lost(&mut self, error: Error) -> Error {
-        match error {
-            Error::Misuse(_) | Error::NoRequest | Error::InboxFull | Error::NotConnected => error,
-            reason => {
-                self.lost = Some(reason);
-                Error::NotConnected
-            }
+            Err(error) => self.machine.not_connected(self.clock.now(), error),
         }
     }
 }

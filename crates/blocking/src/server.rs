@@ -1,14 +1,14 @@
 //! The server's side.
 
-use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use xmppwire::{Entropy, Server, ServerConfig};
-use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide};
+use xmppwire::{Server, ServerConfig};
+use xmppwire_net::link::{Handshake, Link, LinkError};
 use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
+use crate::clock::Clock;
 use crate::pump::Pump;
 use crate::waker::Waker;
 
@@ -81,9 +81,8 @@ impl Driver<Server> {
         config: ServerConfig,
         tls: Option<ServerTls>,
     ) -> Result<Self, LinkError> {
-        let pump = Pump::new(socket, Waker::new())?;
-        let server = Server::new(config, entropy()?, pump.now());
-        let link = Link::new(server, tls.map(TlsSide::Server));
+        let pump = Pump::new(socket, Clock::start(), Waker::new())?;
+        let link = Link::accept(config, tls, pump.now())?;
         Ok(Self::new(pump, link))
     }
 
@@ -99,20 +98,16 @@ impl Driver<Server> {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<Self, LinkError> {
-        let mut pump = Pump::new(socket, Waker::new())?;
-        let mut handshake = Handshake::new(TlsSide::Server(tls), pump.now() + timeout)?;
+        let mut pump = Pump::new(socket, Clock::start(), Waker::new())?;
+        let mut handshake = Handshake::new(tls.into(), pump.now() + timeout)?;
         let secured = pump.until(&mut handshake, Handshake::poll)?;
-        let server = Server::with_direct_tls(config, entropy()?, pump.now(), secured.info());
-        Ok(Self::new(pump, Link::over_tls(server, secured)))
+        let link = Link::accept_over_tls(config, secured, pump.now())?;
+        Ok(Self::new(pump, link))
     }
 
     /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
     /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
     pub fn set_tls(&mut self, tls: ServerTls) {
-        self.link_mut().set_tls(TlsSide::Server(tls));
+        self.link_mut().set_tls(tls.into());
     }
-}
-
-fn entropy() -> Result<Entropy, LinkError> {
-    Entropy::from_os().map_err(|error| LinkError::Io(io::Error::other(error)))
 }

@@ -46,14 +46,14 @@ fn closed() -> SocketAddr {
 fn records_are_found() {
     let server = NameServer::start(|_, query| vec![srv(query, ONE)]);
     let resolver = resolver(&[server.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(one_record()));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()));
     assert_eq!(server.asked()[0].name, NAME);
 }
 
 #[test]
 fn the_root_as_target_is_told_apart() {
     let server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
-    let records = resolver(&[server.address], PATIENT).srv(NAME);
+    let records = resolver(&[server.address], PATIENT).srv(NAME, Duration::MAX);
     assert_eq!(records, Ok(vec![SrvRecord::new(0, 0, 0, None)]));
 }
 
@@ -62,7 +62,7 @@ fn no_such_name_is_an_answer_that_ends_the_search() {
     let first = NameServer::start(|_, query| vec![empty(query, NXDOMAIN)]);
     let second = NameServer::start(|_, query| vec![srv(query, ONE)]);
     let resolver = resolver(&[first.address, second.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(vec![]));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(vec![]));
     assert_eq!(second.asked(), []);
 }
 
@@ -76,7 +76,9 @@ fn long_answers_come_over_tcp() {
             vec![empty(query, TRUNCATED)]
         }
     });
-    let records = resolver(&[server.address], PATIENT).srv(NAME).unwrap();
+    let records = resolver(&[server.address], PATIENT)
+        .srv(NAME, Duration::MAX)
+        .unwrap();
     assert_eq!(records.len(), 30);
     let tcp: Vec<_> = server.asked().iter().map(|asked| asked.tcp).collect();
     assert_eq!(tcp, [false, true]);
@@ -85,13 +87,20 @@ fn long_answers_come_over_tcp() {
 #[test]
 fn the_next_server_has_its_turn() {
     let silent = NameServer::start(|_, _| vec![]);
+    // The limit of the whole look-up comes before that of each server: waiting for those would take hours.
+    let hours = Duration::from_secs(100_000);
+    assert_eq!(
+        resolver(&[silent.address], hours).srv(NAME, BRIEF),
+        Err(LookupError::TimedOut)
+    );
+
     let failing = NameServer::start(|_, query| vec![empty(query, SERVFAIL)]);
     let garbled =
         NameServer::start(|_, query| vec![query[..2].to_vec(), empty(query, OK)[..20].to_vec()]);
     let good = NameServer::start(|_, query| vec![srv(query, ONE)]);
     for bad in [silent.address, failing.address, garbled.address, closed()] {
         let resolver = resolver(&[bad, good.address], Duration::from_millis(500));
-        assert_eq!(resolver.srv(NAME), Ok(one_record()), "{bad}");
+        assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()), "{bad}");
     }
 }
 
@@ -105,7 +114,7 @@ fn a_server_that_recovers_is_asked_again() {
         }
     });
     let resolver = resolver(&[server.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(one_record()));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()));
     assert_eq!(server.asked().len(), 2);
 }
 
@@ -114,26 +123,33 @@ fn failures_are_told_apart() {
     let silent = NameServer::start(|_, _| vec![]);
     let start = Instant::now();
     assert_eq!(
-        resolver(&[silent.address], BRIEF).srv(NAME),
+        resolver(&[silent.address], BRIEF).srv(NAME, Duration::MAX),
         Err(LookupError::TimedOut)
     );
     assert!(start.elapsed() >= 2 * BRIEF, "both rounds are waited for");
 
+    // The limit of the whole look-up comes before that of each server: waiting for those would take hours.
+    let hours = Duration::from_secs(100_000);
+    assert_eq!(
+        resolver(&[silent.address], hours).srv(NAME, BRIEF),
+        Err(LookupError::TimedOut)
+    );
+
     let failing = NameServer::start(|_, query| vec![empty(query, SERVFAIL)]);
     assert_eq!(
-        resolver(&[failing.address], PATIENT).srv(NAME),
+        resolver(&[failing.address], PATIENT).srv(NAME, Duration::MAX),
         Err(LookupError::Server(2))
     );
     assert!(matches!(
-        resolver(&[closed()], BRIEF).srv(NAME),
+        resolver(&[closed()], BRIEF).srv(NAME, Duration::MAX),
         Err(LookupError::Io(_) | LookupError::TimedOut)
     ));
     assert_eq!(
-        resolver(&[], BRIEF).srv(NAME),
+        resolver(&[], BRIEF).srv(NAME, Duration::MAX),
         Err(LookupError::NoNameServers)
     );
     assert_eq!(
-        resolver(&[silent.address], BRIEF).srv(&"a".repeat(64)),
+        resolver(&[silent.address], BRIEF).srv(&"a".repeat(64), Duration::MAX),
         Err(LookupError::InvalidName)
     );
 }
@@ -143,7 +159,7 @@ fn every_query_has_a_new_port_and_a_new_id() {
     let server = NameServer::start(|_, query| vec![srv(query, ONE)]);
     let resolver = resolver(&[server.address], PATIENT);
     for _ in 0..8 {
-        resolver.srv(NAME).unwrap();
+        resolver.srv(NAME, Duration::MAX).unwrap();
     }
     let asked = server.asked();
     let ports: HashSet<_> = asked.iter().map(|asked| asked.port).collect();
@@ -162,7 +178,7 @@ fn forged_answers_are_passed_over() {
         vec![wrong_id, wrong_name, query.to_vec(), srv(query, ONE)]
     });
     let resolver = resolver(&[server.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(one_record()));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()));
 }
 
 #[test]
@@ -177,7 +193,7 @@ fn answers_from_elsewhere_never_arrive() {
         vec![srv(query, ONE)]
     });
     let resolver = resolver(&[server.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(one_record()));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()));
 }
 
 #[test]
@@ -191,7 +207,7 @@ fn a_flood_of_guesses_ends_on_tcp() {
         vec![guess; 40]
     });
     let resolver = resolver(&[server.address], PATIENT);
-    assert_eq!(resolver.srv(NAME), Ok(one_record()));
+    assert_eq!(resolver.srv(NAME, Duration::MAX), Ok(one_record()));
 }
 
 #[test]
@@ -200,14 +216,14 @@ fn a_server_that_fails_over_tcp_is_given_up() {
         true => vec![],
         false => vec![empty(query, TRUNCATED)],
     });
-    let result = resolver(&[hangs_up.address], PATIENT).srv(NAME);
+    let result = resolver(&[hangs_up.address], PATIENT).srv(NAME, Duration::MAX);
     assert!(matches!(result, Err(LookupError::Io(_))), "{result:?}");
 
     let falls_silent = NameServer::start(|asked, query| match asked.tcp {
         true => vec![vec![]],
         false => vec![empty(query, TRUNCATED)],
     });
-    let result = resolver(&[falls_silent.address], BRIEF).srv(NAME);
+    let result = resolver(&[falls_silent.address], BRIEF).srv(NAME, Duration::MAX);
     assert_eq!(result, Err(LookupError::TimedOut));
 }
 

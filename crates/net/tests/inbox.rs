@@ -10,9 +10,9 @@ use std::task::Poll;
 
 use allocation_counter::measure;
 use xmppwire::{ClientConfig, Element, Instant, Iq, Jid, TlsPolicy, XmlLimits};
-use xmppwire_net::client::{Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::client::{Connector, Error, Login, RequestError, Session};
 use xmppwire_net::find::Mode;
-use xmppwire_net::link::{Link, Machine, Wire};
+use xmppwire_net::link::{Wire, Wired};
 
 const NOW: Instant = Instant::ORIGIN;
 const BUDGET: usize = 1024 * 1024;
@@ -34,14 +34,14 @@ fn written(wire: &mut dyn Wire) -> String {
 
 /// A client without TLS, logged in by a server that is written down here.
 fn session(connector: &Connector) -> Session {
-    let mut link: Link<_> = connector.link(NOW, None).unwrap();
+    let mut login = Login::new(connector, Mode::StartTls, NOW).unwrap();
     for answer in [HEADER, MECHANISMS, SUCCESS, HEADER, BIND] {
-        assert!(poll_bound(&mut link, NOW).is_pending());
-        written(&mut link);
-        link.receive(NOW, answer.as_bytes());
+        assert!(login.poll(NOW).is_pending());
+        written(login.wire());
+        login.wire().receive(NOW, answer.as_bytes());
     }
-    assert!(poll_bound(&mut link, NOW).is_pending());
-    let request = written(&mut link);
+    assert!(login.poll(NOW).is_pending());
+    let request = written(login.wire());
     let id = request
         .split(['\'', '"'])
         .skip_while(|part| !part.ends_with(" id="))
@@ -51,11 +51,9 @@ fn session(connector: &Connector) -> Session {
         "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>guest@example.org/1</jid></bind></iq>"
     );
-    link.receive(NOW, answer.as_bytes());
-    let Poll::Ready(Ok(jid)) = poll_bound(&mut link, NOW) else {
-        panic!("not bound");
-    };
-    Session::new(connector, link, jid).unwrap()
+    login.wire().receive(NOW, answer.as_bytes());
+    assert!(matches!(login.poll(NOW), Poll::Ready(Ok(()))));
+    login.into_session().unwrap()
 }
 
 fn connector() -> Connector {

@@ -104,13 +104,13 @@ fn session(
     let (client, server) = match mode {
         Mode::StartTls => {
             let server = Server::new(config(), xmppwire::Entropy::from_seed([2; 32]), NOW);
-            let server = Link::new(server, Some(TlsSide::Server(tls)));
+            let server = Link::new(server, Some(TlsSide::server(tls)));
             (connector.link(NOW, None).unwrap(), server)
         }
         Mode::DirectTls => {
             let mut near = connector.handshake(NOW).unwrap();
             let late = NOW + std::time::Duration::from_secs(10);
-            let mut far = Handshake::new(TlsSide::Server(tls), late).unwrap();
+            let mut far = Handshake::new(TlsSide::server(tls), late).unwrap();
             let (near, far) = shake_hands(&mut near, &mut far, piece);
             let entropy = xmppwire::Entropy::from_seed([2; 32]);
             let server = Server::with_direct_tls(config(), entropy, NOW, far.info());
@@ -250,5 +250,44 @@ fn white_space_of_a_client_before_tls_is_dropped() {
     for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
         let (client, _) = session(Mode::StartTls, piece, b"", Some(Typist::default()));
         assert_eq!(bodies(&client.events), ["0", "1", "2"], "{piece}");
+    }
+}
+
+/// A peer may write on before it reads, so a flush must not wait for it while an event waits here.
+#[test]
+fn a_flush_ends_where_an_event_has_to_be_taken_first() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let (mut client, mut server) = session(mode, 16 * 1024, b"", None);
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(true));
+        let message = Message::chat(Jid::new("juliet@example.org").unwrap(), "again").into();
+        server.link.connection_mut().send(&message).unwrap();
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Pending);
+
+        client.link.connection_mut().send(&message).unwrap();
+        client.link.connection_mut().send(&message).unwrap();
+        client.speak(usize::MAX, &mut server.under_way);
+        server.hear(usize::MAX);
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
+        assert!(!server.link.wants_read(), "no more than that event is read");
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
+        // Holding the peer back is something else, and ends with its time.
+        let deadline = NOW + std::time::Duration::from_secs(1);
+        assert_eq!(server.link.poll_drained(NOW, deadline), Poll::Pending);
+        assert_eq!(server.link.poll_timeout(), Some(deadline));
+        assert_eq!(
+            server.link.poll_drained(deadline, deadline),
+            Poll::Ready(false)
+        );
+        server.listen(|_, event| Some(event));
+        assert_eq!(server.events.len(), 3 + 2, "the event is not lost");
+
+        server.speak(usize::MAX, &mut client.under_way);
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(true));
+        assert_eq!(server.link.poll_drained(NOW, NOW), Poll::Ready(true));
+        server
+            .link
+            .write_failed(std::io::ErrorKind::BrokenPipe.into());
+        assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
+        assert_eq!(server.link.poll_drained(NOW, deadline), Poll::Ready(true));
     }
 }

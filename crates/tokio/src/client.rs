@@ -3,9 +3,8 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, RequestError, Session, poll_bound};
+use xmppwire_net::client::{ConnectError, Connector, Error, Login, RequestError, Session};
 use xmppwire_net::find::{Attempts, Mode};
-use xmppwire_net::link::Handshake;
 use xmppwire_net::tls::TlsSummary;
 
 use crate::clock::Clock;
@@ -93,7 +92,8 @@ impl Client {
     ///
     /// [`ConnectError`]
     pub async fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        connect::connect(Attempts::new(connector)).await
+        let clock = Clock::start();
+        connect::connect(Attempts::new(connector, clock.now()), clock).await
     }
 }
 
@@ -106,17 +106,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// [`Error::Io`] where the transport fails.
     pub async fn over(transport: T, mode: Mode, connector: &Connector) -> Result<Self, Error> {
         let clock = Clock::start();
-        let mut pump = Pump::new(transport, clock);
-        let secured = match mode {
-            Mode::StartTls => None,
-            Mode::DirectTls => {
-                let mut handshake = connector.handshake(clock.now())?;
-                Some(pump.until(&mut handshake, Handshake::poll).await?)
-            }
-        };
-        let mut link = connector.link(clock.now(), secured)?;
-        let jid = pump.until(&mut link, poll_bound).await?;
-        let session = Session::new(connector, link, jid)?;
+        let login = Login::new(connector, mode, clock.now())?;
+        Self::drive(Pump::new(transport, clock), login).await
+    }
+
+    pub(crate) async fn drive(mut pump: Pump<T>, mut login: Login) -> Result<Self, Error> {
+        pump.until(&mut login, Login::poll).await?;
+        let session = login.into_session()?;
         Ok(Self { pump, session })
     }
 

@@ -16,6 +16,13 @@ impl Clock {
         Instant::from_origin(self.0.elapsed())
     }
 
+    pub(crate) async fn sleep_until(self, when: Instant) {
+        match self.at(when) {
+            Some(when) => time::sleep_until(when).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// The moment on tokio's clock; `None` where that clock does not reach so far.
     pub(crate) fn at(self, when: Instant) -> Option<time::Instant> {
         self.0.checked_add(when.since_origin())

@@ -1,59 +1,66 @@
-//! From a connector to a client: which hosts, which addresses, in which order.
+//! From a connector to a client.
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use xmppwire_net::client::{ConnectError, Error};
-use xmppwire_net::find::{Attempt, Attempts, Step};
+use xmppwire_net::find::{Attempts, LookupError, SrvAnswers, Step};
 
 use crate::Client;
+use crate::clock::Clock;
 use crate::dns::Resolver;
+use crate::pump::Pump;
 
-/// Tries one server after the other until one lets us in, or until it makes no sense to go on.
-pub(crate) async fn connect(mut attempts: Attempts) -> Result<Client, ConnectError> {
-    while let Some(step) = attempts.next_step() {
+/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the clock that the
+/// attempts began by.
+pub(crate) async fn connect(mut attempts: Attempts, clock: Clock) -> Result<Client, ConnectError> {
+    while let Some(step) = attempts.next_step(clock.now()) {
+        let limit = attempts.timeout(clock.now());
         match step {
             Step::LookUp(names) => {
                 let resolver = Resolver::new(attempts.name_servers());
-                attempts.looked_up(resolver.look_up(&names).await);
+                let answers = timeout(limit, resolver.look_up(&names)).await;
+                let answers = answers.unwrap_or(SrvAnswers::failed(LookupError::TimedOut));
+                attempts.looked_up(answers);
             }
-            Step::Connect(attempt) => match log_in(&attempt).await {
-                Ok(client) => return Ok(client),
-                Err(error) => attempts.failed(attempt, error),
-            },
+            Step::Resolve { host, port } => {
+                let addresses = within(limit, lookup_host((host, port))).await;
+                attempts.resolved(addresses.map(Iterator::collect));
+            }
+            Step::Open(address) => {
+                let socket = within(limit, open(address)).await;
+                match log_in(&mut attempts, socket, clock).await {
+                    Ok(client) => return Ok(client),
+                    Err(error) => attempts.failed(error),
+                }
+            }
         }
     }
     Err(attempts.into_error())
 }
 
-async fn log_in(attempt: &Attempt) -> Result<Client, Error> {
-    let socket = tcp(attempt).await?;
-    Client::over(socket, attempt.target.mode, &attempt.connector).await
+async fn within<T>(
+    limit: Duration,
+    operation: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    timeout(limit, operation).await?
 }
 
-/// Tries the addresses of a host, in the order in which the system's resolver gives them.
-async fn tcp(
-    Attempt {
-        target, connector, ..
-    }: &Attempt,
-) -> io::Result<TcpStream> {
-    let patience = connector.connect_timeout();
-    let host = (target.host.as_str(), target.port);
-    let addresses: Vec<SocketAddr> = timeout(patience, lookup_host(host)).await??.collect();
-    let mut result = Err(io::Error::other("the host has no address"));
-    for address in addresses {
-        result = match timeout(patience, TcpStream::connect(address)).await {
-            Ok(result) => result,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        };
-        if result.is_ok() {
-            break;
-        }
-    }
-    let socket = result?;
-    // Stanzas are written whole, and nothing is gained by holding the last segment back.
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    // Stanzas are written whole, so nothing is gained by holding the last segment back.
     socket.set_nodelay(true)?;
     Ok(socket)
+}
+
+async fn log_in(
+    attempts: &mut Attempts,
+    socket: io::Result<TcpStream>,
+    clock: Clock,
+) -> Result<Client, Error> {
+    let pump = Pump::new(socket?, clock);
+    Client::drive(pump, attempts.log_in(clock.now())?).await
 }

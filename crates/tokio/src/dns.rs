@@ -9,11 +9,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-use xmppwire_net::find::dns::{
-    Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
-    random_id,
-};
-use xmppwire_net::find::{SrvAnswers, SrvNames};
+use xmppwire_net::find::dns::{Exchange, Lookup};
+use xmppwire_net::find::{LookupError, NameServers, SrvAnswers, SrvNames, SrvRecord};
 
 type Answer = Result<Vec<SrvRecord>, LookupError>;
 
@@ -54,12 +51,12 @@ impl Resolver {
 
     async fn srv(&self, name: &str) -> Answer {
         let servers = self.servers.as_ref().map_err(Clone::clone)?;
-        let mut lookup = Lookup::srv(name, servers, random_id)?;
+        let mut lookup = Lookup::srv(name, servers)?;
         while let Some(exchange) = lookup.exchange().cloned() {
             let patience = exchange.timeout();
-            let done = match exchange.transport() {
-                Transport::Udp => timeout(patience, over_udp(&exchange, &mut lookup)).await,
-                Transport::Tcp => timeout(patience, over_tcp(&exchange, &mut lookup)).await,
+            let done = match exchange.is_tcp() {
+                false => timeout(patience, over_udp(&exchange, &mut lookup)).await,
+                true => timeout(patience, over_tcp(&exchange, &mut lookup)).await,
             };
             match done {
                 Ok(Ok(())) => {}
@@ -89,10 +86,11 @@ async fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
     let socket = UdpSocket::bind(any).await?;
     socket.connect(exchange.server()).await?;
     socket.send(exchange.bytes()).await?;
-    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut buffer = vec![0; Exchange::MAX_DATAGRAM];
     loop {
         let length = socket.recv(&mut buffer).await?;
-        if lookup.receive(buffer.get(..length).unwrap_or_default()) == Received::Next {
+        let message = buffer.get(..length).unwrap_or_default();
+        if lookup.receive(message).is_ready() {
             return Ok(());
         }
     }

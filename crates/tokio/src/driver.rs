@@ -1,6 +1,6 @@
 //! The engine under both roles.
 
-use std::task::Poll;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -45,24 +45,31 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
         event.transpose()
     }
 
-    /// Waits until what is queued is written, or the connection has ended, which [`next_event`](Self::next_event) tells.
-    /// No event is taken meanwhile, and no more is read than the next one: so a peer that sends on and on is held back.
-    /// One that reads nothing before it is read from waits as long as this does; a server bounds the time that it spends
-    /// here, as with `tokio::time::timeout`.
+    /// Writes what is queued, without taking an event; returns whether everything is written. If not, an event has to be
+    /// taken first with [`next_event`](Self::next_event), be it the last one. So a peer that writes before it reads does
+    /// not block this call. Waits for a peer that neither reads nor sends as long as the connection allows.
     ///
     /// Cancel-safe.
-    pub async fn flush(&mut self) {
-        self.pump
-            .until(&mut self.link, |link, _| {
-                let stuck = link.backlog() == 0 || link.is_ending();
-                if stuck {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
+    pub async fn flush(&mut self) -> bool {
+        let flushed = self.pump.until(&mut self.link, Link::poll_flushed).await;
+        self.pump.write_now(&mut self.link).await;
+        flushed
+    }
+
+    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns false if that was not
+    /// enough. True means that nothing is left to write, be it that the connection has ended, which
+    /// [`next_event`](Self::next_event) tells. No more is read than one event, so this holds a peer back that sends more
+    /// than it reads. A peer that reads nothing until it is read from uses up the time.
+    ///
+    /// Cancel-safe.
+    pub async fn drain(&mut self, timeout: Duration) -> bool {
+        let deadline = self.pump.clock().now() + timeout;
+        let drained = self
+            .pump
+            .until(&mut self.link, |link, now| link.poll_drained(now, deadline))
             .await;
         self.pump.write_now(&mut self.link).await;
+        drained
     }
 
     /// What the application calls.

@@ -50,7 +50,7 @@ mod server;
 
 pub use xmppwire::*;
 pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, RequestError, backoff,
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
 };
 pub use xmppwire_net::find::{
     Domain, Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Service, Target,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 use xmppwire::Instant;
-use xmppwire_net::link::{Machine, Wire};
+use xmppwire_net::link::{Wire, Wired};
 
 use crate::clock::Clock;
 
@@ -45,7 +45,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
     }
 
     /// Moves bytes until the machine has a result. Dropping the future loses nothing: there is no state in it.
-    pub(crate) async fn until<M: Machine, R>(
+    pub(crate) async fn until<M: Wired, R>(
         &mut self,
         machine: &mut M,
         mut poll: impl FnMut(&mut M, Instant) -> Poll<R>,
@@ -64,7 +64,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
     }
 
     /// Writes what can be written now and does not wait for more.
-    pub(crate) async fn write_now<M: Machine>(&mut self, machine: &mut M) {
+    pub(crate) async fn write_now<M: Wired>(&mut self, machine: &mut M) {
         poll_fn(|cx| {
             while self.poll_write(cx, machine.wire()) {}
             Poll::Ready(())

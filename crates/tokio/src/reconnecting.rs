@@ -1,15 +1,13 @@
-//! A client that comes back.
+//! A client that reconnects.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
-use xmppwire::{CloseReason, Iq, Stanza};
-use xmppwire_net::client::Policy;
-use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError, Retry};
+use xmppwire::{Iq, Stanza};
+use xmppwire_net::client::{
+    ConnectError, Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting,
+    RequestError,
+};
 
 use crate::clock::Clock;
 use crate::{Client, connect};
@@ -39,42 +37,29 @@ use crate::{Client, connect};
 /// Everything happens inside of its methods, most of it in [`next_event`](Self::next_event): nothing is connected or
 /// read in the background. Stanzas are not kept for the next session: what was sent shortly before a connection broke
 /// may be lost, as with every stream without stream management (XEP-0198).
-#[derive(Debug)]
 pub struct ReconnectingClient {
-    retry: Retry,
+    machine: Reconnecting<Client>,
     clock: Clock,
-    state: State,
+    /// The attempt in progress. It survives when a future of [`next_event`](Self::next_event) is dropped.
+    attempt: Option<Attempt>,
 }
 
-enum State {
-    Waiting(Pin<Box<Sleep>>),
-    Connecting(Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>),
-    Connected(Box<Session>),
-    Over,
-}
-
-#[derive(Debug)]
-struct Session {
-    client: Client,
-    /// What ended it while the application waited for something else than an event. Stanzas that arrived before are
-    /// given first.
-    lost: Option<Error>,
-}
+type Attempt = Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>;
 
 impl ReconnectingClient {
     /// Connects as the connector says when the first event is awaited, and waits as RFC 6120 §3.3 recommends whenever
     /// that fails or a session ends.
     pub fn new(connector: Connector) -> Self {
-        Self::with_policy(connector, Policy::default())
+        Self::with_policy(connector, ReconnectPolicy::default())
     }
 
     /// Like [`new`](Self::new), with other delays.
-    pub fn with_policy(connector: Connector, policy: Policy) -> Self {
-        let mut retry = Retry::new(connector, policy);
+    pub fn with_policy(connector: Connector, policy: ReconnectPolicy) -> Self {
+        let clock = Clock::start();
         Self {
-            state: State::connecting(&mut retry),
-            retry,
-            clock: Clock::start(),
+            machine: Reconnecting::new(connector, policy, clock.now()),
+            clock,
+            attempt: None,
         }
     }
 
@@ -91,33 +76,43 @@ impl ReconnectingClient {
     /// or, before the first session, the domain has no server or none that can prove to be its. Everything else is a
     /// [`ReconnectEvent::Disconnected`].
     pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
-        match &mut self.state {
-            State::Waiting(_) | State::Connecting(_) => {
-                match poll_fn(|cx| self.poll_connect(cx)).await {
-                    Ok(client) => Ok(Some(self.connected(client))),
-                    Err(error) => self.ended(error.into()),
+        loop {
+            match self.machine.next(self.clock.now()) {
+                Next::Connect => return self.connect().await.map(Some),
+                Next::SleepUntil(time) => self.clock.sleep_until(time).await,
+                Next::Drive(client) => {
+                    let stanza = client.next().await;
+                    return self.machine.received(self.clock.now(), stanza).map(Some);
                 }
+                Next::Stop => return Ok(None),
             }
-            State::Connected(session) => match session.client.next().await {
-                Ok(Some(stanza)) => Ok(Some(ReconnectEvent::Stanza(stanza))),
-                Ok(None) => {
-                    // We did not close, so the server did.
-                    let lost = session.lost.take();
-                    self.ended(lost.unwrap_or_else(|| CloseReason::Peer.into()))
-                }
-                // What the server has said last explains more than that a write failed.
-                Err(error) => self.ended(error),
-            },
-            State::Over => Ok(None),
+        }
+    }
+
+    async fn connect(&mut self) -> Result<ReconnectEvent, Error> {
+        let clock = self.clock;
+        let attempt = match &mut self.attempt {
+            Some(attempt) => attempt,
+            None => {
+                let attempts = self.machine.attempts(clock.now());
+                self.attempt
+                    .insert(Box::pin(connect::connect(attempts, clock)))
+            }
+        };
+        let result = attempt.await;
+        self.attempt = None;
+        match result {
+            Ok(client) => {
+                let (jid, mode) = (client.jid().clone(), client.mode());
+                Ok(self.machine.connected(clock.now(), jid, mode, client))
+            }
+            Err(error) => self.machine.not_connected(clock.now(), error),
         }
     }
 
     /// The session, if there is one at the moment: to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
-        match &self.state {
-            State::Connected(session) if session.lost.is_none() => Some(&session.client),
-            _ => None,
-        }
+        self.machine.client()
     }
 
     /// Sends a stanza over the present session, as [`Client::send`] does.
@@ -132,9 +127,8 @@ impl ReconnectingClient {
     /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
     /// was sent.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        let session = self.session()?;
-        let sent = session.client.send(stanza).await;
-        sent.map_err(|error| session.failed(error))
+        let sent = self.machine.client_mut()?.send(stanza).await;
+        sent.map_err(|error| self.machine.refused(error))
     }
 
     /// Waits until everything is written that was sent over the present session.
@@ -143,9 +137,8 @@ impl ReconnectingClient {
     ///
     /// As for [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), Error> {
-        let session = self.session()?;
-        let flushed = session.client.flush().await;
-        flushed.map_err(|error| session.failed(error))
+        let flushed = self.machine.client_mut()?.flush().await;
+        flushed.map_err(|error| self.machine.refused(error))
     }
 
     /// Asks over the present session, as [`Client::request`] does.
@@ -154,9 +147,8 @@ impl ReconnectingClient {
     ///
     /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
     pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        let session = self.session()?;
-        match session.client.request(request).await {
-            Err(RequestError::Connection(error)) => Err(session.failed(error).into()),
+        match self.machine.client_mut()?.request(request).await {
+            Err(RequestError::Connection(error)) => Err(self.machine.refused(error).into()),
             other => other,
         }
     }
@@ -164,10 +156,7 @@ impl ReconnectingClient {
     /// Does not wait any longer before it connects again, and forgets how often that failed: for when the network has
     /// come back, or the user asks for it. Without effect on a session or a login in progress.
     pub fn connect_now(&mut self) {
-        self.retry.reset();
-        if matches!(self.state, State::Waiting(_)) {
-            self.state = State::connecting(&mut self.retry);
-        }
+        self.machine.connect_now(self.clock.now());
     }
 
     /// Closes the present session in order, if there is one, and ends.
@@ -176,78 +165,17 @@ impl ReconnectingClient {
     ///
     /// As for [`Client::close`].
     pub async fn close(self) -> Result<(), Error> {
-        match self.state {
-            State::Connected(session) => session.client.close().await,
-            _ => Ok(()),
-        }
-    }
-
-    fn poll_connect(&mut self, cx: &mut Context<'_>) -> Poll<Result<Client, ConnectError>> {
-        if let State::Waiting(sleep) = &mut self.state {
-            ready!(sleep.as_mut().poll(cx));
-            self.state = State::connecting(&mut self.retry);
-        }
-        match &mut self.state {
-            State::Connecting(login) => login.as_mut().poll(cx),
-            _ => Poll::Pending,
-        }
-    }
-
-    fn connected(&mut self, client: Client) -> ReconnectEvent {
-        self.retry.connected(self.clock.now(), client.mode());
-        let jid = client.jid().clone();
-        self.state = State::Connected(Box::new(Session { client, lost: None }));
-        ReconnectEvent::Connected(jid)
-    }
-
-    /// The session that is up.
-    fn session(&mut self) -> Result<&mut Session, Error> {
-        match &mut self.state {
-            State::Connected(session) if session.lost.is_none() => Ok(session),
-            _ => Err(Error::NotConnected),
-        }
-    }
-
-    fn ended(&mut self, reason: Error) -> Result<Option<ReconnectEvent>, Error> {
-        self.state = State::Over;
-        let event = self.retry.ended(self.clock.now(), reason)?;
-        if let ReconnectEvent::Disconnected { retry_in, .. } = &event {
-            self.state = State::waiting(*retry_in);
-        }
-        Ok(Some(event))
-    }
-}
-
-impl Session {
-    /// Keeps the reason for the next event, if the error means the end of the session.
-    fn failed(&mut self, error: Error) -> Error {
-        match error {
-            Error::Misuse(_) | Error::NoRequest | Error::InboxFull => error,
-            reason => {
-                self.lost = Some(reason);
-                Error::NotConnected
-            }
+        match self.machine.into_client() {
+            Some(client) => client.close().await,
+            None => Ok(()),
         }
     }
 }
 
-impl State {
-    fn connecting(retry: &mut Retry) -> Self {
-        Self::Connecting(Box::pin(connect::connect(retry.attempts())))
-    }
-
-    fn waiting(delay: Duration) -> Self {
-        Self::Waiting(Box::pin(sleep(delay)))
-    }
-}
-
-impl fmt::Debug for State {
+impl fmt::Debug for ReconnectingClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Waiting(_) => f.write_str("Waiting"),
-            Self::Connecting(_) => f.write_str("Connecting"),
-            Self::Connected(session) => f.debug_tuple("Connected").field(session).finish(),
-            Self::Over => f.write_str("Over"),
-        }
+        f.debug_struct("ReconnectingClient")
+            .field("machine", &self.machine)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! The server's side.
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use xmppwire::{Entropy, Server, ServerConfig};
-use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide};
+use xmppwire::{Server, ServerConfig};
+use xmppwire_net::link::{Handshake, Link, LinkError};
 use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
@@ -76,8 +76,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
         tls: Option<ServerTls>,
     ) -> Result<Self, LinkError> {
         let clock = Clock::start();
-        let server = Server::new(config, entropy()?, clock.now());
-        let link = Link::new(server, tls.map(TlsSide::Server));
+        let link = Link::accept(config, tls, clock.now())?;
         Ok(Self::new(Pump::new(socket, clock), link))
     }
 
@@ -95,19 +94,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
     ) -> Result<Self, LinkError> {
         let clock = Clock::start();
         let mut pump = Pump::new(socket, clock);
-        let mut handshake = Handshake::new(TlsSide::Server(tls), clock.now() + timeout)?;
+        let mut handshake = Handshake::new(tls.into(), clock.now() + timeout)?;
         let secured = pump.until(&mut handshake, Handshake::poll).await?;
-        let server = Server::with_direct_tls(config, entropy()?, clock.now(), secured.info());
-        Ok(Self::new(pump, Link::over_tls(server, secured)))
+        let link = Link::accept_over_tls(config, secured, clock.now())?;
+        Ok(Self::new(pump, link))
     }
 
     /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
     /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
     pub fn set_tls(&mut self, tls: ServerTls) {
-        self.link_mut().set_tls(TlsSide::Server(tls));
+        self.link_mut().set_tls(tls.into());
     }
-}
-
-fn entropy() -> Result<Entropy, LinkError> {
-    Entropy::from_os().map_err(|error| LinkError::Io(std::io::Error::other(error)))
 }

@@ -1,6 +1,5 @@
 //! Much in both directions at once: neither side may wait for the other, and neither may pile it up.
 
-use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use xmppwire_blocking::{
     Client, ClientConfig, Connector, Error, Jid, Limits, Mode, ServerConfig, ServerConnection,
     ServerEvent, Stanza,
 };
-use xmppwire_test_support::adapter::{Accepted, Blocking};
-use xmppwire_test_support::site::{Site, accept, end, log_in, message, narrow, visit};
+use xmppwire_test_support::adapter::Accepted;
+use xmppwire_test_support::site::{Site, log_in, message, narrow, visit};
 use xmppwire_test_support::{JULIET, PASSWORD, both, config};
 
 /// 10 MB in each direction, in stanzas of 10 kB.
@@ -94,49 +93,4 @@ fn ten_megabytes_each_way_at_once() {
         received
     };
     assert_eq!(both(server, client), (STANZAS, STANZAS));
-}
-
-#[test]
-fn a_flush_does_not_wait_for_a_peer_that_waits_itself() {
-    let site = Site::new();
-    let port = site.port;
-    let connector = site.juliet(Mode::StartTls).with_inbox_bytes(0);
-    let (stuck, peer_is_stuck) = mpsc::channel();
-    let (go_on, let_go) = mpsc::channel();
-
-    let server = move || {
-        let socket = narrow(site.socket());
-        let mut client = accept::<Blocking>(socket, &site.tls, Mode::StartTls);
-        log_in(&mut client).unwrap();
-        client.flush();
-        peer_is_stuck.recv().unwrap();
-        let text = "s".repeat(LENGTH);
-        for _ in 0..100 {
-            client.send(message(&text));
-        }
-        // It cannot be written, and the reason is the event that waits here.
-        assert!(!client.flush());
-        assert!(client.backlog() > 0);
-        assert!(matches!(
-            client.next_event_timeout(Duration::ZERO).unwrap(),
-            Poll::Ready(Some(ServerEvent::Stanza(_)))
-        ));
-        go_on.send(()).unwrap();
-        end(&mut client);
-    };
-    let client = move || {
-        let socket = narrow(visit(port));
-        let mut client = Client::over(socket, Mode::StartTls, &connector).unwrap();
-        let text = "c".repeat(LENGTH);
-        let error = loop {
-            if let Err(error) = client.send(message(&text)) {
-                break error;
-            }
-        };
-        assert!(matches!(error, Error::InboxFull), "{error:?}");
-        stuck.send(()).unwrap();
-        let_go.recv().unwrap();
-        client.close().unwrap();
-    };
-    both(server, client);
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use xmppwire_blocking::backoff::Policy;
+use xmppwire_blocking::ReconnectPolicy;
 use xmppwire_blocking::{Mode, ReconnectEvent, ReconnectingClient};
 use xmppwire_test_support::adapter::Blocking;
 use xmppwire_test_support::both;
@@ -20,7 +20,7 @@ fn a_wait_for_the_next_attempt_can_be_ended() {
     };
     let client = move || {
         // A random part of three years, which no test waits for.
-        let mut policy = Policy::default();
+        let mut policy = ReconnectPolicy::default();
         policy.first = Duration::from_secs(100_000_000);
         policy.max = policy.first;
         let mut client = ReconnectingClient::with_policy(connector, policy);

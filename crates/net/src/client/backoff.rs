@@ -7,9 +7,9 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use xmppwire_net::client::{Backoff, Policy, Verdict};
+//! use xmppwire_net::client::{Backoff, ReconnectPolicy, Verdict};
 //!
-//! let mut backoff = Backoff::new(Policy::default());
+//! let mut backoff = Backoff::new(ReconnectPolicy::default());
 //! let delay = backoff.after(Verdict::Retryable, Duration::ZERO, xmppwire_net::jitter());
 //! assert!(delay.is_some_and(|delay| delay <= Duration::from_secs(60)));
 //! assert_eq!(backoff.after(Verdict::Fatal, Duration::ZERO, 0), None);
@@ -17,10 +17,10 @@
 
 use std::time::Duration;
 
-/// How long to wait, and how often. Change the fields of [`Policy::default`] to taste.
+/// How long to wait, and how often. Change the fields of [`ReconnectPolicy::default`] to taste.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Policy {
+pub struct ReconnectPolicy {
     /// The window of the first reconnection: it comes after a random part of this. 60 seconds by default, as RFC 6120
     /// §3.3 recommends. The window doubles with every attempt that fails.
     pub first: Duration,
@@ -34,7 +34,7 @@ pub struct Policy {
     pub attempts: Option<u32>,
 }
 
-impl Default for Policy {
+impl Default for ReconnectPolicy {
     fn default() -> Self {
         Self {
             first: Duration::from_secs(60),
@@ -59,13 +59,13 @@ pub enum Verdict {
 /// The state of the reconnection of one connection: how many attempts in a row came to nothing.
 #[derive(Clone, Debug)]
 pub struct Backoff {
-    policy: Policy,
+    policy: ReconnectPolicy,
     failures: u32,
 }
 
 impl Backoff {
     /// Starts with no failed attempt.
-    pub fn new(policy: Policy) -> Self {
+    pub const fn new(policy: ReconnectPolicy) -> Self {
         Self {
             policy,
             failures: 0,
@@ -77,8 +77,8 @@ impl Backoff {
     ///
     /// `up` is how long the session was up, counted from its last negotiation step, and zero if it never was. `random`
     /// is 32 random bits, spread over the whole window: after the first failure the delay lies between zero and
-    /// [`Policy::first`], after each later one in the upper half of a window twice as wide as the one before, up to
-    /// [`Policy::max`].
+    /// [`ReconnectPolicy::first`], after each later one in the upper half of a window twice as wide as the one before, up to
+    /// [`ReconnectPolicy::max`].
     pub fn after(&mut self, verdict: Verdict, up: Duration, random: u32) -> Option<Duration> {
         if verdict == Verdict::Fatal {
             return None;
@@ -105,12 +105,12 @@ impl Backoff {
 
     /// Forgets the failures so far, as after a stable session: for use when the user asks to connect now, or the
     /// network has come back.
-    pub fn reset(&mut self) {
+    pub const fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// How many attempts in a row have come to nothing.
-    pub fn failures(&self) -> u32 {
+    pub const fn failures(&self) -> u32 {
         self.failures
     }
 
@@ -141,7 +141,7 @@ mod tests {
 
     const NEVER_UP: Duration = Duration::ZERO;
 
-    fn delays(policy: Policy, random: u32, count: usize) -> Vec<u64> {
+    fn delays(policy: ReconnectPolicy, random: u32, count: usize) -> Vec<u64> {
         let mut backoff = Backoff::new(policy);
         (0..count)
             .map_while(|_| backoff.after(Verdict::Retryable, NEVER_UP, random))
@@ -151,24 +151,24 @@ mod tests {
 
     #[test]
     fn windows_double_up_to_the_cap() {
-        let lowest = delays(Policy::default(), 0, 7);
-        let highest = delays(Policy::default(), u32::MAX, 7);
+        let lowest = delays(ReconnectPolicy::default(), 0, 7);
+        let highest = delays(ReconnectPolicy::default(), u32::MAX, 7);
         assert_eq!(lowest, [0, 60, 120, 240, 300, 300, 300]);
         assert_eq!(highest, [59, 119, 239, 479, 599, 599, 599]);
     }
 
     #[test]
     fn a_small_cap_limits_the_first_window_too() {
-        let policy = Policy {
+        let policy = ReconnectPolicy {
             max: Duration::from_secs(10),
-            ..Policy::default()
+            ..ReconnectPolicy::default()
         };
         assert_eq!(delays(policy, u32::MAX, 3), [9, 9, 9]);
     }
 
     #[test]
     fn a_stable_session_starts_over() {
-        let mut backoff = Backoff::new(Policy::default());
+        let mut backoff = Backoff::new(ReconnectPolicy::default());
         for _ in 0..5 {
             backoff.after(Verdict::Retryable, NEVER_UP, 0);
         }
@@ -184,15 +184,15 @@ mod tests {
 
     #[test]
     fn a_fatal_verdict_ends_it_even_after_a_stable_session() {
-        let mut backoff = Backoff::new(Policy::default());
+        let mut backoff = Backoff::new(ReconnectPolicy::default());
         assert_eq!(backoff.after(Verdict::Fatal, Duration::MAX, 1), None);
     }
 
     #[test]
     fn attempts_run_out_and_come_back() {
-        let policy = Policy {
+        let policy = ReconnectPolicy {
             attempts: Some(3),
-            ..Policy::default()
+            ..ReconnectPolicy::default()
         };
         let mut backoff = Backoff::new(policy);
         for _ in 0..3 {
@@ -211,10 +211,10 @@ mod tests {
         fn delays_keep_to_their_window(
             first in 0u64..=u64::MAX, max in 0u64..=u64::MAX, randoms in prop::collection::vec(any::<u32>(), 1..80),
         ) {
-            let policy = Policy {
+            let policy = ReconnectPolicy {
                 first: Duration::from_secs(first),
                 max: Duration::from_secs(max),
-                ..Policy::default()
+                ..ReconnectPolicy::default()
             };
             let mut backoff = Backoff::new(policy.clone());
             for (n, random) in randoms.into_iter().enumerate() {

@@ -36,6 +36,7 @@ pub struct Connector {
     name_servers: Option<NameServers>,
     tls: LazyTls,
     connect_timeout: Duration,
+    total_timeout: Duration,
     request_timeout: Duration,
     inbox_bytes: usize,
 }
@@ -55,6 +56,7 @@ impl Connector {
             name_servers: None,
             tls: LazyTls::default(),
             connect_timeout: Duration::from_secs(10),
+            total_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             inbox_bytes: 1024 * 1024,
         })
@@ -91,11 +93,19 @@ impl Connector {
         self
     }
 
-    /// Sets how long each of these may take for each address of each server: the TCP connection, and the handshake of
-    /// direct TLS. 10 seconds unless set. What follows is limited by the account's
-    /// [`Limits`](xmppwire::Limits::negotiation_timeout).
+    /// Sets how long each of these may take: to ask the system for the addresses of one server, to open a TCP connection
+    /// to one address, and the handshake of direct TLS. 10 seconds unless set. What follows the handshake is limited by
+    /// the account's [`Limits`](xmppwire::Limits::negotiation_timeout).
     pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long all of connecting may take, from the first SRV query to the bound resource: every server, every
+    /// address and every redirection. Two minutes unless set. Afterwards the servers that are left are not tried, and a
+    /// login in progress fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
+    pub const fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = timeout;
         self
     }
 
@@ -128,14 +138,16 @@ impl Connector {
         &self.servers
     }
 
-    /// The domain of the account.
-    pub const fn domain(&self) -> &Domain {
+    pub(crate) const fn domain(&self) -> &Domain {
         &self.domain
     }
 
-    /// How long a TCP connection, or a handshake of direct TLS, may take.
-    pub const fn connect_timeout(&self) -> Duration {
+    pub(crate) const fn connect_timeout(&self) -> Duration {
         self.connect_timeout
+    }
+
+    pub(crate) const fn total_timeout(&self) -> Duration {
+        self.total_timeout
     }
 
     pub(crate) const fn request_timeout(&self) -> Duration {
@@ -156,7 +168,11 @@ impl Connector {
     ///
     /// [`Error::Tls`] if the configuration cannot be used.
     pub fn handshake(&self, now: Instant) -> Result<Handshake, Error> {
-        Ok(Handshake::new(self.side(), now + self.connect_timeout)?)
+        self.handshake_until(now + self.connect_timeout)
+    }
+
+    pub(crate) fn handshake_until(&self, deadline: Instant) -> Result<Handshake, Error> {
+        Ok(Handshake::new(self.side(), deadline)?)
     }
 
     /// The link over a connection: over TLS with a handshake that is done, without one in clear text.
@@ -177,9 +193,6 @@ impl Connector {
     }
 
     fn side(&self) -> TlsSide {
-        TlsSide::Client {
-            tls: self.tls.clone(),
-            domain: self.domain.clone(),
-        }
+        TlsSide::lazy_client(self.tls.clone(), self.domain.clone())
     }
 }

@@ -10,16 +10,18 @@
 //!
 //! All of them are machines: the adapters add sockets and clocks, and export the types that an application meets.
 
-pub mod backoff;
+mod backoff;
 mod connector;
 mod error;
 mod inbox;
-mod retry;
+mod login;
+mod reconnecting;
 mod session;
 mod verdict;
 
-pub use backoff::{Backoff, Policy, Verdict};
+pub use backoff::{Backoff, ReconnectPolicy, Verdict};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
-pub use retry::{ReconnectEvent, Retry};
-pub use session::{Session, poll_bound};
+pub use login::Login;
+pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
+pub use session::Session;

@@ -9,30 +9,11 @@ use xmppwire::{
 
 use super::inbox::Inbox;
 use super::{Connector, Error, RequestError};
-use crate::link::{Link, Machine, Wire};
+use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 
 /// So many bytes may wait to be written before `send` waits with them.
 const SEND_AHEAD: usize = 64 * 1024;
-
-/// Waits for the login to complete.
-pub fn poll_bound(link: &mut Link<Client>, now: Instant) -> Poll<Result<FullJid, Error>> {
-    loop {
-        match link.poll_event(now)? {
-            Poll::Ready(Some(ClientEvent::Bound(jid))) => return Poll::Ready(Ok(jid)),
-            Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                return Poll::Ready(Err(match link.tls() {
-                    Some(_) => reason.into(),
-                    None => Error::ClosedInClear(Box::new(reason)),
-                }));
-            }
-            // Nothing else comes before it.
-            Poll::Ready(Some(_)) => {}
-            Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected)),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
-}
 
 /// A client that has logged in: sends stanzas, gives those that arrive, and finds the answers to its requests among
 /// them.
@@ -58,11 +39,12 @@ struct Request {
 
 impl Session {
     /// The session over a link whose login is complete.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Entropy`]
-    pub fn new(connector: &Connector, link: Link<Client>, jid: FullJid) -> Result<Self, Error> {
+    pub(super) fn new(
+        connector: &Connector,
+        mut link: Link<Client>,
+        jid: FullJid,
+    ) -> Result<Self, Error> {
+        link.set_alarm(None);
         Ok(Self {
             link,
             tracker: IqTracker::new(jid.clone(), Entropy::from_os()?),
@@ -257,7 +239,7 @@ impl Session {
     }
 }
 
-impl Machine for Session {
+impl Wired for Session {
     fn wire(&mut self) -> &mut dyn Wire {
         self.link.wire()
     }

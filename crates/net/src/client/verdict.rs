@@ -18,7 +18,21 @@ impl Error {
         }
     }
 
-    /// Whether it is the domain's own word, rather than what anybody on the network can bring about.
+    /// Whether there is no session any more.
+    pub(crate) const fn ends_session(&self) -> bool {
+        !matches!(
+            self,
+            Self::Misuse(_) | Self::NoRequest | Self::InboxFull | Self::Entropy(_)
+        )
+    }
+
+    /// Whether the other servers of the domain would give the same answer. A server that cannot prove its identity does
+    /// not speak for the domain.
+    pub(crate) fn ends_attempts(&self) -> bool {
+        self.verdict() == Verdict::Fatal && !matches!(self, Self::Tls(_))
+    }
+
+    /// Whether the error is the word of the domain itself, rather than what anyone on the network path can bring about.
     pub(crate) fn is_proven(&self) -> bool {
         match self {
             Self::Tls(_) => false,

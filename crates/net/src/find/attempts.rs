@@ -1,39 +1,58 @@
 //! The servers of a domain, one after the other.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+
+use xmppwire::Instant;
 
 use super::{
-    Domain, Mode, NameServers, Origin, Plan, PlanError, Redirect, Service, SrvAnswers, SrvNames,
-    Target,
+    Domain, Failure, Failures, Mode, NameServers, Plan, PlanError, Redirect, Service, SrvAnswers,
+    SrvNames, Target,
 };
-use crate::client::{ConnectError, Connector, Error, Verdict};
+use crate::client::{ConnectError, Connector, Error, Login};
 use crate::log::log;
 
-/// How often `<see-other-host/>` is followed before somebody is led round in circles: RFC 6120 §4.9.3.19 wants two to
-/// five times.
+/// How often `<see-other-host/>` is followed. RFC 6120 §4.9.3.19 asks for two to five times, against redirections in a
+/// circle.
 const MAX_REDIRECTS: u8 = 3;
 
-/// What is left to try, and what came of the rest.
+/// Connecting as a machine: what is looked up, which address is tried next, and what the failures amount to.
+///
+/// The driver takes one step after the other, tells what came of it, and stops each step after
+/// [`timeout`](Self::timeout). All steps together end with the connector's
+/// [time to connect](Connector::with_total_timeout).
 ///
 /// ```
-/// use xmppwire_net::client::{ConnectError, Connector, Error};
-/// use xmppwire_net::find::{Attempt, Attempts, SrvAnswers, SrvNames, Step};
+/// use std::net::SocketAddr;
+/// use std::{io, time::Duration};
+/// use xmppwire::Instant;
+/// use xmppwire_net::client::{ConnectError, Error, Login, Session};
+/// use xmppwire_net::find::{Attempts, SrvAnswers, SrvNames, Step};
 ///
-/// fn connect<T>(
-///     connector: &Connector,
-///     look_up: impl Fn(&SrvNames) -> SrvAnswers,
-///     log_in: impl Fn(&Attempt) -> Result<T, Error>,
-/// ) -> Result<T, ConnectError> {
-///     let mut attempts = Attempts::new(connector);
-///     while let Some(step) = attempts.next_step() {
+/// fn connect<Socket>(
+///     mut attempts: Attempts,
+///     now: impl Fn() -> Instant,
+///     look_up: impl Fn(&SrvNames, Duration) -> SrvAnswers,
+///     resolve: impl Fn(&str, u16, Duration) -> io::Result<Vec<SocketAddr>>,
+///     open: impl Fn(SocketAddr, Duration) -> io::Result<Socket>,
+///     drive: impl Fn(Login, Socket) -> Result<(Session, Socket), Error>,
+/// ) -> Result<(Session, Socket), ConnectError> {
+///     while let Some(step) = attempts.next_step(now()) {
+///         let timeout = attempts.timeout(now());
 ///         match step {
-///             Step::LookUp(names) => attempts.looked_up(look_up(&names)),
-///             Step::Connect(attempt) => match log_in(&attempt) {
-///                 Ok(client) => return Ok(client),
-///                 Err(error) => attempts.failed(attempt, error),
-///             },
+///             Step::LookUp(names) => attempts.looked_up(look_up(&names, timeout)),
+///             Step::Resolve { host, port } => attempts.resolved(resolve(&host, port, timeout)),
+///             Step::Open(address) => {
+///                 let socket = open(address, timeout).map_err(Error::from);
+///                 let login = socket.and_then(|socket| Ok((attempts.log_in(now())?, socket)));
+///                 match login.and_then(|(login, socket)| drive(login, socket)) {
+///                     Ok(connected) => return Ok(connected),
+///                     Err(error) => attempts.failed(error),
+///                 }
+///             }
 ///         }
 ///     }
 ///     Err(attempts.into_error())
@@ -42,117 +61,142 @@ const MAX_REDIRECTS: u8 = 3;
 #[derive(Debug)]
 pub struct Attempts {
     connector: Arc<Connector>,
+    deadline: Instant,
     left: VecDeque<Left>,
-    /// Whose records are being looked up.
-    asking: Option<(Domain, Whose)>,
+    current: Current,
     redirects: u8,
     no_server: Option<PlanError>,
     failures: Failures,
 }
 
-/// What to do next on the way to a server.
-#[derive(Debug)]
-pub enum Step {
-    /// Look both names up, with these [name servers](Attempts::name_servers), and tell [`Attempts::looked_up`].
-    LookUp(SrvNames),
-    /// Connect and log in, or tell [`Attempts::failed`].
-    Connect(Attempt),
-}
-
-/// A server to try, and how.
+/// What to do next on the way to a server. A driver has to know every step, so the list is exhaustive.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The server.
-    pub target: Target,
-    /// How to log in there. Not always what the caller has said: who was redirected insists on TLS.
-    pub connector: Arc<Connector>,
+pub enum Step {
+    /// Look both names up, with these [name servers](Attempts::name_servers), and call [`Attempts::looked_up`].
+    LookUp(SrvNames),
+    /// Ask the system for the addresses of a host, and call [`Attempts::resolved`].
+    Resolve {
+        /// The host name, in ASCII.
+        host: String,
+        /// The TCP port of the addresses.
+        port: u16,
+    },
+    /// Open a TCP connection to this address and log in over it with [`Attempts::log_in`], or call
+    /// [`Attempts::failed`].
+    Open(SocketAddr),
 }
 
+/// What is left to do.
 #[derive(Debug)]
 enum Left {
-    LookUp(Domain, Whose),
-    Connect(Target, Whose),
+    LookUp(Domain, Source),
+    Connect(Target, Source),
 }
 
-/// Who has named a server.
+/// The step that the driver is at.
+#[derive(Debug)]
+enum Current {
+    None,
+    LookUp(Domain, Source),
+    Resolve(Target, Source),
+    /// The addresses that were not tried to the end, the current one first.
+    Open(Target, Source, VecDeque<SocketAddr>),
+    LogIn(Target),
+}
+
+/// Who named a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+enum Source {
     /// The user or the DNS.
     Own,
-    /// A server.
-    Redirected,
-}
-
-/// The failures of all the servers that were tried, in order. The last one decided.
-#[derive(Debug)]
-pub struct Failures {
-    failures: Vec<Failure>,
-    origin: Origin,
-}
-
-/// What came of one server.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The server.
-    pub target: Target,
-    /// What went wrong with it.
-    pub error: Error,
+    /// Another server, with `<see-other-host/>`.
+    Redirect,
 }
 
 impl Attempts {
-    /// Everything is left: the servers that the connector names, or else those that the DNS names for its domain.
-    pub fn new(connector: &Connector) -> Self {
+    /// Begins with the servers that the connector names, or else with the look-up of those of its domain.
+    pub fn new(connector: &Connector, now: Instant) -> Self {
         let mut attempts = Self {
             connector: Arc::new(connector.clone()),
+            deadline: now + connector.total_timeout(),
             left: VecDeque::new(),
-            asking: None,
+            current: Current::None,
             redirects: 0,
             no_server: None,
-            failures: Failures {
-                failures: Vec::new(),
-                origin: Origin::Given,
-            },
+            failures: Failures::new(),
         };
         match connector.servers() {
             [] => {
-                let lookup = Left::LookUp(connector.domain().clone(), Whose::Own);
+                let lookup = Left::LookUp(connector.domain().clone(), Source::Own);
                 attempts.left.push_back(lookup);
             }
-            given => attempts.plan(Plan::given(given.iter().cloned()), Whose::Own),
+            given => attempts.plan(Plan::given(given.iter().cloned()), Source::Own),
         }
         attempts
     }
 
-    /// Tries the server first that the last one pointed to.
-    pub(crate) fn after(connector: &Connector, redirect: Redirect, mode: Mode) -> Self {
-        let mut attempts = Self::new(connector);
+    /// Begins with the server that the last session was redirected to.
+    pub(crate) fn after(
+        connector: &Connector,
+        now: Instant,
+        redirect: Redirect,
+        mode: Mode,
+    ) -> Self {
+        let mut attempts = Self::new(connector, now);
         attempts.follow(redirect, mode);
         attempts
     }
 
-    /// What to do next; `None` when nothing is left.
-    pub fn next_step(&mut self) -> Option<Step> {
+    /// What to do next; `None` when nothing is left to try, or no time.
+    pub fn next_step(&mut self, now: Instant) -> Option<Step> {
+        if now >= self.deadline {
+            self.run_out_of_time();
+            return None;
+        }
         loop {
+            if let Current::Open(_, _, addresses) = &self.current
+                && let Some(address) = addresses.front()
+            {
+                return Some(Step::Open(*address));
+            }
             match self.left.pop_front()? {
-                Left::Connect(target, whose) => {
-                    let connector = match whose {
-                        Whose::Own => Arc::clone(&self.connector),
-                        Whose::Redirected => {
-                            Arc::new(Connector::clone(&self.connector).redirected())
-                        }
-                    };
-                    return Some(Step::Connect(Attempt { target, connector }));
+                Left::Connect(target, source) => {
+                    let (host, port) = (target.host.clone(), target.port);
+                    self.current = Current::Resolve(target, source);
+                    match host.parse::<IpAddr>() {
+                        Ok(address) => self.resolved(Ok(vec![(address, port).into()])),
+                        Err(_) => return Some(Step::Resolve { host, port }),
+                    }
                 }
-                Left::LookUp(domain, whose) => match Service::CLIENT.srv_names(&domain) {
+                Left::LookUp(domain, source) => match Service::CLIENT.srv_names(&domain) {
                     Some(names) => {
-                        self.asking = Some((domain, whose));
+                        self.current = Current::LookUp(domain, source);
                         return Some(Step::LookUp(names));
                     }
-                    None => self.plan(Plan::fallback(&Service::CLIENT, &domain), whose),
+                    None => self.plan(Plan::fallback(&Service::CLIENT, &domain), source),
                 },
             }
+        }
+    }
+
+    fn run_out_of_time(&mut self) {
+        let current = std::mem::replace(&mut self.current, Current::None);
+        if let Current::Open(target, ..) = current {
+            self.end_target(target, io::Error::from(io::ErrorKind::TimedOut).into());
+            self.failures.out_of_time = true;
+        }
+        if !self.left.is_empty() {
+            self.left.clear();
+            self.failures.out_of_time = true;
+        }
+    }
+
+    /// How long the current step may take.
+    pub fn timeout(&self, now: Instant) -> Duration {
+        let left = self.deadline.saturating_since(now);
+        match self.current {
+            Current::LookUp(..) => left,
+            _ => left.min(self.connector.connect_timeout()),
         }
     }
 
@@ -161,32 +205,90 @@ impl Attempts {
         self.connector.name_servers()
     }
 
-    /// Takes the answers to the look-up that was the last step.
+    /// Takes the answers to [`Step::LookUp`].
     pub fn looked_up(&mut self, answers: SrvAnswers) {
-        let Some((domain, whose)) = self.asking.take() else {
+        let Current::LookUp(domain, source) = std::mem::replace(&mut self.current, Current::None)
+        else {
             return;
         };
         match Plan::from_answers(&Service::CLIENT, &domain, answers, crate::jitter) {
-            Ok(plan) => self.plan(plan, whose),
+            Ok(plan) => self.plan(plan, source),
             Err(error) => {
                 log!(info, domain = %domain, %error, "there is no server");
-                if whose == Whose::Own {
+                if source == Source::Own {
                     self.no_server = Some(error);
                 }
             }
         }
     }
 
-    /// Takes down what came of an attempt. Where the domain's answer is final, such as to a wrong password, the other
-    /// servers are not bothered with the same question. A server that cannot prove who it is speaks for nobody, and
-    /// the next one may do better.
+    /// Takes the addresses of [`Step::Resolve`], in the order to try them in.
+    pub fn resolved(&mut self, addresses: io::Result<Vec<SocketAddr>>) {
+        let Current::Resolve(target, source) = std::mem::replace(&mut self.current, Current::None)
+        else {
+            return;
+        };
+        match addresses {
+            Ok(addresses) if addresses.is_empty() => {
+                self.end_target(target, io::Error::other("the host has no address").into());
+            }
+            Ok(addresses) => self.current = Current::Open(target, source, addresses.into()),
+            Err(error) => self.end_target(target, error.into()),
+        }
+    }
+
+    /// Begins to log in over the connection that [`Step::Open`] asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Login::new`], to be passed to [`failed`](Self::failed), and [`Error::NotConnected`] at any other step.
+    pub fn log_in(&mut self, now: Instant) -> Result<Login, Error> {
+        match std::mem::replace(&mut self.current, Current::None) {
+            Current::Open(target, source, _) => {
+                let mode = target.mode;
+                self.current = Current::LogIn(target);
+                match source {
+                    Source::Own => Login::until(&self.connector, mode, now, self.deadline),
+                    Source::Redirect => {
+                        let connector = Connector::clone(&self.connector).redirected();
+                        Login::until(&connector, mode, now, self.deadline)
+                    }
+                }
+            }
+            other => {
+                self.current = other;
+                Err(Error::NotConnected)
+            }
+        }
+    }
+
+    /// Records the failure of a connection or of a login. The next address of the host comes next, or after a login the
+    /// next server.
+    ///
+    /// A final answer of the domain, such as to a wrong password, ends the attempts: the other servers would give the
+    /// same answer. A server that cannot prove its identity does not speak for the domain, and the next one is tried.
     ///
     /// `<see-other-host/>` is followed at most three times, always to a server with the certificate of the domain
-    /// itself: it can be said in clear text, by anybody on the way.
-    pub fn failed(&mut self, attempt: Attempt, error: Error) {
-        let target = attempt.target;
+    /// itself: in clear text, anyone on the network path can send it.
+    pub fn failed(&mut self, error: impl Into<Error>) {
+        let error = error.into();
+        match std::mem::replace(&mut self.current, Current::None) {
+            Current::Open(target, source, mut addresses) => {
+                addresses.pop_front();
+                match addresses.is_empty() {
+                    true => self.end_target(target, error),
+                    false => self.current = Current::Open(target, source, addresses),
+                }
+            }
+            Current::Resolve(target, _) | Current::LogIn(target) => self.end_target(target, error),
+            other => self.current = other,
+        }
+    }
+
+    /// Records what came of a server.
+    fn end_target(&mut self, target: Target, error: Error) {
         log!(info, host = target.host, port = target.port, %error, "could not connect");
-        if error.verdict() == Verdict::Fatal && !matches!(error, Error::Tls(_)) {
+        if error.ends_attempts() {
             self.left.clear();
         }
         if let Some(redirect) = Redirect::of(&error) {
@@ -205,19 +307,19 @@ impl Attempts {
         self.left.push_front(match redirect.port {
             Some(port) => {
                 let host = redirect.host.to_string();
-                Left::Connect(Target { host, port, mode }, Whose::Redirected)
+                Left::Connect(Target { host, port, mode }, Source::Redirect)
             }
-            None => Left::LookUp(redirect.host, Whose::Redirected),
+            None => Left::LookUp(redirect.host, Source::Redirect),
         });
     }
 
-    /// What a plan names comes before the rest.
-    fn plan(&mut self, plan: Plan, whose: Whose) {
+    /// The targets of a plan come before the rest.
+    fn plan(&mut self, plan: Plan, source: Source) {
         log!(debug, targets = ?plan.targets(), origin = ?plan.origin(), "where to connect to");
-        if whose == Whose::Own {
+        if source == Source::Own {
             self.failures.origin = plan.origin().clone();
         }
-        let targets = plan.into_iter().map(|target| Left::Connect(target, whose));
+        let targets = plan.into_iter().map(|target| Left::Connect(target, source));
         let rest = std::mem::take(&mut self.left);
         self.left = targets.chain(rest).collect();
     }
@@ -231,74 +333,17 @@ impl Attempts {
     }
 }
 
-impl Failures {
-    /// Each failure, in the order of the attempts.
-    pub fn iter(&self) -> std::slice::Iter<'_, Failure> {
-        self.failures.iter()
-    }
-
-    /// The failure that decided.
-    pub fn last(&self) -> Option<&Failure> {
-        self.failures.last()
-    }
-
-    /// Where the servers' names came from.
-    pub const fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    /// Fatal where the last word was, or where there is nothing else.
-    pub(crate) fn verdict(&self) -> Verdict {
-        let mut verdicts = self.iter().map(|failure| failure.error.verdict());
-        let decided = self.last().is_some_and(|last| {
-            last.error.verdict() == Verdict::Fatal && !matches!(last.error, Error::Tls(_))
-        });
-        match !decided && verdicts.any(|verdict| verdict == Verdict::Retryable) {
-            true => Verdict::Retryable,
-            false => Verdict::Fatal,
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Failures {
-    type Item = &'a Failure;
-    type IntoIter = std::slice::Iter<'a, Failure>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-/// Each server with its failure, and what the DNS has to do with it.
-impl fmt::Display for Failures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.failures.is_empty() {
-            f.write_str("no server to connect to")?;
-        }
-        for (n, Failure { target, error }) in self.iter().enumerate() {
-            let separator = if n == 0 { "" } else { "; " };
-            write!(
-                f,
-                "{separator}{}, port {}: {error}",
-                target.host, target.port
-            )?;
-        }
-        if let Origin::NoAnswer(error) = &self.origin {
-            write!(f, " (the SRV records could not be looked up: {error})")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Verdict;
     use crate::find::SrvRecord;
     use crate::tls::TlsError;
-    use std::io;
     use xmppwire::{
         ClientConfig, CloseReason, Jid, SaslCondition, SaslFailure, StreamError, TlsPolicy,
     };
+
+    const NOW: Instant = Instant::ORIGIN;
 
     fn connector() -> Connector {
         Connector::account("juliet@example.org", "s3cr3t").unwrap()
@@ -306,8 +351,8 @@ mod tests {
 
     fn two_servers() -> Connector {
         connector()
-            .with_server("a.example", 5222, Mode::StartTls)
-            .with_server("b.example", 5222, Mode::StartTls)
+            .with_server("192.0.2.1", 5222, Mode::StartTls)
+            .with_server("192.0.2.2", 5222, Mode::StartTls)
     }
 
     fn refused() -> Error {
@@ -318,27 +363,23 @@ mod tests {
         CloseReason::PeerError(StreamError::see_other_host(host)).into()
     }
 
-    /// The next target, as text.
-    fn next(attempts: &mut Attempts) -> Option<(Attempt, String)> {
-        match attempts.next_step()? {
-            Step::Connect(attempt) => {
-                let Target { host, port, .. } = &attempt.target;
-                let text = format!("{host} {port}");
-                Some((attempt, text))
-            }
-            Step::LookUp(names) => panic!("{names:?} are looked up"),
+    /// Opens the next connection, to an address, and begins to log in.
+    fn next(attempts: &mut Attempts) -> Option<(Login, String)> {
+        match attempts.next_step(NOW)? {
+            Step::Open(address) => Some((attempts.log_in(NOW).unwrap(), address.to_string())),
+            step => panic!("{step:?}"),
         }
     }
 
     fn run(errors: impl IntoIterator<Item = Error>) -> (usize, ConnectError) {
-        let mut attempts = Attempts::new(&two_servers());
+        let mut attempts = Attempts::new(&two_servers(), NOW);
         let mut tried = 0;
         for error in errors {
-            let Some((attempt, _)) = next(&mut attempts) else {
+            if next(&mut attempts).is_none() {
                 break;
-            };
+            }
             tried += 1;
-            attempts.failed(attempt, error);
+            attempts.failed(error);
         }
         (tried, attempts.into_error())
     }
@@ -353,22 +394,26 @@ mod tests {
 
     #[test]
     fn a_domain_without_given_servers_is_looked_up() {
-        let mut attempts = Attempts::new(&connector());
-        let Some(Step::LookUp(names)) = attempts.next_step() else {
+        let mut attempts = Attempts::new(&connector(), NOW);
+        let Some(Step::LookUp(names)) = attempts.next_step(NOW) else {
             panic!("nothing is looked up");
         };
         assert_eq!(names.starttls, "_xmpp-client._tcp.example.org");
         attempts.looked_up(answers("im.example.net"));
-        assert_eq!(next(&mut attempts).unwrap().1, "im.example.net 5222");
-        assert!(attempts.next_step().is_none());
+        let Some(Step::Resolve { host, port }) = attempts.next_step(NOW) else {
+            panic!("no host");
+        };
+        assert_eq!((host.as_str(), port), ("im.example.net", 5222));
+        attempts.resolved(Err(io::ErrorKind::NotFound.into()));
+        assert!(attempts.next_step(NOW).is_none());
     }
 
     #[test]
     fn a_domain_without_servers_says_so() {
-        let mut attempts = Attempts::new(&connector());
-        assert!(matches!(attempts.next_step(), Some(Step::LookUp(_))));
+        let mut attempts = Attempts::new(&connector(), NOW);
+        assert!(matches!(attempts.next_step(NOW), Some(Step::LookUp(_))));
         attempts.looked_up(answers("."));
-        assert!(attempts.next_step().is_none());
+        assert!(attempts.next_step(NOW).is_none());
         let error = attempts.into_error();
         assert!(matches!(
             error,
@@ -377,59 +422,96 @@ mod tests {
     }
 
     #[test]
+    fn every_address_of_a_host_is_tried_until_one_opens() {
+        let connector = connector()
+            .with_server("im.example.org", 5222, Mode::StartTls)
+            .with_server("192.0.2.9", 5222, Mode::StartTls);
+        let mut attempts = Attempts::new(&connector, NOW);
+        assert!(matches!(
+            attempts.next_step(NOW),
+            Some(Step::Resolve { .. })
+        ));
+        let addresses = [1, 2, 3].map(|n| SocketAddr::from(([192, 0, 2, n], 5222)));
+        attempts.resolved(Ok(addresses.to_vec()));
+        for address in &addresses[..2] {
+            let step = attempts.next_step(NOW);
+            assert!(
+                matches!(step, Some(Step::Open(next)) if next == *address),
+                "{step:?}"
+            );
+            if *address == addresses[0] {
+                attempts.failed(refused());
+            }
+        }
+        // It opened. Where the login fails, another address of the same host would not help.
+        attempts.log_in(NOW).unwrap();
+        attempts.failed(Error::NotConnected);
+        assert_eq!(next(&mut attempts).unwrap().1, "192.0.2.9:5222");
+        attempts.failed(refused());
+        assert!(attempts.next_step(NOW).is_none());
+        let ConnectError::Failed(failures) = attempts.into_error() else {
+            panic!("there were servers");
+        };
+        let hosts: Vec<_> = failures.iter().map(|f| f.target.host.as_str()).collect();
+        assert_eq!(hosts, ["im.example.org", "192.0.2.9"]);
+    }
+
+    #[test]
     fn a_redirection_comes_first_and_insists_on_tls() {
         let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
         let connector = Connector::new(account.with_tls(TlsPolicy::Forbidden))
             .unwrap()
-            .with_server("a.example", 5222, Mode::DirectTls)
-            .with_server("b.example", 5222, Mode::StartTls);
-        let insists =
-            |attempt: &Attempt| format!("{:?}", attempt.connector).contains("tls: Required");
-        let mut attempts = Attempts::new(&connector);
+            .with_server("192.0.2.1", 5222, Mode::DirectTls)
+            .with_server("192.0.2.2", 5222, Mode::StartTls);
+        let insists = |login: &Login| format!("{login:?}").contains("tls: Required");
+        let mut attempts = Attempts::new(&connector, NOW);
         let (first, _) = next(&mut attempts).unwrap();
         assert!(!insists(&first));
-        attempts.failed(first, elsewhere("[2001:db8::1]:9222"));
-        let (second, target) = next(&mut attempts).unwrap();
-        assert_eq!(target, "2001:db8::1 9222");
-        assert_eq!(second.target.mode, Mode::DirectTls);
+        attempts.failed(elsewhere("[2001:db8::1]:9222"));
+        let (second, address) = next(&mut attempts).unwrap();
+        assert_eq!(address, "[2001:db8::1]:9222");
         assert!(insists(&second));
-        attempts.failed(second, refused());
-        let (third, target) = next(&mut attempts).unwrap();
-        assert_eq!(target, "b.example 5222");
+        assert!(
+            format!("{second:?}").contains("Handshake"),
+            "direct TLS, as before"
+        );
+        attempts.failed(refused());
+        let (third, address) = next(&mut attempts).unwrap();
+        assert_eq!(address, "192.0.2.2:5222");
         assert!(!insists(&third));
     }
 
     #[test]
     fn a_redirection_without_a_port_is_looked_up() {
-        let mut attempts = Attempts::new(&two_servers());
-        let (first, _) = next(&mut attempts).unwrap();
-        attempts.failed(first, elsewhere("other.example"));
-        let Some(Step::LookUp(names)) = attempts.next_step() else {
+        let mut attempts = Attempts::new(&two_servers(), NOW);
+        next(&mut attempts).unwrap();
+        attempts.failed(elsewhere("other.example"));
+        let Some(Step::LookUp(names)) = attempts.next_step(NOW) else {
             panic!("nothing is looked up");
         };
         assert_eq!(names.starttls, "_xmpp-client._tcp.other.example");
-        attempts.looked_up(answers("im.other.example"));
-        let (redirected, target) = next(&mut attempts).unwrap();
-        assert_eq!(target, "im.other.example 5222");
-        attempts.failed(redirected, elsewhere("127.0.0.1"));
-        assert_eq!(next(&mut attempts).unwrap().1, "127.0.0.1 5222");
-        assert_eq!(next(&mut attempts).unwrap().1, "b.example 5222");
+        attempts.looked_up(answers("192.0.2.7"));
+        assert_eq!(next(&mut attempts).unwrap().1, "192.0.2.7:5222");
+        attempts.failed(elsewhere("127.0.0.1"));
+        assert_eq!(next(&mut attempts).unwrap().1, "127.0.0.1:5222");
+        attempts.failed(refused());
+        assert_eq!(next(&mut attempts).unwrap().1, "192.0.2.2:5222");
     }
 
     #[test]
     fn redirections_are_followed_three_times() {
-        let mut attempts = Attempts::new(&two_servers());
+        let mut attempts = Attempts::new(&two_servers(), NOW);
         let mut seen = Vec::new();
-        while let Some((attempt, target)) = next(&mut attempts) {
-            seen.push(target);
-            attempts.failed(attempt, elsewhere("a.example:1"));
+        while let Some((_, address)) = next(&mut attempts) {
+            seen.push(address);
+            attempts.failed(elsewhere("192.0.2.3:1"));
         }
-        let round = "a.example 1";
+        let round = "192.0.2.3:1";
         assert_eq!(
             seen,
-            ["a.example 5222", round, round, round, "b.example 5222"]
+            ["192.0.2.1:5222", round, round, round, "192.0.2.2:5222"]
         );
-        // Somebody on the way may have said all of that, who may be gone tomorrow.
+        // All of this may come from an attacker on the network path, who may be gone tomorrow.
         assert_eq!(attempts.into_error().verdict(), Verdict::Retryable);
     }
 
@@ -452,8 +534,8 @@ mod tests {
         assert_eq!(error.verdict(), Verdict::Retryable);
         assert_eq!(
             error.to_string(),
-            "a.example, port 5222: TLS: the platform has no root certificates; \
-             b.example, port 5222: connection refused"
+            "192.0.2.1, port 5222: TLS: the platform has no root certificates; \
+             192.0.2.2, port 5222: connection refused"
         );
     }
 
@@ -461,5 +543,73 @@ mod tests {
     fn servers_that_can_only_fail_are_not_tried_again() {
         let untrusted = || Error::Tls(TlsError::NoPlatformRoots);
         assert_eq!(run([untrusted(), untrusted()]).1.verdict(), Verdict::Fatal);
+    }
+
+    /// However many servers, addresses and redirections there are, and however slow each of them is.
+    #[test]
+    fn connecting_ends_when_its_time_is_over() {
+        let connector = connector()
+            .with_connect_timeout(Duration::from_secs(10))
+            .with_total_timeout(Duration::from_secs(35));
+        let addresses: Vec<_> = (1..=100).map(|n| ([192, 0, 2, n], 5222).into()).collect();
+        let mut attempts = Attempts::new(&connector, NOW);
+        let (mut now, mut limits) = (NOW, Vec::new());
+        while let Some(step) = attempts.next_step(now) {
+            let limit = attempts.timeout(now);
+            limits.push(limit.as_secs());
+            now = now + limit.min(Duration::from_secs(10));
+            match step {
+                Step::LookUp(_) => attempts.looked_up(answers("im.example.net")),
+                Step::Resolve { .. } => attempts.resolved(Ok(addresses.clone())),
+                Step::Open(_) => attempts.failed(io::Error::from(io::ErrorKind::TimedOut)),
+            }
+        }
+        assert_eq!(limits, [35, 10, 10, 5]);
+        let error = attempts.into_error();
+        assert_eq!(error.verdict(), Verdict::Retryable);
+        assert_eq!(
+            error.to_string(),
+            "im.example.net, port 5222: timed out; the time to connect is over"
+        );
+    }
+
+    #[test]
+    fn a_login_does_not_outlast_the_time_to_connect() {
+        for mode in [Mode::StartTls, Mode::DirectTls] {
+            let connector = connector()
+                .with_server("192.0.2.1", 5222, mode)
+                .with_server("192.0.2.2", 5222, mode)
+                .with_total_timeout(Duration::from_secs(7));
+            let deadline = NOW + Duration::from_secs(7);
+            let mut attempts = Attempts::new(&connector, NOW);
+            let (mut login, _) = next(&mut attempts).unwrap();
+            assert!(login.poll(NOW).is_pending());
+            assert_eq!(
+                crate::link::Wired::wire(&mut login).poll_timeout(),
+                Some(deadline)
+            );
+            let std::task::Poll::Ready(Err(error)) = login.poll(deadline) else {
+                panic!("it goes on");
+            };
+            attempts.failed(error);
+            assert!(attempts.next_step(deadline).is_none());
+            assert!(matches!(
+                attempts.into_error().last(),
+                Some(Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut
+            ));
+        }
+    }
+
+    /// Nothing was tried, so nothing is known to be final.
+    #[test]
+    fn a_slow_name_service_is_a_reason_to_try_again() {
+        let mut attempts =
+            Attempts::new(&connector().with_total_timeout(Duration::from_secs(1)), NOW);
+        attempts.next_step(NOW);
+        attempts.looked_up(answers("im.example.net"));
+        assert!(attempts.next_step(NOW + Duration::from_secs(1)).is_none());
+        let error = attempts.into_error();
+        assert_eq!(error.verdict(), Verdict::Retryable);
+        assert_eq!(error.to_string(), "the time to connect is over");
     }
 }

@@ -8,14 +8,16 @@
 mod attempts;
 pub mod dns;
 mod domain;
+mod failures;
 mod order;
 mod plan;
 mod redirect;
 mod service;
 
-pub use attempts::{Attempt, Attempts, Failure, Failures, Step};
+pub use attempts::{Attempts, Step};
 pub use dns::{LookupError, NameServers, Resolver, SrvRecord};
 pub use domain::{Domain, InvalidDomain};
+pub use failures::{Failure, Failures};
 pub use plan::{Mode, Origin, Plan, PlanError, SrvAnswers, Target};
 pub(crate) use redirect::Redirect;
 pub use service::{Service, SrvNames};

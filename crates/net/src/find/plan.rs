@@ -55,6 +55,16 @@ pub struct SrvAnswers {
     pub starttls: Result<Vec<SrvRecord>, LookupError>,
 }
 
+impl SrvAnswers {
+    /// Both look-ups failed for the same reason.
+    pub fn failed(error: LookupError) -> Self {
+        Self {
+            direct_tls: Err(error.clone()),
+            starttls: Err(error),
+        }
+    }
+}
+
 /// What to try, in this order, until one works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {

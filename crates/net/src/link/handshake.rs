@@ -7,7 +7,7 @@ use xmppwire::{Instant, TlsInfo};
 
 use super::buffer::Buffer;
 use super::channel::Channel;
-use super::{LinkError, Machine, TlsSide, Wire};
+use super::{LinkError, TlsSide, Wire};
 use crate::find::Mode;
 use crate::tls::TlsSummary;
 
@@ -151,10 +151,4 @@ impl Wire for Handshake {
     }
 
     fn handle_timeout(&mut self, _now: Instant) {}
-}
-
-impl Machine for Handshake {
-    fn wire(&mut self) -> &mut dyn Wire {
-        self
-    }
 }

@@ -1,20 +1,20 @@
 //! The link itself.
 
 use std::io;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use xmppwire::{
-    CloseReason, Connection, Endpoint, Instant, PeerMisbehaved, Role, RoleEvent, StartTls,
-    TlsHandoff,
+    CloseReason, Connection, Endpoint, Entropy, Instant, PeerMisbehaved, Role, RoleEvent, Server,
+    ServerConfig, StartTls, TlsHandoff,
 };
 
 use super::buffer::Buffer;
 use super::channel::Channel;
-use super::{LinkError, Machine, Secured, TlsSide, Wire};
+use super::{LinkError, Secured, TlsSide, Wire};
 use crate::find::Mode;
 use crate::log::log;
-use crate::tls::TlsSummary;
+use crate::tls::{ServerTls, TlsSummary};
 
 /// How long the last words may take to be written and read.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -46,6 +46,8 @@ pub struct Link<R: Role> {
     /// What ended the input or the output below XMPP, to be told when all is read that came before.
     failure: Option<LinkError>,
     alarm: Option<Instant>,
+    /// The event that [`Link::poll_flushed`] met.
+    next: Option<Result<R::Event, LinkError>>,
     end: End<R::Event>,
 }
 
@@ -86,6 +88,7 @@ impl<R: Role> Link<R> {
             write_dead: None,
             failure: None,
             alarm: None,
+            next: None,
             end: End::NotYet,
         }
     }
@@ -166,6 +169,9 @@ impl<R: Role> Link<R> {
     /// The next event; `Pending` where bytes have to be moved or time has to pass first; `None` after the last event.
     /// An error is the last event.
     pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<R::Event, LinkError>>> {
+        if let Some(event) = self.next.take() {
+            return Poll::Ready(Some(event));
+        }
         loop {
             match self.end {
                 End::NotYet => {}
@@ -198,6 +204,36 @@ impl<R: Role> Link<R> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Ready with `true` when everything that is queued is written, with `false` when an event has to be taken first
+    /// with [`poll_event`](Self::poll_event). Nothing is read beyond that event. A peer that reads nothing until it is
+    /// read from does not block this call.
+    pub fn poll_flushed(&mut self, now: Instant) -> Poll<bool> {
+        if self.is_ending() || self.write_dead.is_some() {
+            return Poll::Ready(false);
+        }
+        if self.backlog() == 0 {
+            return Poll::Ready(true);
+        }
+        if self.next.is_none() {
+            self.next = ready!(self.poll_event(now));
+        }
+        Poll::Ready(false)
+    }
+
+    /// Ready with `true` when nothing is left to write, be it that the connection has ended; with `false` when `deadline`
+    /// is over before. An event that arrives meanwhile is kept for [`poll_event`](Self::poll_event), and nothing is read
+    /// beyond it: this is how to hold a peer back that sends more than it reads.
+    pub fn poll_drained(&mut self, now: Instant, deadline: Instant) -> Poll<bool> {
+        let drained = self.poll_flushed(now) == Poll::Ready(true);
+        let drained = drained || self.is_ending() || self.write_dead.is_some();
+        if !drained && now < deadline {
+            self.alarm = Some(deadline);
+            return Poll::Pending;
+        }
+        self.alarm = None;
+        Poll::Ready(drained)
     }
 
     /// The hand-off of RFC 6120 §5.4.3.
@@ -313,7 +349,9 @@ impl<R: Role> Wire for Link<R> {
         }
         match self.end {
             End::NotYet if self.handoff.is_some() => true,
-            End::NotYet => self.input.is_empty() && self.connection.wants_read(),
+            End::NotYet => {
+                self.next.is_none() && self.input.is_empty() && self.connection.wants_read()
+            }
             // Reading on keeps the kernel from resetting the connection under our last words.
             End::Farewell { linger, .. } => linger,
             End::Over => false,
@@ -410,10 +448,39 @@ impl<R: Role> Wire for Link<R> {
     }
 }
 
-impl<R: Role> Machine for Link<R> {
-    fn wire(&mut self) -> &mut dyn Wire {
-        self
+impl Link<Server> {
+    /// The connection of a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, the
+    /// host must offer none.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness.
+    pub fn accept(
+        config: ServerConfig,
+        tls: Option<ServerTls>,
+        now: Instant,
+    ) -> Result<Self, LinkError> {
+        let server = Server::new(config, entropy()?, now);
+        Ok(Self::new(server, tls.map(TlsSide::from)))
     }
+
+    /// The connection of a client that began with TLS (XEP-0368).
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness.
+    pub fn accept_over_tls(
+        config: ServerConfig,
+        secured: Secured,
+        now: Instant,
+    ) -> Result<Self, LinkError> {
+        let server = Server::with_direct_tls(config, entropy()?, now, secured.info());
+        Ok(Self::over_tls(server, secured))
+    }
+}
+
+fn entropy() -> Result<Entropy, LinkError> {
+    Entropy::from_os().map_err(|error| LinkError::Io(io::Error::other(error)))
 }
 
 /// Whether this side ended the stream while the peer may still be sending. Closing the socket at once could then destroy
@@ -431,10 +498,7 @@ const fn may_still_send(reason: &CloseReason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xmppwire::{
-        Client, ClientConfig, CloseReason, DecoyKey, Entropy, Jid, Server, ServerConfig,
-        ServerEvent,
-    };
+    use xmppwire::{Client, ClientConfig, CloseReason, DecoyKey, Jid, ServerEvent};
 
     fn link() -> Link<Client> {
         let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();

@@ -51,8 +51,9 @@ use thiserror::Error;
 
 pub use handshake::{Handshake, Secured};
 pub use machine::Link;
-pub use side::{LazyTls, TlsSide};
-pub use wire::{Machine, Wire};
+pub(crate) use side::LazyTls;
+pub use side::TlsSide;
+pub use wire::{Wire, Wired};
 
 use crate::tls::TlsError;
 

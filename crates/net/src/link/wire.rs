@@ -43,8 +43,14 @@ pub trait Wire {
     fn handle_timeout(&mut self, now: Instant);
 }
 
-/// Something that is polled for its result and moved along by the driver of its wire.
-pub trait Machine {
+/// What a driver drives: a [`Wire`], or a machine with a wire inside.
+pub trait Wired {
     /// The wire.
     fn wire(&mut self) -> &mut dyn Wire;
+}
+
+impl<W: Wire> Wired for W {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self
+    }
 }

@@ -17,10 +17,3 @@ mod support;
 mod shared {
     xmppwire_test_support::scenarios!(xmppwire_test_support::adapter::Tokio);
 }
-
-/// The blocking adapter's `flush` returns where an event waits, so that its echo has to look at the backlog.
-#[test]
-fn an_echo_of_ten_megabytes() {
-    use xmppwire_test_support::{adapter::Tokio, scenarios::load, within};
-    within(load::an_echo_of_ten_megabytes::<Tokio>);
-}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use xmppwire_test_support::{Authority, DOMAIN, juliet};
-use xmppwire_tokio::backoff::Policy;
+use xmppwire_tokio::ReconnectPolicy;
 use xmppwire_tokio::tls::ServerTls;
 use xmppwire_tokio::{Connector, Mode, ReconnectEvent, ReconnectingClient, ServerConnection};
 
@@ -33,7 +33,7 @@ fn the_wait_for_the_next_attempt_can_be_dropped() {
     run(async || {
         let (listener, tls, connector) = site().await;
         // A random part of thousands of years.
-        let mut policy = Policy::default();
+        let mut policy = ReconnectPolicy::default();
         policy.first = Duration::from_secs(1 << 40);
         policy.max = policy.first;
         let mut client = ReconnectingClient::with_policy(connector, policy);

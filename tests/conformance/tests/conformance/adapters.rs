@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use xmppwire_blocking::backoff::{Backoff, Policy, Verdict};
-use xmppwire_blocking::{Mode, NameServers, PlanError};
+use xmppwire_blocking::{Mode, NameServers, PlanError, ReconnectPolicy, Verdict};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
+use xmppwire_net::client::Backoff;
 use xmppwire_net::find::{Domain, Plan, Resolver, Service};
 use xmppwire_test_support::adapter::Blocking;
 use xmppwire_test_support::name_server::{NameServer, empty, srv};
@@ -157,7 +157,7 @@ fn asked(name_server: &NameServer) -> Vec<String> {
 fn back_off() {
     const MINUTE: Duration = Duration::from_secs(60);
     let after = |failures: u32, random: u32| {
-        let mut backoff = Backoff::new(Policy::default());
+        let mut backoff = Backoff::new(ReconnectPolicy::default());
         let delays =
             (0..=failures).map(|_| backoff.after(Verdict::Retryable, Duration::ZERO, random));
         delays.last().flatten().expect("it goes on")
@@ -169,8 +169,8 @@ fn back_off() {
     // Each window is twice as wide as the one before, up to a limit.
     assert!(after(1, u32::MAX) > MINUTE && after(1, u32::MAX) <= 2 * MINUTE);
     assert!(after(2, 0) >= 2 * MINUTE && after(2, u32::MAX) <= 4 * MINUTE);
-    assert!(after(50, u32::MAX) <= Policy::default().max);
+    assert!(after(50, u32::MAX) <= ReconnectPolicy::default().max);
     // Who was refused does not knock again.
-    let mut backoff = Backoff::new(Policy::default());
+    let mut backoff = Backoff::new(ReconnectPolicy::default());
     assert_eq!(backoff.after(Verdict::Fatal, Duration::ZERO, 0), None);
 }

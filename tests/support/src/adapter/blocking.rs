@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
 use xmppwire_blocking::{Client, ReconnectingClient, ServerConnection};
-use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
@@ -28,7 +28,7 @@ impl super::Adapter for Blocking {
         Client::over(socket, mode, connector)
     }
 
-    fn reconnecting(connector: Connector, policy: Policy) -> ReconnectingClient {
+    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> ReconnectingClient {
         ReconnectingClient::with_policy(connector, policy)
     }
 
@@ -101,8 +101,12 @@ impl super::Accepted for ServerConnection {
         self.close(error);
     }
 
-    fn flush(&mut self) {
-        self.flush();
+    fn flush(&mut self) -> bool {
+        self.flush()
+    }
+
+    fn drain(&mut self, timeout: Duration) -> bool {
+        self.drain(timeout)
     }
 
     fn backlog(&self) -> usize {

@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
-use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
@@ -31,7 +31,7 @@ pub trait Adapter: 'static {
 
     fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
-    fn reconnecting(connector: Connector, policy: Policy) -> Self::Reconnecting;
+    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> Self::Reconnecting;
     fn accept(
         socket: TcpStream,
         config: ServerConfig,
@@ -73,7 +73,8 @@ pub trait Accepted: std::fmt::Debug + Sized {
     fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError>;
     fn connection_mut(&mut self) -> &mut Endpoint<Server>;
     fn close(&mut self, error: Option<StreamError>);
-    fn flush(&mut self);
+    fn flush(&mut self) -> bool;
+    fn drain(&mut self, timeout: Duration) -> bool;
     fn backlog(&self) -> usize;
     fn tls(&self) -> Option<&TlsSummary>;
     fn set_tls(&mut self, tls: ServerTls);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
-use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
@@ -49,7 +49,7 @@ impl super::Adapter for Tokio {
         run(Client::over(adopt(socket), mode, connector))
     }
 
-    fn reconnecting(connector: Connector, policy: Policy) -> ReconnectingClient {
+    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> ReconnectingClient {
         let _runtime = RUNTIME.enter();
         ReconnectingClient::with_policy(connector, policy)
     }
@@ -126,8 +126,12 @@ impl super::Accepted for ServerConnection {
         self.close(error);
     }
 
-    fn flush(&mut self) {
-        run(self.flush());
+    fn flush(&mut self) -> bool {
+        run(self.flush())
+    }
+
+    fn drain(&mut self, timeout: Duration) -> bool {
+        run(self.drain(timeout))
     }
 
     fn backlog(&self) -> usize {

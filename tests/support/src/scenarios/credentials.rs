@@ -1,7 +1,7 @@
 //! A refused password is final: nothing is tried a second time.
 
 use xmppwire::{ClientConfig, CloseReason, Jid, SaslCondition};
-use xmppwire_net::client::backoff::Verdict;
+use xmppwire_net::client::Verdict;
 use xmppwire_net::client::{ConnectError, Connector};
 use xmppwire_net::find::Mode;
 

@@ -5,12 +5,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use xmppwire::{ClientConfig, CloseReason, Jid, Limits, ServerEvent, StreamErrorCondition, Timer};
-use xmppwire_net::client::{Connector, Error};
+use xmppwire_net::client::{ConnectError, Connector, Error};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 
 use crate::adapter::{Accepted, Adapter, Client};
-use crate::site::{Site, end, log_in, message, narrow, visit};
+use crate::site::{MODES, Site, end, log_in, message, narrow, visit};
 use crate::{Authority, JULIET, PASSWORD, both, config};
 
 /// Short, because the tests wait until it is over.
@@ -51,6 +51,42 @@ pub fn a_silent_server_is_given_up<A: Adapter>() {
             Err(Error::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::TimedOut),
             other => panic!("{other:?}"),
         }
+        drop(done);
+    };
+    both(server, client);
+}
+
+pub fn connecting_ends_when_its_time_is_over<A: Adapter>() {
+    let site = Site::new();
+    let port = site.port;
+    // Each handshake, negotiation and server may take longer than a test.
+    let limits = |limits: &mut Limits| limits.negotiation_timeout = Duration::from_secs(100_000);
+    let connector = limited(&site.authority, limits)
+        .with_connect_timeout(Duration::from_secs(100_000))
+        .with_total_timeout(BRIEF);
+    let (done, wait) = mpsc::channel::<()>();
+    let server = move || {
+        let sockets = [site.socket(), site.socket(), site.socket()];
+        let _ = wait.recv();
+        drop(sockets);
+    };
+    let client = move || {
+        let is_timeout = |error: &Error| matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut);
+        for mode in MODES {
+            let error = A::over(visit(port), mode, &connector).unwrap_err();
+            assert!(is_timeout(&error), "{error}");
+        }
+        let mut connector = connector;
+        for _ in 0..3 {
+            connector = connector.with_server("127.0.0.1", port, Mode::StartTls);
+        }
+        let error = A::connect_with(&connector).unwrap_err();
+        assert!(error.last().is_some_and(is_timeout), "{error}");
+        let ConnectError::Failed(failures) = error else {
+            panic!("{error}");
+        };
+        assert!(failures.is_out_of_time());
+        assert_eq!(failures.iter().count(), 1, "{failures}");
         drop(done);
     };
     both(server, client);

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 
 use xmppwire::{CloseReason, StreamError, StreamErrorCondition};
 use xmppwire_net::client::Error;
-use xmppwire_net::client::backoff::Verdict;
+use xmppwire_net::client::Verdict;
 use xmppwire_net::find::Mode;
 
 use crate::adapter::{Accepted, Adapter, Client};

@@ -2,7 +2,7 @@
 //! own identity.
 
 use rcgen::date_time_ymd;
-use xmppwire_net::client::backoff::Verdict;
+use xmppwire_net::client::Verdict;
 use xmppwire_net::client::{ConnectError, Connector, Error};
 use xmppwire_net::find::Mode;
 use xmppwire_net::tls::{ClientCertificates, ClientTls, Identity, ServerTls, TlsError, rustls};

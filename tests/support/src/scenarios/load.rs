@@ -1,12 +1,15 @@
 //! Ten megabytes each way at the same time: no deadlock, and no buffer that grows with them.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use xmppwire::{ClientConfig, Jid, Limits, ServerEvent};
 use xmppwire_net::client::{Connector, Error};
 use xmppwire_net::find::Mode;
 
 use crate::adapter::{Accepted, Adapter, Client};
-use crate::site::{Site, log_in, message, narrow, visit};
-use crate::{JULIET, PASSWORD, both, config};
+use crate::site::{Site, end, log_in, message, narrow, next_message, visit};
+use crate::{JULIET, PASSWORD, PATIENCE, both, config};
 
 const STANZA: usize = 10 * 1024;
 const STANZAS: usize = 1024;
@@ -22,9 +25,9 @@ fn limits() -> Limits {
     limits
 }
 
-fn accept<A: Adapter>(site: &Site) -> A::Accepted {
+fn accept<A: Adapter>(site: &Site, limits: Limits) -> A::Accepted {
     let (socket, tls) = (narrow(site.socket()), site.tls.clone());
-    let mut client = A::accept(socket, config().with_limits(limits()), Some(tls)).unwrap();
+    let mut client = A::accept(socket, config().with_limits(limits), Some(tls)).unwrap();
     log_in(&mut client).unwrap();
     client.flush();
     client
@@ -63,14 +66,14 @@ pub fn an_echo_of_ten_megabytes<A: Adapter>() {
     let site = Site::new();
     let connect = connect::<A>(&site);
     let server = move || {
-        let mut client = accept::<A>(&site);
+        let mut client = accept::<A>(&site, limits());
         let mut seen = 0;
         while let Some(event) = client.next_event().unwrap() {
             if let ServerEvent::Stanza(stanza) = event {
                 seen += 1;
                 client.send(stanza);
-                client.flush();
-                assert!(client.backlog() <= AHEAD);
+                assert!(client.drain(PATIENCE));
+                assert_eq!(client.backlog(), 0);
             }
         }
         seen
@@ -89,7 +92,7 @@ pub fn ten_megabytes_each_way<A: Adapter>() {
     let site = Site::new();
     let connect = connect::<A>(&site);
     let server = move || {
-        let mut client = accept::<A>(&site);
+        let mut client = accept::<A>(&site, limits());
         let stanza = message(&"x".repeat(STANZA));
         let (mut sent, mut taken) = (0, 0);
         while sent < STANZAS || taken < STANZAS {
@@ -110,6 +113,42 @@ pub fn ten_megabytes_each_way<A: Adapter>() {
     let client = || {
         let mut client = connect();
         send_and_take(&mut client);
+        client.close().unwrap();
+    };
+    both(server, client);
+}
+
+/// A peer that writes before it reads may wait itself, so that neither end would ever go on.
+pub fn a_flush_does_not_wait_for_a_peer_that_waits<A: Adapter>() {
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls).with_inbox_bytes(0);
+    let port = site.port;
+    let (stuck, client_is_stuck) = mpsc::channel();
+    let (go_on, server_is_done) = mpsc::channel();
+    let server = move || {
+        let mut client = accept::<A>(&site, Limits::new());
+        client_is_stuck.recv().unwrap();
+        for _ in 0..100 {
+            client.send(message(&"x".repeat(STANZA)));
+        }
+        // It cannot be written, and the reason is the event that waits here.
+        assert!(!client.flush());
+        assert!(!client.drain(Duration::from_millis(1)));
+        assert!(client.backlog() > 0);
+        next_message(&mut client);
+        go_on.send(()).unwrap();
+        end(&mut client);
+    };
+    let client = move || {
+        let mut client = A::over(narrow(visit(port)), Mode::StartTls, &connector).unwrap();
+        let error = loop {
+            if let Err(error) = client.send(message(&"x".repeat(STANZA))) {
+                break error;
+            }
+        };
+        assert!(matches!(error, Error::InboxFull), "{error}");
+        stuck.send(()).unwrap();
+        server_is_done.recv().unwrap();
         client.close().unwrap();
     };
     both(server, client);

@@ -34,6 +34,7 @@ macro_rules! scenarios {
                 addresses_without_an_account_are_refused_at_once;
             deadlines:
                 a_silent_server_is_given_up,
+                connecting_ends_when_its_time_is_over,
                 a_silent_client_is_given_up,
                 a_handshake_that_never_ends_is_given_up,
                 a_peer_that_reads_nothing_does_not_keep_the_connection,
@@ -66,7 +67,9 @@ macro_rules! scenarios {
                 clear_text_during_the_handshake_is_no_tls,
                 a_server_refuses_clear_text_after_starttls;
             load:
-                ten_megabytes_each_way;
+                an_echo_of_ten_megabytes,
+                ten_megabytes_each_way,
+                a_flush_does_not_wait_for_a_peer_that_waits;
             login:
                 by_starttls,
                 by_direct_tls,

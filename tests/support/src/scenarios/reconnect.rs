@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use xmppwire::{CloseReason, StreamError, StreamErrorCondition};
-use xmppwire_net::client::backoff::Policy;
+use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{Connector, Error, ReconnectEvent};
 use xmppwire_net::find::Mode;
 
@@ -12,8 +12,8 @@ use crate::site::{CLOSED_PORT, Site, body, end, log_in, message, next_message};
 use crate::{Authority, DOMAIN, JULIET, PATIENCE, both, config, juliet};
 
 /// Without a delay between the attempts.
-pub(super) fn at_once() -> Policy {
-    let mut policy = Policy::default();
+pub(super) fn at_once() -> ReconnectPolicy {
+    let mut policy = ReconnectPolicy::default();
     (policy.first, policy.max) = (Duration::ZERO, Duration::ZERO);
     policy
 }
@@ -220,7 +220,7 @@ pub fn the_wait_for_the_next_attempt_can_be_cut_short<A: Adapter>() {
     };
     let client = move || {
         // A random part of thousands of years.
-        let mut policy = Policy::default();
+        let mut policy = ReconnectPolicy::default();
         policy.first = Duration::from_secs(1 << 40);
         policy.max = policy.first;
         let mut client = A::reconnecting(connector, policy);

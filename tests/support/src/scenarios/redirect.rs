@@ -4,7 +4,7 @@ use xmppwire::{
     ClientConfig, CloseReason, Host, HostAnswer, Jid, Mechanism, PeerIncompatible, ServerEvent,
     StreamErrorCondition, TlsOffer, TlsPolicy,
 };
-use xmppwire_net::client::backoff::Verdict;
+use xmppwire_net::client::Verdict;
 use xmppwire_net::client::{Connector, Error};
 use xmppwire_net::find::{Mode, NameServers};
 use xmppwire_net::tls::TlsError;

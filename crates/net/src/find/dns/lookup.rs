@@ -2,32 +2,20 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::message::{self, Reply};
 use super::{LookupError, NameServers, SrvRecord};
 
-/// The largest datagram worth a buffer. Without EDNS an answer has at most 512 octets (RFC 1035 §4.2.1), but servers
-/// exist that send more.
-pub const MAX_DATAGRAM: usize = 4096;
-
-/// So many datagrams that are no answer, from the address that was asked, are an attempt to guess the query; then TCP
-/// is used, whose answers cannot be forged from the side.
+/// Datagrams that are no answer, from the address that was asked, after which TCP is used: they are an attempt to guess
+/// the query id, and an answer over TCP cannot be forged off the path.
 const MAX_STRAY: u32 = 16;
-
-/// How an exchange goes over the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// One datagram each way.
-    Udp,
-    /// One message each way, each behind two octets with its length (RFC 1035 §4.2.2).
-    Tcp,
-}
 
 /// A query to send, and the server that is to answer it.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    transport: Transport,
+    tcp: bool,
     server: SocketAddr,
     timeout: Duration,
     id: u16,
@@ -35,18 +23,23 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Whether to use a datagram or a connection.
-    pub fn transport(&self) -> Transport {
-        self.transport
+    /// Bytes of the largest datagram to make room for. Without EDNS an answer has at most 512 octets (RFC 1035 §4.2.1),
+    /// but some servers send more.
+    pub const MAX_DATAGRAM: usize = 4096;
+
+    /// Whether to use a TCP connection, with one message each way, each after two octets with its length (RFC 1035
+    /// §4.2.2). Otherwise one datagram goes each way over UDP.
+    pub const fn is_tcp(&self) -> bool {
+        self.tcp
     }
 
     /// Where to connect the socket to.
-    pub fn server(&self) -> SocketAddr {
+    pub const fn server(&self) -> SocketAddr {
         self.server
     }
 
-    /// How long the whole exchange may take, over TCP the connecting included.
-    pub fn timeout(&self) -> Duration {
+    /// How long the whole exchange may take, opening a TCP connection included.
+    pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 
@@ -54,16 +47,6 @@ impl Exchange {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
-}
-
-/// What became of a message given to [`Lookup::receive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Received {
-    /// It is no answer to this query: go on waiting, without more time.
-    Ignored,
-    /// The exchange is over: look at [`Lookup::exchange`] again.
-    Next,
 }
 
 /// A look-up of SRV records in progress. The [module](super) shows how it is driven.
@@ -82,14 +65,16 @@ impl Lookup {
     /// Begins to look up the SRV records of `name`, an absolute name of A-labels like those of
     /// [`Service::srv_names`](crate::find::Service::srv_names).
     ///
-    /// `id` gives an unpredictable query id a call, and is called once for each attempt that may become necessary. Draw
-    /// it from a cryptographically strong source.
-    ///
     /// # Errors
     ///
-    /// [`LookupError::InvalidName`] for a name that does not fit, [`LookupError::NoNameServers`] if there is nobody to
-    /// ask, and what `id` gives.
-    pub fn srv(
+    /// [`LookupError::InvalidName`] for a name that does not fit, [`LookupError::NoNameServers`] if there is no server
+    /// to ask, [`LookupError::NoRandomness`] if the operating system gives no query ids.
+    pub fn srv(name: &str, servers: &NameServers) -> Result<Self, LookupError> {
+        Self::with_ids(name, servers, random_id)
+    }
+
+    /// `id` gives one unpredictable query id a call, and is called once for each attempt that may become necessary.
+    fn with_ids(
         name: &str,
         servers: &NameServers,
         mut id: impl FnMut() -> Result<u16, LookupError>,
@@ -119,30 +104,33 @@ impl Lookup {
     }
 
     /// Takes a datagram, or a TCP message without its length, that the server of the current exchange has sent.
-    pub fn receive(&mut self, message: &[u8]) -> Received {
+    ///
+    /// Ready when the exchange is over: look at [`exchange`](Self::exchange) again. Pending if the message is no answer
+    /// to the query: go on waiting, without more time.
+    pub fn receive(&mut self, message: &[u8]) -> Poll<()> {
         let Some(exchange) = &self.current else {
-            return Received::Next;
+            return Poll::Ready(());
         };
-        let (id, transport) = (exchange.id, exchange.transport);
-        match (message::reply(message, id, &self.name), transport) {
+        match (
+            message::reply(message, exchange.id, &self.name),
+            exchange.tcp,
+        ) {
             (Reply::Records(records), _) => {
                 self.result = Ok(records);
                 self.current = None;
             }
-            (Reply::Truncated, Transport::Udp) => self.turn_to_tcp(),
-            (Reply::NotOurs, Transport::Udp) => {
+            (Reply::Truncated, false) => self.turn_to_tcp(),
+            (Reply::NotOurs, false) => {
                 self.stray = self.stray.saturating_add(1);
                 if self.stray < MAX_STRAY {
-                    return Received::Ignored;
+                    return Poll::Pending;
                 }
                 self.turn_to_tcp();
             }
-            (Reply::Truncated | Reply::NotOurs, Transport::Tcp) => {
-                self.fail(LookupError::Malformed);
-            }
+            (Reply::Truncated | Reply::NotOurs, true) => self.fail(LookupError::Malformed),
             (Reply::Failed(error), _) => self.fail(error),
         }
-        Received::Next
+        Poll::Ready(())
     }
 
     /// Gives the current exchange up, for [`LookupError::TimedOut`] after its time is over or [`LookupError::Io`] when
@@ -173,7 +161,7 @@ impl Lookup {
             // The name was tried before the first attempt, so this query can be made too.
             let bytes = message::query(id, &self.name).ok()?;
             Some(Exchange {
-                transport: Transport::Udp,
+                tcp: false,
                 server,
                 timeout: self.timeout,
                 id,
@@ -187,9 +175,16 @@ impl Lookup {
             // A query has one name, of at most 255 octets, so its length fits.
             let length = u16::try_from(exchange.bytes.len()).unwrap_or_default();
             exchange.bytes.splice(..0, length.to_be_bytes());
-            exchange.transport = Transport::Tcp;
+            exchange.tcp = true;
         }
     }
+}
+
+/// A query id that an attacker off the path cannot guess (RFC 5452 §9).
+fn random_id() -> Result<u16, LookupError> {
+    let mut id = [0; 2];
+    getrandom::fill(&mut id).map_err(|_| LookupError::NoRandomness)?;
+    Ok(u16::from_be_bytes(id))
 }
 
 #[cfg(test)]
@@ -205,7 +200,7 @@ mod tests {
 
     fn lookup() -> Lookup {
         let mut id = 0;
-        Lookup::srv(NAME, &servers(), || {
+        Lookup::with_ids(NAME, &servers(), || {
             id += 1;
             Ok(id)
         })
@@ -215,20 +210,16 @@ mod tests {
     /// The current query turned into an answer with these flags and no records.
     fn answer(lookup: &Lookup, flags: u16) -> Vec<u8> {
         let exchange = lookup.exchange().unwrap();
-        let skip = if exchange.transport() == Transport::Tcp {
-            2
-        } else {
-            0
-        };
+        let skip = if exchange.is_tcp() { 2 } else { 0 };
         let mut message = exchange.bytes()[skip..].to_vec();
         message[2..4].copy_from_slice(&flags.to_be_bytes());
         message
     }
 
-    fn asked(lookup: &Lookup) -> (Transport, u8) {
+    fn asked(lookup: &Lookup) -> (bool, u8) {
         let exchange = lookup.exchange().unwrap();
         match exchange.server() {
-            SocketAddr::V4(server) => (exchange.transport(), server.ip().octets()[3]),
+            SocketAddr::V4(server) => (exchange.is_tcp(), server.ip().octets()[3]),
             SocketAddr::V6(_) => unreachable!(),
         }
     }
@@ -241,10 +232,10 @@ mod tests {
     fn the_first_answer_ends_it() {
         let mut lookup = lookup();
         let message = answer(&lookup, OK);
-        assert_eq!(lookup.receive(&message), Received::Next);
+        assert_eq!(lookup.receive(&message), Poll::Ready(()));
         assert!(lookup.exchange().is_none());
         lookup.fail(LookupError::TimedOut);
-        assert_eq!(lookup.receive(b""), Received::Next);
+        assert_eq!(lookup.receive(b""), Poll::Ready(()));
         assert_eq!(lookup.finish(), Ok(vec![]));
     }
 
@@ -256,7 +247,7 @@ mod tests {
             seen.push((asked(&lookup).1, exchange.bytes()[1]));
             if seen.len() % 2 == 0 {
                 let message = answer(&lookup, SERVFAIL);
-                assert_eq!(lookup.receive(&message), Received::Next);
+                assert_eq!(lookup.receive(&message), Poll::Ready(()));
             } else {
                 lookup.fail(LookupError::TimedOut);
             }
@@ -269,12 +260,12 @@ mod tests {
     fn a_truncated_answer_is_fetched_over_tcp() {
         let mut lookup = lookup();
         let message = answer(&lookup, TRUNCATED);
-        assert_eq!(lookup.receive(&message), Received::Next);
-        assert_eq!(asked(&lookup), (Transport::Tcp, 1));
+        assert_eq!(lookup.receive(&message), Poll::Ready(()));
+        assert_eq!(asked(&lookup), (true, 1));
         let bytes = lookup.exchange().unwrap().bytes();
         assert_eq!(bytes[..2], (bytes.len() as u16 - 2).to_be_bytes());
         let message = answer(&lookup, OK);
-        assert_eq!(lookup.receive(&message), Received::Next);
+        assert_eq!(lookup.receive(&message), Poll::Ready(()));
         assert_eq!(lookup.finish(), Ok(vec![]));
     }
 
@@ -283,10 +274,10 @@ mod tests {
         for flags in [TRUNCATED, 0] {
             let mut lookup = lookup();
             let message = answer(&lookup, TRUNCATED);
-            assert_eq!(lookup.receive(&message), Received::Next);
+            assert_eq!(lookup.receive(&message), Poll::Ready(()));
             let message = answer(&lookup, flags);
-            assert_eq!(lookup.receive(&message), Received::Next);
-            assert_eq!(asked(&lookup), (Transport::Udp, 2));
+            assert_eq!(lookup.receive(&message), Poll::Ready(()));
+            assert_eq!(asked(&lookup), (false, 2));
         }
     }
 
@@ -296,10 +287,10 @@ mod tests {
         let mut guess = answer(&lookup, OK);
         for id in 0..MAX_STRAY - 1 {
             guess[0] = id as u8 + 1;
-            assert_eq!(lookup.receive(&guess), Received::Ignored);
+            assert_eq!(lookup.receive(&guess), Poll::Pending);
         }
-        assert_eq!(lookup.receive(&guess), Received::Next);
-        assert_eq!(asked(&lookup), (Transport::Tcp, 1));
+        assert_eq!(lookup.receive(&guess), Poll::Ready(()));
+        assert_eq!(asked(&lookup), (true, 1));
     }
 
     #[test]
@@ -307,15 +298,15 @@ mod tests {
         let no_servers = NameServers::new([]);
         let id = || Ok(1);
         assert_eq!(
-            Lookup::srv(NAME, &no_servers, id).unwrap_err(),
+            Lookup::with_ids(NAME, &no_servers, id).unwrap_err(),
             LookupError::NoNameServers
         );
         assert_eq!(
-            Lookup::srv(&"a".repeat(64), &servers(), id).unwrap_err(),
+            Lookup::with_ids(&"a".repeat(64), &servers(), id).unwrap_err(),
             LookupError::InvalidName
         );
         assert_eq!(
-            Lookup::srv(NAME, &servers(), || Err(LookupError::NoRandomness)).unwrap_err(),
+            Lookup::with_ids(NAME, &servers(), || Err(LookupError::NoRandomness)).unwrap_err(),
             LookupError::NoRandomness
         );
     }

@@ -1,30 +1,29 @@
-//! SRV look-ups: a stub resolver as a state machine, and a blocking one that drives it.
+//! SRV look-ups: a stub resolver as a state machine, and a blocking driver for it.
 //!
 //! Only SRV records are looked up here, because no system interface gives them. Addresses are left to the operating
 //! system's resolver, so that the hosts file and its other sources work.
 //!
-//! [`Lookup`] decides what is sent to which name server, what counts as its answer, and when it is the next server's
-//! turn; it touches no socket. [`Resolver`] drives it over `std::net`. An asynchronous driver is the same loop:
+//! [`Lookup`] decides what is sent to which name server, what counts as its answer, and when the next server's turn
+//! comes; it touches no socket. [`Resolver`] drives it over `std::net`. An asynchronous driver is the same loop:
 //!
 //! 1. Take [`Lookup::exchange`]; on `None` go to 4.
-//! 2. Open a **new** socket bound to port zero and *connect* it to [`Exchange::server`], over UDP or TCP as
-//!    [`Exchange::transport`] says, and write [`Exchange::bytes`]. A fresh port and a fresh id for each query, and a
-//!    connected socket that takes datagrams from one sender only, are what stands against forged answers (RFC 5452).
-//! 3. Give every datagram, or the TCP message behind its two length octets, to [`Lookup::receive`], until it says
-//!    [`Received::Next`]; after [`Exchange::timeout`] or an error of the socket call [`Lookup::fail`]. Then drop the
-//!    socket and go to 1.
+//! 2. Open a **new** socket bound to port zero and *connect* it to [`Exchange::server`], over TCP if
+//!    [`Exchange::is_tcp`], and write [`Exchange::bytes`]. A new port and a new id for each query, and a connected socket,
+//!    which takes datagrams from one sender only, protect against forged answers (RFC 5452 §9).
+//! 3. Give every datagram, or the TCP message after its two length octets, to [`Lookup::receive`] until it is ready; after
+//!    [`Exchange::timeout`] or an error of the socket call [`Lookup::fail`]. Then drop the socket and go to 1.
 //! 4. Take the result with [`Lookup::finish`].
 //!
-//! The queries are plain DNS without EDNS: a domain's SRV records fit into 512 octets nearly always, TCP serves the
-//! rest, and no middlebox stumbles over it.
+//! The queries are plain DNS without EDNS: the SRV records of a domain nearly always fit into 512 octets, TCP serves the
+//! rest, and every middlebox understands them.
 
 mod lookup;
 mod message;
 mod resolver;
 mod servers;
 
-pub use lookup::{Exchange, Lookup, MAX_DATAGRAM, Received, Transport};
-pub use resolver::{Resolver, random_id};
+pub use lookup::{Exchange, Lookup};
+pub use resolver::Resolver;
 pub use servers::NameServers;
 
 use std::io;

@@ -5,9 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{
-    Exchange, Lookup, LookupError, MAX_DATAGRAM, NameServers, Received, SrvRecord, Transport,
-};
+use super::{Exchange, Lookup, LookupError, NameServers, SrvRecord};
 use crate::find::{Domain, Plan, PlanError, Service, SrvAnswers, SrvNames};
 
 /// A blocking resolver for SRV records. It has no cache: a client looks its server up once a connection.
@@ -34,7 +32,7 @@ impl Resolver {
 
     /// Looks up where the server of `domain` is, with both SRV queries at the same time, and makes the plan.
     ///
-    /// Blocks for as long as the name servers take: at worst twice the time-out, for UDP and TCP, for each server and
+    /// Blocks for as long as the name servers take: at worst twice their time-out, for UDP and TCP, for each server and
     /// round.
     ///
     /// # Errors
@@ -45,16 +43,18 @@ impl Resolver {
         let Some(names) = service.srv_names(domain) else {
             return Ok(Plan::fallback(service, domain));
         };
-        Plan::from_answers(service, domain, self.look_up(&names), crate::jitter)
+        let answers = self.look_up(&names, Duration::MAX);
+        Plan::from_answers(service, domain, answers, crate::jitter)
     }
 
-    /// Looks both names up at the same time.
-    pub fn look_up(&self, names: &SrvNames) -> SrvAnswers {
+    /// Looks both names up at the same time, for no longer than `timeout`.
+    pub fn look_up(&self, names: &SrvNames, timeout: Duration) -> SrvAnswers {
+        let deadline = Deadline::after(timeout);
         thread::scope(|scope| {
             let direct_tls = thread::Builder::new()
-                .spawn_scoped(scope, || self.srv(&names.direct_tls))
+                .spawn_scoped(scope, || self.srv_until(&names.direct_tls, &deadline))
                 .map_err(|error| LookupError::Io(error.kind()));
-            let starttls = self.srv(&names.starttls);
+            let starttls = self.srv_until(&names.starttls, &deadline);
             let direct_tls = direct_tls.and_then(|thread| {
                 thread
                     .join()
@@ -67,18 +67,26 @@ impl Resolver {
         })
     }
 
-    /// Looks up the SRV records of an absolute name of A-labels; none is an empty list.
+    /// Looks up the SRV records of an absolute name of A-labels, for no longer than `timeout`; none is an empty list.
     ///
     /// # Errors
     ///
     /// [`LookupError`], if no name server gave an answer.
-    pub fn srv(&self, name: &str) -> Result<Vec<SrvRecord>, LookupError> {
+    pub fn srv(&self, name: &str, timeout: Duration) -> Result<Vec<SrvRecord>, LookupError> {
+        self.srv_until(name, &Deadline::after(timeout))
+    }
+
+    fn srv_until(&self, name: &str, deadline: &Deadline) -> Result<Vec<SrvRecord>, LookupError> {
         let servers = self.servers.as_ref().map_err(Clone::clone)?;
-        let mut lookup = Lookup::srv(name, servers, random_id)?;
+        let mut lookup = Lookup::srv(name, servers)?;
         while let Some(exchange) = lookup.exchange().cloned() {
-            let done = match exchange.transport() {
-                Transport::Udp => over_udp(&exchange, &mut lookup),
-                Transport::Tcp => over_tcp(&exchange, &mut lookup),
+            let Ok(left) = deadline.left() else {
+                return Err(LookupError::TimedOut);
+            };
+            let deadline = Deadline::after(exchange.timeout().min(left));
+            let done = match exchange.is_tcp() {
+                false => over_udp(&exchange, &mut lookup, &deadline),
+                true => over_tcp(&exchange, &mut lookup, &deadline),
             };
             if let Err(error) = done {
                 lookup.fail(failure(&error));
@@ -88,28 +96,16 @@ impl Resolver {
     }
 }
 
-/// A query id that nobody can guess, for [`Lookup::srv`].
-///
-/// # Errors
-///
-/// [`LookupError::NoRandomness`] if the operating system refuses.
-pub fn random_id() -> Result<u16, LookupError> {
-    let mut id = [0; 2];
-    getrandom::fill(&mut id).map_err(|_| LookupError::NoRandomness)?;
-    Ok(u16::from_be_bytes(id))
-}
-
-fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
+fn over_udp(exchange: &Exchange, lookup: &mut Lookup, deadline: &Deadline) -> io::Result<()> {
     let any: SocketAddr = match exchange.server() {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
-    let deadline = Deadline::after(exchange.timeout());
     // Port zero draws a fresh random port, and connecting makes the system drop what others send (RFC 5452 §9).
     let socket = UdpSocket::bind(any)?;
     socket.connect(exchange.server())?;
     socket.send(exchange.bytes())?;
-    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut buffer = vec![0; Exchange::MAX_DATAGRAM];
     loop {
         socket.set_read_timeout(Some(deadline.left()?))?;
         let length = match socket.recv(&mut buffer) {
@@ -117,21 +113,20 @@ fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
             result => result?,
         };
         let message = buffer.get(..length).unwrap_or_default();
-        if lookup.receive(message) == Received::Next {
+        if lookup.receive(message).is_ready() {
             return Ok(());
         }
     }
 }
 
-fn over_tcp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
-    let deadline = Deadline::after(exchange.timeout());
+fn over_tcp(exchange: &Exchange, lookup: &mut Lookup, deadline: &Deadline) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&exchange.server(), deadline.left()?)?;
     stream.set_write_timeout(Some(deadline.left()?))?;
     stream.write_all(exchange.bytes())?;
     let mut length = [0; 2];
-    read_exact(&mut stream, &mut length, &deadline)?;
+    read_exact(&mut stream, &mut length, deadline)?;
     let mut message = vec![0; u16::from_be_bytes(length).into()];
-    read_exact(&mut stream, &mut message, &deadline)?;
+    read_exact(&mut stream, &mut message, deadline)?;
     // Over TCP a message always ends the exchange.
     let _ = lookup.receive(&message);
     Ok(())

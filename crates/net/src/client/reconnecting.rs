@@ -1,0 +1,484 @@
+//! A client that reconnects.
+
+use std::time::Duration;
+
+use xmppwire::{CloseReason, FullJid, Instant, Stanza};
+
+use super::{Backoff, ConnectError, Connector, Error, ReconnectPolicy, Verdict};
+use crate::find::{Attempts, Mode, Redirect};
+use crate::log::log;
+
+/// What a client that reconnects tells the application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReconnectEvent {
+    /// Logged in under this address, for the first time or again. The session is new: presence has to be sent again,
+    /// and what the server still owed the last session does not come.
+    Connected(FullJid),
+    /// A stanza arrived.
+    Stanza(Stanza),
+    /// The connection was lost, or an attempt to connect failed.
+    Disconnected {
+        /// Why.
+        reason: Error,
+        /// How long the next attempt waits, from now on.
+        retry_in: Duration,
+    },
+}
+
+/// A client that reconnects, as a machine: whether and when to connect again, and why a session ended.
+///
+/// `C` is the client of the driver, with its socket. The machine keeps it while a session is up and does not look into
+/// it. The driver asks [`next`](Self::next) what to do and tells what came of it, until it has an event:
+///
+/// ```
+/// use xmppwire::{FullJid, Instant, Stanza};
+/// use xmppwire_net::client::{ConnectError, Error, Next, ReconnectEvent, Reconnecting};
+/// use xmppwire_net::find::{Attempts, Mode};
+///
+/// fn next_event<C>(
+///     reconnecting: &mut Reconnecting<C>,
+///     now: impl Fn() -> Instant,
+///     connect: impl Fn(Attempts) -> Result<(FullJid, Mode, C), ConnectError>,
+///     sleep_until: impl Fn(Instant),
+///     next_stanza: impl Fn(&mut C) -> Result<Option<Stanza>, Error>,
+/// ) -> Result<Option<ReconnectEvent>, Error> {
+///     loop {
+///         return match reconnecting.next(now()) {
+///             Next::Connect => match connect(reconnecting.attempts(now())) {
+///                 Ok((jid, mode, client)) => Ok(Some(reconnecting.connected(now(), jid, mode, client))),
+///                 Err(error) => reconnecting.not_connected(now(), error).map(Some),
+///             },
+///             Next::SleepUntil(time) => {
+///                 sleep_until(time);
+///                 continue;
+///             }
+///             Next::Drive(client) => {
+///                 let stanza = next_stanza(client);
+///                 reconnecting.received(now(), stanza).map(Some)
+///             }
+///             Next::Stop => Ok(None),
+///         };
+///     }
+/// }
+/// ```
+///
+/// Before the first session, every final failure ends it, because something is set up wrongly. Afterwards only the word
+/// of the domain itself does: anyone on the network path can cut a stream in clear text or show a wrong certificate, and
+/// may be gone the next day.
+#[derive(Debug)]
+pub struct Reconnecting<C> {
+    connector: Connector,
+    backoff: Backoff,
+    /// There was a session before.
+    was_up: bool,
+    /// Where the last session was redirected to.
+    redirect: Option<(Redirect, Mode)>,
+    state: State<C>,
+}
+
+#[derive(Debug)]
+enum State<C> {
+    Waiting { until: Instant },
+    Connecting,
+    Up(Box<Up<C>>),
+    Over,
+}
+
+/// The session that is up.
+#[derive(Debug)]
+struct Up<C> {
+    client: C,
+    since: Instant,
+    mode: Mode,
+    lost: Lost,
+}
+
+/// Whether the application has learned that the session is lost. Stanzas that arrived before are still to be given to it,
+/// and then the reason.
+#[derive(Debug)]
+enum Lost {
+    No,
+    /// The client will tell the reason.
+    ReasonToCome,
+    Reason(Error),
+}
+
+/// What the driver of a [`Reconnecting`] client does next. It has to know every step, so the list is exhaustive.
+#[derive(Debug)]
+pub enum Next<'a, C> {
+    /// Connect with [`Reconnecting::attempts`], or go on with that, and call [`Reconnecting::connected`] or
+    /// [`Reconnecting::not_connected`].
+    Connect,
+    /// Wait until this time, unless [`Reconnecting::connect_now`] is called, and ask again.
+    SleepUntil(Instant),
+    /// Take the next stanza from the client, and call [`Reconnecting::received`].
+    Drive(&'a mut C),
+    /// Nothing: the last event was an error.
+    Stop,
+}
+
+impl<C> Reconnecting<C> {
+    /// Begins with an attempt to connect.
+    pub const fn new(connector: Connector, policy: ReconnectPolicy, now: Instant) -> Self {
+        Self {
+            connector,
+            backoff: Backoff::new(policy),
+            was_up: false,
+            redirect: None,
+            state: State::Waiting { until: now },
+        }
+    }
+
+    /// What to do next.
+    pub fn next(&mut self, now: Instant) -> Next<'_, C> {
+        match &mut self.state {
+            State::Waiting { until } if *until > now => Next::SleepUntil(*until),
+            State::Waiting { .. } | State::Connecting => Next::Connect,
+            State::Up(up) => Next::Drive(&mut up.client),
+            State::Over => Next::Stop,
+        }
+    }
+
+    /// Begins to connect: first to the host that the last session was redirected to, if it was (RFC 6120 §4.9.3.19).
+    pub fn attempts(&mut self, now: Instant) -> Attempts {
+        self.state = State::Connecting;
+        match self.redirect.take() {
+            Some((redirect, mode)) => Attempts::after(&self.connector, now, redirect, mode),
+            None => Attempts::new(&self.connector, now),
+        }
+    }
+
+    /// A session is up under this address, over a connection of this mode.
+    pub fn connected(
+        &mut self,
+        now: Instant,
+        jid: FullJid,
+        mode: Mode,
+        client: C,
+    ) -> ReconnectEvent {
+        self.was_up = true;
+        self.state = State::Up(Box::new(Up {
+            client,
+            since: now,
+            mode,
+            lost: Lost::No,
+        }));
+        ReconnectEvent::Connected(jid)
+    }
+
+    /// No connection came about.
+    ///
+    /// # Errors
+    ///
+    /// The reason itself, where another attempt cannot help.
+    pub fn not_connected(
+        &mut self,
+        now: Instant,
+        error: ConnectError,
+    ) -> Result<ReconnectEvent, Error> {
+        self.ended(now, error.into(), None)
+    }
+
+    /// What the client gave when it was asked for the next stanza: `None` at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// The reason of the end, where another attempt cannot help.
+    pub fn received(
+        &mut self,
+        now: Instant,
+        next: Result<Option<Stanza>, Error>,
+    ) -> Result<ReconnectEvent, Error> {
+        let last = match next {
+            Ok(Some(stanza)) => return Ok(ReconnectEvent::Stanza(stanza)),
+            Ok(None) | Err(Error::NotConnected) => None,
+            // What the server said last explains more than that a write failed before.
+            Err(reason) => Some(reason),
+        };
+        let State::Up(up) = std::mem::replace(&mut self.state, State::Over) else {
+            return self.ended(now, last.unwrap_or(Error::NotConnected), None);
+        };
+        let known = match up.lost {
+            Lost::Reason(reason) => Some(reason),
+            Lost::No | Lost::ReasonToCome => None,
+        };
+        // An end without a reason is that of the server: this side did not close the stream.
+        let reason = last.or(known).unwrap_or_else(|| CloseReason::Peer.into());
+        self.ended(now, reason, Some((up.since, up.mode)))
+    }
+
+    /// The client, while a session is up and not known to be lost.
+    pub fn client(&self) -> Option<&C> {
+        match &self.state {
+            State::Up(up) if matches!(up.lost, Lost::No) => Some(&up.client),
+            _ => None,
+        }
+    }
+
+    /// The same, to send over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`]
+    pub fn client_mut(&mut self) -> Result<&mut C, Error> {
+        match &mut self.state {
+            State::Up(up) if matches!(up.lost, Lost::No) => Ok(&mut up.client),
+            _ => Err(Error::NotConnected),
+        }
+    }
+
+    /// Takes the error of an operation on the client and returns the error for the application. If the session is lost,
+    /// that is [`Error::NotConnected`], and the reason is kept for the next event.
+    pub fn refused(&mut self, error: Error) -> Error {
+        if !error.ends_session() {
+            return error;
+        }
+        if let State::Up(up) = &mut self.state
+            && !matches!(up.lost, Lost::Reason(_))
+        {
+            up.lost = match error {
+                Error::NotConnected => Lost::ReasonToCome,
+                reason => Lost::Reason(reason),
+            };
+        }
+        Error::NotConnected
+    }
+
+    /// Ends the wait for the next attempt and forgets the failures so far: for when the network has come back, or the
+    /// user asks for it. Without effect on a session or an attempt.
+    pub const fn connect_now(&mut self, now: Instant) {
+        self.backoff.reset();
+        if let State::Waiting { until } = &mut self.state {
+            *until = now;
+        }
+    }
+
+    /// The client, to close it, if a session is up.
+    pub fn into_client(self) -> Option<C> {
+        match self.state {
+            State::Up(up) => Some(up.client),
+            _ => None,
+        }
+    }
+
+    fn ended(
+        &mut self,
+        now: Instant,
+        reason: Error,
+        session: Option<(Instant, Mode)>,
+    ) -> Result<ReconnectEvent, Error> {
+        // `Attempts` has followed the redirections of an attempt already.
+        self.redirect = session.and_then(|(_, mode)| Some((Redirect::of(&reason)?, mode)));
+        let lasted = session.map_or(Duration::ZERO, |(since, _)| now.saturating_since(since));
+        let verdict = match self.was_up && !reason.is_proven() {
+            true => Verdict::Retryable,
+            false => reason.verdict(),
+        };
+        match self.backoff.after(verdict, lasted, crate::jitter()) {
+            Some(retry_in) => {
+                log!(info, %reason, ?retry_in, "disconnected");
+                self.state = State::Waiting {
+                    until: now + retry_in,
+                };
+                Ok(ReconnectEvent::Disconnected { reason, retry_in })
+            }
+            None => {
+                log!(info, %reason, "disconnected for good");
+                self.state = State::Over;
+                Err(reason)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find::{PlanError, Step};
+    use crate::tls::TlsError;
+    use xmppwire::{Message, SaslCondition, SaslFailure, StreamError, StreamErrorCondition};
+
+    const NOW: Instant = Instant::ORIGIN;
+
+    fn reconnecting() -> Reconnecting<()> {
+        let connector = Connector::account("juliet@example.org", "s3cr3t").unwrap();
+        let connector = connector.with_server("a.example", 5222, Mode::StartTls);
+        Reconnecting::new(connector, ReconnectPolicy::default(), NOW)
+    }
+
+    /// A client whose session is up.
+    fn up(mode: Mode) -> Reconnecting<()> {
+        let mut client = reconnecting();
+        assert!(matches!(client.next(NOW), Next::Connect));
+        client.attempts(NOW);
+        let jid = "juliet@example.org/balcony".parse().unwrap();
+        client.connected(NOW, jid, mode, ());
+        client
+    }
+
+    fn first_hosts(client: &mut Reconnecting<()>) -> Vec<String> {
+        let mut attempts = client.attempts(NOW);
+        let mut hosts = Vec::new();
+        while let Some(Step::Resolve { host, .. }) = attempts.next_step(NOW) {
+            hosts.push(host);
+            attempts.failed(Error::NotConnected);
+        }
+        hosts
+    }
+
+    fn stanza() -> Stanza {
+        Message::chat("romeo@example.org".parse::<xmppwire::Jid>().unwrap(), "Hi").into()
+    }
+
+    fn closed(condition: StreamErrorCondition) -> Error {
+        CloseReason::PeerError(condition.into()).into()
+    }
+
+    fn no_server() -> ConnectError {
+        ConnectError::NoServer(PlanError::Unavailable)
+    }
+
+    fn failed(reason: Error) -> ConnectError {
+        let connector = Connector::account("juliet@example.org", "s3cr3t").unwrap();
+        let connector = connector.with_server("192.0.2.1", 5222, Mode::StartTls);
+        let mut attempts = Attempts::new(&connector, NOW);
+        assert!(matches!(attempts.next_step(NOW), Some(Step::Open(_))));
+        attempts.failed(reason);
+        attempts.into_error()
+    }
+
+    /// Why the session ended, as the application sees it.
+    fn reason(event: Result<ReconnectEvent, Error>) -> String {
+        match event {
+            Ok(ReconnectEvent::Disconnected { reason, .. }) | Err(reason) => reason.to_string(),
+            Ok(event) => panic!("{event:?}"),
+        }
+    }
+
+    #[test]
+    fn it_connects_then_drives_then_sleeps() {
+        let mut client = reconnecting();
+        assert!(matches!(client.next(NOW), Next::Connect));
+        assert!(matches!(client.client_mut(), Err(Error::NotConnected)));
+        client.attempts(NOW);
+        assert!(
+            matches!(client.next(NOW), Next::Connect),
+            "it goes on with that"
+        );
+        let mut client = up(Mode::StartTls);
+        assert!(matches!(client.next(NOW), Next::Drive(())));
+        assert!(client.client().is_some() && client.client_mut().is_ok());
+        let event = client.received(NOW, Ok(Some(stanza())));
+        assert!(matches!(event, Ok(ReconnectEvent::Stanza(_))));
+        let event = client.received(NOW, Err(closed(StreamErrorCondition::Reset)));
+        let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
+            panic!("{event:?}");
+        };
+        assert!(client.client().is_none());
+        assert!(matches!(client.next(NOW), Next::SleepUntil(time) if time == NOW + retry_in));
+        assert!(matches!(client.next(NOW + retry_in), Next::Connect));
+        client.connect_now(NOW);
+        assert!(matches!(client.next(NOW), Next::Connect));
+        assert!(
+            client
+                .not_connected(NOW, failed(Error::NotConnected))
+                .is_ok()
+        );
+        assert!(matches!(client.next(NOW), Next::SleepUntil(_)));
+    }
+
+    #[test]
+    fn a_redirected_session_begins_there_once() {
+        let elsewhere = || CloseReason::PeerError(StreamError::see_other_host("b.example:5223"));
+        let mut client = reconnecting();
+        assert_eq!(first_hosts(&mut client), ["a.example"]);
+        let event = client.not_connected(NOW, failed(elsewhere().into()));
+        assert!(event.is_ok());
+        assert_eq!(
+            first_hosts(&mut client),
+            ["a.example"],
+            "the attempt was over"
+        );
+        let mut client = up(Mode::DirectTls);
+        assert!(client.received(NOW, Err(elsewhere().into())).is_ok());
+        assert_eq!(first_hosts(&mut client), ["b.example", "a.example"]);
+        assert_eq!(first_hosts(&mut client), ["a.example"]);
+    }
+
+    #[test]
+    fn refused_credentials_are_not_shown_again() {
+        let failure = SaslFailure::new(SaslCondition::NotAuthorized);
+        let refused = CloseReason::AuthFailed(failure).into();
+        let mut client = reconnecting();
+        let event = client.not_connected(NOW, failed(refused));
+        assert!(matches!(event, Err(Error::Connect(_))));
+        assert!(matches!(client.next(NOW), Next::Stop));
+    }
+
+    #[test]
+    fn what_anyone_can_bring_about_is_final_only_before_the_first_session() {
+        let unknown = CloseReason::PeerError(StreamErrorCondition::HostUnknown.into());
+        let refused = CloseReason::AuthFailed(SaslFailure::new(SaslCondition::NotAuthorized));
+        for (reason, later) in [
+            (Error::Tls(TlsError::NoPlatformRoots), true),
+            (Error::ClosedInClear(Box::new(unknown.clone())), true),
+            (no_server().into(), true),
+            (unknown.into(), false),
+            (closed(StreamErrorCondition::Conflict), false),
+            (refused.clone().into(), false),
+            (Error::ClosedInClear(Box::new(refused)), false),
+        ] {
+            assert_eq!(reason.verdict(), Verdict::Fatal, "{reason}");
+            let shown = reason.to_string();
+            let event = up(Mode::StartTls).received(NOW, Err(reason));
+            assert_eq!(event.is_ok(), later, "{shown}");
+        }
+        assert!(reconnecting().not_connected(NOW, no_server()).is_err());
+    }
+
+    /// The reason is the same whether the next event or a send finds the session lost, and whatever the send reports.
+    #[test]
+    fn the_reason_of_a_loss_does_not_depend_on_who_finds_it() {
+        let reset = || closed(StreamErrorCondition::Reset);
+        let of_reset = reset().to_string();
+        let of_peer = Error::from(CloseReason::Peer).to_string();
+        // The stream ended with a reason, which comes with the next stanza.
+        let mut client = up(Mode::StartTls);
+        assert!(matches!(
+            client.refused(Error::NotConnected),
+            Error::NotConnected
+        ));
+        assert!(client.client().is_none() && client.client_mut().is_err());
+        let event = client.received(NOW, Ok(Some(stanza())));
+        assert!(
+            matches!(event, Ok(ReconnectEvent::Stanza(_))),
+            "first what came before"
+        );
+        assert_eq!(reason(client.received(NOW, Err(reset()))), of_reset);
+        // The server closed the stream in order.
+        let mut client = up(Mode::StartTls);
+        client.refused(Error::NotConnected);
+        assert_eq!(reason(client.received(NOW, Ok(None))), of_peer);
+        // The send took the reason away, so that the client has none left.
+        let mut client = up(Mode::StartTls);
+        assert!(matches!(client.refused(reset()), Error::NotConnected));
+        client.refused(Error::NotConnected);
+        assert_eq!(
+            reason(client.received(NOW, Err(Error::NotConnected))),
+            of_reset
+        );
+        // The socket failed, and the server said why before.
+        let mut client = up(Mode::StartTls);
+        client.refused(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
+        assert_eq!(reason(client.received(NOW, Err(reset()))), of_reset);
+    }
+
+    #[test]
+    fn what_concerns_one_stanza_does_not_end_the_session() {
+        let mut client = up(Mode::StartTls);
+        assert!(matches!(client.refused(Error::InboxFull), Error::InboxFull));
+        assert!(matches!(client.refused(Error::NoRequest), Error::NoRequest));
+        assert!(client.client().is_some());
+    }
+}
