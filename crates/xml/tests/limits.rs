@@ -212,6 +212,41 @@ fn absurd_limits_are_survived() {
     }
 }
 
+/// Limits can change between stanzas, the token limit in both directions.
+#[test]
+fn limits_can_be_replaced() {
+    let mut reader = Reader::new(Limits {
+        max_token_bytes: 64,
+        max_depth: 1,
+        ..Limits::default()
+    });
+    let long = "x".repeat(20_000);
+    let input = format!("{HEADER}<a b='c'/><a b='{long}'><b/></a><a b='xxxxxxxxxx'/>");
+    let mut input = input.as_bytes();
+    assert!(matches!(
+        reader.read(&mut input),
+        Ok(Some(Event::Header(_)))
+    ));
+    assert!(matches!(
+        reader.read(&mut input),
+        Ok(Some(Event::Element(_)))
+    ));
+    reader.set_limits(Limits {
+        max_token_bytes: 20_000,
+        ..Limits::default()
+    });
+    match reader.read(&mut input) {
+        Ok(Some(Event::Element(element))) => assert_eq!(element.attr("b"), Some(&*long)),
+        other => panic!("{other:?}"),
+    }
+    reader.set_limits(Limits {
+        max_token_bytes: 9,
+        ..Limits::default()
+    });
+    let error = reader.read(&mut input).unwrap_err();
+    assert_eq!(error.kind(), ReadErrorKind::PolicyViolation);
+}
+
 /// A megabyte of junk costs no more than the limits allow: they hold while it
 /// comes in and not when it is over.
 #[test]

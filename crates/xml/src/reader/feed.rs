@@ -7,6 +7,9 @@
 //! parser searches all it is given for each token and a token of text has a
 //! limit of its own.
 
+use alloc::format;
+use alloc::string::String;
+
 use rxml::error::EndOrError;
 use rxml::{Options, Parse, RawEvent, RawParser, WithOptions};
 
@@ -28,6 +31,10 @@ const ITEM_BYTES: usize = 1 << 30;
 
 pub(super) struct Feed {
     parser: RawParser,
+    /// The token limit that the parser was made with.
+    token_bytes: usize,
+    /// The root's start tag, to bring another parser to the same place.
+    root: Option<String>,
     /// How many bytes the parser sees at once.
     piece: usize,
     /// So many bytes at the front of the input are known to have no CR.
@@ -51,8 +58,11 @@ pub(super) enum Fed {
 
 impl Feed {
     pub(super) fn new(limits: &Limits) -> Self {
+        let token_bytes = token_bytes(limits);
         Self {
-            parser: parser(limits),
+            parser: parser(token_bytes),
+            token_bytes,
+            root: None,
             piece: PIECE,
             clean: 0,
             spent: 0,
@@ -92,12 +102,29 @@ impl Feed {
     }
 
     /// Shows the parser the start of a tag, which has been counted already.
-    pub(super) fn begin_tag(&mut self, lead: &Lead) -> Result<(), ReadError> {
+    pub(super) fn begin_tag(&mut self, lead: &Lead, limits: &Limits) -> Result<(), ReadError> {
+        if token_bytes(limits) != self.token_bytes {
+            self.replace_parser(token_bytes(limits));
+        }
         self.remember(lead.bytes());
         match self.parser.parse(&mut lead.bytes(), false) {
             Ok(_) | Err(EndOrError::NeedMoreData) => Ok(()),
             Err(EndOrError::Error(error)) => Err(self.judge(error).unwrap_or(OVER_BUDGET)),
         }
+    }
+
+    /// Remembers the root, so that the parser can be replaced inside of it.
+    pub(super) fn set_root(&mut self, prefix: &str, name: &str) {
+        self.root = Some(format!("<{prefix}:{name}>"));
+    }
+
+    /// The token limit of a parser is fixed: for another one there must be
+    /// another parser, brought to where the old one is, between two stanzas.
+    fn replace_parser(&mut self, token_bytes: usize) {
+        self.token_bytes = token_bytes;
+        self.parser = parser(token_bytes);
+        let mut tag = self.root.as_deref().unwrap_or_default().as_bytes();
+        while let Ok(Some(_)) = self.parser.parse(&mut tag, false) {}
     }
 
     /// From now on the parser sees single bytes and reports text as soon as it
@@ -212,10 +239,14 @@ impl Feed {
     }
 }
 
-fn parser(limits: &Limits) -> RawParser {
+fn token_bytes(limits: &Limits) -> usize {
     let (least, most) = TOKEN_BYTES;
+    limits.max_token_bytes.clamp(least, most)
+}
+
+fn parser(token_bytes: usize) -> RawParser {
     <RawParser as WithOptions>::with_options(Options {
-        max_token_length: limits.max_token_bytes.clamp(least, most),
+        max_token_length: token_bytes,
         ..Options::default()
     })
 }

@@ -123,6 +123,13 @@ impl Reader {
         }
     }
 
+    /// Puts other limits in force, as after an authentication that does not restart the stream. They hold for
+    /// what is half read, too, except that another [`max_token_bytes`](Limits::max_token_bytes) waits for the
+    /// next stanza.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether nothing is half read: the stream could fall silent here, or be
     /// replaced, with nothing lost.
     pub fn is_idle(&self) -> bool {
@@ -265,7 +272,7 @@ impl Reader {
             Markup::StartTag | Markup::EndTag => {
                 self.place = if outside { Place::Header } else { Place::Item };
                 self.assembler.start();
-                self.feed.begin_tag(&lead)?;
+                self.feed.begin_tag(&lead, &self.limits)?;
                 Ok(Step::Go)
             }
         }
@@ -294,6 +301,7 @@ impl Reader {
         let (prefix, tree) = self.assembler.settle();
         let root = Element::from_tree(tree);
         let header = header::header(prefix, &root, &self.assembler.scope)?;
+        self.feed.set_root(&header.prefix, root.name());
         // The parser has the end of `<stream:stream/>` in store already. A stream that ends where it
         // begins is of no use to anybody, and an end without a byte of its own would wait for the next
         // one, which need not come.
