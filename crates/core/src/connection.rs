@@ -5,7 +5,6 @@ use core::ops::{Deref, DerefMut};
 
 use crate::endpoint::{Endpoint, Role};
 use crate::error::{ApiMisuse, HandoffError};
-use crate::event::News;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 
@@ -100,25 +99,17 @@ impl<R: Role> Connection<R> {
 
     /// The next event, if there is one.
     pub fn poll_event(&mut self) -> Option<R::Event> {
-        let endpoint = &mut self.endpoint;
-        endpoint
-            .event
-            .take()
-            .or_else(|| {
-                let request = endpoint.stream.poll_start_tls()?;
-                Some(R::tell(News::StartTls(request)))
-            })
-            .or_else(|| Some(R::tell(News::Closed(endpoint.stream.poll_closed()?))))
+        self.endpoint.next_event()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.stream.poll_timeout()
+        self.endpoint.deadline()
     }
 
     /// Ends what has run out by `now`. An early call is a no-op.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.endpoint.stream.handle_timeout(now);
+        self.endpoint.handle_timeout(now);
     }
 
     /// Answers a `StartTls` event: hands the raw transport to TLS.

@@ -9,7 +9,7 @@ use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::limits::Limits;
-use crate::negotiation::{self, Item, Phase, Rule, next_by};
+use crate::negotiation::{self, Given, Item, Phase};
 use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
 use crate::stream::{Incoming, Stream};
@@ -34,8 +34,8 @@ pub struct Endpoint<R: Role> {
 
 /// Which end of which kind of stream an [`Endpoint`] is.
 ///
-/// Implemented by [`Client`](crate::Client) and [`Server`](crate::Server); it cannot be implemented
-/// elsewhere.
+/// Implemented by [`Client`](crate::Client), [`Server`](crate::Server) and the roles in [`s2s`](crate::s2s);
+/// it cannot be implemented elsewhere.
 pub trait Role: Steps<Told = <Self as Role>::Event> {
     /// What the role tells its application, such as [`ClientEvent`](crate::ClientEvent).
     type Event: RoleEvent;
@@ -48,9 +48,6 @@ pub trait Steps: Debug + Send + Sized + 'static {
 
     /// The end of the stream that this role is in the table of negotiation.
     const SIDE: negotiation::Role;
-
-    /// The table of negotiation for this kind of stream.
-    const RULES: &'static [Rule];
 
     /// The content namespace of the stream (RFC 6120 §4.8.2).
     const CONTENT_NS: &'static str;
@@ -66,6 +63,41 @@ pub trait Steps: Debug + Send + Sized + 'static {
     /// Why no element of the peer may be accepted at all, if its header gave a reason.
     fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
         None
+    }
+
+    /// Whether both servers may send stanzas on the stream (XEP-0288).
+    fn is_bidirectional(&self) -> bool {
+        false
+    }
+
+    /// Whether the stanza may be sent now.
+    fn may_send(&self, _stanza: &Stanza) -> Result<(), ApiMisuse> {
+        Ok(())
+    }
+
+    /// Whether [`next_event`](Self::next_event) has something to tell.
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// What the role has to tell beyond the one event that the endpoint keeps. It is told before the end is.
+    fn next_event(_endpoint: &mut Endpoint<Self>) -> Option<Self::Told>
+    where
+        Self: Role,
+    {
+        None
+    }
+
+    /// When [`handle_deadline`](Self::handle_deadline) wants to be called, beside the deadlines of the stream.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Ends what has run out by `now`.
+    fn handle_deadline(_endpoint: &mut Endpoint<Self>, _now: Instant)
+    where
+        Self: Role,
+    {
     }
 
     /// The role's event for what the endpoint tells.
@@ -85,6 +117,14 @@ pub trait Steps: Debug + Send + Sized + 'static {
     fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element)
     where
         Self: Role;
+
+    /// Handles an element that the table does not allow in this phase.
+    fn handle_unexpected(endpoint: &mut Endpoint<Self>, _item: Item, element: &Element)
+    where
+        Self: Role,
+    {
+        endpoint.unexpected(element);
+    }
 
     /// Handles an element that arrives once stanzas flow.
     fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element)
@@ -121,11 +161,42 @@ impl<R: Role> Endpoint<R> {
     /// room before it sends.
     ///
     /// # Errors
-    /// [`ApiMisuse::NotBound`] before a resource is bound, [`ApiMisuse::InvalidStanza`] when the stanza
-    /// holds what XML cannot carry, breaks RFC 6120 §8, or would not fit into an empty output; nothing is
-    /// queued then. Whether the peer reads makes no difference to any of them.
+    /// [`ApiMisuse::NotBound`] before a resource is bound, [`ApiMisuse::PairNotReady`] between servers where
+    /// the stanza's pair of domains is not ready, [`ApiMisuse::InvalidStanza`] when the stanza holds what XML
+    /// cannot carry, breaks RFC 6120 §8, or would not fit into an empty output; nothing is queued then.
+    /// Whether the peer reads makes no difference to any of them.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
-        self.stream.send(stanza)
+        if self.is_done() {
+            return Ok(());
+        }
+        self.role.may_send(stanza)?;
+        self.stream.send(stanza, R::CONTENT_NS)
+    }
+
+    /// When the next deadline ends.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let deadlines = self.stream.poll_timeout().into_iter();
+        let of_role = (!self.stream.is_over()).then(|| self.role.deadline());
+        deadlines.chain(of_role.flatten()).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.stream.handle_timeout(now);
+        if !self.stream.is_over() {
+            R::handle_deadline(self, now);
+        }
+    }
+
+    /// The next event, if there is one.
+    pub(crate) fn next_event(&mut self) -> Option<R::Event> {
+        self.event
+            .take()
+            .or_else(|| R::next_event(self))
+            .or_else(|| {
+                let request = self.stream.poll_start_tls()?;
+                Some(R::tell(News::StartTls(request)))
+            })
+            .or_else(|| Some(R::tell(News::Closed(self.stream.poll_closed()?))))
     }
 
     /// How many bytes of stanzas, as written to the stream, can be sent now without ending the stream. It
@@ -157,13 +228,13 @@ impl<R: Role> Endpoint<R> {
     /// no decision of the application matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
     pub(crate) fn wants_input(&self) -> bool {
         let asking = self.role.is_asking() && !self.stream.is_closing();
-        self.event.is_none() && !asking
+        self.event.is_none() && !self.role.has_news() && !asking
     }
 
     pub(crate) fn handle(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Header(header) => R::handle_header(self, header),
-            Incoming::Element(element) if self.role.phase() == Phase::Bound => {
+            Incoming::Element(element) if self.role.phase().passes_stanzas() => {
                 R::handle_stanza(self, element);
             }
             // Negotiation is over once this side has closed; only the closing tag is awaited.
@@ -177,12 +248,21 @@ impl<R: Role> Endpoint<R> {
             return self.stream.fail(condition, why);
         }
         let item = Item::of(&element);
-        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
-        let (phase, sender) = (self.role.phase(), R::SIDE.peer());
-        match next_by(R::RULES, phase, sender, item, secured, authenticated) {
-            Some(_) => R::handle_item(self, item, element),
-            None => self.unexpected(&element),
+        if self.allows(item) {
+            R::handle_item(self, item, element);
+        } else {
+            R::handle_unexpected(self, item, &element);
         }
+    }
+
+    /// Whether the table allows the peer to send the item now.
+    pub(crate) fn allows(&self, item: Item) -> bool {
+        let given = Given {
+            secured: self.stream.secured(),
+            authenticated: self.stream.authenticated(),
+            bidirectional: self.role.is_bidirectional(),
+        };
+        negotiation::next(self.role.phase(), R::SIDE.peer(), item, given).is_some()
     }
 
     // --- What roles do in the same way ------------------------------------------------------------
@@ -195,13 +275,14 @@ impl<R: Role> Endpoint<R> {
 
     /// Ends the stream because of an element that has no place in this phase.
     pub(crate) fn unexpected(&mut self, element: &Element) {
+        let authenticated = self.stream.authenticated() || self.role.phase().passes_stanzas();
         let of_other_streams =
             matches!(element.ns(), ns::CLIENT | ns::SERVER) && element.ns() != R::CONTENT_NS;
         let condition = if of_other_streams {
             // A content namespace that this stream does not have (RFC 6120 §4.8.3).
             StreamErrorCondition::InvalidNamespace
         // §4.9.3.12: before authentication only negotiation is allowed, and before binding no stanza.
-        } else if !self.stream.authenticated() || Item::of(element).is_stanza() {
+        } else if !authenticated || Item::of(element).is_stanza() {
             StreamErrorCondition::NotAuthorized
         } else {
             StreamErrorCondition::UnsupportedStanzaType

@@ -7,6 +7,7 @@ use core::fmt;
 use xmppwire_sasl::ClientError;
 use xmppwire_xml::{ReadError, WriteError};
 
+use crate::s2s::Pair;
 use crate::stanza::StanzaError;
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamError;
@@ -18,6 +19,10 @@ pub enum ApiMisuse {
     /// A stanza was sent before a resource was bound (RFC 6120 §7.3.1).
     #[error("no stanza may be sent before a resource is bound")]
     NotBound,
+    /// A stanza between servers was sent whose pair of domains the peer has not authorised, or that lacks an
+    /// address (RFC 6120 §8.1, XEP-0220 §2.1.1).
+    #[error("the stanza's pair of domains is not ready")]
+    PairNotReady,
     /// A token was used that is not the open one: answered already, or of another connection.
     #[error("the request is not the open one")]
     StaleRequest,
@@ -152,6 +157,18 @@ pub enum PeerMisbehaved {
     /// It tried to log in too often.
     #[error("too many failed attempts")]
     TooManyAttempts,
+    /// It sent a stanza for a pair of domains that it was not authorised for, or without an address
+    /// (RFC 6120 §8.1.1.2, §8.1.2.2).
+    #[error("a stanza from '{from}' to '{to}' is not authorised")]
+    Unauthorised {
+        /// The stanza's `from`, as it stands there; empty where there is none.
+        from: String,
+        /// The stanza's `to`, as it stands there; empty where there is none.
+        to: String,
+    },
+    /// It sent a dialback key that the authoritative server did not make (XEP-0220 §2.2.1).
+    #[error("the dialback key for {0} is invalid")]
+    InvalidKey(Pair),
     /// It sends white space without end.
     #[error("too much white space between stanzas")]
     WhiteSpaceFlood,
@@ -182,6 +199,13 @@ pub enum PeerIncompatible {
         /// What it offered.
         offered: Vec<String>,
     },
+    /// It has no verified certificate of its domain where one is required (RFC 6120 §13.7.2).
+    #[error("the server shows no verified certificate of its domain")]
+    Uncertified,
+    /// It offers no way in which this server could prove its domain: neither SASL EXTERNAL for a certificate nor
+    /// dialback for a secret.
+    #[error("the server offers no way to prove the sender domain")]
+    NoProof,
     /// It offers no resource binding (RFC 6120 §7.3.1).
     #[error("the server offers no resource binding")]
     NoBind,

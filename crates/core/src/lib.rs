@@ -1,4 +1,4 @@
-//! XMPP Core (RFC 6120) as sans-IO state machines, for the client and the server side.
+//! XMPP Core (RFC 6120) as sans-IO state machines: for clients, for servers, and between servers.
 //!
 //! A [`Connection`] consumes bytes and time and emits bytes and events, in the role of a [`Client`] or a
 //! [`Server`]. It opens no socket, reads no clock and starts no thread: the loop that moves the bytes is
@@ -61,6 +61,7 @@
 //! |---|---|
 //! | a client | [`ClientConfig`], [`Client::new`], [`ClientEvent`] |
 //! | a server | [`ServerConfig`], [`Server::new`], [`ServerEvent`] and the questions in it |
+//! | streams between servers | [`s2s`]: [`Outgoing`](s2s::Outgoing), [`Incoming`](s2s::Incoming) |
 //! | to move bytes, for any role | [`Connection`], [`Role`] |
 //! | to send, close and answer | [`Endpoint`] |
 //! | stanzas | [`Stanza`], [`Message`], [`Presence`], [`Iq`], [`StanzaError`] |
@@ -90,6 +91,7 @@ mod limits;
 mod log;
 pub mod negotiation;
 pub mod routing;
+pub mod s2s;
 mod server;
 mod stanza;
 mod stream;

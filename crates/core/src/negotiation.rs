@@ -1,4 +1,4 @@
-//! Who may send what, in which phase of a stream: the one table that both roles obey.
+//! Who may send what, in which phase of a stream: the one table that all roles obey.
 //!
 //! [`RULES`] is role-blind: each rule names the sender, so the same line allows one side to send an item
 //! and the other side to receive it. What no rule allows is a violation. The tests walk this table, and
@@ -10,13 +10,18 @@ use xmppwire_xml::Element;
 
 use crate::ns;
 
-/// One of the two ends of a client-to-server stream.
+/// One of the two ends of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Role {
-    /// The initiating entity.
+    /// The initiating entity of a stream from a client to a server.
     Client,
-    /// The receiving entity.
+    /// The receiving entity of a stream from a client to a server.
     Server,
+    /// The initiating entity of a stream between servers.
+    Outgoing,
+    /// The receiving entity of a stream between servers.
+    Incoming,
 }
 
 impl Role {
@@ -25,6 +30,8 @@ impl Role {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
+            Self::Outgoing => Self::Incoming,
+            Self::Incoming => Self::Outgoing,
         }
     }
 }
@@ -33,15 +40,16 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The client's stream header is awaited: at the start and after every restart (RFC 6120 §4.3.3).
+    /// The initiating entity's stream header is awaited: at the start and after every restart (RFC 6120 §4.3.3).
     Opening,
-    /// The server's stream header is awaited (§4.2).
+    /// The receiving entity's stream header is awaited (§4.2).
     Answering,
-    /// The server's features are awaited (§4.3.2).
+    /// The receiving entity's features are awaited (§4.3.2).
     Offering,
-    /// The client's choice among the features is awaited (§4.3.2).
+    /// The initiating entity's choice among the features is awaited (§4.3.2). Between servers, dialback runs in
+    /// this phase until it authorises the first pair.
     Choosing,
-    /// The server's answer to `<starttls/>` is awaited (§5.4.2).
+    /// The answer to `<starttls/>` is awaited (§5.4.2).
     StartingTls,
     /// The transport is changing to TLS (§5.4.3).
     Tls,
@@ -53,8 +61,22 @@ pub enum Phase {
     Session,
     /// A resource is bound: stanzas flow (§7.3.1, §8).
     Bound,
+    /// Between servers: stanzas of authorised pairs flow, and dialback goes on beside them (XEP-0220 §2.6).
+    Serving,
     /// The stream has ended (§4.4).
     Closed,
+}
+
+impl Phase {
+    /// Whether dialback may go on in this phase.
+    pub(crate) const fn runs_dialback(self) -> bool {
+        matches!(self, Self::Choosing | Self::Serving)
+    }
+
+    /// Whether stanzas pass in this phase.
+    pub(crate) const fn passes_stanzas(self) -> bool {
+        matches!(self, Self::Bound | Self::Serving)
+    }
 }
 
 /// What one side can send during negotiation, at the level of the stream.
@@ -63,6 +85,8 @@ pub enum Phase {
 pub enum Item {
     /// The stream header.
     Header,
+    /// The header of a stream without a version, as servers of before RFC 3920 send it (RFC 6120 §4.7.5).
+    LegacyHeader,
     /// `<stream:features/>`
     Features,
     /// `<starttls/>`
@@ -93,6 +117,18 @@ pub enum Item {
     Result,
     /// An IQ of type error.
     Error,
+    /// The request for a bidirectional stream (XEP-0288 §2.1).
+    Bidi,
+    /// `<db:result/>` with a key: step 1 of dialback (XEP-0220 §2.1.1).
+    Key,
+    /// `<db:verify/>` with a key: step 2 (§2.1.2).
+    Verify,
+    /// `<db:verify/>` with a type: step 3 (§2.2.2).
+    Verified,
+    /// `<db:result/>` of type `valid`: step 4 (§2.2.1).
+    Valid,
+    /// `<db:result/>` of another type: step 4 as well.
+    Invalid,
     /// Any other stanza.
     Stanza,
     /// What is none of these.
@@ -121,6 +157,17 @@ impl Item {
                 Some("error") => Self::Error,
                 _ => Self::Stanza,
             },
+            (ns::SERVER, "message" | "presence" | "iq") => Self::Stanza,
+            (ns::BIDI, "bidi") => Self::Bidi,
+            (ns::DIALBACK, "result") => match element.attr("type") {
+                None => Self::Key,
+                Some("valid") => Self::Valid,
+                Some(_) => Self::Invalid,
+            },
+            (ns::DIALBACK, "verify") => match element.attr("type") {
+                None => Self::Verify,
+                Some(_) => Self::Verified,
+            },
             _ => Self::Other,
         }
     }
@@ -131,6 +178,11 @@ impl Item {
             self,
             Self::Bind | Self::Session | Self::Result | Self::Error | Self::Stanza
         )
+    }
+
+    /// Whether it answers a dialback request.
+    pub(crate) const fn is_dialback_answer(self) -> bool {
+        matches!(self, Self::Verified | Self::Valid | Self::Invalid)
     }
 }
 
@@ -153,6 +205,13 @@ impl fmt::Display for Item {
             Self::Session => "IQ set <session/>",
             Self::Result => "IQ result",
             Self::Error => "IQ error",
+            Self::LegacyHeader => "header without version",
+            Self::Bidi => "<bidi/>",
+            Self::Key => "dialback key",
+            Self::Verify => "dialback verify",
+            Self::Verified => "dialback verify with type",
+            Self::Valid => "dialback result valid",
+            Self::Invalid => "dialback result invalid or error",
             Self::Stanza => "stanza",
             Self::Other => "anything else",
         })
@@ -173,8 +232,21 @@ pub struct Rule {
     pub next: Phase,
     /// Whether it holds with TLS, without, or either way (`None`).
     pub secured: Option<bool>,
-    /// Whether it holds with an authenticated client, without, or either way (`None`).
+    /// Whether it holds after authentication by SASL, before, or either way (`None`).
     pub authenticated: Option<bool>,
+    /// Whether it holds on bidirectional streams between servers only (XEP-0288).
+    pub bidirectional: bool,
+}
+
+/// What is known of a stream beside its phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Given {
+    /// Whether TLS protects it.
+    pub secured: bool,
+    /// Whether the initiating entity has authenticated by SASL.
+    pub authenticated: bool,
+    /// Whether both servers may send stanzas on it (XEP-0288).
+    pub bidirectional: bool,
 }
 
 const fn rule(phase: Phase, sender: Role, item: Item, next: Phase) -> Rule {
@@ -185,6 +257,7 @@ const fn rule(phase: Phase, sender: Role, item: Item, next: Phase) -> Rule {
         next,
         secured: None,
         authenticated: None,
+        bidirectional: false,
     }
 }
 
@@ -199,29 +272,27 @@ impl Rule {
         self
     }
 
-    fn holds(
-        &self,
-        phase: Phase,
-        sender: Role,
-        item: Item,
-        secured: bool,
-        authenticated: bool,
-    ) -> bool {
-        self.phase == phase
-            && self.sender == sender
-            && self.item == item
-            && self.secured.is_none_or(|needed| needed == secured)
+    const fn bidirectional(mut self) -> Self {
+        self.bidirectional = true;
+        self
+    }
+
+    fn holds(&self, phase: Phase, sender: Role, item: Item, given: Given) -> bool {
+        (self.phase, self.sender, self.item) == (phase, sender, item)
+            && self.secured.is_none_or(|needed| needed == given.secured)
             && self
                 .authenticated
-                .is_none_or(|needed| needed == authenticated)
+                .is_none_or(|needed| needed == given.authenticated)
+            && (given.bidirectional || !self.bidirectional)
     }
 }
 
 /// The whole of negotiation (RFC 6120 §4.3 to §7). Stream errors and closing tags are allowed anywhere.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = {
-    use {Item as I, Phase as P, Role::{Client, Server}};
+    use {Item as I, Phase as P, Role::{Client, Incoming, Outgoing, Server}};
     &[
+        // --- From clients to servers
         rule(P::Opening,     Client, I::Header,      P::Answering),
         rule(P::Answering,   Server, I::Header,      P::Offering),
         rule(P::Offering,    Server, I::Features,    P::Choosing),
@@ -258,31 +329,56 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Server, I::Error,       P::Bound),
         rule(P::Bound,       Server, I::Bind,        P::Bound),
         rule(P::Bound,       Server, I::Session,     P::Bound),
+
+        // --- Between servers
+        rule(P::Opening,     Outgoing, I::Header,       P::Answering),
+        rule(P::Opening,     Outgoing, I::LegacyHeader, P::Answering).clear_text().authenticated(false),
+        rule(P::Answering,   Incoming, I::Header,       P::Offering),
+        // No features follow (§4.7.5), so dialback begins.
+        rule(P::Answering,   Incoming, I::LegacyHeader, P::Choosing).clear_text().authenticated(false),
+        rule(P::Offering,    Incoming, I::Features,     P::Choosing).authenticated(false),
+        rule(P::Offering,    Incoming, I::Features,     P::Serving).authenticated(true),
+
+        rule(P::Choosing,    Outgoing, I::StartTls,     P::StartingTls).clear_text(),
+        rule(P::StartingTls, Incoming, I::Proceed,      P::Tls),
+        rule(P::StartingTls, Incoming, I::TlsFailure,   P::Closed),
+        rule(P::Tls,         Outgoing, I::Handshake,    P::Opening),
+
+        rule(P::Choosing,    Outgoing, I::Bidi,         P::Choosing),
+        rule(P::Choosing,    Outgoing, I::Auth,         P::Sasl),
+        rule(P::Sasl,        Incoming, I::Challenge,    P::Sasl),
+        rule(P::Sasl,        Outgoing, I::Response,     P::Sasl),
+        rule(P::Sasl,        Outgoing, I::Abort,        P::Sasl),
+        rule(P::Sasl,        Incoming, I::SaslFailure,  P::Choosing),
+        rule(P::Sasl,        Incoming, I::Success,      P::Opening),
+
+        rule(P::Choosing,    Outgoing, I::Key,          P::Choosing),
+        rule(P::Choosing,    Incoming, I::Invalid,      P::Choosing),
+        rule(P::Choosing,    Incoming, I::Valid,        P::Serving),
+        rule(P::Choosing,    Outgoing, I::Verify,       P::Choosing),
+        rule(P::Choosing,    Incoming, I::Verified,     P::Choosing),
+
+        rule(P::Serving,     Outgoing, I::Stanza,       P::Serving),
+        rule(P::Serving,     Outgoing, I::Key,          P::Serving),
+        rule(P::Serving,     Incoming, I::Valid,        P::Serving),
+        rule(P::Serving,     Incoming, I::Invalid,      P::Serving),
+        rule(P::Serving,     Outgoing, I::Verify,       P::Serving),
+        rule(P::Serving,     Incoming, I::Verified,     P::Serving),
+        rule(P::Serving,     Incoming, I::Features,     P::Serving),
+        // The other direction (XEP-0288).
+        rule(P::Serving,     Incoming, I::Stanza,       P::Serving).bidirectional(),
+        rule(P::Serving,     Incoming, I::Key,          P::Serving).bidirectional(),
+        rule(P::Serving,     Outgoing, I::Valid,        P::Serving).bidirectional(),
+        rule(P::Serving,     Outgoing, I::Invalid,      P::Serving).bidirectional(),
+        rule(P::Serving,     Incoming, I::Verify,       P::Serving).bidirectional(),
+        rule(P::Serving,     Outgoing, I::Verified,     P::Serving).bidirectional(),
     ]
 };
 
 /// The phase that follows when `sender` sends `item`; `None` where that is not allowed.
-pub fn next(
-    phase: Phase,
-    sender: Role,
-    item: Item,
-    secured: bool,
-    authenticated: bool,
-) -> Option<Phase> {
-    next_by(RULES, phase, sender, item, secured, authenticated)
-}
-
-/// The phase that follows by a table of rules.
-pub(crate) fn next_by(
-    rules: &[Rule],
-    phase: Phase,
-    sender: Role,
-    item: Item,
-    secured: bool,
-    authenticated: bool,
-) -> Option<Phase> {
-    rules
+pub fn next(phase: Phase, sender: Role, item: Item, given: Given) -> Option<Phase> {
+    RULES
         .iter()
-        .find(|rule| rule.holds(phase, sender, item, secured, authenticated))
+        .find(|rule| rule.holds(phase, sender, item, given))
         .map(|rule| rule.next)
 }

@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking"
 )]
 
-use xmppwire::negotiation::{Item, Phase, RULES, Role, next};
+use xmppwire::negotiation::{Given, Item, Phase, RULES, Role, next};
 
 #[test]
 fn no_two_rules_contradict_each_other() {
@@ -24,86 +24,129 @@ fn no_two_rules_contradict_each_other() {
 
 #[test]
 fn every_phase_is_reached_and_left() {
-    let mut reached = vec![Phase::Opening];
-    let mut at = 0;
-    while let Some(phase) = reached.get(at).copied() {
-        for rule in RULES.iter().filter(|rule| rule.phase == phase) {
-            if !reached.contains(&rule.next) {
-                reached.push(rule.next);
+    for servers in [false, true] {
+        let rules = || {
+            RULES
+                .iter()
+                .filter(move |rule| between_servers(rule.sender) == servers)
+        };
+        let mut reached = vec![Phase::Opening];
+        let mut at = 0;
+        while let Some(phase) = reached.get(at).copied() {
+            for rule in rules().filter(|rule| rule.phase == phase) {
+                if !reached.contains(&rule.next) {
+                    reached.push(rule.next);
+                }
             }
+            let left = rules().any(|rule| rule.phase == phase);
+            assert!(left || phase == Phase::Closed, "{phase:?} is a dead end");
+            at += 1;
         }
-        let left = RULES.iter().any(|rule| rule.phase == phase);
-        assert!(left || phase == Phase::Closed, "{phase:?} is a dead end");
-        at += 1;
-    }
-    for rule in RULES {
-        assert!(
-            reached.contains(&rule.phase),
-            "{:?} is never reached",
-            rule.phase
-        );
+        for rule in rules() {
+            let phase = rule.phase;
+            assert!(reached.contains(&phase), "{phase:?} is never reached");
+        }
     }
 }
 
+/// Whether the rule is one of streams between servers.
+const fn between_servers(role: Role) -> bool {
+    matches!(role, Role::Outgoing | Role::Incoming)
+}
+
 #[test]
-fn no_stanza_flows_before_a_resource_is_bound() {
+fn no_stanza_flows_before_a_resource_is_bound_or_a_pair_authorised() {
     for rule in RULES {
         if rule.item == Item::Stanza {
-            assert_eq!(rule.phase, Phase::Bound, "{rule:?}");
+            let expected = match between_servers(rule.sender) {
+                true => Phase::Serving,
+                false => Phase::Bound,
+            };
+            assert_eq!(rule.phase, expected, "{rule:?}");
         }
+    }
+}
+
+/// Dialback goes in the direction of the stream, or in both where both sides agreed (XEP-0288).
+#[test]
+fn dialback_goes_in_one_direction() {
+    for rule in RULES {
+        let against = match rule.item {
+            Item::Key | Item::Verify | Item::Stanza => rule.sender == Role::Incoming,
+            Item::Valid | Item::Invalid | Item::Verified => rule.sender == Role::Outgoing,
+            _ => false,
+        };
+        assert_eq!(rule.bidirectional, against, "{rule:?}");
     }
 }
 
 #[test]
 fn nothing_of_authentication_follows_authentication() {
+    let given = |secured, authenticated| {
+        let mut given = Given::default();
+        (given.secured, given.authenticated) = (secured, authenticated);
+        given
+    };
     for item in [Item::StartTls, Item::Auth] {
         for secured in [false, true] {
-            assert_eq!(
-                next(Phase::Choosing, Role::Client, item, secured, true),
-                None
-            );
+            let after = given(secured, true);
+            assert_eq!(next(Phase::Choosing, Role::Client, item, after), None);
+            assert_eq!(next(Phase::Serving, Role::Outgoing, item, after), None);
         }
     }
-    assert_eq!(
-        next(Phase::Choosing, Role::Client, Item::StartTls, true, false),
-        None
-    );
-    assert_eq!(
-        next(Phase::Choosing, Role::Client, Item::Bind, true, false),
-        None
-    );
+    for (role, item) in [
+        (Role::Client, Item::StartTls),
+        (Role::Client, Item::Bind),
+        (Role::Outgoing, Item::StartTls),
+    ] {
+        assert_eq!(next(Phase::Choosing, role, item, given(true, false)), None);
+    }
 }
 
-/// The diagram in docs/architecture.md is drawn from the table. `UPDATE_DOCS=1 cargo test` redraws it.
+/// The diagrams in docs/architecture.md are drawn from the table. `UPDATE_DOCS=1 cargo test` redraws them.
 #[test]
-fn the_diagram_in_the_documentation_is_true() {
-    const BEGIN: &str = "<!-- negotiation: drawn from RULES -->\n";
-    const END: &str = "<!-- end of negotiation -->";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (drawn, after) = rest.split_once(END).unwrap();
-    let diagram = draw();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, format!("{before}{BEGIN}{diagram}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(
-            drawn, diagram,
-            "run UPDATE_DOCS=1 cargo test -p xmppwire --test table"
-        );
+fn the_diagrams_in_the_documentation_are_true() {
+    for (servers, begin) in [
+        (false, "<!-- negotiation: drawn from RULES -->\n"),
+        (
+            true,
+            "<!-- negotiation between servers: drawn from RULES -->\n",
+        ),
+    ] {
+        const END: &str = "<!-- end of negotiation -->";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = page.split_once(begin).unwrap();
+        let (drawn, after) = rest.split_once(END).unwrap();
+        let diagram = draw(servers);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, format!("{before}{begin}{diagram}{END}{after}")).unwrap();
+        } else {
+            assert_eq!(
+                drawn, diagram,
+                "run UPDATE_DOCS=1 cargo test -p xmppwire --test table"
+            );
+        }
     }
 }
 
 /// The table as a state diagram.
-fn draw() -> String {
+fn draw(servers: bool) -> String {
     let mut out = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Opening\n");
     let mut edges: Vec<(Phase, Phase, Vec<String>)> = Vec::new();
-    for rule in RULES {
+    for rule in RULES
+        .iter()
+        .filter(|rule| between_servers(rule.sender) == servers)
+    {
         let who = match rule.sender {
             Role::Client => "C",
             Role::Server => "S",
+            Role::Outgoing => "I",
+            Role::Incoming => "R",
+            other => panic!("{other:?}"),
         };
         let when = match (rule.secured, rule.authenticated) {
+            _ if rule.bidirectional => ", bidirectional",
             (Some(false), _) => ", in clear text",
             (_, Some(false)) => ", not authenticated",
             (_, Some(true)) => ", authenticated",

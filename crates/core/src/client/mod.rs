@@ -16,7 +16,7 @@ use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::log::log;
-use crate::negotiation::{self, Item, Phase, RULES, Rule};
+use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
 use crate::time::Instant;
@@ -171,7 +171,6 @@ impl Steps for Client {
     type Told = ClientEvent;
 
     const SIDE: negotiation::Role = negotiation::Role::Client;
-    const RULES: &'static [Rule] = RULES;
     const CONTENT_NS: &'static str = ns::CLIENT;
 
     fn phase(&self) -> Phase {

@@ -21,7 +21,7 @@ use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::log::log;
-use crate::negotiation::{self, Item, Phase, RULES, Rule};
+use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaError, StanzaErrorCondition, StanzaFault};
 use crate::time::Instant;
@@ -270,7 +270,6 @@ impl Steps for Server {
     type Told = ServerEvent;
 
     const SIDE: negotiation::Role = negotiation::Role::Server;
-    const RULES: &'static [Rule] = RULES;
     const CONTENT_NS: &'static str = ns::CLIENT;
 
     fn phase(&self) -> Phase {

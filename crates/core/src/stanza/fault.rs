@@ -4,6 +4,7 @@ use core::fmt;
 
 use xmppwire_xml::Element;
 
+use super::Stanza;
 use super::error::{StanzaError, StanzaErrorCondition};
 
 /// What is wrong with a refused stanza.
@@ -57,6 +58,14 @@ impl StanzaFault {
     /// The stanza as it was received.
     pub const fn element(&self) -> &Element {
         &self.element
+    }
+
+    /// The error that is owed to the sender; `None` where the stanza must not be answered, or where it has no
+    /// addresses that an answer could go to (RFC 6120 §8.3.1).
+    pub fn error_reply(&self) -> Option<Stanza> {
+        let reply = self.reply()?;
+        reply.attr("to")?;
+        Stanza::try_from(reply).ok()
     }
 
     /// The error that is owed to the sender, as an element: its addresses may not be readable.

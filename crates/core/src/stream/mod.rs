@@ -257,8 +257,9 @@ impl Stream {
         self.out.take()
     }
 
-    /// Announces the header that is sent next.
+    /// Announces the header that is sent next, whose prefixes hold for all that follows it.
     pub(crate) fn set_header(&mut self, header: StreamHeader) {
+        self.writer = Writer::for_header(&header);
         self.header = Some(header);
     }
 
@@ -295,9 +296,13 @@ impl Stream {
         }
     }
 
-    /// Queues a stanza of the application. One that does not fit ends the stream, because the peer does
-    /// not read; one that never would is refused.
-    pub(crate) fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+    /// Queues a stanza of the application for a stream with this content namespace (RFC 6120 §4.8.3). One
+    /// that does not fit ends the stream, because the peer does not read; one that never would is refused.
+    pub(crate) fn send(
+        &mut self,
+        stanza: &Stanza,
+        content_ns: &'static str,
+    ) -> Result<(), ApiMisuse> {
         if self.end.is_some() || self.closing.is_some() {
             return Ok(());
         }
@@ -307,9 +312,17 @@ impl Stream {
         if stanza.is_error() && stanza.error().is_none() {
             return Err(InvalidStanza::NoError.into());
         }
+        let qualified;
+        let element = match content_ns {
+            ns::CLIENT => stanza.element(),
+            _ => {
+                qualified = stanza.to_element(content_ns);
+                &qualified
+            }
+        };
         let (before, room) = (self.out.len(), self.room());
         self.writer
-            .element(self.out.end(), stanza.element().root())
+            .element(self.out.end(), element.root())
             .map_err(InvalidStanza::Xml)?;
         let written = self.out.len().saturating_sub(before);
         if written <= room {
@@ -422,7 +435,12 @@ impl Stream {
         self.restarted = true;
     }
 
-    /// A resource is bound: stanzas may be sent, and negotiation is over.
+    /// Dialback authorised the peer, which does not restart the stream: wider limits hold from here on.
+    pub(crate) fn set_authorised(&mut self) {
+        self.reader.set_limits(self.limits.after_authentication);
+    }
+
+    /// Stanzas may be sent, and negotiation is over: a resource is bound, or another server is ready.
     pub(crate) const fn set_bound(&mut self) {
         self.bound = true;
         self.last_input = None;
@@ -546,6 +564,11 @@ impl Stream {
                 since: None,
             });
         }
+    }
+
+    /// Why the stream ended, until that was told.
+    pub(crate) fn end_reason(&self) -> Option<&CloseReason> {
+        self.end.as_ref()?.reason.as_ref()
     }
 
     pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {

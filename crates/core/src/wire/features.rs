@@ -86,10 +86,37 @@ impl StreamFeatures {
             .is_some_and(|session| session.child("optional", ns::SESSION).is_none())
     }
 
+    /// Whether Server Dialback is announced (XEP-0220 §2.4.2).
+    pub fn dialback(&self) -> bool {
+        self.element
+            .child("dialback", ns::DIALBACK_FEATURE)
+            .is_some()
+    }
+
+    /// Whether dialback errors leave the stream open, so that it can carry several pairs
+    /// (XEP-0220 §2.4.2, §2.6.2).
+    pub fn dialback_errors(&self) -> bool {
+        self.element
+            .child("dialback", ns::DIALBACK_FEATURE)
+            .is_some_and(|dialback| dialback.child("errors", ns::DIALBACK_FEATURE).is_some())
+    }
+
+    /// Whether a bidirectional stream between servers is offered (XEP-0288 §2.1).
+    pub fn bidi(&self) -> bool {
+        self.element.child("bidi", ns::BIDI_FEATURE).is_some()
+    }
+
     /// The name and namespace of a required feature that this library does not know (RFC 6120
     /// §4.3.2).
     pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
-        const KNOWN: [&str; 4] = [ns::TLS, ns::SASL, ns::BIND, ns::SESSION];
+        const KNOWN: [&str; 6] = [
+            ns::TLS,
+            ns::SASL,
+            ns::BIND,
+            ns::SESSION,
+            ns::DIALBACK_FEATURE,
+            ns::BIDI_FEATURE,
+        ];
         self.element
             .children()
             .find(|feature| !KNOWN.contains(&feature.ns()) && is_required(*feature))

@@ -24,3 +24,11 @@ pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 pub const XML: &str = xmppwire_xml::XML_NS;
 /// XMPP Ping (XEP-0199).
 pub const PING: &str = "urn:xmpp:ping";
+/// Server Dialback (XEP-0220).
+pub const DIALBACK: &str = "jabber:server:dialback";
+/// Announcement of Server Dialback (XEP-0220 §2.4.2).
+pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
+/// The request for a bidirectional stream between servers (XEP-0288 §2.1).
+pub const BIDI: &str = "urn:xmpp:bidi";
+/// Announcement of bidirectional streams between servers (XEP-0288 §2.1).
+pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";

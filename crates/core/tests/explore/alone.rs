@@ -341,7 +341,7 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
         Err("it does not end".into())
     }
 
-    fn rules(&self) -> u64 {
+    fn rules(&self) -> u128 {
         self.end.monitor.rules
     }
 }

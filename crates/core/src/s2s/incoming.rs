@@ -1,0 +1,772 @@
+//! The receiving server's end of a stream between servers.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_jid::Domainpart;
+use xmppwire_sasl::{Condition, Offer};
+use xmppwire_xml::{Element, StreamHeader};
+
+use super::config::{IncomingConfig, PeerPolicy};
+use super::exchange::{Exchange, News as PairNews, Policy, is_certified};
+use super::question::{KeyRequest, VerifyAnswer, VerifyRequest};
+use super::{Pair, PairAdded, Refusal, Trust, Verdict};
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Role, Steps};
+use crate::entropy::Entropy;
+use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
+use crate::event::{News, RoleEvent};
+use crate::log::log;
+use crate::negotiation::{self, Item, Phase};
+use crate::ns;
+use crate::server::TlsOffer;
+use crate::stanza::{Stanza, StanzaFault};
+use crate::time::Instant;
+use crate::tls::{StartTls, TlsInfo};
+use crate::wire::features::{FeatureOffer, StartTlsOffer};
+use crate::wire::sasl;
+use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::version::speaks_1_0;
+
+/// What an [`Incoming`] stream tells its application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IncomingEvent {
+    /// A stream was opened: answer with [`Endpoint::accept`].
+    Opened(PeerRequest),
+    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
+    StartTls(StartTls),
+    /// The peer wants to send for a pair and gave a key: ask the authoritative server, and answer with
+    /// [`Endpoint::answer_verify`]. Until then the stream serves its other pairs.
+    Verify(VerifyRequest),
+    /// The peer asks whether this server made a key: answer with [`Endpoint::answer_key`].
+    CheckKey(KeyRequest),
+    /// The peer may send stanzas for this pair from now on.
+    Authorised(Pair, Trust),
+    /// On a bidirectional stream, stanzas may be sent to the peer for this pair from now on (XEP-0288).
+    Ready(Pair, Trust),
+    /// On a bidirectional stream, the peer refused a pair that was added.
+    PairRefused(Pair, Refusal),
+    /// A stanza of an authorised pair arrived.
+    Stanza(Stanza),
+    /// A malformed stanza of an authorised pair arrived. The stream goes in one direction, so the error that
+    /// RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to route.
+    Refused(StanzaFault),
+    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an attempt to
+    /// pose as another one (XEP-0220 §3.1).
+    Unsolicited(Element),
+    /// The connection has ended. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// Another server opened a stream: from whom is what accepted?
+#[must_use = "a dropped question ends the connection by time-out"]
+#[derive(Debug)]
+pub struct PeerRequest {
+    serial: u64,
+    local: Domainpart,
+    remote: Option<Domainpart>,
+    secured: bool,
+    certified: bool,
+    legacy: bool,
+}
+
+impl PeerRequest {
+    /// The domain of this server that the stream is for (RFC 6120 §4.7.2).
+    pub const fn local(&self) -> &Domainpart {
+        &self.local
+    }
+
+    /// The domain that the peer says it is; `None` where it does not say. Proven only where
+    /// [`is_certified`](Self::is_certified).
+    pub const fn remote(&self) -> Option<&Domainpart> {
+        self.remote.as_ref()
+    }
+
+    /// Whether the stream is protected by TLS. The question is asked anew after STARTTLS.
+    pub const fn secured(&self) -> bool {
+        self.secured
+    }
+
+    /// Whether the peer showed a verified certificate of the [`remote`](Self::remote) domain.
+    pub const fn is_certified(&self) -> bool {
+        self.certified
+    }
+
+    /// Whether the stream has no version: the peer is a server of before RFC 3920.
+    pub const fn is_legacy(&self) -> bool {
+        self.legacy
+    }
+}
+
+/// The answer to a [`PeerRequest`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PeerAnswer {
+    /// The peer is accepted on these terms.
+    Accept(PeerPolicy),
+    /// The local domain is no longer served: `<host-gone/>` (RFC 6120 §4.9.3.5).
+    Gone,
+    /// The local domain is served elsewhere, at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    SeeOtherHost(String),
+    /// The peer is refused, as by `policy-violation`.
+    Refuse(StreamError),
+}
+
+/// The receiving server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.2).
+///
+/// It lets the peer prove its domains by SASL EXTERNAL or by dialback, passes the stanzas of the pairs that were
+/// authorised, and answers whether keys are of this server.
+///
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
+/// calls.
+#[derive(Debug)]
+pub struct Incoming {
+    config: IncomingConfig,
+    state: State,
+    peer: Option<Peer>,
+    /// What SASL proved; what the header of the stream after it has to repeat.
+    proven: Option<Pair>,
+    exchange: Exchange,
+    failed_logins: u8,
+}
+
+/// Whom the present stream is between, and on which terms.
+#[derive(Debug)]
+struct Peer {
+    local: Domainpart,
+    remote: Option<Domainpart>,
+    policy: PeerPolicy,
+}
+
+/// Where the negotiation stands; each variant holds what only that phase needs.
+#[derive(Debug)]
+enum State {
+    Opening,
+    /// The application is asked for the terms.
+    ChoosingTerms {
+        serial: u64,
+        local: Domainpart,
+        remote: Option<Domainpart>,
+        legacy: bool,
+    },
+    Choosing,
+    Tls,
+    Sasl,
+    Serving,
+}
+
+impl RoleEvent for IncomingEvent {
+    fn into_start_tls(self) -> Result<StartTls, Self> {
+        match self {
+            Self::StartTls(request) => Ok(request),
+            other => Err(other),
+        }
+    }
+
+    fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl Incoming {
+    /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
+    pub fn new(config: IncomingConfig, entropy: Entropy, now: Instant) -> Connection<Self> {
+        Self::start(config, entropy, now, None)
+    }
+
+    /// A connection over a transport that TLS protects from the first byte (XEP-0368).
+    pub fn with_direct_tls(
+        config: IncomingConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: TlsInfo,
+    ) -> Connection<Self> {
+        Self::start(config, entropy, now, Some(tls))
+    }
+
+    fn start(
+        config: IncomingConfig,
+        entropy: Entropy,
+        now: Instant,
+        tls: Option<TlsInfo>,
+    ) -> Connection<Self> {
+        let limits = config.limits.clone();
+        let incoming = Self {
+            exchange: Exchange::new(config.pair_limits, config.secret.clone()),
+            config,
+            state: State::Opening,
+            peer: None,
+            proven: None,
+            failed_logins: 0,
+        };
+        Endpoint::connect(incoming, limits, entropy, now, tls)
+    }
+}
+
+impl Role for Incoming {
+    type Event = IncomingEvent;
+}
+
+impl Steps for Incoming {
+    type Told = IncomingEvent;
+
+    const SIDE: negotiation::Role = negotiation::Role::Incoming;
+    const CONTENT_NS: &'static str = ns::SERVER;
+
+    fn phase(&self) -> Phase {
+        match self.state {
+            State::Opening => Phase::Opening,
+            State::ChoosingTerms { .. } => Phase::Answering,
+            State::Choosing => Phase::Choosing,
+            State::Tls => Phase::Tls,
+            State::Sasl => Phase::Sasl,
+            State::Serving => Phase::Serving,
+        }
+    }
+
+    fn is_asking(&self) -> bool {
+        matches!(self.state, State::ChoosingTerms { .. })
+    }
+
+    fn is_bidirectional(&self) -> bool {
+        self.exchange.bidi
+    }
+
+    fn may_send(&self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        self.exchange.may_send(stanza)
+    }
+
+    fn has_news(&self) -> bool {
+        !self.exchange.news.is_empty()
+    }
+
+    fn next_event(endpoint: &mut Endpoint<Self>) -> Option<IncomingEvent> {
+        let news = endpoint.role.exchange.poll(&endpoint.stream)?;
+        IncomingEvent::of(news)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.exchange.deadline()
+    }
+
+    fn handle_deadline(endpoint: &mut Endpoint<Self>, now: Instant) {
+        let Endpoint { role, stream, .. } = endpoint;
+        role.exchange.handle_deadline(stream, now);
+    }
+
+    fn tell(news: News) -> IncomingEvent {
+        match news {
+            News::StartTls(request) => IncomingEvent::StartTls(request),
+            News::Refused(fault) => IncomingEvent::Refused(fault),
+            News::Closed(reason) => IncomingEvent::Closed(reason),
+        }
+    }
+
+    fn open(endpoint: &mut Endpoint<Self>) {
+        endpoint.begin();
+    }
+
+    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
+        endpoint.take_header(&header);
+    }
+
+    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
+        endpoint.take_item(item, &element);
+    }
+
+    fn handle_unexpected(endpoint: &mut Endpoint<Self>, item: Item, element: &Element) {
+        endpoint.take_unexpected(item, element);
+    }
+
+    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
+        endpoint.take_stanza(element);
+    }
+}
+
+impl IncomingEvent {
+    fn of(news: PairNews) -> Option<Self> {
+        Some(match news {
+            PairNews::Ready(pair, trust) => Self::Ready(pair, trust),
+            PairNews::PairRefused(pair, why) => Self::PairRefused(pair, why),
+            PairNews::Authorised(pair, trust) => Self::Authorised(pair, trust),
+            PairNews::Verify(request) => Self::Verify(request),
+            PairNews::CheckKey(request) => Self::CheckKey(request),
+            PairNews::Unsolicited(element) => Self::Unsolicited(element),
+            PairNews::Stanza(stanza) => Self::Stanza(stanza),
+            PairNews::Refused(fault) => Self::Refused(fault),
+            // Only a stream that this server opened can be asked: see `Outgoing`.
+            PairNews::Verified(_) => return None,
+        })
+    }
+}
+
+/// What the application of an incoming stream can do beside what every role can.
+impl Endpoint<Incoming> {
+    /// Answers [`IncomingEvent::Opened`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    pub fn accept(&mut self, request: PeerRequest, answer: PeerAnswer) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.role.state {
+            State::ChoosingTerms { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let State::ChoosingTerms {
+            local,
+            remote,
+            legacy,
+            ..
+        } = core::mem::replace(&mut self.role.state, State::Opening)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let refusal = match answer {
+            PeerAnswer::Accept(policy) if legacy && !policy.takes_legacy() => {
+                StreamError::new(StreamErrorCondition::UnsupportedVersion)
+            }
+            PeerAnswer::Accept(policy) => {
+                self.role.exchange.listener.set_by_sender(policy.by_sender);
+                self.role.peer = Some(Peer {
+                    local,
+                    remote,
+                    policy,
+                });
+                self.answer_header(legacy);
+                return Ok(());
+            }
+            PeerAnswer::Gone => StreamError::new(StreamErrorCondition::HostGone),
+            PeerAnswer::SeeOtherHost(other) => StreamError::see_other_host(other),
+            PeerAnswer::Refuse(error) => error,
+        };
+        self.address_header(Some(&local), remote.as_ref());
+        self.stream.close_with(refusal, CloseReason::Local);
+        Ok(())
+    }
+
+    /// Answers [`IncomingEvent::Verify`], at any time. Returns whether the answer was for an open question of
+    /// this connection: one whose stream has ended or whose time was over is dropped (XEP-0220 §2.1.2).
+    pub fn answer_verify(&mut self, answer: VerifyAnswer) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        let awaited = self.role.exchange.answer_verify(&mut self.stream, &answer);
+        self.serve();
+        awaited
+    }
+
+    /// Answers [`IncomingEvent::CheckKey`], at any time. Returns whether the answer was for an open question of
+    /// this connection.
+    pub fn answer_key(&mut self, request: KeyRequest, verdict: Verdict) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        let exchange = &mut self.role.exchange;
+        exchange.answer_key(&mut self.stream, request, verdict)
+    }
+
+    /// How well the peer is known as the sender of this pair; `None` where it may not send for it.
+    pub fn authorised(&self, pair: &Pair) -> Option<Trust> {
+        self.role.exchange.listener.trust(pair)
+    }
+
+    /// How well the peer is known as the target of this pair; `None` where nothing may be sent to it for the
+    /// pair, as on every stream that is not bidirectional.
+    pub fn ready(&self, pair: &Pair) -> Option<Trust> {
+        self.role.exchange.speaker.trust(pair)
+    }
+
+    /// Asks the peer to authorise one more pair by dialback, on a bidirectional stream (XEP-0288 §2.2). Its target
+    /// domain has to be one that the peer may send for; the sender domain is another one of this server.
+    pub fn add_pair(&mut self, pair: Pair) -> PairAdded {
+        let reaches = self.role.exchange.bidi
+            && matches!(self.role.state, State::Serving)
+            && self.role.exchange.listener.is_sender(pair.target());
+        self.role
+            .exchange
+            .add_pair(&mut self.stream, pair, reaches, true)
+    }
+
+    // --- The steps of negotiation -----------------------------------------------------------------
+
+    fn take_header(&mut self, header: &StreamHeader) {
+        match self.check_header(header) {
+            Ok((local, remote, legacy)) => {
+                if self.role.proven.is_some() {
+                    return self.answer_header(legacy);
+                }
+                let serial = self.serial();
+                let tls = self.stream.tls();
+                let certified = remote.as_ref().is_some_and(|it| is_certified(tls, it));
+                let request = PeerRequest {
+                    serial,
+                    local: local.clone(),
+                    remote: remote.clone(),
+                    secured: self.stream.secured(),
+                    certified,
+                    legacy,
+                };
+                self.role.state = State::ChoosingTerms {
+                    serial,
+                    local,
+                    remote,
+                    legacy,
+                };
+                self.event = Some(IncomingEvent::Opened(request));
+            }
+            Err((condition, why)) => self.stream.fail(condition, PeerMisbehaved::Header(why)),
+        }
+    }
+
+    fn check_header(
+        &mut self,
+        header: &StreamHeader,
+    ) -> Result<(Domainpart, Option<Domainpart>, bool), (StreamErrorCondition, &'static str)> {
+        use StreamErrorCondition as E;
+        // Some servers write an empty attribute for one that is not there.
+        let domain = |name: &Option<String>| {
+            let name = name.as_deref().filter(|name| !name.is_empty());
+            name.map(Domainpart::new).transpose()
+        };
+        let (to, from) = (domain(&header.to), domain(&header.from));
+        // An error is told under the names that are known (RFC 6120 §4.9.1.2).
+        let local = to.as_ref().ok().and_then(Option::as_ref);
+        let local = local.filter(|it| self.role.serves(it.as_str()));
+        let remote = from.as_ref().ok().and_then(Option::as_ref);
+        self.address_header(local, remote);
+
+        if !Self::may_carry_stanzas(header) {
+            let why = "the content namespace is not jabber:server";
+            return Err((E::InvalidNamespace, why));
+        }
+        let legacy = !speaks_1_0(header.version.as_deref());
+        if legacy && (self.stream.secured() || self.stream.authenticated()) {
+            let why = "a server without a version has neither TLS nor SASL";
+            return Err((E::UnsupportedVersion, why));
+        }
+        let to = to.map_err(|_| (E::HostUnknown, "'to' is no domain"))?;
+        let from = from.map_err(|_| (E::InvalidFrom, "'from' is no domain"))?;
+        // Before RFC 3920 the header named no one; the dialback requests do.
+        let to = match to {
+            None if legacy => self.role.config.default_domain.clone(),
+            to => to,
+        };
+        let Some(to) = to else {
+            return Err((E::ImproperAddressing, "'to' is missing"));
+        };
+        if !self.role.serves(to.as_str()) {
+            return Err((E::HostUnknown, "'to' is not served here"));
+        }
+        if from
+            .as_ref()
+            .is_some_and(|it| self.role.serves(it.as_str()))
+        {
+            return Err((E::InvalidFrom, "'from' is a domain of this server"));
+        }
+        if let Some(proven) = &self.role.proven {
+            // RFC 6120 §6.4.6: who opens the stream has to be who was authenticated.
+            if to != *proven.target() {
+                return Err((E::HostUnknown, "'to' is not what was authenticated for"));
+            }
+            if from.as_ref().is_some_and(|from| from != proven.sender()) {
+                return Err((E::InvalidFrom, "'from' is not who was authenticated"));
+            }
+        }
+        Ok((to, from, legacy))
+    }
+
+    /// Writes the names of both sides into the header that is sent next (RFC 6120 §4.7.1, §4.7.2).
+    fn address_header(&mut self, local: Option<&Domainpart>, remote: Option<&Domainpart>) {
+        // 'from' is never left out: where there is no domain to name, it is empty (RFC 6120 §4.9.1.3).
+        let local = local.or(self.role.config.default_domain.as_ref());
+        let local = local.map(Domainpart::as_str).unwrap_or_default().into();
+        if let Some(header) = self.stream.header_mut() {
+            header.from = Some(local);
+            header.to = remote.map(|it| it.as_str().into());
+        }
+    }
+
+    /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
+    fn answer_header(&mut self, legacy: bool) {
+        if let Some(header) = self.stream.header_mut()
+            && legacy
+        {
+            header.version = None;
+        }
+        self.stream.write_header();
+        if !legacy {
+            let features = self.features();
+            self.stream.push_own(&features);
+        }
+        self.role.state = State::Choosing;
+        if let Some(proven) = &self.role.proven {
+            // SASL authorised the pair that the headers name.
+            self.role.exchange.authorise(proven, Trust::Certificate);
+        }
+        self.serve();
+    }
+
+    fn features(&self) -> Element {
+        let Some(Peer { policy, .. }) = &self.role.peer else {
+            return Element::builder("features", ns::STREAMS).build();
+        };
+        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
+        let starttls = match policy.tls {
+            _ if secured => None,
+            TlsOffer::Required => Some(StartTlsOffer::Required),
+            TlsOffer::Optional => Some(StartTlsOffer::Optional),
+            _ => None,
+        };
+        let external = !authenticated && self.role.is_certified(self.stream.tls());
+        let mechanisms = external.then_some("EXTERNAL");
+        let mut extra = Vec::new();
+        // What can only be refused before TLS is not offered before (RFC 6120 §5.3.1).
+        if !self.role.lacks_tls(secured) {
+            let dialback = Element::builder("dialback", ns::DIALBACK_FEATURE);
+            extra.push(dialback.open("errors", ns::DIALBACK_FEATURE).build());
+        }
+        if policy.bidi && !authenticated {
+            extra.push(Element::builder("bidi", ns::BIDI_FEATURE).build());
+        }
+        if authenticated {
+            extra.extend(policy.features.iter().cloned());
+        }
+        FeatureOffer {
+            starttls,
+            sasl: &Offer::new(mechanisms),
+            bind: false,
+            extra: &extra,
+        }
+        .to_element()
+    }
+
+    fn handle_start_tls(&mut self) {
+        let policy = self.role.peer.as_ref().map(|peer| &peer.policy);
+        if policy.is_some_and(|policy| policy.tls != TlsOffer::Unavailable) {
+            self.stream
+                .push_own(&Element::builder("proceed", ns::TLS).build());
+            let serial = self.serial();
+            self.stream.hand_off(serial, true);
+            self.role.peer = None;
+            self.role.state = State::Tls;
+        } else {
+            // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
+            self.stream
+                .push_own(&Element::builder("failure", ns::TLS).build());
+            self.stream.end_with_footer(CloseReason::Violation {
+                sent: None,
+                why: PeerMisbehaved::Negotiation("STARTTLS was not offered"),
+            });
+        }
+    }
+
+    fn handle_bidi(&mut self) {
+        let offered = self.role.peer.as_ref().is_some_and(|peer| peer.policy.bidi);
+        if offered {
+            self.role.exchange.bidi = true;
+        } else {
+            let why = PeerMisbehaved::Negotiation("a bidirectional stream was not offered");
+            self.stream
+                .fail(StreamErrorCondition::UnsupportedFeature, why);
+        }
+    }
+
+    fn handle_auth(&mut self, auth: &Element) {
+        let condition = if auth.attr("mechanism") != Some("EXTERNAL") {
+            Condition::InvalidMechanism
+        } else if !self.stream.secured() {
+            Condition::EncryptionRequired
+        } else if self.stream.tls().and_then(TlsInfo::peer).is_none() {
+            Condition::NotAuthorized
+        } else {
+            return match sasl::optional_data(auth) {
+                Ok(Some(authzid)) => self.authenticate(&authzid),
+                // RFC 6120 §6.4.2: there was no initial response, so an empty challenge asks for one.
+                Ok(None) => {
+                    let challenge = Element::builder("challenge", ns::SASL).build();
+                    self.stream.push_own(&challenge);
+                    self.role.state = State::Sasl;
+                }
+                Err(_) => self.refuse_login(Condition::IncorrectEncoding),
+            };
+        };
+        self.refuse_login(condition);
+    }
+
+    fn handle_response(&mut self, response: &Element) {
+        match sasl::data(response) {
+            Ok(authzid) => self.authenticate(&authzid),
+            Err(_) => self.refuse_login(Condition::IncorrectEncoding),
+        }
+    }
+
+    /// Lets the peer in as the domain that its certificate and its header name (RFC 6120 §13.8.4, XEP-0178 §3).
+    fn authenticate(&mut self, authzid: &[u8]) {
+        let Some(Peer { local, remote, .. }) = &self.role.peer else {
+            return self.refuse_login(Condition::TemporaryAuthFailure);
+        };
+        let wanted = match core::str::from_utf8(authzid) {
+            Ok("") => None,
+            Ok(authzid) => match Domainpart::new(authzid) {
+                Ok(domain) => Some(domain),
+                Err(_) => return self.refuse_login(Condition::InvalidAuthzid),
+            },
+            Err(_) => return self.refuse_login(Condition::MalformedRequest),
+        };
+        // The header says who opens the stream, and the authorization identity may not say otherwise.
+        let domain = match (remote, wanted) {
+            (Some(remote), Some(wanted)) if *remote != wanted => {
+                return self.refuse_login(Condition::InvalidAuthzid);
+            }
+            (Some(remote), _) => remote.clone(),
+            (None, Some(wanted)) => wanted,
+            (None, None) => return self.refuse_login(Condition::InvalidAuthzid),
+        };
+        if self.role.serves(domain.as_str()) || !is_certified(self.stream.tls(), &domain) {
+            return self.refuse_login(Condition::NotAuthorized);
+        }
+        let pair = Pair::new(domain, local.clone());
+        log!(debug, %pair, "authenticated");
+        self.stream
+            .push_own(&Element::builder("success", ns::SASL).build());
+        self.role.proven = Some(pair);
+        self.stream.set_authenticated();
+        self.begin();
+    }
+
+    fn refuse_login(&mut self, condition: Condition) {
+        log!(debug, condition = condition.name(), "login refused");
+        self.stream
+            .push_own(&SaslFailure::new(condition).to_element());
+        self.role.state = State::Choosing;
+        self.role.failed_logins = self.role.failed_logins.saturating_add(1);
+        if self.role.failed_logins >= self.stream.limits().sasl_attempts {
+            self.stream.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::TooManyAttempts,
+            );
+        }
+    }
+
+    /// Goes over to passing stanzas as soon as any may pass.
+    fn serve(&mut self) {
+        if matches!(self.role.state, State::Choosing) && self.role.exchange.is_open() {
+            self.role.state = State::Serving;
+            self.stream.set_authorised();
+            self.stream.set_bound();
+        }
+    }
+
+    /// Awaits a stream: its header gets an id that was never used before, because dialback rests on it
+    /// (RFC 6120 §4.7.3).
+    fn begin(&mut self) {
+        let role = &mut self.role;
+        role.state = State::Opening;
+        role.exchange.restart();
+        role.exchange.stream_id = self.entropy.id();
+        if role.proven.is_none() {
+            role.peer = None;
+            role.exchange.bidi = false;
+        }
+        let mut header = StreamHeader::new(ns::SERVER);
+        header.version = Some("1.0".into());
+        header.id = Some(role.exchange.stream_id.clone());
+        header.lang = Some(role.config.lang.clone());
+        header.declare_prefix("db", ns::DIALBACK);
+        self.stream.set_header(header);
+        let names = self
+            .role
+            .peer
+            .as_ref()
+            .map(|peer| (peer.local.clone(), peer.remote.clone()));
+        let (local, remote) = names.unzip();
+        self.address_header(local.as_ref(), remote.flatten().as_ref());
+    }
+
+    // --- What arrives -----------------------------------------------------------------------------
+
+    fn take_item(&mut self, item: Item, element: &Element) {
+        match item {
+            Item::StartTls => self.handle_start_tls(),
+            Item::Bidi => self.handle_bidi(),
+            Item::Auth => self.handle_auth(element),
+            Item::Response => self.handle_response(element),
+            Item::Abort => self.refuse_login(Condition::Aborted),
+            Item::Key | Item::Verify => self.receive(element),
+            _ => self.unexpected(element),
+        }
+    }
+
+    fn take_unexpected(&mut self, item: Item, element: &Element) {
+        // A stream in one direction is never asked anything by this side (XEP-0220 §2.2).
+        if item.is_dialback_answer() && self.role.phase().runs_dialback() {
+            self.role.exchange.ignore(element);
+        } else {
+            self.unexpected(element);
+        }
+    }
+
+    fn take_stanza(&mut self, element: Element) {
+        let item = Item::of(&element);
+        let closing = self.stream.is_closing();
+        if !self.allows(item) {
+            if !closing {
+                self.take_unexpected(item, &element);
+            }
+        } else if item == Item::Stanza && element.ns() != ns::SERVER {
+            self.unexpected(&element);
+        } else if item == Item::Stanza {
+            let Self { role, stream, .. } = self;
+            let Incoming {
+                config, exchange, ..
+            } = role;
+            exchange.receive_stanza(stream, element, |domain| config.domains.contains(domain));
+        } else if !closing {
+            self.receive(&element);
+        }
+    }
+
+    fn receive(&mut self, element: &Element) {
+        let serial = self.serial();
+        let secured = self.stream.secured();
+        let Incoming {
+            config,
+            peer,
+            exchange,
+            ..
+        } = &mut self.role;
+        let policy = peer.as_ref().map(|peer| &peer.policy);
+        let policy = Policy {
+            serves: &|domain| config.domains.contains(domain),
+            lacks_tls: !secured && policy.is_none_or(|it| it.tls == TlsOffer::Required),
+            certified_only: policy.is_none_or(|it| it.certified_peer),
+        };
+        exchange.receive(&mut self.stream, element, serial, &policy);
+        self.serve();
+    }
+}
+
+impl Incoming {
+    fn serves(&self, domain: &str) -> bool {
+        self.config.domains.contains(domain)
+    }
+
+    /// Whether TLS is missing that the policy requires.
+    fn lacks_tls(&self, secured: bool) -> bool {
+        let policy = self.peer.as_ref().map(|peer| &peer.policy);
+        !secured && policy.is_none_or(|policy| policy.tls == TlsOffer::Required)
+    }
+
+    /// Whether the peer's certificate is of the domain in its header.
+    fn is_certified(&self, tls: Option<&TlsInfo>) -> bool {
+        let remote = self.peer.as_ref().and_then(|peer| peer.remote.as_ref());
+        remote.is_some_and(|remote| is_certified(tls, remote))
+    }
+}

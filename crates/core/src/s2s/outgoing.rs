@@ -1,0 +1,621 @@
+//! The initiating server's end of a stream between servers.
+
+use alloc::vec::Vec;
+
+use xmppwire_jid::Domainpart;
+use xmppwire_sasl::wire;
+use xmppwire_xml::{Element, StreamHeader};
+
+use super::config::OutgoingConfig;
+use super::dialback::MAX_OPAQUE;
+use super::exchange::{Exchange, News as PairNews, Policy, is_certified};
+use super::question::{KeyRequest, VerifyAnswer, VerifyRequest};
+use super::{Pair, PairAdded, Refusal, Trust, Verdict};
+use crate::client::TlsPolicy;
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Role, Steps};
+use crate::entropy::Entropy;
+use crate::error::{ApiMisuse, CloseReason, PeerIncompatible, PeerMisbehaved};
+use crate::event::{News, RoleEvent};
+use crate::log::log;
+use crate::negotiation::{self, Item, Phase};
+use crate::ns;
+use crate::stanza::{Stanza, StanzaFault};
+use crate::time::Instant;
+use crate::tls::{StartTls, TlsInfo};
+use crate::wire::features::StreamFeatures;
+use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::version::speaks_1_0;
+
+/// What an [`Outgoing`] stream tells its application.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OutgoingEvent {
+    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
+    StartTls(StartTls),
+    /// Stanzas may be sent for this pair from now on.
+    Ready(Pair, Trust),
+    /// The pair was refused, or its stream ended before it was answered. What waits for it goes back to its
+    /// senders with the condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely
+    /// close the stream, so nothing more should be sent on it (XEP-0220 §2.1.1).
+    PairRefused(Pair, Refusal),
+    /// The answer to [`Endpoint::verify`]: give it to the connection that asked. Comes for every request,
+    /// also where the stream ends before the peer answered.
+    Verified(VerifyAnswer),
+    /// On a bidirectional stream, the peer may send stanzas for this pair from now on (XEP-0288).
+    Authorised(Pair, Trust),
+    /// On a bidirectional stream, the peer wants to send for a pair and gave a key: ask the authoritative
+    /// server, on another stream, and answer with [`Endpoint::answer_verify`].
+    Verify(VerifyRequest),
+    /// On a bidirectional stream, the peer asks whether this server made a key: answer with
+    /// [`Endpoint::answer_key`].
+    CheckKey(KeyRequest),
+    /// On a bidirectional stream, a stanza of an authorised pair arrived.
+    Stanza(Stanza),
+    /// On a bidirectional stream, a malformed stanza of an authorised pair arrived. The error that RFC 6120 §8
+    /// wants, [`StanzaFault::error_reply`], is for the application to send.
+    Refused(StanzaFault),
+    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an attempt to
+    /// have stanzas sent to the wrong one (XEP-0220 §3.1).
+    Unsolicited(Element),
+    /// The connection has ended. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// The initiating server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.1).
+///
+/// It proves the sender domain of each pair by SASL EXTERNAL or by dialback, passes the stanzas of the pairs that
+/// the peer authorised, and asks the peer whether it made the keys that others showed.
+///
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
+/// calls.
+#[derive(Debug)]
+pub struct Outgoing {
+    config: OutgoingConfig,
+    /// The pair that the headers name.
+    pair: Pair,
+    state: State,
+    exchange: Exchange,
+    features: Option<StreamFeatures>,
+    /// The peer's header declares the namespace of dialback, which is how it was announced of old.
+    declares_dialback: bool,
+    /// Why SASL EXTERNAL is not tried again.
+    refused: Option<SaslFailure>,
+    /// What is wrong with the peer's header. It counts only from the first element on, because a server that
+    /// refuses the stream says so under a header that need not be right.
+    objection: Option<(StreamErrorCondition, &'static str)>,
+}
+
+/// Where the negotiation stands.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Answering,
+    Offering,
+    StartingTls,
+    Tls,
+    Sasl,
+    /// Negotiation is over, and no pair is ready yet.
+    Choosing,
+    Serving,
+}
+
+impl RoleEvent for OutgoingEvent {
+    fn into_start_tls(self) -> Result<StartTls, Self> {
+        match self {
+            Self::StartTls(request) => Ok(request),
+            other => Err(other),
+        }
+    }
+
+    fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl Outgoing {
+    /// A connection over a transport in clear text to a server of the pair's target domain, which STARTTLS
+    /// protects later (RFC 6120 §5). The stream header is owed at once.
+    pub fn new(
+        config: OutgoingConfig,
+        pair: Pair,
+        entropy: Entropy,
+        now: Instant,
+    ) -> Connection<Self> {
+        Self::start(config, pair, entropy, now, None)
+    }
+
+    /// A connection over a transport that TLS protects from the first byte (XEP-0368).
+    pub fn with_direct_tls(
+        config: OutgoingConfig,
+        pair: Pair,
+        entropy: Entropy,
+        now: Instant,
+        tls: TlsInfo,
+    ) -> Connection<Self> {
+        Self::start(config, pair, entropy, now, Some(tls))
+    }
+
+    fn start(
+        config: OutgoingConfig,
+        pair: Pair,
+        entropy: Entropy,
+        now: Instant,
+        tls: Option<TlsInfo>,
+    ) -> Connection<Self> {
+        let limits = config.limits.clone();
+        let mut exchange = Exchange::new(config.pair_limits, config.secret.clone());
+        if !config.only_verifies {
+            exchange.speaker.add(pair.clone());
+        }
+        let outgoing = Self {
+            config,
+            pair,
+            state: State::Answering,
+            exchange,
+            features: None,
+            declares_dialback: false,
+            refused: None,
+            objection: None,
+        };
+        Endpoint::connect(outgoing, limits, entropy, now, tls)
+    }
+}
+
+impl Role for Outgoing {
+    type Event = OutgoingEvent;
+}
+
+impl Steps for Outgoing {
+    type Told = OutgoingEvent;
+
+    const SIDE: negotiation::Role = negotiation::Role::Outgoing;
+    const CONTENT_NS: &'static str = ns::SERVER;
+
+    fn phase(&self) -> Phase {
+        match self.state {
+            State::Answering => Phase::Answering,
+            State::Offering => Phase::Offering,
+            State::StartingTls => Phase::StartingTls,
+            State::Tls => Phase::Tls,
+            State::Sasl => Phase::Sasl,
+            State::Choosing => Phase::Choosing,
+            State::Serving => Phase::Serving,
+        }
+    }
+
+    fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
+        let (condition, why) = self.objection?;
+        Some((condition, PeerMisbehaved::Header(why)))
+    }
+
+    fn is_bidirectional(&self) -> bool {
+        self.exchange.bidi
+    }
+
+    fn may_send(&self, stanza: &Stanza) -> Result<(), ApiMisuse> {
+        self.exchange.may_send(stanza)
+    }
+
+    fn has_news(&self) -> bool {
+        !self.exchange.news.is_empty()
+    }
+
+    fn next_event(endpoint: &mut Endpoint<Self>) -> Option<OutgoingEvent> {
+        let news = endpoint.role.exchange.poll(&endpoint.stream)?;
+        Some(OutgoingEvent::from(news))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.exchange.deadline()
+    }
+
+    fn handle_deadline(endpoint: &mut Endpoint<Self>, now: Instant) {
+        let Endpoint { role, stream, .. } = endpoint;
+        role.exchange.handle_deadline(stream, now);
+    }
+
+    fn tell(news: News) -> OutgoingEvent {
+        match news {
+            News::StartTls(request) => OutgoingEvent::StartTls(request),
+            News::Refused(fault) => OutgoingEvent::Refused(fault),
+            News::Closed(reason) => OutgoingEvent::Closed(reason),
+        }
+    }
+
+    fn open(endpoint: &mut Endpoint<Self>) {
+        endpoint.begin();
+    }
+
+    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
+        endpoint.take_header(&header);
+    }
+
+    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
+        endpoint.take_item(item, &element);
+    }
+
+    fn handle_unexpected(endpoint: &mut Endpoint<Self>, item: Item, element: &Element) {
+        endpoint.take_unexpected(item, element);
+    }
+
+    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
+        endpoint.take_stanza(element);
+    }
+}
+
+impl From<PairNews> for OutgoingEvent {
+    fn from(news: PairNews) -> Self {
+        match news {
+            PairNews::Ready(pair, trust) => Self::Ready(pair, trust),
+            PairNews::PairRefused(pair, why) => Self::PairRefused(pair, why),
+            PairNews::Authorised(pair, trust) => Self::Authorised(pair, trust),
+            PairNews::Verify(request) => Self::Verify(request),
+            PairNews::CheckKey(request) => Self::CheckKey(request),
+            PairNews::Verified(answer) => Self::Verified(answer),
+            PairNews::Unsolicited(element) => Self::Unsolicited(element),
+            PairNews::Stanza(stanza) => Self::Stanza(stanza),
+            PairNews::Refused(fault) => Self::Refused(fault),
+        }
+    }
+}
+
+/// What the application of an outgoing stream can do beside what every role can.
+impl Endpoint<Outgoing> {
+    /// The pair that the stream was opened for.
+    pub const fn pair(&self) -> &Pair {
+        &self.role.pair
+    }
+
+    /// How well the peer is known as the target of this pair; `None` where nothing may be sent for it yet.
+    pub fn ready(&self, pair: &Pair) -> Option<Trust> {
+        self.role.exchange.speaker.trust(pair)
+    }
+
+    /// How well the peer is known as the sender of this pair; `None` where it may not send for it, as on every
+    /// stream that is not bidirectional.
+    pub fn authorised(&self, pair: &Pair) -> Option<Trust> {
+        self.role.exchange.listener.trust(pair)
+    }
+
+    /// What the peer offered on the present stream; `None` until then, and from servers of before RFC 3920.
+    pub const fn features(&self) -> Option<&StreamFeatures> {
+        self.role.features.as_ref()
+    }
+
+    /// Asks the peer to authorise one more pair by dialback (XEP-0220 §2.6).
+    ///
+    /// The caller has to know that the target domain leads to this peer: that its name resolves to the same
+    /// address and port.
+    pub fn add_pair(&mut self, pair: Pair) -> PairAdded {
+        let target = pair.target();
+        let reaches = target == self.role.pair.target()
+            || self.role.handles_errors()
+            || self.role.exchange.listener.is_sender(target);
+        let open = self.role.is_open();
+        self.role
+            .exchange
+            .add_pair(&mut self.stream, pair, reaches, open)
+    }
+
+    /// Asks the peer, as the authoritative server of its domain, whether it made a key. The event
+    /// [`OutgoingEvent::Verified`] brings the answer.
+    ///
+    /// # Errors
+    /// The request itself, where this stream cannot ask: its target is not the sender domain of the key, as
+    /// many requests are open as may be, or it has ended.
+    pub fn verify(&mut self, request: VerifyRequest) -> Result<(), VerifyRequest> {
+        let speaker = &mut self.role.exchange.speaker;
+        let fits = speaker.has_room_to_verify(self.role.config.pair_limits);
+        if !fits
+            || self.stream.is_over()
+            || self.stream.is_closing()
+            || request.pair().sender() != self.role.pair.target()
+        {
+            return Err(request);
+        }
+        speaker.verify(request);
+        if self.role.is_open() {
+            self.role.exchange.send_requests(&mut self.stream);
+        }
+        Ok(())
+    }
+
+    /// Answers [`OutgoingEvent::Verify`]; see [`IncomingEvent::Verify`](super::IncomingEvent::Verify).
+    pub fn answer_verify(&mut self, answer: VerifyAnswer) -> bool {
+        !self.is_done() && self.role.exchange.answer_verify(&mut self.stream, &answer)
+    }
+
+    /// Answers [`OutgoingEvent::CheckKey`]; see [`IncomingEvent::CheckKey`](super::IncomingEvent::CheckKey).
+    pub fn answer_key(&mut self, request: KeyRequest, verdict: Verdict) -> bool {
+        let exchange = &mut self.role.exchange;
+        !(self.stream.is_over() || self.stream.is_closing())
+            && exchange.answer_key(&mut self.stream, request, verdict)
+    }
+
+    // --- The steps of negotiation -----------------------------------------------------------------
+
+    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
+    fn begin(&mut self) {
+        let role = &mut self.role;
+        role.state = State::Answering;
+        role.features = None;
+        role.objection = None;
+        role.declares_dialback = false;
+        role.exchange.restart();
+        let mut header = StreamHeader::new(ns::SERVER);
+        header.version = Some("1.0".into());
+        header.from = Some(role.pair.sender().as_str().into());
+        header.to = Some(role.pair.target().as_str().into());
+        header.lang.clone_from(&role.config.lang);
+        header.declare_prefix("db", ns::DIALBACK);
+        self.stream.set_header(header);
+        self.stream.write_header();
+    }
+
+    fn take_header(&mut self, header: &StreamHeader) {
+        if !Self::may_carry_stanzas(header) {
+            let why = "the content namespace is not jabber:server";
+            let condition = StreamErrorCondition::InvalidNamespace;
+            return self.stream.fail(condition, PeerMisbehaved::Header(why));
+        }
+        self.role.objection = self.role.check_header(header);
+        self.role.declares_dialback = header.prefixes().any(|(_, ns)| ns == ns::DIALBACK);
+        self.role.exchange.stream_id = header.id.clone().unwrap_or_default();
+        if speaks_1_0(header.version.as_deref()) {
+            self.role.state = State::Offering;
+            return;
+        }
+        let takes_legacy = self.role.config.legacy
+            && self.role.config.tls != TlsPolicy::Required
+            && !self.stream.secured()
+            && !self.stream.authenticated();
+        if let (true, Some((condition, why))) = (takes_legacy, self.role.objection) {
+            self.stream.fail(condition, PeerMisbehaved::Header(why));
+        } else if takes_legacy {
+            // No features follow (RFC 6120 §4.7.5), so dialback begins at once.
+            self.go_on(&StreamFeatures::new(
+                Element::builder("features", ns::STREAMS).build(),
+            ));
+        } else {
+            let error = StreamError::new(StreamErrorCondition::UnsupportedVersion);
+            let reason = CloseReason::Incompatible(PeerIncompatible::Version);
+            self.stream.close_with(error, reason);
+        }
+    }
+
+    fn handle_features(&mut self, element: &Element) {
+        let features = StreamFeatures::new(element.clone());
+        log!(debug, features = %element.to_xml(), "the server offers features");
+        self.go_on(&features);
+        self.role.features = Some(features);
+    }
+
+    /// Takes the next step that the features allow: TLS, then SASL EXTERNAL, then dialback.
+    fn go_on(&mut self, features: &StreamFeatures) {
+        match self.choose(features) {
+            Ok(state) => self.role.state = state,
+            Err(why) => self.give_up(why),
+        }
+        if self.role.is_open() {
+            self.stream.set_bound();
+            self.role.exchange.send_requests(&mut self.stream);
+        }
+    }
+
+    fn choose(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
+        if let Some((name, ns)) = features.unknown_required() {
+            return Err(PeerIncompatible::UnknownRequiredFeature { name, ns });
+        }
+        let (secured, authenticated) = (self.stream.secured(), self.stream.authenticated());
+        if !secured && !authenticated {
+            match self.role.config.tls {
+                TlsPolicy::Forbidden if features.starttls_required() => {
+                    return Err(PeerIncompatible::TlsRequired);
+                }
+                TlsPolicy::Forbidden => {}
+                _ if features.starttls() => {
+                    self.stream
+                        .push_own(&Element::builder("starttls", ns::TLS).build());
+                    return Ok(State::StartingTls);
+                }
+                TlsPolicy::Required => return Err(PeerIncompatible::NoTls),
+                TlsPolicy::Preferred => {}
+            }
+        }
+        let certified = is_certified(self.stream.tls(), self.role.pair.target());
+        if self.role.config.certified_peer && !certified {
+            return Err(PeerIncompatible::Uncertified);
+        }
+        if authenticated {
+            // SASL authorised the pair that the headers name.
+            let trust = match certified {
+                true => Trust::Certificate,
+                false => Trust::Dialback { tls: secured },
+            };
+            self.role.exchange.ready(&self.role.pair, trust);
+            return Ok(State::Serving);
+        }
+        if self.role.config.bidi && features.bidi() && !self.role.exchange.bidi {
+            self.stream
+                .push_own(&Element::builder("bidi", ns::BIDI).build());
+            self.role.exchange.bidi = true;
+        }
+        if self.role.config.only_verifies {
+            return Ok(State::Choosing);
+        }
+        let offers_external = features.mechanisms().iter().any(|name| name == "EXTERNAL");
+        let external = self.role.config.certificate && secured && offers_external;
+        if external && self.role.refused.is_none() {
+            let authzid = wire::encode(self.role.pair.sender().as_str().as_bytes());
+            let auth = Element::builder("auth", ns::SASL)
+                .attr("mechanism", "EXTERNAL")
+                .text(&authzid)
+                .build();
+            self.stream.push_own(&auth);
+            return Ok(State::Sasl);
+        }
+        self.choose_dialback(features)
+    }
+
+    fn choose_dialback(&self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
+        let announced = self.role.declares_dialback || features.dialback();
+        if self.role.config.secret.is_none() || !announced {
+            return Err(PeerIncompatible::NoProof);
+        }
+        Ok(State::Choosing)
+    }
+
+    fn give_up(&mut self, why: PeerIncompatible) {
+        use PeerIncompatible as P;
+        // A refused login says more than that nothing else is left.
+        if let (P::NoProof, Some(failure)) = (&why, self.role.refused.take()) {
+            return self
+                .stream
+                .end_with_footer(CloseReason::AuthFailed(failure));
+        }
+        let condition = match why {
+            P::UnknownRequiredFeature { .. } | P::TlsRequired => {
+                Some(StreamErrorCondition::UnsupportedFeature)
+            }
+            P::NoTls | P::Uncertified => Some(StreamErrorCondition::PolicyViolation),
+            _ => None,
+        };
+        let reason = CloseReason::Incompatible(why);
+        match condition {
+            Some(condition) => self.stream.close_with(StreamError::new(condition), reason),
+            None => self.stream.end_with_footer(reason),
+        }
+    }
+
+    fn handle_success(&mut self) {
+        self.stream.set_authenticated();
+        self.begin();
+    }
+
+    /// Goes on with dialback on the same stream (XEP-0178 §3).
+    fn handle_sasl_failure(&mut self, failure: &Element) {
+        let failure = SaslFailure::parse(failure.root());
+        log!(
+            debug,
+            condition = failure.condition().name(),
+            "login refused"
+        );
+        self.role.refused = Some(failure);
+        self.role.state = State::Offering;
+        match self.role.features.take() {
+            Some(features) => {
+                self.go_on(&features);
+                self.role.features = Some(features);
+            }
+            None => self.give_up(PeerIncompatible::NoProof),
+        }
+    }
+
+    /// EXTERNAL has nothing to say beyond the initial response (RFC 4422 Appendix A).
+    fn handle_challenge(&mut self) {
+        self.stream
+            .push_own(&Element::builder("abort", ns::SASL).build());
+        self.role.state = State::Sasl;
+    }
+
+    // --- What arrives -----------------------------------------------------------------------------
+
+    fn take_item(&mut self, item: Item, element: &Element) {
+        match item {
+            Item::Features => self.handle_features(element),
+            Item::Proceed => {
+                let serial = self.serial();
+                self.stream.hand_off(serial, false);
+                self.role.state = State::Tls;
+            }
+            Item::TlsFailure => self.stream.end_with_footer(CloseReason::TlsRefused),
+            Item::Challenge => self.handle_challenge(),
+            Item::Success => self.handle_success(),
+            Item::SaslFailure => self.handle_sasl_failure(element),
+            Item::Valid | Item::Invalid | Item::Verified => self.receive(element),
+            _ => self.unexpected(element),
+        }
+    }
+
+    fn take_unexpected(&mut self, item: Item, element: &Element) {
+        if item.is_dialback_answer() && self.role.phase().runs_dialback() {
+            self.role.exchange.ignore(element);
+        } else {
+            self.unexpected(element);
+        }
+    }
+
+    fn take_stanza(&mut self, element: Element) {
+        let item = Item::of(&element);
+        let closing = self.stream.is_closing();
+        if !self.allows(item) {
+            if !closing {
+                self.take_unexpected(item, &element);
+            }
+        } else if item == Item::Stanza && element.ns() != ns::SERVER {
+            self.unexpected(&element);
+        } else if item == Item::Stanza {
+            let Self { role, stream, .. } = self;
+            let exchange = &mut role.exchange;
+            exchange.receive_stanza(stream, element, |_| false);
+        } else if item == Item::Features {
+            // They may be offered anew at any time (RFC 6120 §4.3.5).
+            self.role.features = Some(StreamFeatures::new(element));
+        } else if !closing {
+            self.receive(&element);
+        }
+    }
+
+    fn receive(&mut self, element: &Element) {
+        let serial = self.serial();
+        let Outgoing {
+            config, exchange, ..
+        } = &mut self.role;
+        let senders: Vec<_> = exchange.speaker.senders().cloned().collect();
+        let policy = Policy {
+            // On a bidirectional stream the peer may send to the domains that it authorised (XEP-0288 §2.2).
+            serves: &|domain| senders.iter().any(|sender| sender.as_str() == domain),
+            lacks_tls: false,
+            certified_only: config.certified_peer,
+        };
+        exchange.receive(&mut self.stream, element, serial, &policy);
+        if exchange.is_open() {
+            self.role.state = State::Serving;
+            self.stream.set_authorised();
+        }
+    }
+}
+
+impl Outgoing {
+    /// Whether negotiation is over, so that requests can be sent.
+    const fn is_open(&self) -> bool {
+        matches!(self.state, State::Choosing | State::Serving)
+    }
+
+    /// Whether the peer announces that an error leaves the stream open (XEP-0220 §2.4.2).
+    fn handles_errors(&self) -> bool {
+        let features = self.features.as_ref();
+        features.is_some_and(StreamFeatures::dialback_errors)
+    }
+
+    fn check_header(&self, header: &StreamHeader) -> Option<(StreamErrorCondition, &'static str)> {
+        use StreamErrorCondition as E;
+        // RFC 6120 §4.7.1: who answers has to be who was asked.
+        let is_target =
+            |from: &str| Domainpart::new(from).is_ok_and(|it| it == *self.pair.target());
+        let mut named = header.from.iter().filter(|from| !from.is_empty());
+        if named.any(|from| !is_target(from)) {
+            return Some((E::InvalidFrom, "'from' is not the target domain"));
+        }
+        // RFC 6120 §4.7.3: without it no key can be made.
+        match header.id.as_deref().unwrap_or_default().len() {
+            0 => Some((E::InvalidXml, "'id' is missing")),
+            1..=MAX_OPAQUE => None,
+            _ => Some((E::PolicyViolation, "'id' is too long")),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Streams that carry stanzas in both directions (XEP-0288).
+
+use xmppwire::s2s::{
+    Incoming, IncomingEvent, Outgoing, OutgoingConfig, OutgoingEvent, PairAdded, Trust, Verdict,
+};
+use xmppwire::{ApiMisuse, StreamErrorCondition};
+
+use crate::support::*;
+
+const BIDI: &str = "<bidi xmlns='urn:xmpp:bidi'/>";
+const FEATURE: &str = "<bidi xmlns='urn:xmpp:features:bidi'/>";
+
+fn new() -> OutgoingConfig {
+    OutgoingConfig::new().with_dialback(secret()).with_bidi()
+}
+
+#[test]
+fn it_is_asked_for_before_authentication() {
+    let mut talk = outgoing_secured(new().with_certificate(), Some("b.example"));
+    let opened = response("r1") + &features(&format!("{EXTERNAL}{FEATURE}"));
+    assert_eq!(
+        talk.answers(&opened),
+        format!("{BIDI}{}", auth(A_IN_BASE64))
+    );
+    talk.answers(SUCCESS);
+    let events = talk.reads(&(response("r2") + &features("")));
+    let ours = pair("a.example", "b.example");
+    assert!(
+        matches!(&events[..], [OutgoingEvent::Ready(out, Trust::Certificate), OutgoingEvent::Authorised(back, _)]
+            if *out == ours && *back == ours.inverse()),
+        "{events:?}"
+    );
+    let events = talk.reads("<message from='v@b.example' to='u@a.example'/>");
+    assert!(
+        matches!(&events[..], [OutgoingEvent::Stanza(_)]),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn it_is_not_asked_for_in_clear_text_that_tls_follows() {
+    let mut talk = outgoing(new());
+    let opened = response("r1") + &features(&format!("{STARTTLS}{FEATURE}"));
+    assert_eq!(talk.answers(&opened), STARTTLS);
+}
+
+#[test]
+fn a_peer_that_does_not_offer_it_is_not_asked() {
+    let mut talk = outgoing_secured(new(), None);
+    let opened = response("r1") + &features(DIALBACK);
+    assert_eq!(talk.answers(&opened), key("a.example", "b.example", "r1"));
+}
+
+/// The stanzas of the peer are confined to the inverse of what was negotiated.
+#[test]
+fn the_peer_speaks_for_its_own_domain_alone() {
+    for (from, to, condition) in [
+        (
+            "v@c.example",
+            "u@a.example",
+            StreamErrorCondition::InvalidFrom,
+        ),
+        (
+            "u@a.example",
+            "v@b.example",
+            StreamErrorCondition::InvalidFrom,
+        ),
+        (
+            "v@b.example",
+            "u@c.example",
+            StreamErrorCondition::HostUnknown,
+        ),
+    ] {
+        let mut talk = bidi_ready();
+        let events = talk.reads(&format!("<message from='{from}' to='{to}'/>"));
+        assert_eq!(Talk::<Outgoing>::failed(&events), condition);
+    }
+}
+
+/// A stream on which both sides may send.
+fn bidi_ready() -> Talk<Outgoing> {
+    let mut talk = outgoing_secured(new(), None);
+    let opened = response("r1") + &features(&format!("{DIALBACK}{FEATURE}"));
+    let wrote = talk.answers(&opened);
+    assert_eq!(
+        wrote,
+        BIDI.to_owned() + &key("a.example", "b.example", "r1")
+    );
+    let events = talk.reads(&valid("a.example", "b.example"));
+    assert_eq!(events.len(), 2, "{events:?}");
+    talk
+}
+
+#[test]
+fn the_peer_sends_nothing_before_it_is_known() {
+    let mut talk = outgoing_secured(new(), None);
+    let opened = response("r1") + &features(&format!("{DIALBACK}{FEATURE}"));
+    talk.answers(&opened);
+    let events = talk.reads("<message from='v@b.example' to='u@a.example'/>");
+    let failed = Talk::<Outgoing>::failed(&events);
+    assert_eq!(failed, StreamErrorCondition::NotAuthorized);
+}
+
+#[test]
+fn the_peer_may_ask_for_further_domains() {
+    let mut talk = bidi_ready();
+    let events = talk.reads(&key("c.b.example", "a.example", "r1"));
+    let Ok([OutgoingEvent::Verify(request)]) = <[_; 1]>::try_from(events) else {
+        panic!();
+    };
+    assert_eq!(*request.pair(), pair("c.b.example", "a.example"));
+    // The stream that the key came on is not the one to ask.
+    assert!(talk.connection.verify(request.clone()).is_err());
+    assert!(
+        talk.connection
+            .answer_verify(request.answer(Verdict::Valid))
+    );
+    assert_eq!(talk.wrote(), valid("c.b.example", "a.example"));
+    let events = talk.reads("<message from='x@c.b.example' to='u@a.example'/>");
+    assert!(
+        matches!(
+            &events[..],
+            [
+                OutgoingEvent::Authorised(..),
+                OutgoingEvent::Ready(..),
+                OutgoingEvent::Stanza(_)
+            ]
+        ),
+        "{events:?}"
+    );
+    // To a domain that it did not let in it may not.
+    let expected = refused("c.b.example", "z.example", "cancel", "item-not-found");
+    assert_eq!(
+        talk.answers(&key("c.b.example", "z.example", "r1")),
+        expected
+    );
+}
+
+// --- The receiving side -----------------------------------------------------------------------
+
+/// A stream whose peer asked for both directions and was authorised.
+fn bidi_authorised() -> (Talk<Incoming>, String) {
+    let (mut talk, id) = opened(policy().with_bidi());
+    assert_eq!(talk.answers(BIDI), "");
+    let request = talk.asks(&key("a.example", "b.example", &id));
+    let back = message("v@b.example", "u@a.example");
+    let refused = Err(ApiMisuse::PairNotReady);
+    assert_eq!(
+        talk.connection.send(&back),
+        refused,
+        "not before it is known"
+    );
+    assert!(
+        talk.connection
+            .answer_verify(request.answer(Verdict::Valid))
+    );
+    assert_eq!(talk.wrote(), valid("a.example", "b.example"));
+    let events = talk.goes_on();
+    assert!(
+        matches!(
+            &events[..],
+            [IncomingEvent::Authorised(..), IncomingEvent::Ready(..)]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(talk.connection.send(&back), Ok(()));
+    assert!(talk.wrote().starts_with("<message "));
+    (talk, id)
+}
+
+#[test]
+fn the_receiving_server_answers_on_the_same_stream() {
+    let (mut talk, _) = bidi_authorised();
+    let events = talk.reads(A_TO_B);
+    assert!(matches!(&events[..], [IncomingEvent::Stanza(_)]));
+}
+
+#[test]
+fn the_receiving_server_may_ask_for_further_domains() {
+    let (mut talk, id) = bidi_authorised();
+    let added = talk.connection.add_pair(pair("c.example", "a.example"));
+    assert_eq!(added, PairAdded::Asked);
+    assert_eq!(talk.wrote(), key("c.example", "a.example", &id));
+    let events = talk.reads(&valid("c.example", "a.example"));
+    assert!(
+        matches!(
+            &events[..],
+            [IncomingEvent::Ready(..), IncomingEvent::Authorised(..)]
+        ),
+        "{events:?}"
+    );
+    let stanza = message("x@c.example", "u@a.example");
+    assert_eq!(talk.connection.send(&stanza), Ok(()));
+    // Nobody proved to serve that one.
+    let added = talk.connection.add_pair(pair("c.example", "z.example"));
+    assert_eq!(added, PairAdded::NeedsOtherStream);
+    // And an answer that was not asked for is none.
+    let events = talk.reads(&valid("b.example", "z.example"));
+    assert!(matches!(&events[..], [IncomingEvent::Unsolicited(_)]));
+}
+
+#[test]
+fn it_has_to_be_offered() {
+    let (mut talk, _) = opened(policy());
+    let events = talk.reads(BIDI);
+    let failed = Talk::<Incoming>::failed(&events);
+    assert_eq!(failed, StreamErrorCondition::UnsupportedFeature);
+}
+
+#[test]
+fn without_it_the_receiving_server_sends_nothing() {
+    let (mut talk, _) = authorised(policy().with_bidi());
+    let back = message("v@b.example", "u@a.example");
+    assert_eq!(talk.connection.send(&back), Err(ApiMisuse::PairNotReady));
+    let added = talk.connection.add_pair(pair("c.example", "a.example"));
+    assert_eq!(added, PairAdded::NeedsOtherStream);
+}
+
+#[test]
+fn it_survives_sasl_but_not_tls() {
+    let mut talk = incoming_secured(config(), Some("a.example"));
+    talk.accepts(&header(OUR_HEADER), policy().with_bidi());
+    assert!(talk.wrote().contains(FEATURE));
+    assert_eq!(talk.answers(BIDI), "");
+    assert_eq!(talk.answers(&auth("=")), SUCCESS);
+    let events = talk.reads(&header(OUR_HEADER));
+    assert!(
+        matches!(
+            &events[..],
+            [IncomingEvent::Authorised(..), IncomingEvent::Ready(..)]
+        ),
+        "{events:?}"
+    );
+
+    let optional = xmppwire::s2s::PeerPolicy::new(xmppwire::TlsOffer::Optional).with_bidi();
+    let mut talk = incoming(config());
+    talk.accepts(&header(OUR_HEADER), optional.clone());
+    talk.wrote();
+    assert_eq!(talk.answers(BIDI), "");
+    talk.connection.receive(talk.now, STARTTLS.as_bytes());
+    talk.wrote();
+    talk.secures(Some("a.example"));
+    talk.accepts(&header(OUR_HEADER), optional);
+    talk.wrote();
+    assert_eq!(talk.answers(&auth("=")), SUCCESS);
+    let events = talk.reads(&header(OUR_HEADER));
+    assert!(
+        matches!(&events[..], [IncomingEvent::Authorised(..)]),
+        "{events:?}"
+    );
+}
