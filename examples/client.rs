@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The password comes from the environment variable `XMPP_PASSWORD`, or is asked for. The end of the
-//! input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that wants TLS from the first byte.
+//! input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that expects TLS from the first byte.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let mut client = Client::connect_with(&connector).await?;
     eprintln!("logged in as {}", client.jid());
-    // Until then messages to the bare address go elsewhere (RFC 6121 §4.2).
+    // Without presence, messages to the bare address do not arrive here (RFC 6121 §4.2).
     client.send(Presence::available()).await?;
 
     let mut lines = lines_of_stdin();
@@ -76,7 +76,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(client.close().await?)
 }
 
-/// Prints a message. Returns the answer that a request is owed (RFC 6120 §8.2.3).
+/// Prints a message. Returns the answer to a request: every request has one (RFC 6120 §8.2.3).
 fn receive(stanza: Stanza) -> Option<Iq> {
     let from = stanza.from().map_or("the server", Jid::as_str);
     if let (Stanza::Message(_), Some(error)) = (&stanza, stanza.error()) {
@@ -98,7 +98,7 @@ fn receive(stanza: Stanza) -> Option<Iq> {
     }
 }
 
-/// Reads `romeo@example.net Good night!`, or all of it as the text if it is known who gets it.
+/// Reads an address and a text, such as `romeo@example.net Good night!`, or only a text if `to` is given.
 fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
     if let Some(to) = to {
         return Ok(Message::chat(to.clone(), line));
@@ -109,7 +109,8 @@ fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
     Ok(Message::chat(Jid::new(to)?, text))
 }
 
-/// Neither moves the cursor of the terminal nor looks like a message of somebody else.
+/// Replaces control characters, which could move the cursor, and indents lines, so that they cannot look like another
+/// message.
 fn printable(text: &str) -> String {
     let safe = |letter: char| match letter {
         '\n' => "\n    ".into(),
@@ -119,7 +120,8 @@ fn printable(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
-/// The lines as they come. Only a thread can wait for a terminal, and it ends with the program.
+/// The lines of the standard input. A thread reads them, because a terminal can only be waited for in one. It ends with
+/// the program.
 fn lines_of_stdin() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(1);
     thread::spawn(move || {
@@ -159,7 +161,7 @@ impl Options {
         if mode == Mode::DirectTls && server.is_none() {
             return Err("--direct-tls needs a --server".into());
         }
-        let jid = jid.ok_or("say who you are, such as juliet@example.org")?;
+        let jid = jid.ok_or("an address is missing, such as juliet@example.org")?;
         Ok(Self {
             jid,
             to,

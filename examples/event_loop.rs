@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Five hundred clients and five hundred servers meet over TCP on the loopback interface, log in with
-//! SCRAM, talk and part. Then one more connection comes that never says a word, to show that a
-//! deadline ends it. Read [`Peer::drive`] first: that is all a loop owes to a connection, whatever its
-//! role. TLS is left out for brevity, which only a loopback allows.
+//! SCRAM, exchange messages and close. Then one more connection sends nothing, to show that a deadline
+//! ends it. Read [`Peer::drive`] first: it is all that a loop has to do for a connection of either role.
+//! TLS is left out for brevity; do so on the loopback interface only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -25,14 +25,13 @@ use xmppwire::{
     ServerEvent, Stanza, TlsOffer, TlsPolicy,
 };
 
-/// What each client sends, and gets back.
+/// Messages that each client sends, and gets back.
 const MESSAGES: usize = 10;
 const ACCOUNTS: usize = 10;
 const PASSWORD: &str = "O Romeo, Romeo!";
-/// The least that a client accepts (RFC 7677 §4). Every client has to compute them at its login, which
-/// is where most of the time goes.
+/// The fewest that a client accepts (RFC 7677 §4). Each login computes them, which takes most of the time.
 const ITERATIONS: u32 = 4096;
-/// How long the silent connection is put up with.
+/// Time limit of the silent connection.
 const PATIENCE: Duration = Duration::from_millis(200);
 const LISTENER: Token = Token(usize::MAX);
 
@@ -82,7 +81,7 @@ struct Peer<R: Role> {
     connection: Connection<R>,
     socket: TcpStream,
     input: Vec<u8>,
-    // The notices of `mio` are edges; these are the levels.
+    // `mio` reports changes; these are the states.
     readable: bool,
     writable: bool,
 }
@@ -126,7 +125,7 @@ impl<R: Application> Drive for Peer<R> {
                     }
                     moved = true;
                 }
-                // What is not consumed now is offered again when the machine wants to read again.
+                // Bytes that are not consumed are offered again when the machine wants to read.
                 let consumed = self.connection.receive(now, &self.input);
                 self.input.drain(..consumed);
                 moved |= consumed > 0;
@@ -167,7 +166,7 @@ fn unless_blocked(result: io::Result<usize>, level: &mut bool) -> io::Result<Opt
     }
 }
 
-/// What all connections share: the accounts, the rules for strangers, and the counters.
+/// What all connections share: the accounts, the limits and the counters.
 struct Shared {
     accounts: BTreeMap<BareJid, ScramKeys>,
     limits: Limits,
@@ -179,7 +178,7 @@ struct Shared {
     broken: usize,
 }
 
-/// What a role makes of its events.
+/// What a role does with its events.
 trait Application: Role {
     fn handle_event(
         endpoint: &mut Endpoint<Self>,
@@ -201,8 +200,8 @@ impl Application for Server {
                 let host = Host::new(TlsOffer::Unavailable, [Mechanism::ScramSha256]);
                 endpoint.choose_host(question, HostAnswer::Serve(host))
             }
-            // The question is a token: with a data base it could travel to another thread and come
-            // back later, while this one goes on with the other connections.
+            // The question is a token. A program with a database would send it to another thread and
+            // answer it later, while this thread serves the other connections.
             ServerEvent::Sasl(question) => {
                 let keys = question
                     .account()
@@ -284,7 +283,7 @@ impl Shared {
     }
 }
 
-/// The loop itself. A peer's place in `peers` is its token.
+/// The loop. The index of a peer in `peers` is its token.
 struct EventLoop {
     clock: std::time::Instant,
     poll: Poll,
@@ -297,7 +296,7 @@ struct EventLoop {
 
 struct Slot {
     peer: Box<dyn Drive>,
-    /// The deadline that stands in the heap for this peer. Others of it there are out of date.
+    /// The valid deadline of this peer in the heap. Others of this peer are out of date.
     scheduled: Option<Instant>,
 }
 
@@ -333,12 +332,12 @@ impl EventLoop {
         })
     }
 
-    /// The machines read no clock: this one, which starts at zero, is theirs.
+    /// The time since the start: the machines read no clock.
     fn now(&self) -> Instant {
         Instant::from_origin(self.clock.elapsed())
     }
 
-    /// Starts the n-th client. Many log in to one account, and the server gives each its resource.
+    /// Starts the n-th client. Several log in to one account, and the server gives each a resource.
     fn connect(&mut self, n: usize) -> Result<(), Box<dyn Error>> {
         let config = ClientConfig::new(Jid::from(account(n % ACCOUNTS)?), PASSWORD)?
             .with_tls(TlsPolicy::Forbidden);
@@ -432,7 +431,7 @@ impl EventLoop {
         }
     }
 
-    /// Drives a peer, drops it when it is done, and else notes when it wants to be woken.
+    /// Drives a peer. Drops it when it is finished, or else notes its deadline.
     fn tend(&mut self, n: usize) {
         let now = self.now();
         let Some(place) = self.peers.get_mut(n) else {

@@ -23,7 +23,7 @@ pub(crate) struct End<'a, R: Role> {
 }
 
 trait Transport: Read + Write {
-    /// Says that nothing more will be written.
+    /// Says to the other side that no more will follow.
     fn end(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -60,7 +60,7 @@ impl<'a, R: Role> End<'a, R> {
         })
     }
 
-    /// The machine reads no clock: this one, which began with the connection, is its own.
+    /// The time since the connection began: the machine reads no clock.
     pub(crate) fn now(&self) -> Instant {
         Instant::from_origin(self.clock.elapsed())
     }
@@ -89,7 +89,7 @@ impl<'a, R: Role> End<'a, R> {
                         n => self.input.extend(buffer.iter().take(n)),
                     }
                 }
-                // What is not consumed stays here until the machine wants to read again.
+                // Bytes that are not consumed are offered again when the machine wants to read.
                 let consumed = self.machine.receive(self.now(), &self.input);
                 let consumed: Vec<u8> = self.input.drain(..consumed).collect();
                 self.show(Side::Server, &consumed);

@@ -1,13 +1,13 @@
-//! A client logs in to a server over TLS, and the wire is shown with a word on everything that passes.
+//! A client logs in to a server over TLS, and everything that passes on the wire is printed with an explanation.
 //!
 //! ```text
 //! cargo run --example duet
 //! ```
 //!
-//! Both sides are ours and meet on the loopback interface. The certificate, the keys and the password
-//! are made for the run and thrown away, so all of it can be shown. Read [`End`] first: that is all a
-//! loop owes to a connection. [`call`] and [`serve`] are what the two sides want; the rest of the file
-//! is the display.
+//! Both sides run in this process and meet on the loopback interface. The certificate, the keys and the password are
+//! made for the run and thrown away, so all of it can be shown. [`call`] and [`serve`] are the two sides. [`End`] moves
+//! the bytes of either: it is all that a loop has to do for a connection. [`trace`] and [`style`] are the display, which
+//! the login does not need.
 
 mod end;
 mod style;
@@ -35,7 +35,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 const DOMAIN: &str = "verona.example";
 const CLIENT_JID: &str = "juliet@verona.example/balcony";
 const PASSWORD: &str = "wherefore art thou";
-/// Both ends are here, so nothing takes that long.
+/// Longest wait for the other side, which runs in this process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> Result<()> {
@@ -91,7 +91,7 @@ fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReaso
                 let ping = requests.get(end.now(), Some(to), &ping, PATIENCE);
                 end.machine.send(&ping.into())?;
             }
-            // An answer counts only from whom was asked, and under the id of the question.
+            // A result counts only from the entity that was asked, and with the id of the request (RFC 6120 §8.2.3).
             ClientEvent::Stanza(Stanza::Iq(iq))
                 if requests
                     .as_mut()
@@ -112,7 +112,7 @@ fn serve(tcp: TcpStream, tls: &ServerTls) -> Result<CloseReason> {
     let mut secrets = [0; 48];
     getrandom::fill(&mut secrets)?;
     let (decoy, salt) = secrets.split_first_chunk().ok_or("48 is more than 32")?;
-    // All that a server stores of a password; who steals it cannot log in with it (RFC 5802 §9).
+    // A server stores these keys and not the password. They are not enough to log in (RFC 5802 §9).
     let keys = ScramKeys::derive(ScramHash::Sha256, PASSWORD, salt, 4096)?;
     let config = ServerConfig::new(DecoyKey::new(*decoy));
     let server = Server::new(config, Entropy::from_os()?, Instant::ORIGIN);
@@ -140,7 +140,10 @@ fn serve(tcp: TcpStream, tls: &ServerTls) -> Result<CloseReason> {
             }
             ServerEvent::Stanza(Stanza::Message(message)) => {
                 let reply = message.reply("Neither, fair saint, if either thee dislike.");
-                let romeo = message.to().cloned().ok_or("a message to nobody")?;
+                let romeo = message
+                    .to()
+                    .cloned()
+                    .ok_or("a message without a recipient")?;
                 end.machine.send(&reply.with_from(romeo).into())?;
             }
             ServerEvent::Stanza(Stanza::Iq(iq)) => {

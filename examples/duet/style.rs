@@ -1,4 +1,4 @@
-//! How the trace looks on a terminal.
+//! Prints the trace, in colours on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Side {
         }
     }
 
-    /// Its colour, and the same in bold.
+    /// The colour of the side, and the same in bold.
     const fn colours(self) -> (&'static str, &'static str) {
         match self {
             Self::Client => ("36", "1;36"),
@@ -92,7 +92,7 @@ impl Style {
         say(&format!("    {text}  {meaning}"));
     }
 
-    /// Prints XML, broken for the eye: nothing is added but white space, and base64 is shortened.
+    /// Prints XML in lines of [`WIDTH`]: adds white space, and shortens base64.
     pub(crate) fn xml(self, side: Side, raw: &str, text: &'static str) {
         #[derive(Clone, Copy)]
         enum Place {
@@ -129,7 +129,7 @@ impl Style {
                 (place, ink) = (next, code);
             }
             say(&format!("{painted}{}", self.paint(ink, &run)));
-            // Tags are broken only where another attribute follows.
+            // A tag that does not end on the line goes on with an attribute.
             if matches!(place, Name) {
                 place = Attributes;
             }
@@ -137,14 +137,14 @@ impl Style {
     }
 }
 
-/// Prints a line. Who closes the pipe, as `head` does, has seen enough.
+/// Prints a line. Ends the program where the reader has closed the pipe, as `head` does.
 pub(crate) fn say(line: &str) {
     if writeln!(io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
 }
 
-/// An element goes on one line if there is room; otherwise its tags and its content get their own.
+/// Puts an element on one line if it fits, and else its tags and its content on lines of their own.
 fn lay_out(raw: &str, indent: usize, lines: &mut Vec<String>) {
     let mut rest = raw;
     while !rest.is_empty() {
@@ -207,7 +207,7 @@ fn node_length(raw: &str) -> usize {
     tag
 }
 
-/// Leaves out the middle of what has more than `most` letters.
+/// Shortens a text of more than `most` letters in the middle.
 fn elided(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {

@@ -1,4 +1,4 @@
-//! The explanation of what passes.
+//! Explains what passes on the wire.
 
 use xmppwire::{CloseReason, ns};
 use xmppwire_sasl::wire;
@@ -7,46 +7,46 @@ use xmppwire_xml::{Event, Limits, Reader};
 use crate::DOMAIN;
 use crate::style::{BOLD, DIM, Style, say};
 
-/// By who sends what: what it says, and where it stands. A line without a sender begins a chapter.
+/// For each item: its meaning, and the section that defines it. A row without an item begins a chapter.
 #[rustfmt::skip]
 const SCRIPT: &[(&str, &str, &str)] = &[
     ("",                           "In clear text, just enough to agree on TLS",           ""),
-    ("client stream 1",            "opens a stream; who it is stays unsaid in clear text", "RFC 6120 §4.2"),
-    ("server stream 1",            "opens one the other way, with an id nobody can guess", "RFC 6120 §4.7.3"),
+    ("client stream 1",            "opens a stream; no account is sent in clear text", "RFC 6120 §4.2"),
+    ("server stream 1",            "opens the other one, with an unguessable id", "RFC 6120 §4.7.3"),
     ("server features starttls",   "offers TLS and nothing else: it is required",          "RFC 6120 §5.4.1"),
     ("client starttls",            "takes the offer",                                      "RFC 6120 §5.4.2.1"),
     ("server proceed",             "agrees; the last bytes in clear text",                 "RFC 6120 §5.4.2.3"),
-    ("",                           "Who are you? Both sides prove it",                     ""),
-    ("client stream 2",            "starts over, and says now who it is",                  "RFC 6120 §5.4.3.3"),
+    ("",                           "Authentication of both sides",                     ""),
+    ("client stream 2",            "starts over, and now sends its account",                  "RFC 6120 §5.4.3.3"),
     ("server stream 2",            "starts over with a new id",                            "RFC 6120 §4.3.3"),
     ("server features mechanisms", "offers logins; -PLUS binds them to this connection",   "RFC 6120 §6.4.1"),
     ("client auth",                "picks the strongest, and asks for salt",               "RFC 6120 §6.4.2"),
-    ("server challenge",           "gives salt and cost, which it does for anybody",       "RFC 6120 §6.4.3"),
-    ("client response",            "proves to know the password, and does not say it",     "RFC 6120 §6.4.3"),
-    ("server success",             "is satisfied, and proves to know it as well",          "RFC 6120 §6.4.6"),
+    ("server challenge",           "sends salt and iterations, even for unknown users",       "RFC 6120 §6.4.3"),
+    ("client response",            "proves that it knows the password, without sending it",     "RFC 6120 §6.4.3"),
+    ("server success",             "accepts, and proves that it has the stored keys",          "RFC 6120 §6.4.6"),
     ("",                           "An address for the connection",                        ""),
     ("client stream 3",            "starts over once more, authenticated",                 "RFC 6120 §6.4.6"),
     ("server stream 3",            "does the same",                                        "RFC 6120 §4.3.3"),
     ("server features bind",       "offers an address for this connection",                "RFC 6120 §7.4"),
     ("client iq set bind",         "asks for one of its own choice",                       "RFC 6120 §7.7"),
-    ("server iq result bind",      "grants it; from here on stanzas may flow",             "RFC 6120 §7.7.1"),
+    ("server iq result bind",      "grants it; now stanzas may be sent",             "RFC 6120 §7.7.1"),
     ("",                           "Stanzas",                                              ""),
     ("client message chat",        "sends a message to Romeo",                             "RFC 6120 §8.2.1"),
-    ("server message chat",        "delivers his answer, stamped with who he is",          "RFC 6120 §8.1.2.1"),
+    ("server message chat",        "delivers his answer, with his address in 'from'",          "RFC 6120 §8.1.2.1"),
     ("client iq get ping",         "asks whether the server is still there",               "XEP-0199 §4.2"),
-    ("server iq result",           "is there, and says so under the same id",              "RFC 6120 §8.2.3"),
+    ("server iq result",           "answers under the same id",              "RFC 6120 §8.2.3"),
     ("",                           "A clean end",                                          ""),
     ("client /stream",             "says goodbye and will send no more",                   "RFC 6120 §4.4"),
     ("server /stream",             "says goodbye as well; now the sockets close",          "RFC 6120 §4.4"),
 ];
 
-/// What stands in a SCRAM message (RFC 5802 §5.1), by element and letter.
+/// The attributes of SCRAM messages (RFC 5802 §5.1), by element and letter.
 #[rustfmt::skip]
 const SCRAM: &[(&str, &str)] = &[
-    ("auth p",      "bind the login to TLS by this"),
+    ("auth p",      "bind the login to TLS in this way"),
     ("auth n",      "the user"),
     ("auth r",      "a number used once, the client's"),
-    ("challenge r", "the same, and the server's behind it"),
+    ("challenge r", "the same, followed by the server's"),
     ("challenge s", "the salt of the stored password"),
     ("challenge i", "rounds of hashing, to make guessing slow"),
     ("response c",  "what the login is bound to, in base64:"),
@@ -70,10 +70,10 @@ pub(crate) struct Trace {
     chapter: usize,
 }
 
-/// What one side sends. The library's own reader finds where an element ends.
+/// The bytes that one side sends. The library's reader finds where an element ends.
 struct Direction {
     reader: Reader,
-    /// What was read of the element that is under way.
+    /// The bytes of the unfinished element.
     raw: Vec<u8>,
     streams: usize,
     items: usize,
@@ -148,7 +148,7 @@ impl Trace {
                 .map(|message| (element.name(), message)),
             _ => None,
         };
-        // What is explained in a moment need not stand out in base64.
+        // Base64 that is explained below is dimmed.
         self.style
             .xml(side, raw, if scram.is_some() { DIM } else { BOLD });
         if let Some((element, message)) = scram {
@@ -157,7 +157,7 @@ impl Trace {
         say("");
     }
 
-    /// Explains what the base64 of a SCRAM message holds.
+    /// Explains the attributes of a SCRAM message.
     fn scram(&self, element: &str, message: &str) {
         for attribute in message.split(',').filter(|attribute| !attribute.is_empty()) {
             let (letter, value) = attribute.split_once('=').unwrap_or((attribute, ""));
@@ -176,7 +176,7 @@ impl Trace {
         }
     }
 
-    /// Shows the one thing that a login needs of TLS.
+    /// Shows what the login needs of TLS.
     pub(crate) fn tls(&mut self, exporter: &[u8; 32]) {
         self.begin_chapter("TLS 1.3, on the same connection");
         let style = self.style;
@@ -209,7 +209,7 @@ impl Trace {
     }
 }
 
-/// What [`SCRIPT`] calls an item.
+/// The name of an item in [`SCRIPT`].
 fn name(side: Side, event: &Event, streams: usize) -> String {
     let side = side.name();
     match event {

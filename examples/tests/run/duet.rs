@@ -17,7 +17,7 @@ fn shows_every_step_and_ends() {
         "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
         "2 · TLS 1.3",
         "verona.example  ",
-        "3 · Who are you?",
+        "3 · Authentication of both sides",
         "mechanism='SCRAM-SHA-256-PLUS'",
         "p=tls-exporter",
         "i=4096",
@@ -42,7 +42,7 @@ fn shows_every_step_and_ends() {
         rest = &rest[at + expected.len()..];
     }
 
-    // Every item found its explanation: what follows the arrow is never empty.
+    // Every item has an explanation: the text after the arrow is not empty.
     for line in text.lines() {
         assert!(
             !line.ends_with("─▶") && !line.ends_with("◀─"),
@@ -50,5 +50,5 @@ fn shows_every_step_and_ends() {
         );
         assert!(line.chars().count() <= 80, "too long: {line}");
     }
-    assert!(!text.contains('\x1b'), "colours where no terminal is");
+    assert!(!text.contains('\x1b'), "colours without a terminal");
 }
