@@ -6,8 +6,9 @@
 //! client juliet@localhost --server 127.0.0.1:5222 --ca-file cert.pem
 //! ```
 //!
-//! The password comes from the environment variable `XMPP_PASSWORD`, or is asked for. The end of the
-//! input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that expects TLS from the first byte.
+//! The password comes from the environment variable `XMPP_PASSWORD`, or is asked for. The end of
+//! the input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that expects TLS from the
+//! first byte.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -98,7 +99,8 @@ fn receive(stanza: Stanza) -> Option<Iq> {
     }
 }
 
-/// Reads an address and a text, such as `romeo@example.net Good night!`, or only a text if `to` is given.
+/// Reads an address and a text, such as `romeo@example.net Good night!`, or only a text if `to` is
+/// given.
 fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
     if let Some(to) = to {
         return Ok(Message::chat(to.clone(), line));
@@ -109,8 +111,8 @@ fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
     Ok(Message::chat(Jid::new(to)?, text))
 }
 
-/// Replaces control characters, which could move the cursor, and indents lines, so that they cannot look like another
-/// message.
+/// Replaces control characters, which could move the cursor, and indents lines, so that they cannot
+/// look like another message.
 fn printable(text: &str) -> String {
     let safe = |letter: char| match letter {
         '\n' => "\n    ".into(),
@@ -120,8 +122,8 @@ fn printable(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
-/// The lines of the standard input. A thread reads them, because a terminal can only be waited for in one. It ends with
-/// the program.
+/// The lines of the standard input. A thread reads them, because a terminal can only be waited for
+/// in one. It ends with the program.
 fn lines_of_stdin() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(1);
     thread::spawn(move || {

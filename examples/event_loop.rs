@@ -4,10 +4,10 @@
 //! cargo run --release --example event_loop [PAIRS]
 //! ```
 //!
-//! Five hundred clients and five hundred servers meet over TCP on the loopback interface, log in with
-//! SCRAM, exchange messages and close. Then one more connection sends nothing, to show that a deadline
-//! ends it. Read [`Peer::drive`] first: it is all that a loop has to do for a connection of either role.
-//! TLS is left out for brevity; do so on the loopback interface only.
+//! Five hundred clients and five hundred servers meet over TCP on the loopback interface, log in
+//! with SCRAM, exchange messages and close. Then one more connection sends nothing, to show that a
+//! deadline ends it. Read [`Peer::drive`] first: it is all that a loop has to do for a connection
+//! of either role. TLS is left out for brevity; do so on the loopback interface only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -29,7 +29,8 @@ use xmppwire::{
 const MESSAGES: usize = 10;
 const ACCOUNTS: usize = 10;
 const PASSWORD: &str = "O Romeo, Romeo!";
-/// The fewest that a client accepts (RFC 7677 §4). Each login computes them, which takes most of the time.
+/// The fewest that a client accepts (RFC 7677 §4). Each login computes them, which takes most of
+/// the time.
 const ITERATIONS: u32 = 4096;
 /// Time limit of the silent connection.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -200,8 +201,8 @@ impl Application for Server {
                 let host = Host::new(TlsOffer::Unavailable, [Mechanism::ScramSha256]);
                 endpoint.choose_host(question, HostAnswer::Serve(host))
             }
-            // The question is a token. A program with a database would send it to another thread and
-            // answer it later, while this thread serves the other connections.
+            // The question is a token. A program with a database would send it to another thread
+            // and answer it later, while this thread serves the other connections.
             ServerEvent::Sasl(question) => {
                 let keys = question
                     .account()

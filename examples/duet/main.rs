@@ -1,13 +1,14 @@
-//! A client logs in to a server over TLS, and everything that passes on the wire is printed with an explanation.
+//! A client logs in to a server over TLS, and everything that passes on the wire is printed with an
+//! explanation.
 //!
 //! ```text
 //! cargo run --example duet
 //! ```
 //!
-//! Both sides run in this process and meet on the loopback interface. The certificate, the keys and the password are
-//! made for the run and thrown away, so all of it can be shown. [`call`] and [`serve`] are the two sides. [`End`] moves
-//! the bytes of either: it is all that a loop has to do for a connection. [`trace`] and [`style`] are the display, which
-//! the login does not need.
+//! Both sides run in this process and meet on the loopback interface. The certificate, the keys and
+//! the password are made for the run and thrown away, so all of it can be shown. [`call`] and
+//! [`serve`] are the two sides. [`End`] moves the bytes of either: it is all that a loop has to do
+//! for a connection. [`trace`] and [`style`] are the display, which the login does not need.
 
 mod end;
 mod style;
@@ -91,7 +92,8 @@ fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReaso
                 let ping = requests.get(end.now(), Some(to), &ping, PATIENCE);
                 end.machine.send(&ping.into())?;
             }
-            // A result counts only from the entity that was asked, and with the id of the request (RFC 6120 §8.2.3).
+            // A result counts only from the entity that was asked, and with the id of the request
+            // (RFC 6120 §8.2.3).
             ClientEvent::Stanza(Stanza::Iq(iq))
                 if requests
                     .as_mut()

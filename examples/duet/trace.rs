@@ -7,7 +7,8 @@ use xmppwire_xml::{Event, Limits, Reader};
 use crate::DOMAIN;
 use crate::style::{BOLD, DIM, Style, say};
 
-/// For each item: its meaning, and the section that defines it. A row without an item begins a chapter.
+/// For each item: its meaning, and the section that defines it. A row without an item begins a
+/// chapter.
 #[rustfmt::skip]
 const SCRIPT: &[(&str, &str, &str)] = &[
     ("",                           "In clear text, just enough to agree on TLS",           ""),

@@ -90,8 +90,8 @@ impl House {
             .cloned()
     }
 
-    /// Takes a resource in, unless there are too many. An older connection of the same name has to go (RFC 6120
-    /// §7.7.2.2).
+    /// Takes a resource in, unless there are too many. An older connection of the same name has to
+    /// go (RFC 6120 §7.7.2.2).
     pub(crate) fn enter(&mut self, jid: &FullJid) -> Option<Inbox> {
         self.broadcast(jid, Presence::unavailable().with_from(jid.clone()));
         let accounts = self.accounts.values();
@@ -155,8 +155,8 @@ impl House {
         stanza.error_reply(&refusal.into())
     }
 
-    /// The answer to a subscription request (RFC 6121 §3.1.3). It is the same whether there is such an account or not:
-    /// else requests would tell the names of the accounts.
+    /// The answer to a subscription request (RFC 6121 §3.1.3). It is the same whether there is such
+    /// an account or not: else requests would tell the names of the accounts.
     fn decline(&self, presence: &Presence) -> Option<Presence> {
         let contact = presence.to()?;
         let asked = presence.presence_type() == Some(PresenceType::Subscribe);
@@ -165,7 +165,8 @@ impl House {
         (asked && is_account).then(|| declined.with_from(contact.to_bare()))
     }
 
-    /// Gives a stanza to all these resources. Returns an error for the sender where none could take it.
+    /// Gives a stanza to all these resources. Returns an error for the sender where none could take
+    /// it.
     fn deliver(&self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
         let full = StanzaErrorCondition::ResourceConstraint;
         let parcel = match self.post.parcel(stanza) {
@@ -182,8 +183,8 @@ impl House {
         lost.then(|| parcel.stanza().error_reply(&full.into()))?
     }
 
-    /// Tells the available resources of an account, itself included, about one of them, and a new one
-    /// about the others (RFC 6121 §4.2.2, §4.4.2, §4.5.2).
+    /// Tells the available resources of an account, itself included, about one of them, and a new
+    /// one about the others (RFC 6121 §4.2.2, §4.4.2, §4.5.2).
     fn broadcast(&mut self, from: &FullJid, presence: Presence) {
         let Some(account) = self.accounts.get_mut(&from.to_bare()) else {
             return;
@@ -223,7 +224,8 @@ impl House {
 }
 
 impl Account {
-    /// Reads a line of the accounts file. A localpart has no colon (RFC 7622 §3.3.1), a password may.
+    /// Reads a line of the accounts file. A localpart has no colon (RFC 7622 §3.3.1), a password
+    /// may.
     fn parse(line: &str, domain: &Domainpart) -> Result<(BareJid, Self), Box<dyn Error>> {
         let (localpart, password) = line.split_once(':').ok_or("no colon")?;
         let jid = BareJid::from_parts(Some(&Localpart::new(localpart)?), domain);

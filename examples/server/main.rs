@@ -4,15 +4,17 @@
 //! server --listen 127.0.0.1:5222 --domain localhost --idle 120 --accounts FILE --cert FILE --key FILE
 //! ```
 //!
-//! The accounts file has a `localpart:password` on each line, of which the server keeps SCRAM keys. The certificate
-//! chain and its key are PEM; the README of the examples says how to make them. Clients have to use STARTTLS. A client
-//! that has been silent for half of the idle time, in seconds, is sent a ping, and loses its place after all of it.
-//! Rosters are empty, nothing is stored and no other server is reached. All else follows RFC 6120 and RFC 6121, so
-//! that ordinary clients work with it.
+//! The accounts file has a `localpart:password` on each line, of which the server keeps SCRAM keys.
+//! The certificate chain and its key are PEM; the README of the examples says how to make them.
+//! Clients have to use STARTTLS. A client that has been silent for half of the idle time, in
+//! seconds, is sent a ping, and loses its place after all of it. Rosters are empty, nothing is
+//! stored and no other server is reached. All else follows RFC 6120 and RFC 6121, so that ordinary
+//! clients work with it.
 //!
 //! [`Session`] is the life of one connection. [`House`] knows who is connected, and does what
-//! [`route`](xmppwire::routing::route) decides. What a client may cost is bounded: its connections in
-//! [`strangers`] and [`house`], the memory of its stanzas in [`post`], and its lines in the [`log`].
+//! [`route`](xmppwire::routing::route) decides. What a client may cost is bounded: its connections
+//! in [`strangers`] and [`house`], the memory of its stanzas in [`post`], and its lines in the
+//! [`log`].
 
 mod answers;
 mod house;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 use xmppwire_tokio::Stanza;
 
-/// Bytes of memory that the stanzas in one queue hold. Any stanza of [`MAX_STANZA`](crate::MAX_STANZA) bytes fits: the
-/// most that one was seen to hold is 450,910 bytes.
+/// Bytes of memory that the stanzas in one queue hold. Any stanza of
+/// [`MAX_STANZA`](crate::MAX_STANZA) bytes fits: the most that one was seen to hold is 450,910
+/// bytes.
 const QUEUE: usize = 512 * 1024;
 /// The same for all queues together.
 const ALL_QUEUES: usize = 64 * 1024 * 1024;

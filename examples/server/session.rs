@@ -20,7 +20,8 @@ use crate::post::{Inbox, Parcel};
 use crate::strangers::Ticket;
 use crate::{Shared, lock};
 
-/// Bytes that wait to be written to a client above which it is given nothing more, and nothing more is read from it.
+/// Bytes that wait to be written to a client above which it is given nothing more, and nothing more
+/// is read from it.
 const BACKLOG: usize = 64 * 1024;
 /// Time for a client to read them.
 const READING: Duration = Duration::from_secs(60);
@@ -102,7 +103,8 @@ impl Session {
                 step = step(&mut self.client, &mut self.place, self.behind) => match step? {
                     Step::Event(event) => self.handle(*event)?,
                     Step::Parcel(parcel) => {
-                        // The sender is at fault for a stanza that cannot be written, not this client.
+                        // The sender is at fault for a stanza that cannot be written, not this
+                        // client.
                         if let Err(error) = self.client.connection_mut().send(parcel.stanza()) {
                             self.log(error);
                         }
@@ -180,8 +182,8 @@ impl Session {
         self.client.connection_mut().answer_bind(request, answer)
     }
 
-    /// Asks the client whether it is there (XEP-0199 §4.1). One that does not answer runs into the machine's time limit
-    /// for a silent peer, and gives up its place.
+    /// Asks the client whether it is there (XEP-0199 §4.1). One that does not answer runs into the
+    /// machine's time limit for a silent peer, and gives up its place.
     fn ping(&mut self) -> Result<(), ApiMisuse> {
         self.ping_later();
         let Some(place) = &self.place else {
@@ -212,7 +214,8 @@ impl Session {
     }
 }
 
-/// Moves bytes until there is something to do. A client that is behind has to read first. Cancel-safe.
+/// Moves bytes until there is something to do. A client that is behind has to read first.
+/// Cancel-safe.
 async fn step(
     client: &mut ServerConnection<TcpStream>,
     place: &mut Option<Place>,

@@ -1,8 +1,9 @@
 //! Connections that have not logged in, bounded apart from the clients that have.
 //!
-//! Anybody can open connections, so their number is bounded for each address and overall. A new one is always taken in:
-//! the oldest of the same address makes room, or, where all places are taken, the oldest of the address that has most.
-//! So an address that opens many connections displaces its own.
+//! Anybody can open connections, so their number is bounded for each address and overall. A new one
+//! is always taken in: the oldest of the same address makes room, or, where all places are taken,
+//! the oldest of the address that has most. So an address that opens many connections displaces its
+//! own.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -15,8 +16,8 @@ use crate::{Shared, lock};
 const MAX_STRANGERS: usize = 256;
 const MAX_STRANGERS_OF_ADDRESS: usize = 32;
 
-/// Where connections come from: an IPv4 address, or the network of an IPv6 address, which is one customer's
-/// (RFC 6177 §2).
+/// Where connections come from: an IPv4 address, or the network of an IPv6 address, which is one
+/// customer's (RFC 6177 §2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Origin(IpAddr);
 

@@ -1,5 +1,5 @@
-//! `server` bounds what its clients cost, and those who keep to the bounds do not notice. Linux tells a process's peak
-//! memory, and has many addresses for the loopback interface.
+//! `server` bounds what its clients cost, and those who keep to the bounds do not notice. Linux
+//! tells a process's peak memory, and has many addresses for the loopback interface.
 
 use std::net::SocketAddr;
 use std::time::Duration;

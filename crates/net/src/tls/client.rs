@@ -33,8 +33,8 @@ impl ClientTls {
         Self::builder(platform_roots()?).build()
     }
 
-    /// Starts from the certificates to trust: [`platform_roots`], [`roots_from_pem`](super::roots_from_pem), or any
-    /// other store.
+    /// Starts from the certificates to trust: [`platform_roots`],
+    /// [`roots_from_pem`](super::roots_from_pem), or any other store.
     pub fn builder(roots: RootCertStore) -> ClientTlsBuilder {
         ClientTlsBuilder {
             roots,
@@ -47,10 +47,12 @@ impl ClientTls {
         }
     }
 
-    /// Takes a rustls configuration made elsewhere, for what the builder does not offer. Its application protocols are
-    /// replaced by those of the service. On TLS 1.2, `require_ems` decides whether there is a `tls-exporter` binding.
+    /// Takes a rustls configuration made elsewhere, for what the builder does not offer. Its
+    /// application protocols are replaced by those of the service. On TLS 1.2, `require_ems`
+    /// decides whether there is a `tls-exporter` binding.
     ///
-    /// The trust anchors of its verifier are not known here, so [`TlsSummary::peer`] has only DNS-IDs.
+    /// The trust anchors of its verifier are not known here, so [`TlsSummary::peer`] has only
+    /// DNS-IDs.
     pub fn from_config(config: ClientConfig, service: &Service) -> Self {
         let mut starttls = config;
         starttls.alpn_protocols = Vec::new();
@@ -129,14 +131,16 @@ impl ClientTlsBuilder {
         self
     }
 
-    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for that, also give
-    /// its [`Identity::identities`] to [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
+    /// Shows this certificate to servers that ask for one, as for SASL EXTERNAL (XEP-0178): for
+    /// that, also give its [`Identity::identities`] to
+    /// [`ClientConfig::with_certificate`](xmppwire::ClientConfig::with_certificate).
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
     }
 
-    /// The cryptography to use; unless set, the one that the cargo features choose (see the [module](super)).
+    /// The cryptography to use; unless set, the one that the cargo features choose (see the
+    /// [module](super)).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
@@ -148,9 +152,9 @@ impl ClientTlsBuilder {
         self
     }
 
-    /// Accepts TLS 1.2 without the extended master secret (RFC 7627), which all current TLS libraries know. No
-    /// connection over TLS 1.2 then has a `tls-exporter` binding, because rustls does not tell whether the extension
-    /// was used.
+    /// Accepts TLS 1.2 without the extended master secret (RFC 7627), which all current TLS
+    /// libraries know. No connection over TLS 1.2 then has a `tls-exporter` binding, because rustls
+    /// does not tell whether the extension was used.
     pub const fn allow_weak_tls12(mut self) -> Self {
         self.weak_tls12 = true;
         self
@@ -166,9 +170,9 @@ impl ClientTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Verifier`] if there are no roots or a revocation list cannot be read, [`TlsError::NoProvider`]
-    /// without any cryptography, and [`TlsError::Rustls`] if the private key of the identity is unusable or does not
-    /// belong to its certificate.
+    /// [`TlsError::Verifier`] if there are no roots or a revocation list cannot be read,
+    /// [`TlsError::NoProvider`] without any cryptography, and [`TlsError::Rustls`] if the private
+    /// key of the identity is unusable or does not belong to its certificate.
     pub fn build(self) -> Result<ClientTls, TlsError> {
         let provider = self.provider.map_or_else(provider::default, Ok)?;
         let verifier = ServerVerifier::new(self.roots, &self.revocation, &provider, &self.service)?;

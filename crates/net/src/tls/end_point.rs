@@ -5,11 +5,11 @@ use der::{Decode, Reader, SliceReader, TagNumber};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-/// The hash of a server's certificate, made with the hash function that the certificate was signed with, or with
-/// SHA-256 in place of MD5 and SHA-1 (RFC 5929 §4.1).
+/// The hash of a server's certificate, made with the hash function that the certificate was signed
+/// with, or with SHA-256 in place of MD5 and SHA-1 (RFC 5929 §4.1).
 ///
-/// `None` where the binding is not defined, because the signature has no single hash function (Ed25519, Ed448), or for
-/// bytes that are no certificate.
+/// `None` where the binding is not defined, because the signature has no single hash function
+/// (Ed25519, Ed448), or for bytes that are no certificate.
 pub fn server_end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let hash = match signature_hash(certificate).ok()?? {
         Hash::Sha224 => Sha224::digest(certificate).to_vec(),
@@ -28,9 +28,11 @@ enum Hash {
     Sha512,
 }
 
-/// The hash for each signature algorithm that has exactly one, by what RFC 5929 §4.1 says of MD5 and SHA-1.
+/// The hash for each signature algorithm that has exactly one, by what RFC 5929 §4.1 says of MD5
+/// and SHA-1.
 const SIGNATURES: [(ObjectIdentifier, Hash); 15] = [
-    // RSASSA-PKCS1-v1_5 with MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512 (RFC 8017 Appendix A.2.4)
+    // RSASSA-PKCS1-v1_5 with MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512 (RFC 8017 Appendix
+    // A.2.4)
     (oid("1.2.840.113549.1.1.4"), Hash::Sha256),
     (oid("1.2.840.113549.1.1.5"), Hash::Sha256),
     (oid("1.2.840.113549.1.1.14"), Hash::Sha224),
@@ -67,8 +69,8 @@ const fn oid(dotted: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(dotted)
 }
 
-/// Finds the hash that goes with the signature of a certificate (RFC 5280 §4.1): a sequence of what is signed, of the
-/// signature algorithm, and of the signature.
+/// Finds the hash that goes with the signature of a certificate (RFC 5280 §4.1): a sequence of what
+/// is signed, of the signature algorithm, and of the signature.
 fn signature_hash(certificate: &[u8]) -> der::Result<Option<Hash>> {
     let mut reader = SliceReader::new(certificate)?;
     let algorithm = reader.sequence(|certificate| {

@@ -21,8 +21,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`TlsError::NoCertificate`] for an empty chain. Whether the key belongs to the certificate is checked when a
-    /// configuration is built.
+    /// [`TlsError::NoCertificate`] for an empty chain. Whether the key belongs to the certificate
+    /// is checked when a configuration is built.
     pub fn from_der(
         chain: impl IntoIterator<Item = CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -35,13 +35,14 @@ impl Identity {
         })
     }
 
-    /// Reads the usual PEM files: all certificates of the first text, beginning with the identity's own, and the first
-    /// private key (PKCS #8, PKCS #1 or SEC 1) of the second. Both may be the same text.
+    /// Reads the usual PEM files: all certificates of the first text, beginning with the identity's
+    /// own, and the first private key (PKCS #8, PKCS #1 or SEC 1) of the second. Both may be the
+    /// same text.
     ///
     /// # Errors
     ///
-    /// [`TlsError::Pem`] if a text cannot be read or has no private key, [`TlsError::NoCertificate`] if there is no
-    /// certificate.
+    /// [`TlsError::Pem`] if a text cannot be read or has no private key,
+    /// [`TlsError::NoCertificate`] if there is no certificate.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<Vec<_>, _>>()

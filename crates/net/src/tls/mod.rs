@@ -1,11 +1,11 @@
 //! TLS for XMPP: rustls configurations, and the results of a handshake that the core needs.
 //!
-//! [`ClientTls`] verifies a server against the [`Domain`](crate::find::Domain) of the JID, never against
-//! the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates it was
-//! built with. [`ServerTls`] shows an [`Identity`], and may ask clients for theirs. Both give two
-//! rustls configurations, since only direct TLS negotiates an application protocol (XEP-0368), and
-//! both read a finished connection into a [`TlsSummary`]: its version and the channel bindings that
-//! SCRAM-PLUS ties the authentication to.
+//! [`ClientTls`] verifies a server against the [`Domain`](crate::find::Domain) of the JID, never
+//! against the host name that an SRV record gave (RFC 6120 §13.7.2.1), with the root certificates
+//! it was built with. [`ServerTls`] shows an [`Identity`], and may ask clients for theirs. Both
+//! give two rustls configurations, since only direct TLS negotiates an application protocol
+//! (XEP-0368), and both read a finished connection into a [`TlsSummary`]: its version and the
+//! channel bindings that SCRAM-PLUS ties the authentication to.
 //!
 //! The configurations are cheap to clone and meant to be built once: reading the platform's roots
 //! takes milliseconds. They use TLS 1.2 or 1.3. Choices made for XMPP:
@@ -13,21 +13,20 @@
 //! - TLS 1.2 only with the extended master secret. Without it, two connections can be made to share
 //!   their secrets (RFC 7627 §1), so `tls-exporter` is not defined for them (RFC 9266 §2). See
 //!   [`ClientTlsBuilder::allow_weak_tls12`].
-//! - No session resumption and no early data. XMPP connections live long, so there is little to
-//!   gain, and each one should prove the certificate anew: a resumed session would bind to the
-//!   certificate of a session before it.
-//! - A server is accepted by a DNS-ID or an address, or by the SRV-ID or the XMPP address that
-//!   RFC 6120 §13.7.1.2.1 adds. A client is known by the XMPP addresses of its certificate (SASL
-//!   EXTERNAL, XEP-0178). In both roles, XMPP addresses and SRV-IDs count only where no authority of
-//!   the certificate has name constraints, which limit DNS names and say nothing of these two
+//! - No session resumption and no early data. XMPP connections are long, so there is little to gain,
+//!   and a resumed session would not verify the certificate again.
+//! - A server is accepted by a DNS-ID or an address, or by the SRV-ID or the XMPP address that RFC
+//!   6120 §13.7.1.2.1 adds. A client is known by the XMPP addresses of its certificate (SASL
+//!   EXTERNAL, XEP-0178). In both roles, XMPP addresses and SRV-IDs count only where no authority
+//!   of the certificate has name constraints, which limit DNS names and say nothing of these two
 //!   (RFC 5280 §4.2.1.10): see [`TlsSummary::peer`].
 //! - [`RevocationLists`] are checked in both roles where the application gives some. OCSP is not
 //!   supported, stapled or not.
 //!
 //! # Cryptography
 //!
-//! rustls takes its cryptography from a provider. The cargo feature `ring`, on by default, brings the
-//! *ring* provider; `aws-lc-rs` brings that library's, which is used where both are on. The
+//! rustls takes its cryptography from a provider. The cargo feature `ring`, on by default, brings
+//! the *ring* provider; `aws-lc-rs` brings that library's, which is used where both are on. The
 //! process-wide default of rustls counts only where neither is on. Any other provider is given to
 //! [`ClientTlsBuilder::provider`] and [`ServerTlsBuilder::provider`].
 //!
@@ -95,11 +94,12 @@ pub enum TlsError {
     /// The platform has no root certificates, so no server can be verified.
     #[error("the platform has no root certificates")]
     NoPlatformRoots,
-    /// The certificates of the other side cannot be verified: no root is trusted, or a revocation list cannot be read.
+    /// The certificates of the other side cannot be verified: no root is trusted, or a revocation
+    /// list cannot be read.
     #[error("the certificates of the other side cannot be verified: {0}")]
     Verifier(#[from] VerifierBuilderError),
-    /// There is no cryptography: the cargo features `ring` and `aws-lc-rs` are off, the builder was given no provider, and
-    /// the process has no default.
+    /// There is no cryptography: the cargo features `ring` and `aws-lc-rs` are off, the builder was
+    /// given no provider, and the process has no default.
     #[error("there is no cryptography provider for TLS")]
     NoProvider,
     /// The handshake is not finished.

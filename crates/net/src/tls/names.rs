@@ -5,12 +5,13 @@ use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use rustls::pki_types::CertificateDer;
 use xmppwire::CertificateIdentities;
 
-/// The identities in the subject alternative names of a certificate: XMPP addresses, services (SRV-IDs) and domains
-/// (DNS-IDs), in the order in which they stand there.
+/// The identities in the subject alternative names of a certificate: XMPP addresses, services
+/// (SRV-IDs) and domains (DNS-IDs), in the order in which they stand there.
 ///
-/// Nothing is verified here, and name constraints are not considered: for the certificate of a peer, use
-/// [`TlsSummary::peer`](super::TlsSummary::peer). The common name is no identity (RFC 6125 §2.3). Names of other kinds,
-/// and names in another encoding than their definition has, are skipped.
+/// Nothing is verified here, and name constraints are not considered: for the certificate of a
+/// peer, use [`TlsSummary::peer`](super::TlsSummary::peer). The common name is no identity (RFC
+/// 6125 §2.3). Names of other kinds, and names in another encoding than their definition has, are
+/// skipped.
 ///
 /// `None` for bytes that are no certificate, or one with two lists of names (RFC 5280 §4.2).
 pub fn certificate_identities(certificate: &CertificateDer<'_>) -> Option<CertificateIdentities> {
@@ -47,8 +48,8 @@ fn read(certificate: &[u8]) -> der::Result<Option<CertificateIdentities>> {
     }
 }
 
-/// The extensions of a kind in a certificate (RFC 5280 §4.1), which is a sequence of what is signed, of the signature
-/// algorithm, and of the signature. `None` for another sequence.
+/// The extensions of a kind in a certificate (RFC 5280 §4.1), which is a sequence of what is
+/// signed, of the signature algorithm, and of the signature. `None` for another sequence.
 fn extensions(certificate: &[u8], wanted: ObjectIdentifier) -> der::Result<Option<Vec<&[u8]>>> {
     let [signed, _, _] = *elements(AnyRef::from_der(certificate)?, Tag::Sequence)? else {
         return Ok(None);

@@ -13,18 +13,19 @@ use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 
 use super::TlsError;
 
-/// The certificate revocation lists (CRLs) that the certificates of the other side are checked against (RFC 6120
-/// §13.7.2, RFC 5280 §6.3). Without a list nothing is checked.
+/// The certificate revocation lists (CRLs) that the certificates of the other side are checked
+/// against (RFC 6120 §13.7.2, RFC 5280 §6.3). Without a list nothing is checked.
 ///
-/// With a list, the certificate and every intermediate on its path must be known not to be revoked, so each of their
-/// issuers needs a list here, signed by that issuer and not past its `nextUpdate`. The methods relax this one by one.
-/// A revoked certificate fails the handshake with the alert `certificate_revoked`; where a list is missing or expired,
-/// the alert is `unknown_ca`.
+/// With a list, the certificate and every intermediate on its path must be known not to be revoked,
+/// so each of their issuers needs a list here, signed by that issuer and not past its `nextUpdate`.
+/// The methods relax this one by one. A revoked certificate fails the handshake with the alert
+/// `certificate_revoked`; where a list is missing or expired, the alert is `unknown_ca`.
 ///
-/// Lists are read when a configuration is built, and are not fetched. An application that fetches newer ones builds
-/// another configuration for the next connections. Only the handshake checks: closing a stream whose certificate is
-/// revoked later (RFC 6120 §13.7.2.3) is for the application. OCSP is not supported: a stapled response is ignored, even
-/// for a certificate that demands one (RFC 7633).
+/// Lists are read when a configuration is built, and are not fetched. An application that fetches
+/// newer ones builds another configuration for the next connections. Only the handshake checks:
+/// closing a stream whose certificate is revoked later (RFC 6120 §13.7.2.3) is for the application.
+/// OCSP is not supported: a stapled response is ignored, even for a certificate that demands one
+/// (RFC 7633).
 ///
 /// ```
 /// use xmppwire_net::tls::{ClientTls, RevocationLists, platform_roots};
@@ -43,7 +44,8 @@ pub struct RevocationLists {
     allow_expired: bool,
 }
 
-/// Gives lists and policy to a verifier's builder. rustls has two, whose methods have the same names.
+/// Gives lists and policy to a verifier's builder. rustls has two, whose methods have the same
+/// names.
 macro_rules! with_lists {
     ($lists:ident, $builder:ident) => {{
         let mut builder = $builder.with_crls($lists.lists.iter().cloned());
@@ -75,7 +77,8 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Pem`] if the text cannot be read, [`TlsError::NoRevocationList`] if there is none in it.
+    /// [`TlsError::Pem`] if the text cannot be read, [`TlsError::NoRevocationList`] if there is
+    /// none in it.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TlsError> {
         let lists = CertificateRevocationListDer::pem_slice_iter(pem)
             .collect::<Result<Vec<_>, _>>()
@@ -92,13 +95,15 @@ impl RevocationLists {
         self
     }
 
-    /// Accepts a certificate whose issuer has no list here. Only those that a list revokes are refused.
+    /// Accepts a certificate whose issuer has no list here. Only those that a list revokes are
+    /// refused.
     pub const fn allow_unknown(mut self) -> Self {
         self.allow_unknown = true;
         self
     }
 
-    /// Goes on to use a list after its `nextUpdate`. Certificates that were revoked later are accepted.
+    /// Goes on to use a list after its `nextUpdate`. Certificates that were revoked later are
+    /// accepted.
     pub const fn allow_expired(mut self) -> Self {
         self.allow_expired = true;
         self

@@ -6,8 +6,8 @@ use rustls::pki_types::pem::PemObject;
 
 use super::TlsError;
 
-/// The root certificates of the platform, or those that the environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR`
-/// name. Reading them takes milliseconds, so share what is built with them.
+/// The root certificates of the platform, or those that the environment variables `SSL_CERT_FILE`
+/// and `SSL_CERT_DIR` name. Reading them takes milliseconds, so share what is built with them.
 ///
 /// # Errors
 ///
@@ -27,12 +27,13 @@ pub fn bundled_roots() -> RootCertStore {
     webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
-/// The certificates of a PEM text as roots: for a private certificate authority, or a self-signed certificate.
+/// The certificates of a PEM text as roots: for a private certificate authority, or a self-signed
+/// certificate.
 ///
 /// # Errors
 ///
-/// [`TlsError::Pem`] if the text cannot be read, [`TlsError::NoCertificate`] if there is none in it, and
-/// [`TlsError::Rustls`] if one cannot serve as a root.
+/// [`TlsError::Pem`] if the text cannot be read, [`TlsError::NoCertificate`] if there is none in
+/// it, and [`TlsError::Rustls`] if one cannot serve as a root.
 pub fn roots_from_pem(pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {

@@ -13,11 +13,12 @@ use super::trust::{self, Verifiers};
 use super::{Identity, RevocationLists, TlsError, end_point, provider, versions};
 use crate::find::{Mode, Service};
 
-/// Configuration of TLS for a server: one certificate, for all the domains that it names. Cheap to clone.
+/// Configuration of TLS for a server: one certificate, for all the domains that it names. Cheap to
+/// clone.
 ///
-/// A server with a certificate for each domain keeps one `ServerTls` for each. It chooses by the domain that the
-/// client's stream header asked for, or, with direct TLS, by the server name in the client's first message, for which
-/// rustls has [`Acceptor`](rustls::server::Acceptor).
+/// A server with a certificate for each domain keeps one `ServerTls` for each. It chooses by the
+/// domain that the client's stream header asked for, or, with direct TLS, by the server name in the
+/// client's first message, for which rustls has [`Acceptor`](rustls::server::Acceptor).
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     starttls: Arc<ServerConfig>,
@@ -41,12 +42,12 @@ impl ServerTls {
         }
     }
 
-    /// Takes a rustls configuration made elsewhere, for what the builder does not offer, and the certificate that it
-    /// always shows. Its application protocols are replaced by those of the service. On TLS 1.2, `require_ems` decides
-    /// whether there is a `tls-exporter` binding.
+    /// Takes a rustls configuration made elsewhere, for what the builder does not offer, and the
+    /// certificate that it always shows. Its application protocols are replaced by those of the
+    /// service. On TLS 1.2, `require_ems` decides whether there is a `tls-exporter` binding.
     ///
-    /// The trust anchors of its verifier are not known here, so no certificate of a client names an account, until
-    /// [`with_unconstrained_verifier`](Self::with_unconstrained_verifier) is called.
+    /// The trust anchors of its verifier are not known here, so no certificate of a client names an
+    /// account, until [`with_unconstrained_verifier`](Self::with_unconstrained_verifier) is called.
     pub fn from_config(
         config: ServerConfig,
         certificate: &CertificateDer<'_>,
@@ -64,8 +65,9 @@ impl ServerTls {
         }
     }
 
-    /// Lets XMPP addresses and SRV-IDs count in the certificates of clients that this verifier accepts as well. Give the
-    /// verifier of the configuration if none of its trust anchors has name constraints, or one without those that do.
+    /// Lets XMPP addresses and SRV-IDs count in the certificates of clients that this verifier
+    /// accepts as well. Give the verifier of the configuration if none of its trust anchors has
+    /// name constraints, or one without those that do.
     #[must_use]
     pub fn with_unconstrained_verifier(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
         self.unconstrained = Some(verifier);
@@ -118,7 +120,8 @@ impl ServerTls {
 pub enum ClientCertificates {
     /// Asks for none.
     Ignored,
-    /// Asks for one by these roots. A client without a certificate is served, one with another certificate is refused.
+    /// Asks for one by these roots. A client without a certificate is served, one with another
+    /// certificate is refused.
     Requested(RootCertStore),
     /// Serves only clients with a certificate by these roots.
     Required(RootCertStore),
@@ -138,8 +141,8 @@ pub struct ServerTlsBuilder {
 }
 
 impl ServerTlsBuilder {
-    /// Whether to ask clients for a certificate; [`ClientCertificates::Ignored`] unless set. A host with SASL EXTERNAL
-    /// among its mechanisms offers it to clients that have shown one.
+    /// Whether to ask clients for a certificate; [`ClientCertificates::Ignored`] unless set. A host
+    /// with SASL EXTERNAL among its mechanisms offers it to clients that have shown one.
     pub fn client_certificates(mut self, policy: ClientCertificates) -> Self {
         self.client_certificates = policy;
         self
@@ -151,7 +154,8 @@ impl ServerTlsBuilder {
         self
     }
 
-    /// The cryptography to use; unless set, the one that the cargo features choose (see the [module](super)).
+    /// The cryptography to use; unless set, the one that the cargo features choose (see the
+    /// [module](super)).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
@@ -163,8 +167,9 @@ impl ServerTlsBuilder {
         self
     }
 
-    /// Accepts TLS 1.2 without the extended master secret (RFC 7627). No connection over TLS 1.2 then has a
-    /// `tls-exporter` binding, because rustls does not tell whether the extension was used.
+    /// Accepts TLS 1.2 without the extended master secret (RFC 7627). No connection over TLS 1.2
+    /// then has a `tls-exporter` binding, because rustls does not tell whether the extension was
+    /// used.
     pub const fn allow_weak_tls12(mut self) -> Self {
         self.weak_tls12 = true;
         self
@@ -180,9 +185,9 @@ impl ServerTlsBuilder {
     ///
     /// # Errors
     ///
-    /// [`TlsError::Verifier`] if there are no roots for client certificates or a revocation list cannot be read,
-    /// [`TlsError::NoProvider`] without any cryptography, and [`TlsError::Rustls`] if the private key is unusable or
-    /// does not belong to the certificate.
+    /// [`TlsError::Verifier`] if there are no roots for client certificates or a revocation list
+    /// cannot be read, [`TlsError::NoProvider`] without any cryptography, and [`TlsError::Rustls`]
+    /// if the private key is unusable or does not belong to the certificate.
     pub fn build(self) -> Result<ServerTls, TlsError> {
         let provider = self.provider.map_or_else(provider::default, Ok)?;
         let verifiers = |roots, required| {

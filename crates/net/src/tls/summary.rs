@@ -25,20 +25,23 @@ pub enum TlsVersion {
 pub struct TlsSummary {
     /// The negotiated version.
     pub version: TlsVersion,
-    /// The `tls-exporter` channel binding (RFC 9266): on TLS 1.3 always, on TLS 1.2 only where the extended master
-    /// secret is certain.
+    /// The `tls-exporter` channel binding (RFC 9266): on TLS 1.3 always, on TLS 1.2 only where the
+    /// extended master secret is certain.
     pub exporter: Option<[u8; 32]>,
-    /// The `tls-server-end-point` channel binding (RFC 5929 §4), a hash of the server's certificate; `None` where the
-    /// binding is not defined for the signature of the certificate, such as Ed25519.
+    /// The `tls-server-end-point` channel binding (RFC 5929 §4), a hash of the server's
+    /// certificate; `None` where the binding is not defined for the signature of the certificate,
+    /// such as Ed25519.
     pub server_end_point: Option<Vec<u8>>,
     /// The negotiated application protocol, if there is one.
     pub alpn: Option<Vec<u8>>,
-    /// The verified certificates of the other side as it sent them, its own first; empty if it sent none.
+    /// The verified certificates of the other side as it sent them, its own first; empty if it sent
+    /// none.
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The names that count in the certificate of the other side; `None` if it sent none.
     ///
-    /// An XMPP address or an SRV-ID counts only if no authority of the certificate has name constraints (RFC 5280
-    /// §4.2.1.10): neither a certificate in `peer_certificates` nor the trust anchor. See the [module](super).
+    /// An XMPP address or an SRV-ID counts only if no authority of the certificate has name
+    /// constraints (RFC 5280 §4.2.1.10): neither a certificate in `peer_certificates` nor the trust
+    /// anchor. See the [module](super).
     pub peer: Option<CertificateIdentities>,
 }
 
@@ -83,7 +86,8 @@ impl fmt::Debug for TlsSummary {
     }
 }
 
-/// Reads one side of a connection. `ems` says whether TLS 1.2 is certain to use the extended master secret.
+/// Reads one side of a connection. `ems` says whether TLS 1.2 is certain to use the extended master
+/// secret.
 pub(super) fn read<Side>(
     connection: &ConnectionCommon<Side>,
     ems: bool,
@@ -99,7 +103,8 @@ pub(super) fn read<Side>(
         _ => return Err(TlsError::Unfinished),
     };
     let exporter = if version == TlsVersion::Tls13 || ems {
-        // RFC 9266 §2: this label, a context of no octets (which on TLS 1.2 is not the same as no context), 32 octets.
+        // RFC 9266 §2: this label, a context of no octets (which on TLS 1.2 is not the same as no
+        // context), 32 octets.
         let label = b"EXPORTER-Channel-Binding";
         Some(connection.export_keying_material([0; 32], label, Some(&[]))?)
     } else {

@@ -43,14 +43,15 @@ impl<V: Clone> Verifiers<V> {
     }
 }
 
-/// The names that count in a certificate that a handshake has verified; `intermediates` are the other certificates that
-/// the peer sent. `None` for a certificate that cannot be read.
+/// The names that count in a certificate that a handshake has verified; `intermediates` are the
+/// other certificates that the peer sent. `None` for a certificate that cannot be read.
 ///
-/// Verification holds DNS names and addresses against the name constraints of every authority on the path (RFC 5280
-/// §4.2.1.10). Name constraints cannot limit XMPP addresses and SRV-IDs in practice: an authority that may speak for
-/// `partner.example` alone has a constraint for DNS names, which says nothing of these two kinds, and could name any
-/// account. So they count only where no authority has name constraints of any kind: neither a certificate that the peer
-/// sent, on the verified path or not, nor the trust anchor.
+/// Verification holds DNS names and addresses against the name constraints of every authority on
+/// the path (RFC 5280 §4.2.1.10). Name constraints cannot limit XMPP addresses and SRV-IDs in
+/// practice: an authority that may speak for `partner.example` alone has a constraint for DNS
+/// names, which says nothing of these two kinds, and could name any account. So they count only
+/// where no authority has name constraints of any kind: neither a certificate that the peer sent,
+/// on the verified path or not, nor the trust anchor.
 ///
 /// `has_unconstrained_anchor` says whether a path leads to a trust anchor without name constraints.
 pub(super) fn identities(

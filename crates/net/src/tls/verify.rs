@@ -15,8 +15,9 @@ use super::RevocationLists;
 use super::trust::{self, Verifiers};
 use crate::find::{Domain, Service};
 
-/// Accepts a certificate by its DNS-IDs and addresses, as every TLS client does, and by the two other kinds of names
-/// that RFC 6120 §13.7.1.2.1 has for servers: the SRV-ID of the service, and the XMPP address that is the domain.
+/// Accepts a certificate by its DNS-IDs and addresses, as every TLS client does, and by the two
+/// other kinds of names that RFC 6120 §13.7.1.2.1 has for servers: the SRV-ID of the service, and
+/// the XMPP address that is the domain.
 ///
 /// The other kinds count only where [`trust::identities`] says so.
 #[derive(Debug)]

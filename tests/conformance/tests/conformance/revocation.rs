@@ -189,7 +189,8 @@ fn server_meets_client(status: &'static Status, mode: Mode) {
     check(status, by_server, by_client);
 
     let (client, server) = tls();
-    // The client may not get to read the alert: the server closes a socket that it has not read to the end.
+    // The client may not get to read the alert: the server closes a socket that it has not read to
+    // the end.
     let (by_client, by_server) = log_in(client, server, mode);
     match (by_server, &status.refused) {
         (Ok(true), None) => by_client.unwrap(),
@@ -198,7 +199,8 @@ fn server_meets_client(status: &'static Status, mode: Mode) {
     }
 }
 
-/// Compares what the side that verifies says with the status, and the alert that the other side gets.
+/// Compares what the side that verifies says with the status, and the alert that the other side
+/// gets.
 fn check(status: &Status, verifying: Result<(), Rustls>, other: Result<(), Rustls>) {
     match (&status.refused, verifying, other) {
         (None, Ok(()), Ok(())) => {}
