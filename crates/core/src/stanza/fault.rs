@@ -68,12 +68,20 @@ impl StanzaFault {
         Stanza::try_from(reply).ok()
     }
 
-    /// The error that is owed to the sender, as an element: its addresses may not be readable.
-    /// `None` where the stanza is an error or an IQ result, which are never answered (RFC 6120 §8.3.1).
+    /// The error that is owed to the sender, as an element, because the recipient may not be an address.
+    ///
+    /// `None` where the stanza is an error or an IQ result, which are never answered (RFC 6120 §8.3.1), and
+    /// where `from` is not an address: an answer without `to` would go to the own account (§8.1.1.1), whose
+    /// other resources would take it for an error of theirs.
     pub(crate) fn reply(&self) -> Option<Element> {
         let element = &self.element;
         let kind = element.attr("type");
         if kind == Some("error") || (element.name() == "iq" && kind == Some("result")) {
+            return None;
+        }
+        let is_address = |jid: &&str| xmppwire_jid::Jid::new(jid).is_ok();
+        let sender = element.attr("from");
+        if sender.is_some_and(|sender| !is_address(&sender)) {
             return None;
         }
         let condition = match self.kind {
@@ -93,14 +101,9 @@ impl StanzaFault {
         // was none, as Prosody has it.
         let no_id = (element.name() == "iq").then_some("");
         reply.set_attr("id", element.attr("id").or(no_id));
-        // Only what can be addressed is: a malformed address would make the answer malformed too.
-        let valid = |name| {
-            element
-                .attr(name)
-                .filter(|jid| xmppwire_jid::Jid::new(jid).is_ok())
-        };
-        reply.set_attr("to", valid("from"));
-        reply.set_attr("from", valid("to"));
+        reply.set_attr("to", sender);
+        // A malformed address would make the answer malformed too.
+        reply.set_attr("from", element.attr("to").filter(is_address));
         Some(reply)
     }
 }
