@@ -56,6 +56,8 @@ pub struct ChannelBindings {
     exporter: Option<[u8; 32]>,
     unique: Option<Box<[u8]>>,
     server_end_point: Option<Box<[u8]>>,
+    /// Whether the session is one of TLS 1.3.
+    tls13: bool,
 }
 
 impl ChannelBindings {
@@ -65,6 +67,7 @@ impl ChannelBindings {
             exporter: None,
             unique: None,
             server_end_point: None,
+            tls13: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl ChannelBindings {
             exporter: Some(exporter),
             unique: None,
             server_end_point: None,
+            tls13: true,
         }
     }
 
@@ -87,7 +91,12 @@ impl ChannelBindings {
     /// A TLS 1.2 session with the extended master secret (RFC 7627) and without renegotiation: only
     /// then is the exporter bound to this session. Label and context as for [`tls13`](Self::tls13).
     pub const fn tls12_extended_master_secret(exporter: [u8; 32]) -> Self {
-        Self::tls13(exporter)
+        Self {
+            exporter: Some(exporter),
+            unique: None,
+            server_end_point: None,
+            tls13: false,
+        }
     }
 
     /// A TLS 1.2 session with the first Finished message of its handshake (RFC 5929, Section 3).
@@ -97,9 +106,8 @@ impl ChannelBindings {
     /// nothing.
     pub fn tls12_unique(finished: &[u8]) -> Self {
         Self {
-            exporter: None,
             unique: non_empty(finished),
-            server_end_point: None,
+            ..Self::none()
         }
     }
 
@@ -143,9 +151,29 @@ impl ChannelBindings {
             .filter(|kind| self.get(*kind).is_some())
     }
 
-    /// The type that a client uses: the most preferred one that is present.
+    /// The most preferred type that is present.
     pub fn best(&self) -> Option<ChannelBindingType> {
         self.types().next()
+    }
+
+    /// The type that both sides use where none is announced: `tls-exporter` with TLS 1.3 (RFC 9266 §3),
+    /// and `tls-unique` before that (RFC 5802 §6.1). `None` when this session does not have it, as
+    /// with TLS libraries that do not reveal `tls-unique`.
+    ///
+    /// ```
+    /// use xmppwire_sasl::{ChannelBindingType, ChannelBindings};
+    ///
+    /// let tls13 = ChannelBindings::tls13([7; 32]);
+    /// assert_eq!(tls13.unannounced(), Some(ChannelBindingType::TlsExporter));
+    /// let tls12 = ChannelBindings::tls12_extended_master_secret([7; 32]);
+    /// assert_eq!(tls12.unannounced(), None);
+    /// ```
+    pub fn unannounced(&self) -> Option<ChannelBindingType> {
+        let kind = match self.tls13 {
+            true => ChannelBindingType::TlsExporter,
+            false => ChannelBindingType::TlsUnique,
+        };
+        self.get(kind).map(|_| kind)
     }
 
     /// Whether there is nothing to bind to.

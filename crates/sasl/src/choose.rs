@@ -48,6 +48,7 @@ use crate::offer::Offer;
 /// | `-PLUS` | others | flag `n` | no login |
 /// | `-PLUS` | nothing, TLS 1.3 | flag `n` | `tls-exporter` |
 /// | `-PLUS` | nothing, TLS 1.2 with `tls-unique` | `tls-unique` | `tls-unique` |
+/// | `-PLUS` | nothing, TLS 1.2 without `tls-unique` | flag `n` | no login |
 /// | no `-PLUS` | anything | flag `y` | no login |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {

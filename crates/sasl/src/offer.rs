@@ -85,10 +85,10 @@ impl Offer {
     }
 
     /// The channel binding type that a `-PLUS` mechanism uses: the common one, or else, where the
-    /// server did not say, the best there is. That is `tls-exporter` with TLS 1.3, the default of
-    /// RFC 9266, Section 3.
+    /// server announces none, the default of the TLS version.
     pub(crate) fn binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
-        let unannounced = || bindings.best().filter(|_| self.channel_bindings.is_none());
+        let silent = self.channel_bindings.is_none();
+        let unannounced = || bindings.unannounced().filter(|_| silent);
         self.common_binding(bindings).or_else(unannounced)
     }
 
@@ -154,10 +154,12 @@ mod tests {
         let plus = || Offer::new(["SCRAM-SHA-1-PLUS"]);
         let tls13 = ChannelBindings::tls13([1; 32]).with_server_end_point(b"hash");
         let tls12 = ChannelBindings::tls12_unique(b"finished").with_server_end_point(b"hash");
+        let tls12_exporter = ChannelBindings::tls12_extended_master_secret([1; 32]);
         let none = ChannelBindings::none();
         for (offer, bindings, common, used) in [
             (plus(), &tls13, None, Some(TlsExporter)),
             (plus(), &tls12, Some(TlsUnique), Some(TlsUnique)),
+            (plus(), &tls12_exporter, None, None),
             (plus(), &none, None, None),
             (
                 plus().with_channel_bindings(["tls-server-end-point", "tls-unique"]),

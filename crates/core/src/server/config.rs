@@ -23,6 +23,7 @@ use crate::limits::Limits;
 pub struct ServerConfig {
     pub(super) decoy: DecoyKey,
     pub(super) protects_offer: bool,
+    pub(super) plus_without_tls_unique: bool,
     pub(super) lang: String,
     pub(super) default_domain: Option<Domainpart>,
     pub(super) limits: Limits,
@@ -35,6 +36,7 @@ impl ServerConfig {
         Self {
             decoy,
             protects_offer: true,
+            plus_without_tls_unique: false,
             lang: "en".into(),
             default_domain: None,
             limits: Limits::default(),
@@ -65,6 +67,19 @@ impl ServerConfig {
         self
     }
 
+    /// Offers the -PLUS mechanisms also over TLS 1.2 sessions whose `tls-unique` is not known, with the
+    /// other channel binding types, which are announced (XEP-0440).
+    ///
+    /// By default -PLUS is offered only where the type is there that clients use without an announcement:
+    /// `tls-exporter` with TLS 1.3 (RFC 9266 §3), `tls-unique` with TLS 1.2 (RFC 5802 §6.1). rustls does not
+    /// reveal `tls-unique`. A client that does not read announcements and has it would use it, be refused,
+    /// and must not fall back to a mechanism without channel binding: it could not log in at all.
+    #[must_use]
+    pub const fn with_plus_without_tls_unique(mut self) -> Self {
+        self.plus_without_tls_unique = true;
+        self
+    }
+
     /// Sets the caps of the connection.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -91,9 +106,12 @@ pub struct Host {
 impl Host {
     /// A domain with its STARTTLS and the mechanisms that its users may log in with, best first.
     ///
-    /// The machine offers of those what is safe at the moment: nothing before TLS where TLS is
-    /// required, never PLAIN in clear text, -PLUS only with a channel binding, whose types are
-    /// announced with it (XEP-0440), and EXTERNAL only to a client whose certificate TLS has verified.
+    /// The machine offers those of them that are safe at the moment:
+    ///
+    /// - nothing before TLS where TLS is required, and never PLAIN in clear text;
+    /// - EXTERNAL only to a client whose certificate TLS has verified, and then first (RFC 6120 §6.3.4);
+    /// - -PLUS only with a channel binding that clients can use, whose types are announced with it
+    ///   (XEP-0440): see [`ServerConfig::with_plus_without_tls_unique`].
     pub fn new(tls: TlsOffer, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
         Self {
             tls,

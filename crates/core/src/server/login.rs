@@ -100,7 +100,11 @@ impl Endpoint<Server> {
             return Vec::new();
         }
         let tls = self.stream.tls();
-        let bound = tls.is_some_and(|tls| !tls.bindings.is_empty());
+        // RFC 5802 §6.1: clients that read no announcement use the type that is the default.
+        let bound = tls.is_some_and(|tls| match self.role.config.plus_without_tls_unique {
+            true => !tls.bindings.is_empty(),
+            false => tls.bindings.unannounced().is_some(),
+        });
         let known = tls.is_some_and(|tls| tls.peer.is_some());
         let safe = |mechanism: &Mechanism| match mechanism {
             Mechanism::Plain => secured,
@@ -109,7 +113,10 @@ impl Endpoint<Server> {
             plus if plus.is_plus() => bound,
             _ => true,
         };
-        host.mechanisms.iter().copied().filter(safe).collect()
+        let mut mechanisms: Vec<Mechanism> = host.mechanisms.iter().copied().filter(safe).collect();
+        // RFC 6120 §6.3.4: EXTERNAL comes first. The sort is stable, so the rest keeps its order.
+        mechanisms.sort_by_key(|mechanism| *mechanism != Mechanism::External);
+        mechanisms
     }
 
     pub(super) fn handle_auth(&mut self, auth: &Element) {

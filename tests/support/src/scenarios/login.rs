@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use xmppwire::{Mechanism, Message, ServerEvent};
+use xmppwire::{CloseReason, Mechanism, Message, ServerConfig, ServerEvent};
 use xmppwire_net::find::{Mode, Service};
-use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ClientTls, TlsVersion, rustls};
 
 use crate::adapter::{Accepted, Adapter, Client};
@@ -52,7 +51,20 @@ pub fn by_direct_tls<A: Adapter>() {
     logs_in_and_talks::<A>(Mode::DirectTls);
 }
 
+/// rustls does not reveal `tls-unique`, so the server offers -PLUS over TLS 1.2 only by choice (RFC 5802 §6.1).
 pub fn by_tls_1_2_with_channel_binding<A: Adapter>() {
+    for (config, mechanism) in [
+        (config(), Mechanism::ScramSha256),
+        (
+            config().with_plus_without_tls_unique(),
+            Mechanism::ScramSha256Plus,
+        ),
+    ] {
+        by_tls_1_2::<A>(config, mechanism);
+    }
+}
+
+fn by_tls_1_2<A: Adapter>(server: ServerConfig, mechanism: Mechanism) {
     let site = Site::new();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
@@ -64,10 +76,10 @@ pub fn by_tls_1_2_with_channel_binding<A: Adapter>() {
     let tls = ClientTls::from_config(config, &Service::CLIENT);
     let connector = site.juliet(Mode::StartTls).with_tls(tls);
     let server = move || {
-        let mut client = site.accept::<A>(Mode::StartTls);
+        let mut client = A::accept(site.socket(), server, Some(site.tls.clone())).unwrap();
         let login = log_in(&mut client).unwrap();
         client.flush();
-        assert_eq!(login.mechanism, Mechanism::ScramSha256Plus);
+        assert_eq!(login.mechanism, mechanism);
         end(&mut client);
     };
     let client = move || {
@@ -107,14 +119,17 @@ pub fn a_server_without_tls_cannot_offer_it<A: Adapter>() {
         let mut client = A::accept(site.socket(), config(), None).unwrap();
         let mut porter = Porter::default();
         loop {
-            match client.next_event() {
-                Ok(event) => assert!(porter.answer(client.connection_mut(), event.unwrap())),
-                Err(error) => return error,
+            match client.next_event().unwrap().unwrap() {
+                ServerEvent::Closed(reason) => return reason,
+                event => assert!(porter.answer(client.connection_mut(), event)),
             }
         }
     };
-    let client = move || A::connect_with(&connector).is_err();
-    let (error, failed) = both(server, client);
-    assert!(matches!(error, LinkError::NoTlsConfigured), "{error}");
-    assert!(failed);
+    let client = move || {
+        let error = A::connect_with(&connector).unwrap_err();
+        error.close_reason().cloned()
+    };
+    let (of_server, of_client) = both(server, client);
+    assert_eq!(of_server, CloseReason::TlsRefused);
+    assert_eq!(of_client, Some(CloseReason::TlsRefused));
 }
