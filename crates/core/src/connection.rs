@@ -112,6 +112,16 @@ impl<R: Role> Connection<R> {
         self.endpoint.handle_timeout(now);
     }
 
+    /// Says whether the driver can start TLS; it can unless this says otherwise.
+    ///
+    /// A server whose driver cannot answers `<starttls/>` with `<failure/>`, not with `<proceed/>`, even if
+    /// its application offers STARTTLS. The connection then ends as
+    /// [`CloseReason::TlsRefused`](crate::CloseReason::TlsRefused) (RFC 6120 §5.4.2.2). Without effect on a
+    /// client, which is configured by [`TlsPolicy`](crate::TlsPolicy).
+    pub const fn set_tls_available(&mut self, available: bool) {
+        self.endpoint.tls_available = available;
+    }
+
     /// Answers a `StartTls` event: hands the raw transport to TLS.
     ///
     /// `unread` is every byte that was read from the transport and not consumed. They arrived in clear

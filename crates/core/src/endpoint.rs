@@ -30,6 +30,8 @@ pub struct Endpoint<R: Role> {
     pub(crate) stream: Stream,
     /// The event that the driver has not taken yet. Nothing is read until it has.
     pub(crate) event: Option<R::Event>,
+    /// Whether the driver can start TLS.
+    pub(crate) tls_available: bool,
 }
 
 /// Which end of which kind of stream an [`Endpoint`] is.
@@ -146,6 +148,7 @@ impl<R: Role> Endpoint<R> {
             entropy,
             stream: Stream::new(limits, now, tls, R::CONTENT_NS),
             event: None,
+            tls_available: true,
         };
         R::open(&mut endpoint);
         Connection::new(endpoint)

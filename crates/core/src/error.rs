@@ -90,7 +90,8 @@ pub enum CloseReason {
     AuthFailed(SaslFailure),
     /// The server refused to bind a resource or to start a session (RFC 6120 §7.6.2, §7.7.2).
     BindFailed(StanzaError),
-    /// The server cannot start TLS (RFC 6120 §5.4.2.2).
+    /// The server cannot start TLS (RFC 6120 §5.4.2.2): as it tells its client, or as
+    /// [`Connection::set_tls_available`](crate::Connection::set_tls_available) says.
     TlsRefused,
 }
 

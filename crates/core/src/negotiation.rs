@@ -306,6 +306,8 @@ pub const RULES: &[Rule] = {
         rule(P::Sasl,        Server, I::Challenge,   P::Sasl),
         rule(P::Sasl,        Client, I::Response,    P::Sasl),
         rule(P::Sasl,        Client, I::Abort,       P::Sasl),
+        // An <abort/> that crosses the <failure/> is answered like any other (§6.4.4).
+        rule(P::Choosing,    Client, I::Abort,       P::Sasl).authenticated(false),
         rule(P::Sasl,        Server, I::SaslFailure, P::Choosing),
         rule(P::Sasl,        Server, I::Success,     P::Opening),
 

@@ -261,6 +261,13 @@ pub fn verona_with(entropy: Entropy, config: ServerConfig, host: Host, direct_tl
     Verona { server, host }
 }
 
+impl Verona {
+    /// Says that the server's driver cannot start TLS.
+    pub fn refuse_tls(&mut self) {
+        self.server.set_tls_available(false);
+    }
+}
+
 fn refuse(condition: StanzaErrorCondition) -> BindAnswer {
     BindAnswer::Reject(StanzaError::new(condition))
 }
@@ -291,6 +298,9 @@ impl Machine for Verona {
                     "example.org" => HostAnswer::Serve(self.host.clone()),
                     "gone.example" => HostAnswer::Gone,
                     "moved.example" => HostAnswer::SeeOtherHost("[2001:db8::1]:5222".into()),
+                    "moved-in-clear.example" => {
+                        HostAnswer::SeeOtherHostInClear("[2001:db8::1]:5222".into())
+                    }
                     _ => HostAnswer::Unknown,
                 };
                 server

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `% mechanisms NAME…` | what the server offers, by default PLAIN alone |
 //! | `% bindings none` | TLS tells its ends nothing that a login could be bound to |
+//! | `% bindings tls12` | TLS is 1.2 and tells its exporter, but not `tls-unique` |
+//! | `% plus without tls-unique` | … and the server offers -PLUS all the same |
 //! | `% certificate ADDRESS,…` | the XMPP addresses in the client's certificate, `-` for none of them |
 //! | `% password none` | the client has only its certificate |
 //! | `% login anonymous` | the client has no account |
@@ -14,6 +16,7 @@
 //! | `% lang TAG` | the language of the stream that the end under test begins |
 //! | `% tls none` | a server without a certificate, and a client that needs none |
 //! | `% tls optional` | a server that does not insist, and a client that takes what there is |
+//! | `% tls unconfigured` | a server that offers STARTTLS, and whose driver cannot start it |
 //! | `% tls direct` | TLS from the first byte |
 //! | `% default-domain none` | the server has no domain of its own, which is otherwise `verona.example` |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
@@ -21,8 +24,8 @@
 //! | `% max-depth N` | how deep its elements may lie |
 
 use xmppwire::{
-    CertificateIdentities, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism, MechanismPolicy,
-    ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
+    CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
+    MechanismPolicy, ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
 };
 
 use crate::feature::Role;
@@ -34,6 +37,7 @@ pub(crate) struct Setup {
     server: ServerConfig,
     host: Host,
     direct_tls: bool,
+    refuses_tls: bool,
     tls: TlsInfo,
     certificate: Option<CertificateIdentities>,
 }
@@ -48,6 +52,7 @@ impl Setup {
         let mut tls = machine::tls();
         let mut certificate = None;
         let (mut password, mut anonymous) = (true, false);
+        let (mut plus_without_tls_unique, mut refuses_tls) = (false, false);
         let mut limits = Limits::default();
         let mut default_domain = true;
         let (mut policy, mut offer, mut direct_tls) =
@@ -58,6 +63,11 @@ impl Setup {
                     mechanisms = names.split(' ').map(mechanism).collect();
                 }
                 ("bindings", "none") => tls = TlsInfo::default(),
+                ("bindings", "tls12") => {
+                    let bindings = ChannelBindings::tls12_extended_master_secret([0x42; 32]);
+                    tls = TlsInfo::new(bindings);
+                }
+                ("plus", "without tls-unique") => plus_without_tls_unique = true,
                 ("certificate", addresses) => {
                     let addresses = addresses.split(',').filter(|address| *address != "-");
                     certificate = Some(addresses.fold(
@@ -76,6 +86,7 @@ impl Setup {
                     (policy, offer) = (TlsPolicy::Forbidden, TlsOffer::Unavailable);
                 }
                 ("tls", "optional") => (policy, offer) = (TlsPolicy::Preferred, TlsOffer::Optional),
+                ("tls", "unconfigured") => refuses_tls = true,
                 ("tls", "direct") => direct_tls = true,
                 ("default-domain", "none") => default_domain = false,
                 ("white-space-per-second", number) => {
@@ -109,6 +120,9 @@ impl Setup {
             false => machine::nameless_config(),
         }
         .with_limits(limits);
+        if plus_without_tls_unique {
+            server = server.with_plus_without_tls_unique();
+        }
         if let Some(lang) = lang {
             client = client.with_lang(lang);
             server = server.with_lang(lang);
@@ -118,6 +132,7 @@ impl Setup {
             server,
             host: Host::new(offer, mechanisms),
             direct_tls,
+            refuses_tls,
             tls,
             certificate,
         }
@@ -136,7 +151,11 @@ impl Setup {
     }
 
     pub(crate) fn verona(&self) -> Verona {
-        verona(self.server.clone(), self.host.clone(), self.direct_tls)
+        let mut verona = verona(self.server.clone(), self.host.clone(), self.direct_tls);
+        if self.refuses_tls {
+            verona.refuse_tls();
+        }
+        verona
     }
 }
 

@@ -20,6 +20,7 @@ use crate::endpoint::{Endpoint, Role, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
+use crate::identities::CertificateIdentities;
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
@@ -215,7 +216,15 @@ impl Endpoint<Server> {
             }
             HostAnswer::Unknown => StreamError::new(StreamErrorCondition::HostUnknown),
             HostAnswer::Gone => StreamError::new(StreamErrorCondition::HostGone),
-            HostAnswer::SeeOtherHost(other) => StreamError::see_other_host(other),
+            HostAnswer::SeeOtherHost(_) if !self.stream.secured() => {
+                let host = Host::new(TlsOffer::Required, []);
+                self.role.host = Some(Hosting { domain, host });
+                self.answer_header();
+                return Ok(());
+            }
+            HostAnswer::SeeOtherHost(other) | HostAnswer::SeeOtherHostInClear(other) => {
+                StreamError::see_other_host(other)
+            }
         };
         self.stream.close_with(refusal, CloseReason::Local);
         Ok(())
@@ -387,8 +396,24 @@ impl Endpoint<Server> {
             {
                 return Err((E::InvalidFrom, "'from' is not the authenticated account"));
             }
+        } else if let Some(from) = &from
+            && self.certificate_contradicts(from)
+        {
+            let why = "'from' is not an address of the certificate";
+            return Err((E::InvalidFrom, why));
         }
         Ok((domain, from))
+    }
+
+    /// Whether the verified client certificate names accounts, and this is none of them (RFC 6120 §13.7.2).
+    /// Of one that names none only the application can know whose it is.
+    fn certificate_contradicts(&self, from: &Jid) -> bool {
+        let peer = self.stream.tls().and_then(TlsInfo::peer);
+        let accounts = peer
+            .map(CertificateIdentities::accounts)
+            .unwrap_or_default();
+        let is_from = |account: &BareJid| account.as_str() == from.bare_str();
+        !accounts.is_empty() && !accounts.iter().any(is_from)
     }
 
     /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
@@ -455,22 +480,25 @@ impl Endpoint<Server> {
             .as_ref()
             .and_then(|hosting| self.starttls_offer(&hosting.host))
             .is_some();
-        if offered {
+        if offered && self.tls_available {
             self.stream
                 .push_own(&Element::builder("proceed", ns::TLS).build());
             let serial = self.serial();
             self.stream.hand_off(serial, true);
             self.role.host = None;
             self.role.state = State::Tls;
-        } else {
-            // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
-            self.stream
-                .push_own(&Element::builder("failure", ns::TLS).build());
-            self.stream.end_with_footer(CloseReason::Violation {
+            return;
+        }
+        // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
+        self.stream
+            .push_own(&Element::builder("failure", ns::TLS).build());
+        self.stream.end_with_footer(match offered {
+            true => CloseReason::TlsRefused,
+            false => CloseReason::Violation {
                 sent: None,
                 why: PeerMisbehaved::Negotiation("STARTTLS was not offered"),
-            });
-        }
+            },
+        });
     }
 
     fn handle_bind(&mut self, element: Element) {

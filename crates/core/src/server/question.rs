@@ -53,7 +53,13 @@ pub enum HostAnswer {
     /// It was: `<host-gone/>` (§4.9.3.5).
     Gone,
     /// It is elsewhere, at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    ///
+    /// The client is told once the stream is protected. Before that it is offered STARTTLS and nothing
+    /// else, and the question is asked again after TLS.
     SeeOtherHost(String),
+    /// Like [`SeeOtherHost`](Self::SeeOtherHost), but told in clear text too. RFC 6120 §4.9.3.19 advises
+    /// against that: anybody on the path can say the same, and careful clients do not follow it.
+    SeeOtherHostInClear(String),
 }
 
 /// A client wants to log in: may it, and as whom?

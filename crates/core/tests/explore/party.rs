@@ -38,6 +38,7 @@ pub enum Answer {
     UnknownHost,
     HostGone,
     ElsewhereHost,
+    ElsewhereHostInClear,
     Keys,
     Accept,
     Refuse,
@@ -51,9 +52,12 @@ impl Question {
     /// The answers that fit.
     pub fn answers(&self) -> &'static [Answer] {
         match self {
-            Self::Host(request) if request.domain().as_str() != "example.org" => {
-                &[Answer::UnknownHost, Answer::HostGone, Answer::ElsewhereHost]
-            }
+            Self::Host(request) if request.domain().as_str() != "example.org" => &[
+                Answer::UnknownHost,
+                Answer::HostGone,
+                Answer::ElsewhereHost,
+                Answer::ElsewhereHostInClear,
+            ],
             Self::Host(request) if request.secured() => &[Answer::TlsRequired],
             Self::Host(_) => &[Answer::TlsRequired, Answer::TlsOptional, Answer::NoTls],
             // Accepting a SCRAM login that proves itself is the misuse that the machine has to refuse.
@@ -167,6 +171,7 @@ fn host_answer(answer: &Answer) -> HostAnswer {
         Answer::NoTls => serve(TlsOffer::Unavailable),
         Answer::HostGone => HostAnswer::Gone,
         Answer::ElsewhereHost => HostAnswer::SeeOtherHost("moved.example".into()),
+        Answer::ElsewhereHostInClear => HostAnswer::SeeOtherHostInClear("moved.example".into()),
         _ => HostAnswer::Unknown,
     }
 }

@@ -39,6 +39,7 @@ pub struct Connector {
     total_timeout: Duration,
     request_timeout: Duration,
     inbox_bytes: usize,
+    redirects_in_clear: bool,
 }
 
 impl Connector {
@@ -59,6 +60,7 @@ impl Connector {
             total_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             inbox_bytes: 1024 * 1024,
+            redirects_in_clear: false,
         })
     }
 
@@ -125,6 +127,19 @@ impl Connector {
     pub const fn with_inbox_bytes(mut self, bytes: usize) -> Self {
         self.inbox_bytes = bytes;
         self
+    }
+
+    /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by default.
+    ///
+    /// Anybody on the path can send it there, and so keep a client away from its server; a careful server says it only
+    /// over TLS (RFC 6120 §4.9.3.19). The other host has to have the certificate of the account's domain either way.
+    pub const fn with_redirects_in_clear(mut self) -> Self {
+        self.redirects_in_clear = true;
+        self
+    }
+
+    pub(crate) const fn follows_redirects_in_clear(&self) -> bool {
+        self.redirects_in_clear
     }
 
     /// The same, for a server that another one has pointed to. It has to prove who it is, whatever held for the other,

@@ -269,7 +269,7 @@ impl Attempts {
     /// same answer. A server that cannot prove its identity does not speak for the domain, and the next one is tried.
     ///
     /// `<see-other-host/>` is followed at most three times, always to a server with the certificate of the domain
-    /// itself: in clear text, anyone on the network path can send it.
+    /// itself. One that arrives in clear text is followed only with [`Connector::with_redirects_in_clear`].
     pub fn failed(&mut self, error: impl Into<Error>) {
         let error = error.into();
         match std::mem::replace(&mut self.current, Current::None) {
@@ -292,7 +292,12 @@ impl Attempts {
             self.left.clear();
         }
         if let Some(redirect) = Redirect::of(&error) {
-            self.follow(redirect, target.mode);
+            let in_clear = matches!(error, Error::ClosedInClear(_));
+            if in_clear && !self.connector.follows_redirects_in_clear() {
+                log!(info, "not redirected in clear text");
+            } else {
+                self.follow(redirect, target.mode);
+            }
         }
         self.failures.failures.push(Failure { target, error });
     }
@@ -479,6 +484,20 @@ mod tests {
         let (third, address) = next(&mut attempts).unwrap();
         assert_eq!(address, "192.0.2.2:5222");
         assert!(!insists(&third));
+    }
+
+    #[test]
+    fn a_redirection_in_clear_text_is_followed_only_by_choice() {
+        for (connector, then) in [
+            (two_servers(), "192.0.2.2:5222"),
+            (two_servers().with_redirects_in_clear(), "192.0.2.3:5223"),
+        ] {
+            let mut attempts = Attempts::new(&connector, NOW);
+            next(&mut attempts).unwrap();
+            let reason = CloseReason::PeerError(StreamError::see_other_host("192.0.2.3:5223"));
+            attempts.failed(Error::ClosedInClear(Box::new(reason)));
+            assert_eq!(next(&mut attempts).unwrap().1, then);
+        }
     }
 
     #[test]

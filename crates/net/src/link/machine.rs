@@ -73,8 +73,10 @@ enum End<E> {
 }
 
 impl<R: Role> Link<R> {
-    /// A connection over a transport in clear text. `side` is what STARTTLS is answered with.
-    pub fn new(connection: Connection<R>, side: Option<TlsSide>) -> Self {
+    /// A connection over a transport in clear text. `side` is what STARTTLS is answered with. A server without one
+    /// answers `<failure/>` (RFC 6120 §5.4.2.2), also where its application offers STARTTLS.
+    pub fn new(mut connection: Connection<R>, side: Option<TlsSide>) -> Self {
+        connection.set_tls_available(side.is_some());
         Self {
             connection,
             mode: Mode::StartTls,
@@ -138,6 +140,7 @@ impl<R: Role> Link<R> {
     /// effect once TLS has begun.
     pub fn set_tls(&mut self, side: TlsSide) {
         if self.channel.is_none() {
+            self.connection.set_tls_available(true);
             self.side = Some(side);
         }
     }

@@ -67,7 +67,7 @@ pub enum LinkError {
     /// TLS: its set-up, its handshake, or a record of it.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
-    /// STARTTLS was agreed on, and the driver was given no TLS configuration: a server offers only what it has.
+    /// STARTTLS was agreed on by a client without a TLS configuration. A server without one refuses STARTTLS.
     #[error("STARTTLS was agreed on without a TLS configuration")]
     NoTlsConfigured,
 }

@@ -89,6 +89,7 @@ macro_rules! scenarios {
                 it_is_followed_to_an_address_of_either_kind,
                 a_host_without_proof_is_refused,
                 it_is_not_followed_without_tls,
+                it_is_not_followed_in_clear_text,
                 circles_end,
                 without_a_port_the_host_is_looked_up;
             scram:

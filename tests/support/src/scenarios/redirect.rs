@@ -14,13 +14,22 @@ use crate::name_server::{NameServer, srv};
 use crate::site::{Site, log_in, visit};
 use crate::{Authority, JULIET, PASSWORD, both, config, juliet};
 
-/// Sends the next client to another host; false if it left without a header.
+/// Sends the next client to another host, over TLS; false if it left without a header.
 fn send_away<A: Adapter>(site: &Site, to: &str) -> bool {
+    answer_next::<A>(site, &HostAnswer::SeeOtherHost(to.to_owned()))
+}
+
+/// Sends the next client to another host, in clear text; false if it left without a header.
+fn send_away_in_clear<A: Adapter>(site: &Site, to: &str) -> bool {
+    answer_next::<A>(site, &HostAnswer::SeeOtherHostInClear(to.to_owned()))
+}
+
+fn answer_next<A: Adapter>(site: &Site, answer: &HostAnswer) -> bool {
     let mut client = site.accept::<A>(Mode::StartTls);
     let mut asked = false;
     while let Ok(Some(event)) = client.next_event() {
         if let ServerEvent::Opened(request) = event {
-            let answer = HostAnswer::SeeOtherHost(to.to_owned());
+            let answer = answer.clone();
             let connection = client.connection_mut();
             connection.choose_host(request, answer).unwrap();
             asked = true;
@@ -79,7 +88,7 @@ pub fn a_host_without_proof_is_refused<A: Adapter>() {
             matches!(error.last(), Some(Error::Tls(TlsError::Rustls(_)))),
             "{error}"
         );
-        // The attacker who sent that in clear text may be gone the next time.
+        // The attacker who answered there may be gone the next time.
         assert_eq!(error.verdict(), Verdict::Retryable);
     };
     both(server, client);
@@ -91,9 +100,11 @@ pub fn it_is_not_followed_without_tls<A: Adapter>() {
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
     let connector = Connector::new(account.with_tls(TlsPolicy::Forbidden))
         .unwrap()
+        .with_redirects_in_clear()
         .with_server("127.0.0.1", site.port, Mode::StartTls);
     let server = move || {
-        assert!(send_away::<A>(&site, &format!("127.0.0.1:{}", other.port)));
+        let to = format!("127.0.0.1:{}", other.port);
+        assert!(send_away_in_clear::<A>(&site, &to));
         let mut client = A::accept(other.socket(), config(), None).unwrap();
         while let Ok(Some(event)) = client.next_event() {
             if let ServerEvent::Opened(request) = event {
@@ -114,6 +125,19 @@ pub fn it_is_not_followed_without_tls<A: Adapter>() {
         );
     };
     both(server, client);
+}
+
+pub fn it_is_not_followed_in_clear_text<A: Adapter>() {
+    let (site, other) = (Site::new(), Site::new());
+    let to = format!("127.0.0.1:{}", other.port);
+    let connector = site.juliet(Mode::StartTls);
+    let server = move || assert!(send_away_in_clear::<A>(&site, &to));
+    let client = move || {
+        let error = A::connect_with(&connector).unwrap_err();
+        assert!(is_redirection(error.close_reason()), "{error}");
+    };
+    both(server, client);
+    assert!(!other.has_visitor());
 }
 
 pub fn circles_end<A: Adapter>() {
