@@ -2,7 +2,7 @@
 
 use xmppwire::{CloseReason, ns};
 use xmppwire_sasl::wire;
-use xmppwire_xml::{Event, Limits, Reader};
+use xmppwire_xml::{Event, Reader, XmlLimits};
 
 use crate::DOMAIN;
 use crate::style::{BOLD, DIM, Style, say};
@@ -83,7 +83,7 @@ struct Direction {
 
 impl Direction {
     fn new() -> Self {
-        let reader = Reader::new(Limits::default());
+        let reader = Reader::new(XmlLimits::default());
         Self {
             reader,
             raw: Vec::new(),
@@ -115,7 +115,7 @@ impl Trace {
             };
             // A stream that starts over is a new document (RFC 6120 §4.3.3).
             if bytes.starts_with(b"<?xml") {
-                direction.reader = Reader::new(Limits::default());
+                direction.reader = Reader::new(XmlLimits::default());
             }
             let before = bytes;
             let event = direction.reader.read(&mut bytes);

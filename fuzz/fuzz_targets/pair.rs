@@ -31,7 +31,7 @@ use xmppwire::{
     TlsOffer,
 };
 use xmppwire_fuzz::{accounts, driver, script};
-use xmppwire_xml::{Event as Item, Limits, Reader};
+use xmppwire_xml::{Event as Item, Reader, XmlLimits};
 
 fuzz_target!(|data: &[u8]| {
     let (settings, lines) = script::parse(data);
@@ -432,10 +432,9 @@ fn message(to: &str, line: script::Line<'_>) -> Option<Message> {
         return Some(Message::chat(to, body));
     }
     const HEADER: &[u8] = b"<s:stream xmlns:s='http://etherx.jabber.org/streams'>";
-    let mut reader = Reader::new(Limits {
-        max_depth: 32,
-        ..Limits::default()
-    });
+    let mut limits = XmlLimits::default();
+    limits.max_depth = 32;
+    let mut reader = Reader::new(limits);
     reader.read(&mut &*HEADER).ok()?;
     match reader.read(&mut &*line.rest) {
         Ok(Some(Item::Element(element))) => Some(Message::new(to).with_payload(&element)),

@@ -16,32 +16,36 @@ use libfuzzer_sys::fuzz_target;
 use rxml::{Parse, Parser};
 use xmppwire_fuzz::random::Random;
 use xmppwire_xml::{
-    Element, ElementRef, Event, Limits, NodeRef, ReadErrorKind, Reader, StreamHeader, Writer,
+    Element, ElementRef, Event, NodeRef, ReadErrorKind, Reader, StreamHeader, Writer, XmlLimits,
 };
 
 const HEADER: &[u8] = b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' version='1.0'>";
 
 /// Small enough for every one of them to be met.
-const TIGHT: Limits = Limits {
-    max_stanza_bytes: 200,
-    max_depth: 4,
-    max_attributes: 4,
-    max_children: 8,
-    max_prefixes: 3,
-    max_token_bytes: 40,
-    max_header_bytes: 240,
+const TIGHT: XmlLimits = {
+    let mut limits = XmlLimits::DEFAULT;
+    limits.max_stanza_bytes = 200;
+    limits.max_depth = 4;
+    limits.max_attributes = 4;
+    limits.max_children = 8;
+    limits.max_prefixes = 3;
+    limits.max_token_bytes = 40;
+    limits.max_header_bytes = 240;
+    limits
 };
 
 /// Larger than any input.
-const WIDE: Limits = Limits {
-    max_stanza_bytes: 1 << 24,
-    max_depth: 1 << 16,
-    max_attributes: 1 << 16,
-    max_children: 1 << 20,
-    max_prefixes: 1 << 16,
-    max_token_bytes: 1 << 20,
-    max_header_bytes: 1 << 20,
+const WIDE: XmlLimits = {
+    let mut limits = XmlLimits::DEFAULT;
+    limits.max_stanza_bytes = 1 << 24;
+    limits.max_depth = 1 << 16;
+    limits.max_attributes = 1 << 16;
+    limits.max_children = 1 << 20;
+    limits.max_prefixes = 1 << 16;
+    limits.max_token_bytes = 1 << 20;
+    limits.max_header_bytes = 1 << 20;
+    limits
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -53,7 +57,7 @@ fuzz_target!(|data: &[u8]| {
     let limits = if settings.contains(&b't') {
         TIGHT
     } else {
-        Limits::default()
+        XmlLimits::default()
     };
     let stream = if settings.contains(&b'h') {
         [HEADER, content].concat()
@@ -105,7 +109,7 @@ struct Outcome {
     is_idle: bool,
 }
 
-fn read<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+fn read<'a>(limits: XmlLimits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     read_with(Reader::new(limits), pieces)
 }
 
@@ -157,7 +161,7 @@ fn read_with<'a>(mut reader: Reader, pieces: impl IntoIterator<Item = &'a [u8]>)
 
 /// However the bytes are made up, a reader holds a small multiple of what an item may have on the
 /// wire, with the element that it gives out.
-fn bounded_memory(limits: &Limits, pieces: &[&[u8]]) {
+fn bounded_memory(limits: &XmlLimits, pieces: &[&[u8]]) {
     let held = measure(|| {
         let mut reader = Reader::new(*limits);
         for piece in pieces {
@@ -179,7 +183,7 @@ fn bounded_memory(limits: &Limits, pieces: &[&[u8]]) {
     );
 }
 
-fn within(limits: &Limits, outcome: &Outcome) {
+fn within(limits: &XmlLimits, outcome: &Outcome) {
     for (event, start, end) in &outcome.events {
         match event {
             Event::Header(_) => assert!(end - start <= limits.max_header_bytes),
@@ -194,7 +198,7 @@ fn within(limits: &Limits, outcome: &Outcome) {
 }
 
 /// How many nodes are below an element.
-fn nodes(limits: &Limits, element: ElementRef<'_>, depth: usize) -> usize {
+fn nodes(limits: &XmlLimits, element: ElementRef<'_>, depth: usize) -> usize {
     assert!(depth <= limits.max_depth);
     assert!(element.attrs().count() <= limits.max_attributes);
     assert!(element.name().len() <= limits.max_token_bytes);

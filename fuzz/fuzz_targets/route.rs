@@ -10,7 +10,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use xmppwire::{Stanza, ns};
-use xmppwire_xml::{Element, Event, Limits, Reader, StreamHeader, Writer};
+use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer, XmlLimits};
 
 const FROM: &str = "juliet@im.example.com/balcony";
 
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let mut header = b"<s:stream xmlns:s='http://etherx.jabber.org/streams' ".to_vec();
     header.extend_from_slice(declarations);
     header.push(b'>');
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let Ok(Some(Event::Header(header))) = reader.read(&mut &*header) else {
         return;
     };
@@ -69,12 +69,11 @@ fn check(header: &StreamHeader, mut element: Element, bytes: usize) {
 }
 
 fn same(stream: &[u8], element: &Element) {
-    let mut reader = Reader::new(Limits {
-        max_stanza_bytes: 1 << 24,
-        max_attributes: 1 << 16,
-        max_prefixes: 1 << 16,
-        ..Limits::default()
-    });
+    let mut limits = XmlLimits::default();
+    limits.max_stanza_bytes = 1 << 24;
+    limits.max_attributes = 1 << 16;
+    limits.max_prefixes = 1 << 16;
+    let mut reader = Reader::new(limits);
     let mut rest = stream;
     reader.read(&mut rest).expect("a header of ours");
     match reader.read(&mut rest) {

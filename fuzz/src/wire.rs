@@ -1,6 +1,6 @@
 //! An eye on what a machine sends: it has to be streams that our own reader takes.
 
-use xmppwire_xml::{Event, Limits, Reader};
+use xmppwire_xml::{Event, Reader, XmlLimits};
 
 /// Reads the output of one machine, stream after stream.
 pub struct Wire {
@@ -15,14 +15,16 @@ pub struct Wire {
 const DECLARATION: &[u8] = b"<?xml";
 
 /// Far above what a machine makes of its limits.
-const LIMITS: Limits = Limits {
-    max_stanza_bytes: 1 << 24,
-    max_depth: 1 << 16,
-    max_attributes: 1 << 16,
-    max_children: 1 << 20,
-    max_prefixes: 1 << 16,
-    max_token_bytes: 1 << 20,
-    max_header_bytes: 1 << 20,
+const LIMITS: XmlLimits = {
+    let mut limits = XmlLimits::DEFAULT;
+    limits.max_stanza_bytes = 1 << 24;
+    limits.max_depth = 1 << 16;
+    limits.max_attributes = 1 << 16;
+    limits.max_children = 1 << 20;
+    limits.max_prefixes = 1 << 16;
+    limits.max_token_bytes = 1 << 20;
+    limits.max_header_bytes = 1 << 20;
+    limits
 };
 
 impl Default for Wire {

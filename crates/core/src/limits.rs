@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-pub use xmppwire_xml::Limits as XmlLimits;
+pub use xmppwire_xml::XmlLimits;
 
 /// The caps of one connection. Over a cap the stream ends with `<policy-violation/>`
 /// (RFC 6120 §4.9.3.14), over a wait with `<connection-timeout/>` (§4.9.3.4).
@@ -48,13 +48,12 @@ pub struct Limits {
 impl Limits {
     /// The defaults; what [`Default`] gives.
     pub fn new() -> Self {
+        let mut before_authentication = XmlLimits::default();
+        before_authentication.max_stanza_bytes = 16 * 1024;
+        before_authentication.max_depth = 8;
+        before_authentication.max_children = 256;
         Self {
-            before_authentication: XmlLimits {
-                max_stanza_bytes: 16 * 1024,
-                max_depth: 8,
-                max_children: 256,
-                ..XmlLimits::default()
-            },
+            before_authentication,
             after_authentication: XmlLimits::default(),
             output_backlog: 4 * 1024 * 1024,
             white_space_per_second: 1024,

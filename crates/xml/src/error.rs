@@ -81,7 +81,7 @@ pub enum ReadErrorKind {
     /// character data between stanzas or a root that is not `<stream/>`.
     BadFormat,
     /// `<policy-violation/>` (§4.9.3.14): over one of the
-    /// [`Limits`](crate::Limits).
+    /// [`XmlLimits`](crate::XmlLimits).
     PolicyViolation,
     /// `<invalid-namespace/>` (§4.9.3.10): the root element is not in the
     /// stream namespace (§4.8.1).

@@ -6,9 +6,9 @@
 //! white space between them, and the end. [`Writer`] goes the other way.
 //!
 //! ```
-//! use xmppwire_xml::{Event, Limits, Reader};
+//! use xmppwire_xml::{Event, XmlLimits, Reader};
 //!
-//! let mut reader = Reader::new(Limits::default());
+//! let mut reader = Reader::new(XmlLimits::default());
 //! let mut input: &[u8] = b"<?xml version='1.0'?>\
 //!     <stream:stream xmlns='jabber:client' version='1.0' \
 //!     xmlns:stream='http://etherx.jabber.org/streams'>\
@@ -29,7 +29,7 @@
 //! ```
 //!
 //! What RFC 6120 §11.1 restricts is refused, and everything that a peer could
-//! make grow has one of the [`Limits`]. An error says which stream error
+//! make grow has one of the [`XmlLimits`]. An error says which stream error
 //! condition it is ([`ReadErrorKind`]) and stays.
 //!
 //! The crate knows nothing of stanzas, addresses or negotiation. It needs
@@ -52,7 +52,7 @@ mod writer;
 pub use element::{Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes};
 pub use error::{ReadError, ReadErrorKind, WriteError};
 pub use header::StreamHeader;
-pub use limits::Limits;
+pub use limits::XmlLimits;
 pub use ns::{STREAMS_NS, XML_NS};
 pub use reader::{Event, Reader};
 pub use writer::Writer;

@@ -8,7 +8,8 @@
 ///
 /// Every limit is a last allowed value: exactly that much passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+#[non_exhaustive]
+pub struct XmlLimits {
     /// Bytes on the wire from a stanza's first `<` to its last `>`, in any
     /// encoding of its characters (references, CDATA). 262144 by default.
     /// Values above 1 GiB count as 1 GiB.
@@ -35,7 +36,7 @@ pub struct Limits {
     pub max_header_bytes: usize,
 }
 
-impl Limits {
+impl XmlLimits {
     /// The values that [`Default`] gives, usable in constants.
     pub const DEFAULT: Self = Self {
         max_stanza_bytes: 262_144,
@@ -48,7 +49,7 @@ impl Limits {
     };
 }
 
-impl Default for Limits {
+impl Default for XmlLimits {
     fn default() -> Self {
         Self::DEFAULT
     }

@@ -12,7 +12,9 @@ mod support;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use xmppwire_xml::{Element, Event, Limits, ReadErrorKind, Reader, StreamHeader, Writer, XML_NS};
+use xmppwire_xml::{
+    Element, Event, ReadErrorKind, Reader, StreamHeader, Writer, XML_NS, XmlLimits,
+};
 
 const CLIENT: &str = "jabber:client";
 
@@ -26,7 +28,7 @@ fn header(declarations: &str) -> String {
 
 /// The header and the stanzas that a stream of these parts gives.
 fn read(header: &str, stanzas: &str) -> Result<(StreamHeader, Vec<Element>), ReadErrorKind> {
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let input = [header, stanzas].concat();
     let mut rest = input.as_bytes();
     let (mut head, mut elements) = (None, Vec::new());
@@ -74,10 +76,8 @@ fn routed(header: &StreamHeader, stanza: &Element) -> usize {
             let mut stream = Vec::new();
             target.write(&mut stream).unwrap();
             stream.extend_from_slice(&out);
-            let wide = Limits {
-                max_stanza_bytes: 1 << 24,
-                ..Limits::default()
-            };
+            let mut wide = XmlLimits::default();
+            wide.max_stanza_bytes = 1 << 24;
             let again = support::run_pieces(wide, [&*stream]);
             match &*again.events {
                 [_, (Event::Element(again), _)] => assert_eq!(again, &element),

@@ -13,21 +13,23 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{HEADER, run_reader};
-use xmppwire_xml::{Limits, Reader};
+use xmppwire_xml::{Reader, XmlLimits};
 
 /// Small enough for every one of them to be met.
-const TIGHT: Limits = Limits {
-    max_stanza_bytes: 200,
-    max_depth: 4,
-    max_attributes: 4,
-    max_children: 8,
-    max_prefixes: 3,
-    max_token_bytes: 40,
-    max_header_bytes: 240,
+const TIGHT: XmlLimits = {
+    let mut limits = XmlLimits::DEFAULT;
+    limits.max_stanza_bytes = 200;
+    limits.max_depth = 4;
+    limits.max_attributes = 4;
+    limits.max_children = 8;
+    limits.max_prefixes = 3;
+    limits.max_token_bytes = 40;
+    limits.max_header_bytes = 240;
+    limits
 };
 
 /// Compares the lanes, whole, byte by byte, cut once at every place, and in pieces of some sizes.
-fn compare(limits: Limits, content: &[u8]) {
+fn compare(limits: XmlLimits, content: &[u8]) {
     let input = [HEADER.as_bytes(), content].concat();
     let ours = |pieces: &mut dyn Iterator<Item = &[u8]>| run_reader(Reader::new(limits), pieces);
     let checked = run_reader(Reader::checked_only(limits), &mut [&*input].into_iter());
@@ -74,7 +76,7 @@ proptest! {
 
     #[test]
     fn the_lanes_agree(units in vec(unit(), 1..14), tight in any::<bool>()) {
-        let limits = if tight { TIGHT } else { Limits::default() };
+        let limits = if tight { TIGHT } else { XmlLimits::default() };
         compare(limits, format!("<a>{}</a><b/>", units.concat()).as_bytes());
         compare(limits, units.concat().as_bytes());
     }
@@ -86,7 +88,7 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
-        compare(Limits::default(), &bytes);
+        compare(XmlLimits::default(), &bytes);
     }
 }
 
@@ -102,13 +104,13 @@ fn the_lanes_agree_about_limits() {
     ] {
         for value in 0..80 {
             for set in [
-                |limits: &mut Limits, value: usize| limits.max_stanza_bytes = value,
-                |limits: &mut Limits, value: usize| limits.max_depth = value,
-                |limits: &mut Limits, value: usize| limits.max_attributes = value.max(4),
-                |limits: &mut Limits, value: usize| limits.max_children = value,
-                |limits: &mut Limits, value: usize| limits.max_token_bytes = value.max(40),
+                |limits: &mut XmlLimits, value: usize| limits.max_stanza_bytes = value,
+                |limits: &mut XmlLimits, value: usize| limits.max_depth = value,
+                |limits: &mut XmlLimits, value: usize| limits.max_attributes = value.max(4),
+                |limits: &mut XmlLimits, value: usize| limits.max_children = value,
+                |limits: &mut XmlLimits, value: usize| limits.max_token_bytes = value.max(40),
             ] {
-                let mut limits = Limits::default();
+                let mut limits = XmlLimits::default();
                 set(&mut limits, value);
                 compare(limits, stanza.as_bytes());
             }

@@ -12,14 +12,14 @@ mod support;
 use std::fmt::Write as _;
 
 use support::{HEADER, Outcome, in_stream, run_within};
-use xmppwire_xml::{Event, Limits, ReadErrorKind, Reader};
+use xmppwire_xml::{Event, ReadErrorKind, Reader, XmlLimits};
 
 /// Checks that `content` passes at the limit that `set` makes of `enough`, and
 /// fails at one less.
 #[track_caller]
-fn boundary(content: &str, enough: usize, set: impl Fn(&mut Limits, usize)) -> Outcome {
+fn boundary(content: &str, enough: usize, set: impl Fn(&mut XmlLimits, usize)) -> Outcome {
     let input = in_stream(content);
-    let mut limits = Limits::default();
+    let mut limits = XmlLimits::default();
     set(&mut limits, enough);
     let outcome = run_within(limits, &input);
     assert_eq!(outcome.error, None, "{content} within {enough}");
@@ -58,10 +58,8 @@ fn stanza_bytes() {
         assert_eq!(outcome.error.map(|(_, taken)| taken), Some(taken));
     }
     // Each stanza has the whole of it, and white space between is not counted.
-    let limits = Limits {
-        max_stanza_bytes: 4,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_stanza_bytes = 4;
     let content = "<a/><b/>          <c/>".repeat(100);
     assert_eq!(run_within(limits, &in_stream(&content)).error, None);
     // Neither is it possible to go on for ever outside of a stanza.
@@ -84,10 +82,8 @@ fn header_bytes() {
         format!("   <stream:stream {streams}   >"),
         format!("<stream:stream {streams} to='{}'>", "x".repeat(600)),
     ] {
-        let mut limits = Limits {
-            max_header_bytes: header.len(),
-            ..Limits::default()
-        };
+        let mut limits = XmlLimits::default();
+        limits.max_header_bytes = header.len();
         assert_eq!(run_within(limits, header.as_bytes()).error, None);
         limits.max_header_bytes -= 1;
         assert_eq!(
@@ -95,10 +91,8 @@ fn header_bytes() {
             Some((ReadErrorKind::PolicyViolation, header.len() - 1))
         );
     }
-    let limits = Limits {
-        max_header_bytes: 100,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_header_bytes = 100;
     for endless in [" ", "<?xml ", "<?xml version='", "<a ", "<aaaa", "<a b='"] {
         let input = format!("{endless}{}", &endless[endless.len() - 1..].repeat(1000));
         let (kind, taken) = run_within(limits, input.as_bytes()).error.unwrap();
@@ -111,7 +105,7 @@ fn header_bytes() {
 
 #[test]
 fn depth() {
-    let set = |limits: &mut Limits, value| limits.max_depth = value;
+    let set = |limits: &mut XmlLimits, value| limits.max_depth = value;
     boundary("<a/>", 1, set);
     boundary("<a><b/><b></b></a>", 2, set);
     boundary("<a><b><c>x</c></b><b><c/></b></a>", 3, set);
@@ -121,30 +115,26 @@ fn depth() {
 
 #[test]
 fn attributes() {
-    let set = |limits: &mut Limits, value| limits.max_attributes = value;
+    let set = |limits: &mut XmlLimits, value| limits.max_attributes = value;
     boundary("<a b='' c='' d='' e='' f=''/>", 5, set);
     boundary("<a xmlns='u' xmlns:b='v' b:c='' d='' e='' f=''/>", 6, set);
     boundary("<a><b a='' b='' c='' d='' e='' f=''/></a>", 6, set);
     // The header has four.
-    let limits = Limits {
-        max_attributes: 2,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_attributes = 2;
     let kind = run_within(limits, HEADER.as_bytes()).kind();
     assert_eq!(kind, Some(ReadErrorKind::PolicyViolation));
 }
 
 #[test]
 fn nodes() {
-    let set = |limits: &mut Limits, value| limits.max_children = value;
+    let set = |limits: &mut XmlLimits, value| limits.max_children = value;
     boundary("<a><b/></a>", 1, set);
     boundary("<a>x</a>", 1, set);
     boundary("<a>x<![CDATA[y]]>&amp;</a>", 1, set);
     boundary("<a>x<b/>y<c>z</c></a>", 5, set);
-    let limits = Limits {
-        max_children: 0,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_children = 0;
     assert_eq!(
         run_within(limits, &in_stream("<a b='c'/><a></a>")).error,
         None
@@ -153,7 +143,7 @@ fn nodes() {
 
 #[test]
 fn prefixes() {
-    let set = |limits: &mut Limits, value| limits.max_prefixes = value;
+    let set = |limits: &mut XmlLimits, value| limits.max_prefixes = value;
     boundary("<a xmlns:p='u'/>", 1, set);
     boundary(
         "<a xmlns:p='u'><b xmlns:p='v'/><b xmlns:p='v'/></a>",
@@ -161,17 +151,15 @@ fn prefixes() {
         set,
     );
     boundary("<a xmlns:p='u' xmlns:q='v'><b xmlns:r='v'/></a>", 3, set);
-    let limits = Limits {
-        max_prefixes: 0,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_prefixes = 0;
     let content = "<a xmlns='u'><b xmlns='v'/></a><stream:c/>";
     assert_eq!(run_within(limits, &in_stream(content)).error, None);
 }
 
 #[test]
 fn tokens() {
-    let set = |limits: &mut Limits, value| limits.max_token_bytes = value;
+    let set = |limits: &mut XmlLimits, value| limits.max_token_bytes = value;
     // The header itself has a value of 32.
     for length in [33, 63, 64, 65, 300, 8192, 9000] {
         let long = "x".repeat(length);
@@ -187,10 +175,8 @@ fn tokens() {
     let prefixed = format!("<a xmlns:{0}='u'><{0}:{0}/></a>", "x".repeat(40));
     boundary(&prefixed, 81, set);
     // Text may be longer.
-    let limits = Limits {
-        max_token_bytes: 100,
-        ..Limits::default()
-    };
+    let mut limits = XmlLimits::default();
+    limits.max_token_bytes = 100;
     let content = format!("<a>{}</a>", "é".repeat(5000));
     assert_eq!(run_within(limits, &in_stream(&content)).error, None);
 }
@@ -198,15 +184,14 @@ fn tokens() {
 #[test]
 fn absurd_limits_are_survived() {
     for value in [0, usize::MAX] {
-        let limits = Limits {
-            max_stanza_bytes: value,
-            max_depth: value,
-            max_attributes: value,
-            max_children: value,
-            max_prefixes: value,
-            max_token_bytes: value,
-            max_header_bytes: value,
-        };
+        let mut limits = XmlLimits::default();
+        limits.max_stanza_bytes = value;
+        limits.max_depth = value;
+        limits.max_attributes = value;
+        limits.max_children = value;
+        limits.max_prefixes = value;
+        limits.max_token_bytes = value;
+        limits.max_header_bytes = value;
         let outcome = run_within(limits, &in_stream("<a b='c'>text<d/></a>"));
         assert_eq!(outcome.error.is_some(), value == 0);
     }
@@ -215,11 +200,10 @@ fn absurd_limits_are_survived() {
 /// Limits can change between stanzas, the token limit in both directions.
 #[test]
 fn limits_can_be_replaced() {
-    let mut reader = Reader::new(Limits {
-        max_token_bytes: 64,
-        max_depth: 1,
-        ..Limits::default()
-    });
+    let mut limits = XmlLimits::default();
+    limits.max_token_bytes = 64;
+    limits.max_depth = 1;
+    let mut reader = Reader::new(limits);
     let long = "x".repeat(20_000);
     let input = format!("{HEADER}<a b='c'/><a b='{long}'><b/></a><a b='xxxxxxxxxx'/>");
     let mut input = input.as_bytes();
@@ -231,18 +215,15 @@ fn limits_can_be_replaced() {
         reader.read(&mut input),
         Ok(Some(Event::Element(_)))
     ));
-    reader.set_limits(Limits {
-        max_token_bytes: 20_000,
-        ..Limits::default()
-    });
+    limits = XmlLimits::default();
+    limits.max_token_bytes = 20_000;
+    reader.set_limits(limits);
     match reader.read(&mut input) {
         Ok(Some(Event::Element(element))) => assert_eq!(element.attr("b"), Some(&*long)),
         other => panic!("{other:?}"),
     }
-    reader.set_limits(Limits {
-        max_token_bytes: 9,
-        ..Limits::default()
-    });
+    limits.max_token_bytes = 9;
+    reader.set_limits(limits);
     let error = reader.read(&mut input).unwrap_err();
     assert_eq!(error.kind(), ReadErrorKind::PolicyViolation);
 }
@@ -289,7 +270,7 @@ fn junk_is_refused_early() {
     ];
     for (what, junk, most) in junk {
         assert!(junk.len() > 250_000 || what == "attributes", "{what}");
-        let mut reader = Reader::new(Limits::default());
+        let mut reader = Reader::new(XmlLimits::default());
         let mut header = HEADER.as_bytes();
         reader.read(&mut header).unwrap();
         let mut input = junk.as_bytes();
@@ -308,11 +289,10 @@ fn many_attributes_are_no_quadratic_work() {
         write!(stanza, " a{number}=''").unwrap();
     }
     stanza.push_str("/>");
-    let mut reader = Reader::new(Limits {
-        max_stanza_bytes: stanza.len(),
-        max_attributes: usize::MAX,
-        ..Limits::default()
-    });
+    let mut limits = XmlLimits::default();
+    limits.max_stanza_bytes = stanza.len();
+    limits.max_attributes = usize::MAX;
+    let mut reader = Reader::new(limits);
     let input = in_stream(&stanza);
     let mut input = &*input;
     reader.read(&mut input).unwrap();
@@ -343,7 +323,7 @@ fn passing_a_stanza_on_does_not_multiply_it() {
 
 fn run_pieces(stanza: &str) -> xmppwire_xml::Element {
     let input = in_stream(stanza);
-    let outcome = support::run_pieces(Limits::default(), [&*input]);
+    let outcome = support::run_pieces(XmlLimits::default(), [&*input]);
     match outcome.events.into_iter().nth(1) {
         Some((Event::Element(element), _)) => element,
         other => panic!("{other:?} {:?}", outcome.error),

@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use rxml::Parse;
 use support::{in_stream, run, run_pieces};
 use xmppwire_xml::{
-    Element, ElementBuilder, Event, Limits, NodeRef, STREAMS_NS, StreamHeader, WriteError, Writer,
-    XML_NS,
+    Element, ElementBuilder, Event, NodeRef, STREAMS_NS, StreamHeader, WriteError, Writer, XML_NS,
+    XmlLimits,
 };
 
 const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
@@ -289,7 +289,7 @@ proptest! {
     fn the_reader_is_no_laxer_than_the_parser(document in document()) {
         let document = format!("<w>{document}</w>");
         let input = in_stream(&document);
-        let outcome = run_pieces(Limits::default(), [&*input]);
+        let outcome = run_pieces(XmlLimits::default(), [&*input]);
         let theirs = parser_reads(&input);
         match outcome.events.into_iter().nth(1) {
             Some((Event::Element(ours), _)) => prop_assert_eq!(Some(ours), theirs, "{:?}", document),

@@ -10,7 +10,7 @@
 mod support;
 
 use support::{HEADER, Outcome, in_stream, run};
-use xmppwire_xml::{Element, Event, Limits, ReadErrorKind, Reader, StreamHeader};
+use xmppwire_xml::{Element, Event, ReadErrorKind, Reader, StreamHeader, XmlLimits};
 
 const CLIENT: &str = "jabber:client";
 
@@ -359,7 +359,7 @@ fn a_header_may_leave_the_content_namespace_to_the_stanzas() {
 /// stanza does.
 #[test]
 fn white_space_is_seen_at_once() {
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let mut input = HEADER.as_bytes();
     reader.read(&mut input).unwrap();
     for (space, count) in [(" ", 1), ("\n", 1), ("\r", 1), ("\r\n", 2), (" \t \n", 4)] {
@@ -400,7 +400,7 @@ fn not_a_byte_is_taken_after_an_event() {
         "</stream:stream>",
     ] {
         for count in 1..=parts.len() {
-            let mut reader = Reader::new(Limits::default());
+            let mut reader = Reader::new(XmlLimits::default());
             let input = format!("{}{tail}", parts[..count].concat());
             let mut input = input.as_bytes();
             for _ in 0..count {
@@ -414,7 +414,7 @@ fn not_a_byte_is_taken_after_an_event() {
 
 #[test]
 fn idle_is_when_nothing_is_half_read() {
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     assert!(reader.is_idle());
     for (bytes, is_idle) in [
         ("<", false),
@@ -455,7 +455,7 @@ fn everything_can_cross_threads() {
 /// `Debug` of a reader is for logs; what is half read may be a password.
 #[test]
 fn a_reader_does_not_show_its_input() {
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let mut input = HEADER.as_bytes();
     reader.read(&mut input).unwrap();
     reader.read(&mut &b"<auth>s3cr3t"[..]).unwrap();

@@ -7,7 +7,7 @@ use rxml::NcName;
 use super::namespaces::{Mark, Scope, check_declaration};
 use crate::element::{Attribute, Recent, Span, Tree};
 use crate::error::{ReadError, ReadErrorKind};
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 
 /// Builds one tree after another.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Assembler {
     /// The name of a start tag.
     pub(super) fn open(
         &mut self,
-        limits: &Limits,
+        limits: &XmlLimits,
         prefix: Option<NcName>,
         name: &str,
     ) -> Result<(), ReadError> {
@@ -113,7 +113,7 @@ impl Assembler {
     /// An attribute of a start tag, or a namespace declaration.
     pub(super) fn attribute(
         &mut self,
-        limits: &Limits,
+        limits: &XmlLimits,
         prefix: Option<NcName>,
         name: &str,
         value: &str,
@@ -152,7 +152,12 @@ impl Assembler {
         Ok(())
     }
 
-    fn declare_prefix(&mut self, limits: &Limits, name: &str, ns: &str) -> Result<(), ReadError> {
+    fn declare_prefix(
+        &mut self,
+        limits: &XmlLimits,
+        name: &str,
+        ns: &str,
+    ) -> Result<(), ReadError> {
         check_declaration(name, ns)?;
         if self.scope.depth() >= limits.max_prefixes {
             return Err(policy("too many prefixes are declared"));
@@ -210,7 +215,7 @@ impl Assembler {
     }
 
     /// Text, or a part of it.
-    pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Result<(), ReadError> {
+    pub(super) fn text(&mut self, limits: &XmlLimits, text: &str) -> Result<(), ReadError> {
         if text.is_empty() {
             return Ok(());
         }
@@ -238,7 +243,7 @@ impl Assembler {
     }
 
     /// Whether one more node is allowed. The outermost element is not counted.
-    fn check_nodes(&self, limits: &Limits) -> Result<(), ReadError> {
+    fn check_nodes(&self, limits: &XmlLimits) -> Result<(), ReadError> {
         if self.nodes > limits.max_children {
             return Err(policy("a stanza has too many nodes"));
         }
@@ -246,7 +251,7 @@ impl Assembler {
     }
 }
 
-fn check_name(limits: &Limits, prefix: Option<&NcName>, name: &str) -> Result<(), ReadError> {
+fn check_name(limits: &XmlLimits, prefix: Option<&NcName>, name: &str) -> Result<(), ReadError> {
     let prefix = prefix.map_or(0, |prefix| prefix.len().saturating_add(1));
     if prefix.saturating_add(name.len()) > limits.max_token_bytes {
         return Err(policy("a name is too long"));
@@ -267,14 +272,14 @@ mod tests {
     use alloc::format;
     use alloc::string::String;
 
-    use crate::limits::Limits;
+    use crate::limits::XmlLimits;
     use crate::reader::{Event, Reader};
 
     /// What an unfinished stanza can hold is a small multiple of what it may
     /// have on the wire, however it is made up.
     #[test]
     fn memory_is_bounded_by_the_stanza_limit() {
-        let limits = Limits::default();
+        let limits = XmlLimits::default();
         let room = limits.max_stanza_bytes - 100;
         let fill = |unit: &str| unit.repeat(room / unit.len());
         let attributes = |count: usize| -> String {
@@ -308,7 +313,7 @@ mod tests {
     /// A finished tree does not keep the room that growing took.
     #[test]
     fn large_finished_trees_are_shrunk() {
-        let mut reader = Reader::new(Limits::default());
+        let mut reader = Reader::new(XmlLimits::default());
         let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
         // One byte more than a power of two, where doubling leaves the most over.
         let stanza = format!("<a>{}</a>", "x".repeat(65_537));

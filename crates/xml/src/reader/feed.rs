@@ -16,7 +16,7 @@ use rxml::{Options, Parse, RawEvent, RawParser, WithOptions};
 use super::classify::{RECENT, Verdict, classify, judge_target};
 use super::lead::Lead;
 use crate::error::{ReadError, ReadErrorKind};
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 
 /// How many bytes the parser sees at once.
 const PIECE: usize = 512;
@@ -57,7 +57,7 @@ pub(super) enum Fed {
 }
 
 impl Feed {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &XmlLimits) -> Self {
         let token_bytes = token_bytes(limits);
         Self {
             parser: parser(token_bytes),
@@ -102,7 +102,7 @@ impl Feed {
     }
 
     /// Shows the parser the start of a tag, which has been counted already.
-    pub(super) fn begin_tag(&mut self, lead: &Lead, limits: &Limits) -> Result<(), ReadError> {
+    pub(super) fn begin_tag(&mut self, lead: &Lead, limits: &XmlLimits) -> Result<(), ReadError> {
         if token_bytes(limits) != self.token_bytes {
             self.replace_parser(token_bytes(limits));
         }
@@ -239,7 +239,7 @@ impl Feed {
     }
 }
 
-fn token_bytes(limits: &Limits) -> usize {
+fn token_bytes(limits: &XmlLimits) -> usize {
     let (least, most) = TOKEN_BYTES;
     limits.max_token_bytes.clamp(least, most)
 }

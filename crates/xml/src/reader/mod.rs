@@ -31,7 +31,7 @@ use self::lead::{Lead, Markup, is_space};
 use crate::element::Element;
 use crate::error::{ReadError, ReadErrorKind};
 use crate::header::StreamHeader;
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 
 /// What [`Reader::read`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum Event {
 /// Bytes go in as they come, in pieces of any size; the events do not depend on
 /// the pieces. A stream restart (RFC 6120 §4.3.3) needs a new reader.
 pub struct Reader {
-    limits: Limits,
+    limits: XmlLimits,
     feed: Feed,
     assembler: Assembler,
     place: Place,
@@ -101,7 +101,7 @@ enum Level {
 
 impl Reader {
     /// A reader at the start of a stream.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: XmlLimits) -> Self {
         Self {
             limits,
             feed: Feed::new(&limits),
@@ -116,7 +116,7 @@ impl Reader {
     /// A reader that leaves the fast lane out, to compare the two. Not for other uses: it reads the same
     /// and takes longer.
     #[doc(hidden)]
-    pub fn checked_only(limits: Limits) -> Self {
+    pub fn checked_only(limits: XmlLimits) -> Self {
         Self {
             checked_only: true,
             ..Self::new(limits)
@@ -124,9 +124,9 @@ impl Reader {
     }
 
     /// Puts other limits in force, as after an authentication that does not restart the stream. They hold for
-    /// what is half read, too, except that another [`max_token_bytes`](Limits::max_token_bytes) waits for the
+    /// what is half read, too, except that another [`max_token_bytes`](XmlLimits::max_token_bytes) waits for the
     /// next stanza.
-    pub fn set_limits(&mut self, limits: Limits) {
+    pub fn set_limits(&mut self, limits: XmlLimits) {
         self.limits = limits;
     }
 
@@ -280,7 +280,7 @@ impl Reader {
 
     fn header(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         // A header is one start tag: the limits of trees have no meaning for it.
-        let limits = Limits {
+        let limits = XmlLimits {
             max_depth: usize::MAX,
             max_prefixes: usize::MAX,
             max_children: usize::MAX,
@@ -370,7 +370,7 @@ impl Reader {
     }
 
     /// Takes the parser's next event into the tree; `true` if this completes it.
-    fn assemble(&mut self, limits: &Limits, event: RawEvent) -> Result<bool, ReadError> {
+    fn assemble(&mut self, limits: &XmlLimits, event: RawEvent) -> Result<bool, ReadError> {
         match event {
             RawEvent::ElementHeadOpen(_, (prefix, name)) => {
                 self.assembler.open(limits, prefix, &name)?;

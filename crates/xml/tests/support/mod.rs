@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use xmppwire_xml::{Event, Limits, ReadErrorKind, Reader};
+use xmppwire_xml::{Event, ReadErrorKind, Reader, XmlLimits};
 
 /// The header that most tests begin with.
 pub(crate) const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
@@ -39,10 +39,10 @@ impl Outcome {
 
 /// Runs `input` in every way and returns the outcome that they share.
 pub(crate) fn run(input: &[u8]) -> Outcome {
-    run_within(Limits::default(), input)
+    run_within(XmlLimits::default(), input)
 }
 
-pub(crate) fn run_within(limits: Limits, input: &[u8]) -> Outcome {
+pub(crate) fn run_within(limits: XmlLimits, input: &[u8]) -> Outcome {
     let whole = run_pieces(limits, [input]);
     let single = run_pieces(limits, input.chunks(1));
     assert_same(input, "byte by byte", &whole, &single);
@@ -73,7 +73,7 @@ fn assert_same(input: &[u8], how: &str, whole: &Outcome, other: &Outcome) {
 
 /// Runs the pieces one after the other, each until it is used up.
 pub(crate) fn run_pieces<'a>(
-    limits: Limits,
+    limits: XmlLimits,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Outcome {
     run_reader(Reader::new(limits), &mut pieces.into_iter())

@@ -1,6 +1,6 @@
 use alloc::format;
 
-use xmppwire_xml::{Event, Limits, Reader};
+use xmppwire_xml::{Event, Reader, XmlLimits};
 
 use super::*;
 use crate::stanza::{ErrorType, StanzaErrorCondition};
@@ -11,7 +11,7 @@ fn read(xml: &str) -> Element {
         "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
          xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>{xml}"
     );
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let mut input = stream.as_bytes();
     loop {
         match reader.read(&mut input).unwrap().unwrap() {

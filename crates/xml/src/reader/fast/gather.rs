@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::scan::{Outcome, Scan};
 use crate::element::Tree;
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 
 /// The first bytes of a stanza, and how far they were scanned.
 pub(crate) struct Gather {
@@ -36,7 +36,7 @@ impl Gather {
     }
 
     /// Goes on with more bytes.
-    pub(crate) fn push(mut self: Box<Self>, input: &[u8], limits: &Limits) -> Gathered {
+    pub(crate) fn push(mut self: Box<Self>, input: &[u8], limits: &XmlLimits) -> Gathered {
         let before = self.bytes.len();
         let mut rest = input;
         while !rest.is_empty() {

@@ -7,7 +7,7 @@ use super::text::{self, NAME, NAME_START, SPACE, VALUE, is, skip};
 use crate::element::{
     ATTR_WORDS, ELEMENT_WORDS, Span, TEXT_WORDS, Tree, declaration_bytes, shared_span,
 };
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 use crate::ns::{XML_NS, XMLNS_NS};
 
 /// What became of a scan.
@@ -121,7 +121,7 @@ impl Scan {
 
     /// Goes on with the stanza. `bytes` are those from its first `<` on: the same as at the last call, and
     /// what came since.
-    pub(crate) fn run(&mut self, bytes: &[u8], limits: &Limits) -> Outcome {
+    pub(crate) fn run(&mut self, bytes: &[u8], limits: &XmlLimits) -> Outcome {
         let most = limits.max_stanza_bytes.min(MAX_BYTES);
         let bytes = bytes.get(..most.saturating_add(1)).unwrap_or(bytes);
         match self.advance(bytes, limits) {
@@ -208,7 +208,7 @@ impl Scan {
     // --- Tokens ---
 
     /// Goes on to the end of the stanza.
-    fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Stop> {
+    fn advance(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
         loop {
             match self.place {
                 Place::Content => match bytes.get(self.at..) {
@@ -227,7 +227,7 @@ impl Scan {
     }
 
     /// A start tag up to the end of the name.
-    fn start_tag(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Stop> {
+    fn start_tag(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
         let start = self.at.saturating_add(1);
         let end = self.name(bytes, start, limits)?;
         let follows = bytes.get(end).copied().unwrap_or_default();
@@ -257,7 +257,7 @@ impl Scan {
     }
 
     /// The end of the name that starts at `start`; something follows there.
-    fn name(&self, bytes: &[u8], start: usize, limits: &Limits) -> Result<usize, Stop> {
+    fn name(&self, bytes: &[u8], start: usize, limits: &XmlLimits) -> Result<usize, Stop> {
         match bytes.get(start) {
             Some(byte) if is(*byte, NAME_START) => {}
             Some(_) => return Err(Stop::Doubt),
@@ -278,7 +278,7 @@ impl Scan {
     }
 
     /// The rest of a start tag.
-    fn tag(&mut self, bytes: &[u8], limits: &Limits, mut tag: Tag) -> Result<(), Stop> {
+    fn tag(&mut self, bytes: &[u8], limits: &XmlLimits, mut tag: Tag) -> Result<(), Stop> {
         loop {
             let start = skip(bytes, self.at, SPACE);
             tag.spaced |= start > self.at;
@@ -310,7 +310,7 @@ impl Scan {
         }
     }
 
-    fn attribute(&mut self, bytes: &[u8], limits: &Limits, tag: &mut Tag) -> Result<(), Stop> {
+    fn attribute(&mut self, bytes: &[u8], limits: &XmlLimits, tag: &mut Tag) -> Result<(), Stop> {
         let start = self.at;
         let mut end = self.name(bytes, start, limits)?;
         let mut name = Span {
@@ -373,7 +373,7 @@ impl Scan {
         bytes: &[u8],
         start: usize,
         quote: u8,
-        limits: &Limits,
+        limits: &XmlLimits,
     ) -> Result<(Span, usize), Stop> {
         let mut at = start.max(self.searched);
         loop {
@@ -409,7 +409,7 @@ impl Scan {
         start: usize,
         mut at: usize,
         quote: u8,
-        limits: &Limits,
+        limits: &XmlLimits,
     ) -> Result<(Span, usize), Stop> {
         let behind = self.resolved.len();
         let mut from = start;
@@ -528,7 +528,7 @@ impl Scan {
     fn text(
         &mut self,
         bytes: &[u8],
-        limits: &Limits,
+        limits: &XmlLimits,
         mut behind: Option<usize>,
     ) -> Result<(), Stop> {
         if self.current == NO_ELEMENT || self.nodes > limits.max_children {

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use super::{Gather, Gathered, Outcome, Scan};
 use crate::element::Element;
-use crate::limits::Limits;
+use crate::limits::XmlLimits;
 
 /// What the lane makes of a stanza: `None` where it gives up.
 fn scan(stanza: &str) -> Option<String> {
     let mut scan = Scan::new(Vec::new(), "jabber:client");
-    match scan.run(stanza.as_bytes(), &Limits::default()) {
+    match scan.run(stanza.as_bytes(), &XmlLimits::default()) {
         Outcome::Whole(len) => {
             let (tree, _) = scan.tree_of(stanza.get(..len)?.as_bytes());
             Some(Element::from_tree(tree?).to_xml())
@@ -83,7 +83,7 @@ fn doubts() {
 #[test]
 fn a_cut_stanza_resumes() {
     for (stanza, read) in PLAIN {
-        let limits = Limits::default();
+        let limits = XmlLimits::default();
         for size in [1, 2, 3, 7, 50] {
             let mut pieces = stanza.as_bytes().chunks(size);
             let first = pieces.next().unwrap_or_default();
@@ -114,7 +114,7 @@ fn a_cut_stanza_resumes() {
 /// What a cut stanza holds is a small multiple of its limit on the wire.
 #[test]
 fn memory_is_bounded_by_the_stanza_limit() {
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     let attributes: String = (0..20).map(|number| format!(" a{number}=''")).collect();
     for unit in [
         "x".into(),
