@@ -27,7 +27,7 @@
 //! | events rather than stanzas, for either role | [`Driver`] |
 //! | to end another thread's wait | [`Waker`] |
 //! | certificates | [`tls`] |
-//! | stanzas, addresses, payloads, configurations | the core, whose names are all here as well |
+//! | stanzas, addresses, payloads, configurations, errors | [the list of both adapters](xmppwire_net::prelude), whose names are all here |
 //!
 //! No thread is spawned beside the caller's, except one for as long as the DNS is asked, and nothing is read ahead: bytes
 //! move while a method runs, always in both directions. Each connection has a thread of its own, or takes turns on one
@@ -50,15 +50,7 @@ mod reconnecting;
 mod server;
 mod waker;
 
-pub use xmppwire::*;
-pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
-};
-pub use xmppwire_net::find::{
-    Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Target,
-};
-pub use xmppwire_net::link::LinkError;
-pub use xmppwire_net::tls;
+pub use xmppwire_net::prelude::*;
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;

@@ -24,7 +24,7 @@ use crate::waker::Waker;
 /// use std::thread;
 /// use xmppwire_blocking::tls::{Identity, ServerTls};
 /// use xmppwire_blocking::{
-///     BindAnswer, Connection, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer, SaslCondition,
+///     BindAnswer, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer, SaslCondition,
 ///     SaslFailure, ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
 /// };
 ///

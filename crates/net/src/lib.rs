@@ -1,46 +1,138 @@
-//! What the xmppwire adapters share: finding a server, securing a connection to it, and coming back to it later.
+//! What an adapter needs besides the protocol, again without I/O: finding a server, TLS, logging in, coming back.
 //!
-//! The protocol itself lives in the core crate and moves no bytes. An adapter moves them over real sockets, and before
-//! it can do that it has to answer four questions, the same ones for every runtime:
+//! Applications use an adapter, `xmppwire-tokio` or `xmppwire-blocking`. This crate is for the authors of another one:
+//! for another runtime, a completion-based loop, a simulation. The protocol itself is in [`xmppwire`]. Each machine here
+//! takes bytes and time and says what to do next, so an adapter decides nothing; it opens sockets, moves bytes and waits.
 //!
-//! | question | module | what it gives |
+//! | to write | drive | which decides |
 //! |---|---|---|
-//! | Which host names belong to this domain? | [`find`] | a [`find::Domain`], checked once, usable for DNS and for TLS |
-//! | Where is its server? | [`find`] | an ordered [`find::Plan`] of hosts and ports to try |
-//! | Is it really that server? | [`tls`] | rustls configurations, and the channel bindings of a finished handshake |
-//! | When may I try again? | [`client::backoff`] | the delay before the next attempt, or that there is to be none |
+//! | a client's way to its server | [`find::Attempts`] | what to look up, which address to open, when to give up |
+//! | a client's login | [`client::Login`] | direct TLS or STARTTLS, authentication, resource binding |
+//! | a client | [`client::Session`] | what is an answer and what is for the application, when a stanza may be sent |
+//! | a client that reconnects | [`client::Reconnecting`] | when to connect, to sleep and to drive |
+//! | a server's connection | [`link::Link`], after a [`link::Handshake`] with direct TLS | the change to TLS, the end of the connection |
+//! | SRV look-ups over sockets of its own | [`find::dns::Lookup`] | what to ask which name server |
 //!
-//! Above these stand the two machines that the adapters only have to move bytes for: a [`link`] is a connection of the
-//! core together with its TLS, and a [`client`] is what an application wants of a link: log in, send, receive, ask.
+//! All of them but the first and the last are driven alike, by the [`Wire`](link::Wire) inside. This is a whole client
+//! adapter, over a blocking socket that polls:
 //!
-//! The only sockets are those of [`find::Resolver`], the blocking SRV
-//! resolver; asynchronous adapters drive the same state machine, [`find::dns::Lookup`], over sockets of
-//! their own. Randomness is an argument wherever it decides something; [`jitter`] is a source for
-//! the cases where it only spreads load.
+//! ```no_run
+//! use std::io;
+//! use std::io::{Read, Write};
+//! use std::net::{TcpStream, ToSocketAddrs};
+//! use std::task::Poll;
+//! use std::time::{self, Duration};
+//! use xmppwire::{Instant, Presence};
+//! use xmppwire_net::client::{ConnectError, Connector, Error, Login, Session};
+//! use xmppwire_net::find::{Attempts, Resolver, Step};
+//! use xmppwire_net::link::{Wire, Wired};
 //!
+//! struct Pump {
+//!     socket: TcpStream,
+//!     start: time::Instant,
+//! }
+//!
+//! impl Pump {
+//!     fn now(&self) -> Instant {
+//!         Instant::from_origin(self.start.elapsed())
+//!     }
+//!
+//!     /// Moves bytes until the machine has a result.
+//!     fn until<M: Wired, R>(&mut self, machine: &mut M, poll: impl Fn(&mut M, Instant) -> Poll<R>) -> R {
+//!         loop {
+//!             if let Poll::Ready(result) = poll(machine, self.now()) {
+//!                 return result;
+//!             }
+//!             let wire = machine.wire();
+//!             wire.handle_timeout(self.now());
+//!             match self.socket.write(wire.output()) {
+//!                 Ok(written) => wire.consume_output(written),
+//!                 Err(error) => wire.write_failed(error),
+//!             }
+//!             // A better adapter waits for whichever comes first: room to write, bytes to read, `poll_timeout`. A
+//!             // write must never wait for a read, nor a read for a write.
+//!             let mut chunk = [0; 4096];
+//!             match self.socket.read(&mut chunk) {
+//!                 _ if !wire.wants_read() => {}
+//!                 Ok(0) => wire.receive_eof(),
+//!                 Ok(length) => wire.receive(self.now(), &chunk[..length]),
+//!                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+//!                 Err(error) => wire.read_failed(error),
+//!             }
+//!             if wire.wants_shutdown() {
+//!                 let _ = self.socket.shutdown(std::net::Shutdown::Write);
+//!                 wire.shut_down();
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! fn connect(connector: &Connector) -> Result<(Pump, Session), ConnectError> {
+//!     let start = time::Instant::now();
+//!     let now = || Instant::from_origin(start.elapsed());
+//!     let mut attempts = Attempts::new(connector, now());
+//!     while let Some(step) = attempts.next_step(now()) {
+//!         let timeout = attempts.timeout(now());
+//!         match step {
+//!             Step::LookUp(names) => attempts.looked_up(Resolver::system().look_up(&names, timeout)),
+//!             Step::Resolve { host, port } => {
+//!                 attempts.resolved((host, port).to_socket_addrs().map(Iterator::collect));
+//!             }
+//!             Step::Open(address) => {
+//!                 let socket = TcpStream::connect_timeout(&address, timeout);
+//!                 match socket.map_err(Error::from).and_then(|socket| log_in(&mut attempts, socket, start)) {
+//!                     Ok(connected) => return Ok(connected),
+//!                     Err(error) => attempts.failed(error),
+//!                 }
+//!             }
+//!         }
+//!     }
+//!     Err(attempts.into_error())
+//! }
+//!
+//! fn log_in(
+//!     attempts: &mut Attempts,
+//!     socket: TcpStream,
+//!     start: time::Instant,
+//! ) -> Result<(Pump, Session), Error> {
+//!     socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+//!     let mut pump = Pump { socket, start };
+//!     let mut login: Login = attempts.log_in(pump.now())?;
+//!     pump.until(&mut login, Login::poll)?;
+//!     Ok((pump, login.into_session()?))
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let connector = Connector::account("juliet@example.org", "s3cr3t")?;
+//! let (mut pump, mut session) = connect(&connector)?;
+//! pump.until(&mut session, Session::poll_ready)?;
+//! session.send(&Presence::available().into())?;
+//! while let Some(stanza) = pump.until(&mut session, Session::poll_next)? {
+//!     println!("{}", stanza.element().to_xml());
+//! }
+//! # Ok(())
+//! # }
 //! ```
-//! use xmppwire_net::find::{Domain, LookupError, Mode, Plan, Service, SrvAnswers, SrvRecord};
 //!
-//! let domain = Domain::parse("bücher.example")?;
-//! let names = Service::CLIENT.srv_names(&domain).expect("not an address literal");
-//! assert_eq!(names.starttls, "_xmpp-client._tcp.xn--bcher-kva.example");
+//! The modules by subject:
 //!
-//! // Ask the DNS for both names (see `find::dns`), then turn the answers into an order of attempts.
-//! let answers = SrvAnswers {
-//!     direct_tls: Err(LookupError::TimedOut),
-//!     starttls: Ok(vec![SrvRecord::new(10, 0, 5222, Some("xmpp.example.net"))]),
-//! };
-//! let plan = Plan::from_answers(&Service::CLIENT, &domain, answers, xmppwire_net::jitter)?;
-//! assert_eq!(plan.targets()[0].host, "xmpp.example.net");
-//! assert_eq!(plan.targets()[0].mode, Mode::StartTls);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! | module | subject |
+//! |---|---|
+//! | [`find`] | domains, SRV records and their order, the attempts to connect |
+//! | [`tls`] | rustls configurations, channel bindings, whose certificate counts |
+//! | [`link`] | a connection of the core joined with its TLS |
+//! | [`client`] | what an application wants of a client's link |
+//! | [`prelude`] | the names that an adapter re-exports |
+//!
+//! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV look-ups. Randomness comes
+//! from the operating system.
 
 pub mod client;
 pub mod find;
 mod jitter;
 pub mod link;
 mod log;
+pub mod prelude;
 pub mod tls;
 
 pub use jitter::jitter;

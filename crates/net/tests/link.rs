@@ -107,7 +107,7 @@ fn session(
             let server = Link::new(server, Some(TlsSide::server(tls)));
             (connector.link(NOW, None).unwrap(), server)
         }
-        Mode::DirectTls => {
+        _ => {
             let mut near = connector.handshake(NOW).unwrap();
             let late = NOW + std::time::Duration::from_secs(10);
             let mut far = Handshake::new(TlsSide::server(tls), late).unwrap();

@@ -36,10 +36,9 @@ impl Resolver {
             poll_once(&mut of_direct_tls, direct_tls.as_mut(), cx);
             poll_once(&mut of_starttls, starttls.as_mut(), cx);
             match (of_direct_tls.take(), of_starttls.take()) {
-                (Some(direct_tls), Some(starttls)) => Poll::Ready(SrvAnswers {
-                    direct_tls,
-                    starttls,
-                }),
+                (Some(direct_tls), Some(starttls)) => {
+                    Poll::Ready(SrvAnswers::new(direct_tls, starttls))
+                }
                 (direct_tls, starttls) => {
                     (of_direct_tls, of_starttls) = (direct_tls, starttls);
                     Poll::Pending

@@ -26,7 +26,7 @@
 //! | to serve clients | [`ServerConnection`] |
 //! | events rather than stanzas, for either role | [`Driver`] |
 //! | certificates | [`tls`] |
-//! | stanzas, addresses, payloads, configurations | the core, whose names are all here as well |
+//! | stanzas, addresses, payloads, configurations, errors | [the list of both adapters](xmppwire_net::prelude), whose names are all here |
 //!
 //! The runtime needs its I/O and time drivers, which `#[tokio::main]` and `enable_all` switch on. No task is spawned and
 //! nothing is read ahead: bytes move while a method is awaited, always in both directions. Every
@@ -48,15 +48,7 @@ mod pump;
 mod reconnecting;
 mod server;
 
-pub use xmppwire::*;
-pub use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
-};
-pub use xmppwire_net::find::{
-    Domain, Failure, Failures, LookupError, Mode, NameServers, Origin, PlanError, Service, Target,
-};
-pub use xmppwire_net::link::LinkError;
-pub use xmppwire_net::tls;
+pub use xmppwire_net::prelude::*;
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;

@@ -19,7 +19,7 @@ use crate::pump::Pump;
 /// use tokio::net::TcpListener;
 /// use xmppwire_tokio::tls::{Identity, ServerTls};
 /// use xmppwire_tokio::{
-///     BareJid, BindAnswer, Connection, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer,
+///     BareJid, BindAnswer, DecoyKey, Host, HostAnswer, Mechanism, SaslAnswer,
 ///     SaslCondition, SaslFailure, ServerConfig, ServerConnection, ServerEvent, Stanza, TlsOffer,
 /// };
 ///

@@ -97,7 +97,7 @@ pub fn accept<A: Adapter>(socket: TcpStream, tls: &ServerTls, mode: Mode) -> A::
     let tls = tls.clone();
     match mode {
         Mode::StartTls => A::accept(socket, config(), Some(tls)),
-        Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE),
+        _ => A::accept_direct_tls(socket, config(), tls, PATIENCE),
     }
     .unwrap()
 }
@@ -112,7 +112,7 @@ pub fn serve<A: Adapter>(
     let tls = tls.clone();
     let mut client = match mode {
         Mode::StartTls => A::accept(socket, config(), Some(tls)),
-        Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE),
+        _ => A::accept_direct_tls(socket, config(), tls, PATIENCE),
     }?;
     while let Some(event) = client.next_event()? {
         porter.answer(client.connection_mut(), event);

@@ -1,14 +1,14 @@
-//! What an application wants of a client connection, without the I/O: whom to connect to, how to log in, how to send,
-//! receive and ask, and when to come back.
+//! A client: where to connect to, how to log in, how to send, receive and ask, and when to reconnect.
 //!
 //! | type | what it decides |
 //! |---|---|
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
-//! | [`Attempts`](crate::find::Attempts) | what is looked up and which server is tried next, and what the failures amount to |
+//! | [`Login`] | direct TLS and the negotiation, up to the bound resource |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, or something for the application |
-//! | [`Retry`] | whether and when a lost connection is made anew |
+//! | [`Reconnecting`] | when to connect, to sleep and to drive, and why a session ended |
+//! | [`Backoff`] | how long to wait before the next attempt |
 //!
-//! All of them are machines: the adapters add sockets and clocks, and export the types that an application meets.
+//! [`Attempts`](crate::find::Attempts) comes before the login: which address to open.
 
 mod backoff;
 mod connector;

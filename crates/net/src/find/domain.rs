@@ -129,6 +129,7 @@ impl FromStr for Domain {
 /// A domainpart that no host name and no address can be made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("neither a host name nor an IP address")]
+#[non_exhaustive]
 pub struct InvalidDomain;
 
 #[cfg(test)]

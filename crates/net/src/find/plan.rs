@@ -10,6 +10,7 @@ const MAX_TARGETS: usize = 16;
 
 /// How a connection to a target begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// A TLS handshake comes before everything else (XEP-0368).
     DirectTls,
@@ -20,6 +21,7 @@ pub enum Mode {
 /// One host to try. Its addresses are for the operating system's resolver to find; TLS verifies the [`Domain`] that
 /// the plan was made for and never this name, which an attacker on the network may have put there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Target {
     /// A host name in ASCII without a trailing dot, or an address without brackets.
     pub host: String,
@@ -27,6 +29,14 @@ pub struct Target {
     pub port: u16,
     /// How to begin.
     pub mode: Mode,
+}
+
+impl Target {
+    /// The host and port to try, and how to begin.
+    pub fn new(host: impl Into<String>, port: u16, mode: Mode) -> Self {
+        let host = host.into();
+        Self { host, port, mode }
+    }
 }
 
 /// Where a plan has its targets from.
@@ -48,6 +58,7 @@ pub enum Origin {
 
 /// The results of both SRV look-ups. An empty list means that the domain has no such records.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SrvAnswers {
     /// The answer for [`SrvNames::direct_tls`](super::SrvNames::direct_tls).
     pub direct_tls: Result<Vec<SrvRecord>, LookupError>,
@@ -56,6 +67,17 @@ pub struct SrvAnswers {
 }
 
 impl SrvAnswers {
+    /// The two answers.
+    pub const fn new(
+        direct_tls: Result<Vec<SrvRecord>, LookupError>,
+        starttls: Result<Vec<SrvRecord>, LookupError>,
+    ) -> Self {
+        Self {
+            direct_tls,
+            starttls,
+        }
+    }
+
     /// Both look-ups failed for the same reason.
     pub fn failed(error: LookupError) -> Self {
         Self {

@@ -4,6 +4,7 @@ use super::Domain;
 
 /// A service that domains publish with SRV records.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Service {
     /// The `_service._proto` labels of hosts that expect TLS from the first byte (XEP-0368).
     pub direct_tls: &'static str,
@@ -53,6 +54,7 @@ impl Service {
 
 /// The two names to look up for a domain. Neither has a trailing dot; both are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SrvNames {
     /// The name for direct TLS.
     pub direct_tls: String,

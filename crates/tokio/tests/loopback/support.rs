@@ -61,11 +61,9 @@ pub(crate) async fn over<T: AsyncRead + AsyncWrite + Unpin>(
 ) -> ServerConnection<T> {
     match mode {
         Mode::StartTls => ServerConnection::accept(socket, config(), Some(tls.clone())).unwrap(),
-        Mode::DirectTls => {
-            ServerConnection::accept_direct_tls(socket, config(), tls.clone(), PATIENCE)
-                .await
-                .unwrap()
-        }
+        _ => ServerConnection::accept_direct_tls(socket, config(), tls.clone(), PATIENCE)
+            .await
+            .unwrap(),
     }
 }
 

@@ -145,7 +145,7 @@ fn roots(name: &str) -> RootCertStore {
 pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
     let port = match mode {
         Mode::StartTls => get("STARTTLS_PORT"),
-        Mode::DirectTls => get("TLS_PORT"),
+        _ => get("TLS_PORT"),
     };
     Connector::new(config)
         .expect("a host")

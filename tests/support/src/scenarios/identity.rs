@@ -16,7 +16,7 @@ fn is_refused<A: Adapter>(site: &Site, mode: Mode) {
     let (socket, tls) = (site.socket(), site.tls.clone());
     let accepted = match mode {
         Mode::StartTls => A::accept(socket, config(), Some(tls)),
-        Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE),
+        _ => A::accept_direct_tls(socket, config(), tls, PATIENCE),
     };
     // The client's alert may come before or after the server's last flight.
     if let Ok(mut client) = accepted {
@@ -116,7 +116,7 @@ fn shown<A: Adapter>(
         let (socket, tls) = (site.socket(), site.tls);
         let mut client = match mode {
             Mode::StartTls => A::accept(socket, config(), Some(tls)).ok()?,
-            Mode::DirectTls => A::accept_direct_tls(socket, config(), tls, PATIENCE).ok()?,
+            _ => A::accept_direct_tls(socket, config(), tls, PATIENCE).ok()?,
         };
         log_in(&mut client)?;
         client.flush();

@@ -49,7 +49,7 @@ pub fn records_lead_to_the_server<A: Adapter>() {
         ];
         let name_server = match mode {
             Mode::StartTls => name_server(vec![], records),
-            Mode::DirectTls => name_server(records, vec![]),
+            _ => name_server(records, vec![]),
         };
         arrives::<A>(site, mode, &name_server);
         let asked = name_server.asked().into_iter();

@@ -1,0 +1,29 @@
+//! The names that an adapter re-exports: all that an application needs beside the adapter's own types.
+//!
+//! One list for all adapters, so that a program moves from one to another by changing the name of the crate. What only a
+//! driver of connections calls is not in it; see [`xmppwire`] and the other modules of this crate for that.
+
+pub use xmppwire::{
+    ApiMisuse, Attr, Attrs, BareJid, BindAnswer, BindRequest, CertificateIdentities,
+    ChannelBindingType, ChannelBindings, Children, ClientConfig, ClientEvent, CloseReason,
+    Credentials, CredentialsError, DecoyKey, Domainpart, Element, ElementBuilder, ElementRef,
+    Endpoint, EntropyUnavailable, ErrorType, FaultKind, FullJid, Host, HostAnswer, HostRequest,
+    InvalidStanza, Iq, IqTracker, IqType, Jid, JidError, JidErrorReason, JidPart, KeysError,
+    Limits, Localpart, Mechanism, MechanismPolicy, Message, MessageType, NoAccount, NodeRef, Nodes,
+    Password, PeerIncompatible, PeerMisbehaved, Presence, PresenceType, ReadError, ReadErrorKind,
+    Resourcepart, Role, RoleEvent, SaslAnswer, SaslClientError, SaslCondition, SaslFailure,
+    SaslMessageError, SaslPrepError, SaslQuestion, SaslRequest, ScramHash, ScramKeys,
+    ScramServerError, Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
+    StanzaFault, StartTls, StreamError, StreamErrorCondition, StreamFeatures, Text, Timer, TlsInfo,
+    TlsOffer, TlsPolicy, WriteError, XmlLimits, escaping, ns, routing,
+};
+
+pub use crate::client::{
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
+};
+pub use crate::find::{
+    Domain, Failure, Failures, InvalidDomain, LookupError, Mode, NameServers, Origin, PlanError,
+    Service, Target,
+};
+pub use crate::link::LinkError;
+pub use crate::tls;
