@@ -1,4 +1,4 @@
-//! The conditions of errors, and which scripts have the machine under test say them.
+//! The conditions of errors, and in which scripts the machine under test sends them.
 
 use xmppwire::{SaslCondition, StanzaErrorCondition, StreamErrorCondition};
 
@@ -8,7 +8,7 @@ use crate::feature::Role;
 pub struct Family {
     pub title: &'static str,
     pub names: Vec<&'static str>,
-    /// What the element of a condition looks like on the wire; `NAME` is the condition.
+    /// The start of the condition's element on the wire; `NAME` stands for the condition.
     pattern: &'static str,
 }
 
@@ -38,8 +38,8 @@ impl Family {
         self.pattern.replace("NAME", name)
     }
 
-    /// Whether the role says the condition in the script, and says it by itself.
-    pub fn is_said(&self, name: &str, script: &str, role: Role) -> bool {
+    /// Returns true if the role sends the condition in the script.
+    pub fn is_sent(&self, name: &str, script: &str, role: Role) -> bool {
         let mark = match role {
             Role::Client => "C: ",
             Role::Server => "S: ",

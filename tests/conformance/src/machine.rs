@@ -1,4 +1,4 @@
-//! The machines that scripts are played for, with applications that answer from a small table.
+//! The machines that scripts are played for, with applications that answer from a fixed table.
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
@@ -14,14 +14,14 @@ pub trait Machine {
 
     fn connection(&mut self) -> &mut dyn Drive;
 
-    /// The default language of the peer's stanzas, where the machine tells it.
+    /// The default language of the peer's stanzas, if the machine has a method for it.
     fn stream_lang(&self) -> Option<&str>;
 
     /// Takes the next event, lets the application answer it, and describes it.
     fn poll(&mut self, heard: &mut Heard) -> Option<String>;
 }
 
-/// What an event left with the application.
+/// What the application keeps of the events.
 #[derive(Default)]
 pub struct Heard {
     pub start_tls: Option<StartTls>,
@@ -36,7 +36,7 @@ impl Heard {
     }
 }
 
-/// [`Connection`] without its role, so that both roles are one type to the player.
+/// [`Connection`] without its role, so that the player handles both roles as one type.
 pub trait Drive {
     fn receive(&mut self, now: Instant, input: &[u8]) -> usize;
     fn receive_eof(&mut self, now: Instant);
@@ -105,13 +105,13 @@ impl<R: Role> Drive for Connection<R> {
     }
 }
 
-/// The language of a text, in the words of a script.
+/// The language of a text, in the notation of a script.
 fn language(text: Option<&Text>) -> String {
     let lang = text.and_then(|text| text.lang.as_deref());
     lang.map_or_else(String::new, |lang| format!(" lang={lang}"))
 }
 
-/// How a connection ended, in the words of a script.
+/// The end of a connection, in the notation of a script.
 fn closed(reason: &CloseReason) -> String {
     match reason {
         CloseReason::PeerError(error) => {
@@ -141,10 +141,10 @@ fn closed(reason: &CloseReason) -> String {
 
 // --- The client ---------------------------------------------------------------------------------------
 
-/// A client whose application only listens.
+/// A client whose application sends nothing by itself.
 pub struct Juliet(pub Connection<Client>);
 
-/// `juliet@example.org`, who accepts PLAIN so that scripts can be read.
+/// The account `juliet@example.org`. The client accepts PLAIN, so that scripts are readable.
 pub fn client_config() -> ClientConfig {
     ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t")
         .unwrap()
@@ -159,7 +159,7 @@ pub fn juliet(config: ClientConfig, direct_tls: bool) -> Juliet {
     })
 }
 
-/// What the machines learn of the TLS between them.
+/// What TLS tells both machines.
 pub fn tls() -> TlsInfo {
     TlsInfo::new(ChannelBindings::tls13([0x42; 32]))
 }
@@ -190,7 +190,7 @@ impl Machine for Juliet {
     }
 }
 
-/// A client that is bound over a trusted transport, for what only needs stanzas.
+/// A client that is bound over a trusted transport, for tests of stanzas.
 pub fn bound_client() -> Connection<Client> {
     let config = client_config().with_tls(TlsPolicy::Forbidden);
     let mut client = Client::with_direct_tls(
@@ -343,8 +343,8 @@ impl Machine for Verona {
     }
 }
 
-/// What the application makes of a login: juliet may, by password or certificate, and so may strangers;
-/// the others are examples of refusals.
+/// The application's answer to a login: juliet may log in, by password or certificate, and so may anonymous
+/// clients; each other name gives a refusal of its own.
 fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
     let mechanism = request.mechanism();
     let refusal = |name: &str| match name {

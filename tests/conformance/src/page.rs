@@ -20,12 +20,13 @@ const CONDITIONS: &str = "
 
 ## Conditions
 
-Every condition that RFC 6120 defines is said by the machine under test in a test that passed, in the
-situation that its section names: by itself where the core can judge, by the word of the application where
-only that can. What a peer says comes typed, with text, language and application condition.
+For every condition that RFC 6120 defines there is a test in which a machine sends it, in the situation
+that its section names: by itself where the core can judge the situation, on demand of the application
+where only the application can. The tests `told/…` show that a received condition reaches the
+application typed, with text, language and application-specific condition.
 ";
 
-/// What a row of the table says of one role.
+/// The cell of a feature's row for one role.
 fn cell(feature: &Feature, role: Role, cases: &[Case]) -> String {
     let shown = shown(feature, role, cases).count();
     match (feature.level(role), shown) {
@@ -47,7 +48,7 @@ fn shown<'a>(
     })
 }
 
-/// The features that a role lacks although RFC 6120 says MUST or SHOULD.
+/// The features that RFC 6120 demands of a role (MUST or SHOULD) and no test shows.
 pub fn missing(cases: &[Case]) -> Vec<String> {
     let mut missing = Vec::new();
     for feature in features() {
@@ -64,8 +65,8 @@ pub fn missing(cases: &[Case]) -> Vec<String> {
     missing
 }
 
-/// The tests in which a role says a condition.
-fn said<'a>(
+/// The tests in which a role sends a condition.
+fn sent_in<'a>(
     family: &'a Family,
     name: &'a str,
     role: Role,
@@ -73,33 +74,33 @@ fn said<'a>(
 ) -> impl Iterator<Item = &'a Case> {
     cases.iter().filter(move |case| {
         let script = case.script.as_ref().map(|script| script.text());
-        case.role == role && script.is_some_and(|script| family.is_said(name, script, role))
+        case.role == role && script.is_some_and(|script| family.is_sent(name, script, role))
     })
 }
 
-/// The conditions that neither role is shown to say.
-pub fn unsaid(cases: &[Case]) -> Vec<String> {
-    let mut unsaid = Vec::new();
+/// The conditions that neither role sends in any test.
+pub fn never_sent(cases: &[Case]) -> Vec<String> {
+    let mut never_sent = Vec::new();
     for family in families() {
         for name in &family.names {
-            let silent = |role| said(&family, name, role, cases).next().is_none();
-            if silent(Role::Client) && silent(Role::Server) {
-                unsaid.push(format!("no test sends {name} of {}", family.title));
+            let never = |role| sent_in(&family, name, role, cases).next().is_none();
+            if never(Role::Client) && never(Role::Server) {
+                never_sent.push(format!("no test sends {name} of {}", family.title));
             }
         }
     }
-    unsaid
+    never_sent
 }
 
-/// The conditions, and up to two tests a role in which it says them.
+/// The tables of conditions, each with up to two tests per role in which the role sends it.
 fn conditions(page: &mut String, cases: &[Case]) {
     for family in families() {
         let title = family.title;
-        write!(page, "\n### {title}\n\n| condition | the client says it in | the server says it in |\n|---|---|---|\n")
+        write!(page, "\n### {title}\n\n| condition | the client sends it in | the server sends it in |\n|---|---|---|\n")
             .expect("a string takes everything");
         for name in &family.names {
             let [client, server] = [Role::Client, Role::Server].map(|role| {
-                let names: Vec<String> = said(&family, name, role, cases)
+                let names: Vec<String> = sent_in(&family, name, role, cases)
                     .map(|case| format!("`{}`", case.name))
                     .collect();
                 match names.as_slice() {
@@ -114,7 +115,7 @@ fn conditions(page: &mut String, cases: &[Case]) {
     }
 }
 
-/// The page.
+/// Writes the page.
 pub fn render(cases: &[Case]) -> String {
     let mut page = HEAD.to_owned();
     page.push_str("| feature | § | what it demands | client | server |\n|---|---|---|---|---|\n");

@@ -1,4 +1,4 @@
-//! A client and a server of ours, connected by a wire that the test holds.
+//! A client and a server in memory; the test carries the bytes between them.
 
 use xmppwire::{
     ChannelBindings, ClientConfig, Instant, Jid, Mechanism, Message, Presence, TlsInfo,
@@ -6,14 +6,14 @@ use xmppwire::{
 
 use crate::machine::{Heard, Juliet, Machine, Verona, host, juliet, server_config, verona};
 
-/// One thing that happened to one end.
+/// One input of one end.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happened {
     Received(Vec<u8>),
     Tls,
 }
 
-/// What one end saw and did.
+/// The input, output and events of one end.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     pub input: Vec<Happened>,
@@ -38,7 +38,7 @@ impl<M: Machine> End<M> {
         }
     }
 
-    /// Takes input and events until nothing moves; returns what it sends.
+    /// Takes input and events until nothing changes, and returns the output.
     pub fn turn(&mut self, input: &[u8]) -> Vec<u8> {
         if !input.is_empty() {
             self.record.input.push(Happened::Received(input.to_vec()));
@@ -107,7 +107,7 @@ impl Pair {
         }
     }
 
-    /// Lets the wire run until both ends are silent.
+    /// Carries bytes both ways until both ends are silent.
     pub fn run(&mut self) {
         let mut to_client = Vec::new();
         loop {

@@ -1,7 +1,7 @@
 //! Transcripts as tests: a script is a recorded session, and a test plays it for one of its ends.
 //!
 //! ```text
-//! # a comment
+//! # a comment; the first one says what the script shows
 //! # Shows: feature-of-rfc-6120, another
 //! C: bytes that the client sends (several lines with the same mark are one send)
 //! S: bytes that the server sends
@@ -30,7 +30,7 @@
 //! what it captured before); fed, it is replaced by what was captured, or by its own name.
 //!
 //! Each script is played with its input whole, byte by byte, and at seeded random splits. The events and
-//! the output have to be the same every time.
+//! the output have to be the same at every split.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn parse(script: &str, client: bool) -> Vec<(usize, Step)> {
                 );
             }
             ("--", _) => steps.push((number, Step::Act(text))),
-            _ => panic!("line {number}: what is {line:?}?"),
+            _ => panic!("line {number}: unknown line {line:?}"),
         }
     }
     steps
@@ -93,11 +93,11 @@ fn parse(script: &str, client: bool) -> Vec<(usize, Step)> {
 pub struct Script {
     /// Its path below `scripts`, without the ending.
     pub name: String,
-    /// What it is about: its first comment.
+    /// What it shows: its first comment.
     pub about: String,
     /// The features of RFC 6120 §15 that it shows.
     pub shows: Vec<String>,
-    /// The ends that it is played for.
+    /// The roles that it is played for.
     pub roles: &'static [Role],
     text: String,
 }
@@ -156,7 +156,7 @@ impl Script {
             .iter()
             .filter(|comment| !comment.starts_with("Shows: "));
         let about = about.copied().collect::<Vec<_>>().join(" ");
-        assert!(!about.is_empty(), "{name} does not say what it is about");
+        assert!(!about.is_empty(), "{name} has no first comment");
         Self {
             name,
             about,
@@ -171,7 +171,7 @@ impl Script {
         &self.text
     }
 
-    /// Plays the script for one end, at every split.
+    /// Plays the script for one role, at every split.
     pub fn play(&self, role: Role) {
         let setup = Setup::parse(&self.text);
         match role {
@@ -181,7 +181,7 @@ impl Script {
     }
 }
 
-/// Plays `script` at every split for the machine that `make` makes.
+/// Plays `script` at every split, each time for a new machine.
 fn play<M: Machine>(name: &str, script: &str, tls: TlsInfo, make: impl Fn() -> M) {
     let steps = parse(script, M::IS_CLIENT);
     for split in Split::all(16) {
@@ -206,14 +206,14 @@ struct Player<M: Machine> {
     name: String,
     split: Split,
     now: Instant,
-    /// What was sent to the machine and not consumed.
+    /// Input that the machine has not consumed.
     input: Vec<u8>,
-    /// What the machine sent and the script did not yet expect.
+    /// Output that no line of the script has matched yet.
     output: String,
     events: Vec<String>,
     values: BTreeMap<String, String>,
     heard: Heard,
-    /// What the machine learns of TLS once it is there.
+    /// What TLS tells the machine.
     tls: TlsInfo,
 }
 
@@ -244,13 +244,10 @@ impl<M: Machine> Player<M> {
         }
         self.pump();
         let name = &self.name;
-        assert_eq!(
-            self.output, "",
-            "{name}: output that the script does not know"
-        );
+        assert_eq!(self.output, "", "{name}: output that no line matches");
         assert!(
             self.events.is_empty(),
-            "{name}: events that the script does not know: {:?}",
+            "{name}: events that no line matches: {:?}",
             self.events
         );
         assert!(
@@ -269,7 +266,7 @@ impl<M: Machine> Player<M> {
         }
     }
 
-    /// Moves bytes and events until nothing moves.
+    /// Moves bytes and events until nothing changes.
     fn pump(&mut self) {
         loop {
             let connection = self.machine.connection();
@@ -306,7 +303,7 @@ impl<M: Machine> Player<M> {
     }
 
     fn act(&mut self, action: &str, place: &str) {
-        // What one side's application does is, for the other side, nothing but what it will receive.
+        // A line for the application of the other end is no action here: its effect arrives as input.
         let action = match action.split_once(' ') {
             Some(("client", action)) if M::IS_CLIENT => action,
             Some(("server", action)) if !M::IS_CLIENT => action,
@@ -419,7 +416,7 @@ fn stream_error(words: &str) -> StreamError {
     error
 }
 
-/// A stanza error in the words of a script: the condition, then what else it has.
+/// A stanza error in the notation of a script: the condition, then its other parts.
 fn stanza_error(words: &str) -> StanzaError {
     let (condition, rest) = words.split_once(' ').unwrap_or((words, ""));
     let known = StanzaErrorCondition::from_name(condition).expect("a condition");

@@ -3,25 +3,25 @@
 //! | line | meaning |
 //! |---|---|
 //! | `% mechanisms NAME…` | what the server offers, by default PLAIN alone |
-//! | `% bindings none` | TLS tells its ends nothing that a login could be bound to |
-//! | `% bindings tls12` | TLS is 1.2 and tells its exporter, but not `tls-unique` |
-//! | `% plus without tls-unique` | … and the server offers -PLUS all the same |
+//! | `% bindings none` | TLS gives no channel bindings |
+//! | `% bindings tls12` | TLS 1.2: TLS gives `tls-exporter` and not `tls-unique` |
+//! | `% plus without tls-unique` | … and the server offers -PLUS even so |
 //! | `% certificate ADDRESS,…` | the XMPP addresses in the client's certificate, `-` for none of them |
 //! | `% password none` | the client has only its certificate |
 //! | `% login anonymous` | the client has no account |
-//! | `% trace TEXT` | … and says this about itself |
+//! | `% trace TEXT` | the trace information of a client without an account |
 //! | `% floor NAME` | the weakest mechanism that the client takes, by default PLAIN |
 //! | `% sasl-attempts N` | how often a client may fail to log in |
 //! | `% resource NAME` | what the client wants to bind |
-//! | `% lang TAG` | the language of the stream that the end under test begins |
-//! | `% tls none` | a server without a certificate, and a client that needs none |
-//! | `% tls optional` | a server that does not insist, and a client that takes what there is |
+//! | `% lang TAG` | the language in the header of the end under test |
+//! | `% tls none` | a server without TLS, and a client that forbids it |
+//! | `% tls optional` | TLS is optional for the server, and preferred by the client |
 //! | `% tls unconfigured` | a server that offers STARTTLS, and whose driver cannot start it |
 //! | `% tls direct` | TLS from the first byte |
 //! | `% default-domain none` | the server has no domain of its own, which is otherwise `verona.example` |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
-//! | `% max-depth N` | how deep its elements may lie |
+//! | `% max-depth N` | how deep elements may be nested |
 
 use xmppwire::{
     CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
@@ -31,7 +31,7 @@ use xmppwire::{
 use crate::feature::Role;
 use crate::machine::{self, Juliet, Verona, juliet, server_config, verona};
 
-/// What a script says of its machines.
+/// The machines of a script.
 pub(crate) struct Setup {
     client: ClientConfig,
     server: ServerConfig,
@@ -138,7 +138,7 @@ impl Setup {
         }
     }
 
-    /// What an end learns once it is protected. A client learns nothing of its own certificate.
+    /// What TLS tells one end. A client is not told about its own certificate.
     pub(crate) fn tls(&self, role: Role) -> TlsInfo {
         match (role, &self.certificate) {
             (Role::Server, Some(certificate)) => self.tls.clone().with_peer(certificate.clone()),

@@ -1,4 +1,4 @@
-//! A client and a server of ours, connected by a wire that the test holds.
+//! A client and a server in memory; the test carries, cuts and changes the bytes between them.
 
 #![allow(
     clippy::unwrap_used,
@@ -38,7 +38,7 @@ fn a_whole_session_with_channel_binding() {
     assert!(pair.client.machine.0.is_finished());
 }
 
-/// Each end of the session is played again alone, its input cut elsewhere: what it says and does is the
+/// Each end of the session is played again alone, with its input cut elsewhere. Its output and events are the
 /// same, byte for byte, because time and randomness are inputs.
 #[test]
 fn a_session_is_the_same_at_every_split() {
@@ -52,7 +52,7 @@ fn a_session_is_the_same_at_every_split() {
             split,
             pair.server_bindings.clone(),
             |end, sent| {
-                // The one thing that the server's application did by itself.
+                // The one action of the server's application.
                 let answer = Message::chat(Jid::new(bound(&end.record)).unwrap(), "a\r\n\tb")
                     .with_from(Jid::new("romeo@example.net").unwrap())
                     .into();
@@ -123,7 +123,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
             pair.client.record.events.last().unwrap(),
             "closed AuthFailed not-authorized"
         );
-        // What a stranger sees: the kinds and lengths of the server's elements.
+        // What an observer sees: the kinds and lengths of the server's elements.
         let seen = String::from_utf8(pair.server.record.output).unwrap();
         seen.split_inclusive('>')
             .map(|tag| {
@@ -137,7 +137,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
     assert_eq!(attempt("juliet", "wrong"), attempt("merope", "wrong"));
 }
 
-/// A session where somebody changes what the server says on its way to the client.
+/// A session in which an attacker changes the server's output on its way to the client.
 fn tampered(mut pair: Pair, tamper: impl Fn(String) -> String) -> Pair {
     let mut to_client = Vec::new();
     for _ in 0..32 {
@@ -158,8 +158,8 @@ fn sent(record: &Record) -> &str {
 
 #[test]
 fn a_downgraded_offer_is_noticed_by_the_y_flag() {
-    // Somebody removes -PLUS from the features on their way: the client then says that it could have
-    // bound the channel, and the server, who offered it, knows that something is between them.
+    // The attacker removes -PLUS from the features. The client sends the flag "y": it could have bound the
+    // channel. The server has offered -PLUS, so it notices the attack.
     let pair = tampered(Pair::new(client_config()), |text| {
         text.replace("<mechanism>SCRAM-SHA-256-PLUS</mechanism>", "")
     });
@@ -169,8 +169,8 @@ fn a_downgraded_offer_is_noticed_by_the_y_flag() {
     assert!(!sent(&pair.server.record).contains("<challenge"));
 }
 
-/// XEP-0474: without channel binding, or with another kind of it, the hash of the offer tells. Nothing
-/// that was derived from the password has been sent then, and the client does not try again.
+/// Without channel binding, or with another type of it, the hash of the offer reveals the change (XEP-0474). The client
+/// has sent nothing derived from the password by then, and does not try again.
 #[test]
 fn a_changed_offer_is_noticed_by_its_hash() {
     let strong = "<mechanism>SCRAM-SHA-512</mechanism>";
@@ -221,7 +221,7 @@ fn a_changed_offer_is_noticed_by_its_hash() {
     }
 }
 
-/// A server without the protection is believed, as every older server has to be.
+/// A client accepts a server without the protection, because no older server has it.
 #[test]
 fn an_unprotected_offer_is_taken() {
     let challenge = |config| {
@@ -233,13 +233,13 @@ fn an_unprotected_offer_is_taken() {
         let (_, rest) = sent(&pair.server.record).split_once("<challenge").unwrap();
         rest.find("</challenge>").unwrap()
     };
-    // ",h=" and the hash have 47 octets, and then there is base64.
+    // ",h=" and the hash have 47 bytes, and base64 makes them longer by a third.
     let protected = challenge(server_config());
     let unprotected = challenge(server_config().without_downgrade_protection());
     assert!(protected >= unprotected + 60, "{protected} {unprotected}");
 }
 
-/// Each mechanism of a password, from end to end.
+/// A login with each mechanism that uses a password.
 #[test]
 fn every_mechanism_logs_in() {
     for mechanism in [
@@ -277,7 +277,7 @@ fn a_client_of_a_policy_without_plain_never_falls_to_it() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_its_farewell_does_not_keep_the_connection() {
+fn a_peer_that_does_not_read_the_closing_tag_does_not_keep_the_connection() {
     use std::time::Duration;
     let mut client = xmppwire_conformance::machine::bound_client();
     let now = Instant::from_origin(Duration::from_secs(1000));
@@ -286,7 +286,7 @@ fn a_peer_that_does_not_read_its_farewell_does_not_keep_the_connection() {
         client.poll_event(),
         Some(xmppwire::ClientEvent::Closed(_))
     ));
-    // The clock is told once, then the close time-out runs.
+    // The first call that carries a time starts the close time-out.
     client.handle_timeout(now);
     let deadline = client.poll_timeout().unwrap();
     assert_eq!(deadline, now + Duration::from_secs(5));

@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let back_off = |role| {
         Case::new(
             "reconnection/back-off",
-            "A random start within a minute, windows that double up to a limit, and no knocking after refused credentials (§3.3).",
+            "A random start within a minute, windows that double up to a limit, and no attempt after refused credentials (§3.3).",
             role,
             &["stream-reconnect"],
             back_off,
@@ -124,14 +124,14 @@ fn server_without_service() {
     );
 }
 
-/// An answer without a fault, to a query that wanted recursion.
+/// The header flags of an answer without an error, to a query that wanted recursion.
 const NO_ERROR: u16 = 0x8180;
 
 fn only(name_server: &NameServer) -> NameServers {
     NameServers::new([name_server.address]).with_timeout(PATIENCE)
 }
 
-/// Where the service of the domain is, as this name server tells it.
+/// Where the service of the domain is, according to this name server.
 fn plan(service: &Service, name_server: &NameServer) -> Result<Plan, PlanError> {
     let domain = Domain::parse(DOMAIN).unwrap();
     Resolver::new(only(name_server)).plan(service, &domain)
@@ -144,7 +144,7 @@ fn targets(plan: &Plan) -> Vec<(&str, u16, Mode)> {
         .collect()
 }
 
-/// The names that were asked for, in the order of the alphabet.
+/// The names in the queries, sorted.
 fn asked(name_server: &NameServer) -> Vec<String> {
     let asked = name_server.asked().into_iter();
     let mut names: Vec<String> = asked.map(|asked| asked.name).collect();
@@ -170,7 +170,7 @@ fn back_off() {
     assert!(after(1, u32::MAX) > MINUTE && after(1, u32::MAX) <= 2 * MINUTE);
     assert!(after(2, 0) >= 2 * MINUTE && after(2, u32::MAX) <= 4 * MINUTE);
     assert!(after(50, u32::MAX) <= ReconnectPolicy::default().max);
-    // Who was refused does not knock again.
+    // After refused credentials there is no other attempt.
     let mut backoff = Backoff::new(ReconnectPolicy::default());
     assert_eq!(backoff.after(Verdict::Fatal, Duration::ZERO, 0), None);
 }

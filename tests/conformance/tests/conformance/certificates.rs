@@ -1,4 +1,4 @@
-//! Whose certificate is believed (RFC 6120 §13.7), made for the case.
+//! Which certificates prove the identity of a server (RFC 6120 §13.7), each made for its case.
 
 use xmppwire_blocking::tls::{ClientTls, Identity, ServerTls};
 use xmppwire_blocking::{Client, Connector, Error, Mode};
@@ -9,18 +9,18 @@ use xmppwire_test_support::adapter::Blocking;
 use xmppwire_test_support::site::{Site, serve, visit};
 use xmppwire_test_support::{Authority, DOMAIN, PASSWORD, Porter, both};
 
-/// How a server tries to prove that it is the domain's.
+/// A certificate with which a server tries to prove that it is the domain's.
 struct Proof {
     name: &'static str,
     about: &'static str,
     domain: &'static str,
     accepted: bool,
-    /// Made for the SRV-ID label of the service that is asked for, such as `_xmpp-client`.
+    /// Makes it, for a service with this SRV-ID label, such as `_xmpp-client`.
     identity: fn(&Authority, &str) -> Identity,
 }
 
 impl Proof {
-    /// The server that shows it, signed by this authority or by one below it.
+    /// A server with it, signed by this authority or by one below it.
     fn shown_by(&self, authority: &Authority, service: &Service) -> ServerTls {
         ServerTls::builder((self.identity)(authority, service.srv_id_label()))
             .service(service.clone())
@@ -222,7 +222,7 @@ pub(crate) fn cases() -> Vec<Case> {
     PROOFS.iter().flat_map(of).collect()
 }
 
-/// Lets a client meet a server with that proof.
+/// Connects a client to a server with this certificate.
 fn client_meets(proof: &'static Proof, mode: Mode) {
     let authority = Authority::new();
     let tls = proof.shown_by(&authority, &Service::CLIENT);
@@ -238,7 +238,7 @@ fn client_meets(proof: &'static Proof, mode: Mode) {
     };
     let client = move || match Client::over(visit(port), mode, &connector) {
         Ok(client) => {
-            assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
+            assert!(proof.accepted, "{mode:?}: {} is accepted", proof.name);
             client.close().unwrap();
         }
         Err(Error::Tls(why)) => assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name),
@@ -253,8 +253,8 @@ fn client_meets(proof: &'static Proof, mode: Mode) {
     );
 }
 
-/// Lets a server that opens a stream to another meet one with that proof. Streams between servers are not
-/// there yet; whom to believe is settled before them, in the handshake.
+/// Does the TLS handshake of a server that opens a stream to another one with this certificate. The certificate is
+/// checked in the handshake, before the stream between the servers, which is not part of this version.
 fn server_meets(proof: &'static Proof, mode: Mode) {
     let authority = Authority::new();
     let receiving = proof.shown_by(&authority, &Service::SERVER);
@@ -278,5 +278,5 @@ fn server_meets(proof: &'static Proof, mode: Mode) {
             return;
         }
     }
-    assert!(proof.accepted, "{mode:?}: {} is believed", proof.name);
+    assert!(proof.accepted, "{mode:?}: {} is accepted", proof.name);
 }

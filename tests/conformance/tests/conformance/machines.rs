@@ -1,4 +1,4 @@
-//! What a script cannot show, because it is about many streams, about chance, or about a function.
+//! What a script cannot show, because it needs many streams, randomness, or a call of a function.
 
 use std::collections::HashSet;
 
@@ -54,7 +54,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Both roles log in with each form of SCRAM, and neither lets the other in that does not know the password.
+/// Logins with each form of SCRAM, with the right password, with a wrong one, and through a relay.
 fn scram() -> Vec<Case> {
     let mechanisms = [
         Mechanism::ScramSha1,
@@ -120,14 +120,11 @@ fn scram_with(mechanism: Mechanism) {
         pair.server_bindings = ChannelBindings::tls13([0xEE; 32]);
         pair.run();
         let last = pair.client.record.events.last().unwrap();
-        assert_eq!(
-            last, "closed AuthFailed not-authorized",
-            "a relay is let in"
-        );
+        assert_eq!(last, "closed AuthFailed not-authorized", "a relay logs in");
     }
 }
 
-/// The value of an attribute in the last start tag of that name.
+/// The texts between `before` and the next apostrophe: the values of an attribute.
 fn values<'a>(output: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
     output
         .split(before)
@@ -158,18 +155,18 @@ fn stream_ids() {
         ids.insert(values(&output, " id='").next().unwrap().to_owned());
     }
     assert_eq!(ids.len(), 503, "an id was used twice");
-    // 128 bits, whatever the alphabet: what a peer cannot guess (RFC 6120 §4.7.3).
+    // At least 128 bits in any alphabet, so that a peer cannot guess the id (RFC 6120 §4.7.3).
     assert!(ids.iter().all(|id| id.len() >= 22), "{ids:?}");
 }
 
 fn resources() {
     let resources: HashSet<FullJid> = (0..200).map(resource).collect();
     assert_eq!(resources.len(), 200, "a resource was made up twice");
-    // 128 bits, whatever the alphabet.
+    // At least 128 bits in any alphabet.
     assert!(resources.iter().all(|jid| jid.resourcepart().len() >= 22));
 }
 
-/// What a server with that randomness gives to a client that asks for nothing.
+/// The resource that a server with this seed makes up for a client that asks for none.
 fn resource(seed: u8) -> FullJid {
     let mut pair = Pair::new(client_config());
     let entropy = Entropy::from_seed([seed; 32]);

@@ -199,8 +199,8 @@ fn server_meets_client(status: &'static Status, mode: Mode) {
     }
 }
 
-/// Compares what the side that verifies says with the status, and the alert that the other side
-/// gets.
+/// Compares the status with the result of the side that verifies and with the alert that the other
+/// side gets.
 fn check(status: &Status, verifying: Result<(), Rustls>, other: Result<(), Rustls>) {
     match (&status.refused, verifying, other) {
         (None, Ok(()), Ok(())) => {}
@@ -254,7 +254,7 @@ fn carry<A: SideData, B: SideData>(
     Ok(())
 }
 
-/// A login over a socket, as both sides see it; the server says whether there was one.
+/// The results of a login over a socket on both sides; the server's is true if the client was bound.
 fn log_in(
     client: ClientTls,
     server: ServerTls,

@@ -64,7 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// A server that refuses the password for this reason.
 fn failure(name: &&str) -> Vec<Case> {
-    // The one that says what a wrong password does.
+    // The failure that a wrong password gets.
     let also = match *name {
         "not-authorized" => ", sasl-mtn",
         _ => "",

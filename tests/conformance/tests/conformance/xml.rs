@@ -1,4 +1,4 @@
-//! Every fault of XML and the stream error that it gets (RFC 6120 §4.9.3, §11), for both roles.
+//! Every XML fault and the stream error that it gets (RFC 6120 §4.9.3, §11), for both roles.
 
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
@@ -537,7 +537,7 @@ pub(crate) fn cases() -> Vec<Case> {
     FAULTS.iter().flat_map(of).collect()
 }
 
-/// A fault's case for each role.
+/// The cases of a fault, one for each role.
 fn of(fault: &Fault) -> Vec<Case> {
     let mut cases: Vec<Case> = script(fault, &[Role::Client], 'S', 'C').into();
     cases.extend(Vec::<Case>::from(script(fault, &[Role::Server], 'C', 'S')));
@@ -569,7 +569,7 @@ fn script(fault: &Fault, roles: &'static [Role], peer: char, own: char) -> Scrip
         (Header, _) => String::new(),
         (Stream, _) => "@ bound\n".into(),
     };
-    // An error in the header is told inside a stream (§4.9.1.2).
+    // A stream error in answer to a header comes after a header of the server (§4.9.1.2).
     let header = match (&fault.place, own) {
         (Header, 'S') => SERVER_HEADER,
         _ => "",
