@@ -5,8 +5,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use xmppwire::{
-    CloseReason, Connection, Endpoint, Entropy, Instant, PeerMisbehaved, Role, RoleEvent, Server,
-    ServerConfig, StartTls, TlsHandoff,
+    CloseReason, Connection, Endpoint, Instant, PeerMisbehaved, Role, RoleEvent, StartTls,
+    TlsHandoff,
 };
 
 use super::buffer::Buffer;
@@ -14,7 +14,7 @@ use super::channel::Channel;
 use super::{LinkError, Secured, TlsSide, Wire};
 use crate::find::Mode;
 use crate::log::log;
-use crate::tls::{ServerTls, TlsSummary};
+use crate::tls::TlsSummary;
 
 /// How long the last words may take to be written and read.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -451,41 +451,6 @@ impl<R: Role> Wire for Link<R> {
     }
 }
 
-impl Link<Server> {
-    /// The connection of a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, the
-    /// host must offer none.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError::Io`] if the operating system gives no randomness.
-    pub fn accept(
-        config: ServerConfig,
-        tls: Option<ServerTls>,
-        now: Instant,
-    ) -> Result<Self, LinkError> {
-        let server = Server::new(config, entropy()?, now);
-        Ok(Self::new(server, tls.map(TlsSide::from)))
-    }
-
-    /// The connection of a client that began with TLS (XEP-0368).
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError::Io`] if the operating system gives no randomness.
-    pub fn accept_over_tls(
-        config: ServerConfig,
-        secured: Secured,
-        now: Instant,
-    ) -> Result<Self, LinkError> {
-        let server = Server::with_direct_tls(config, entropy()?, now, secured.info());
-        Ok(Self::over_tls(server, secured))
-    }
-}
-
-fn entropy() -> Result<Entropy, LinkError> {
-    Entropy::from_os().map_err(|error| LinkError::Io(io::Error::other(error)))
-}
-
 /// Whether this side ended the stream while the peer may still be sending. Closing the socket at once could then destroy
 /// the last words on their way to the peer. A peer that sent clear text behind STARTTLS is not waited for.
 const fn may_still_send(reason: &CloseReason) -> bool {
@@ -499,109 +464,4 @@ const fn may_still_send(reason: &CloseReason) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use xmppwire::{Client, ClientConfig, CloseReason, DecoyKey, Jid, ServerEvent};
-
-    fn link() -> Link<Client> {
-        let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
-        let client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
-        Link::new(client, None)
-    }
-
-    #[test]
-    fn an_alarm_rings_once() {
-        let mut link = link();
-        let of_connection = link.poll_timeout().unwrap();
-        let alarm = Instant::ORIGIN + Duration::from_secs(1);
-        link.set_alarm(Some(alarm));
-        assert_eq!(link.poll_timeout(), Some(alarm));
-        link.handle_timeout(Instant::ORIGIN);
-        assert_eq!(link.poll_timeout(), Some(alarm), "it is early");
-        link.handle_timeout(alarm);
-        assert_eq!(link.poll_timeout(), Some(of_connection));
-    }
-
-    /// A connection whose output is full does not read, and this one will never be written.
-    #[test]
-    fn a_full_output_that_cannot_be_written_does_not_hide_the_end() {
-        let mut limits = xmppwire::Limits::default();
-        limits.output_backlog = 1;
-        let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
-        let account = account.with_limits(limits);
-        let client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
-        let mut link = Link::new(client, None);
-        assert!(!link.wants_read(), "the header fills the output");
-        link.write_failed(io::ErrorKind::BrokenPipe.into());
-        assert!(link.poll_event(Instant::ORIGIN).is_pending());
-        assert!(link.wants_read());
-        link.receive_eof();
-        assert!(matches!(
-            link.poll_event(Instant::ORIGIN),
-            Poll::Ready(Some(Err(LinkError::Io(_))))
-        ));
-    }
-
-    #[test]
-    fn what_failed_is_told_rather_than_what_follows_from_it() {
-        let mut link = link();
-        link.write_failed(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(link.write_error(), Some(io::ErrorKind::BrokenPipe));
-        assert!(link.output().is_empty());
-        assert!(link.wants_read(), "the other side may have said why");
-        link.receive_eof();
-        assert!(matches!(
-            link.poll_event(Instant::ORIGIN),
-            Poll::Ready(Some(Err(LinkError::Io(error)))) if error.kind() == io::ErrorKind::BrokenPipe
-        ));
-        assert!(matches!(
-            link.poll_event(Instant::ORIGIN),
-            Poll::Ready(None)
-        ));
-    }
-
-    /// A server that has told its client off, and shut its side of the transport down.
-    fn told_off() -> Link<Server> {
-        let config = ServerConfig::new(DecoyKey::new([1; 32]));
-        let server = Server::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN);
-        let mut link = Link::new(server, None);
-        link.receive(Instant::ORIGIN, b"<hello/> and so on");
-        assert!(link.poll_event(Instant::ORIGIN).is_pending());
-        assert!(!link.wants_shutdown(), "there is something to say");
-        let words = link.output().len();
-        assert!(words > 0);
-        link.consume_output(words);
-        assert!(link.wants_shutdown());
-        link.shut_down();
-        assert!(!link.wants_shutdown());
-        link
-    }
-
-    fn is_violation(end: &Poll<Option<Result<ServerEvent, LinkError>>>) -> bool {
-        let Poll::Ready(Some(Ok(ServerEvent::Closed(reason)))) = end else {
-            return false;
-        };
-        matches!(reason, CloseReason::Violation { .. })
-    }
-
-    #[test]
-    fn the_last_words_are_not_destroyed_by_closing_over_unread_bytes() {
-        let mut link = told_off();
-        assert!(link.poll_event(Instant::ORIGIN).is_pending());
-        assert!(link.wants_read());
-        link.receive(Instant::ORIGIN, b"still talking");
-        assert!(link.poll_event(Instant::ORIGIN).is_pending());
-        link.receive_eof();
-        assert!(is_violation(&link.poll_event(Instant::ORIGIN)));
-    }
-
-    #[test]
-    fn nobody_is_listened_to_for_ever() {
-        let mut link = told_off();
-        let end = Instant::ORIGIN + FAREWELL;
-        assert_eq!(link.poll_timeout(), Some(end));
-        link.handle_timeout(end);
-        assert!(is_violation(&link.poll_event(end)));
-        assert!(matches!(link.poll_event(end), Poll::Ready(None)));
-    }
-}
+mod tests;

@@ -38,6 +38,7 @@
 //! }
 //! ```
 
+mod accept;
 mod buffer;
 mod channel;
 mod handshake;
