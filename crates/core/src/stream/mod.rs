@@ -2,21 +2,27 @@
 //!
 //! Both roles own one [`Stream`] and put their own state on top.
 
+mod end;
+mod hand_off;
 mod outbox;
+mod white_space;
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
 
+use self::end::End;
+use self::hand_off::TlsState;
 use self::outbox::Outbox;
-use crate::error::{ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerMisbehaved, Timer};
+use self::white_space::WhiteSpace;
+pub(crate) use self::white_space::leading_white_space;
+use crate::error::{ApiMisuse, CloseReason, InvalidStanza, PeerMisbehaved};
 use crate::limits::Limits;
 use crate::log::log;
 use crate::ns;
 use crate::stanza::Stanza;
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
 /// What the peer sent that the role above has to look at.
@@ -45,43 +51,6 @@ pub(crate) struct Stream {
     last_input: Option<Instant>,
     closing: Option<Instant>,
     end: Option<End>,
-}
-
-/// How far the stream is protected.
-#[derive(Debug)]
-enum TlsState {
-    Clear,
-    /// STARTTLS is agreed. The event waits for the output to drain; nothing is written or read until
-    /// the transport has changed, not even an error.
-    HandOff {
-        serial: u64,
-        step: HandOff,
-        /// Whether the peer may end its `<starttls/>` with white space.
-        skips_white_space: bool,
-    },
-    Established(TlsInfo),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HandOff {
-    Announced,
-    Requested,
-    Running,
-}
-
-#[derive(Debug)]
-struct End {
-    /// Until it is told.
-    reason: Option<CloseReason>,
-    /// Since when the last bytes wait to be written, from the first time that somebody told the time.
-    since: Option<Instant>,
-}
-
-/// White space of the running second.
-#[derive(Debug)]
-struct WhiteSpace {
-    since: Instant,
-    bytes: usize,
 }
 
 impl Stream {
@@ -210,32 +179,6 @@ impl Stream {
         None
     }
 
-    /// Skips white space before a restarted stream's header: a keep-alive may have been on its way when
-    /// the stream was restarted. Returns whether something else is left.
-    fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
-        let skipped = leading_white_space(input);
-        *input = input.get(skipped..).unwrap_or_default();
-        self.count_white_space(now, skipped);
-        self.restarted = input.is_empty();
-        !input.is_empty()
-    }
-
-    fn count_white_space(&mut self, now: Instant, bytes: usize) {
-        if now.saturating_since(self.white_space.since) >= Duration::from_secs(1) {
-            self.white_space = WhiteSpace {
-                since: now,
-                bytes: 0,
-            };
-        }
-        self.white_space.bytes = self.white_space.bytes.saturating_add(bytes);
-        if self.white_space.bytes > self.limits.white_space_per_second {
-            self.fail(
-                StreamErrorCondition::PolicyViolation,
-                PeerMisbehaved::WhiteSpaceFlood,
-            );
-        }
-    }
-
     pub(crate) fn receive_eof(&mut self) {
         if self.end.is_none() {
             self.mute();
@@ -341,84 +284,6 @@ impl Stream {
 
     // --- Restarts ---------------------------------------------------------------------------------
 
-    /// STARTTLS is agreed: the transport changes once the output has drained.
-    ///
-    /// `skips_white_space` says that white space from the peer before the first TLS record is dropped:
-    /// deployed clients end `<starttls/>` with a line feed. None of its bytes begins a TLS record
-    /// (RFC 8446 §5.1), and dropped bytes cannot be taken for protected ones.
-    pub(crate) fn hand_off(&mut self, serial: u64, skips_white_space: bool) {
-        self.tls = TlsState::HandOff {
-            serial,
-            step: HandOff::Announced,
-            skips_white_space,
-        };
-    }
-
-    /// The request for TLS, once nothing can overtake the last clear-text bytes (RFC 6120 §5.4.2.3).
-    pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
-        match &mut self.tls {
-            TlsState::HandOff { serial, step, .. } if *step == HandOff::Announced => {
-                if self.end.is_some() || !self.out.is_empty() {
-                    return None;
-                }
-                *step = HandOff::Requested;
-                Some(StartTls { serial: *serial })
-            }
-            _ => None,
-        }
-    }
-
-    pub(crate) fn begin_tls(
-        &mut self,
-        request: &StartTls,
-        unread: &[u8],
-    ) -> Result<TlsHandoff, HandoffError> {
-        match &mut self.tls {
-            TlsState::HandOff {
-                serial,
-                step,
-                skips_white_space,
-            } if *serial == request.serial && *step == HandOff::Requested && self.end.is_none() => {
-                let handoff = TlsHandoff {
-                    serial: *serial,
-                    skips_white_space: *skips_white_space,
-                };
-                if handoff.white_space_before_tls(unread) == unread.len() {
-                    *step = HandOff::Running;
-                    return Ok(handoff);
-                }
-                self.finish(CloseReason::Violation {
-                    sent: None,
-                    why: PeerMisbehaved::ClearTextAfterStartTls,
-                });
-                Err(HandoffError::UnreadInput(unread.len()))
-            }
-            _ => Err(HandoffError::Stale),
-        }
-    }
-
-    /// The transport is protected: what was read before is forgotten (RFC 6120 §5.4.3.3).
-    pub(crate) fn tls_established(
-        &mut self,
-        handoff: &TlsHandoff,
-        tls: TlsInfo,
-    ) -> Result<(), ApiMisuse> {
-        match self.tls {
-            TlsState::HandOff {
-                serial,
-                step: HandOff::Running,
-                ..
-            } if serial == handoff.serial => {
-                self.tls = TlsState::Established(tls);
-                self.restart();
-                // The first protected byte is the other side's or ours; white space is nobody's.
-                self.restarted = false;
-                Ok(())
-            }
-            _ => Err(ApiMisuse::StaleRequest),
-        }
-    }
-
     /// The peer is authenticated: a new stream with wider limits begins (RFC 6120 §6.4.6).
     pub(crate) fn set_authenticated(&mut self) {
         self.authenticated = true;
@@ -445,153 +310,4 @@ impl Stream {
         self.bound = true;
         self.last_input = None;
     }
-
-    // --- Time -------------------------------------------------------------------------------------
-
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline().map(|(when, _)| when)
-    }
-
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        let Some((when, timer)) = self.deadline() else {
-            return;
-        };
-        if now < when {
-            return;
-        }
-        match &self.end {
-            // A peer that does not read does not get to keep the connection.
-            Some(End { since: Some(_), .. }) => self.mute(),
-            Some(_) => {}
-            None if timer == Timer::Idle && self.last_input.is_none() => {
-                self.last_input = Some(now);
-            }
-            None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
-            None => self.close_with(
-                StreamError::new(StreamErrorCondition::ConnectionTimeout),
-                CloseReason::TimedOut(timer),
-            ),
-        }
-        // The time is known now, so the driver need not be asked for it at once.
-        if let Some(end) = &mut self.end {
-            end.since.get_or_insert(now);
-        }
-    }
-
-    fn deadline(&self) -> Option<(Instant, Timer)> {
-        if let Some(end) = &self.end {
-            let when = |since| since + self.limits.close_timeout;
-            // Not knowing when the end came, we ask for the time at once.
-            (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
-        } else if let Some(since) = self.closing {
-            Some((since + self.limits.close_timeout, Timer::Close))
-        } else if !self.bound {
-            let when = self.started + self.limits.negotiation_timeout;
-            Some((when, Timer::Negotiation))
-        } else {
-            let idle = self.limits.idle_timeout?;
-            // Not knowing how long the application thought about the resource, we ask for the time.
-            let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
-            Some((when, Timer::Idle))
-        }
-    }
-
-    // --- The end ----------------------------------------------------------------------------------
-
-    /// The local side closes (RFC 6120 §4.4): with an error at once, else by handshake.
-    pub(crate) fn close(&mut self, now: Instant, error: Option<StreamError>) {
-        if self.end.is_some() {
-            return;
-        }
-        match error {
-            Some(error) => self.close_with(error, CloseReason::Local),
-            // In the middle of a hand-off nothing can be said, and before a header nothing is open.
-            None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
-            None if self.closing.is_none() => {
-                self.write_footer();
-                self.closing = Some(now);
-            }
-            None => {}
-        }
-    }
-
-    /// The peer broke the protocol: tell it how, and end.
-    pub(crate) fn fail(&mut self, error: impl Into<StreamError>, why: PeerMisbehaved) {
-        let error = error.into();
-        log!(debug, condition = error.condition().name(), %why, "the peer broke the protocol");
-        let sent = (!self.is_mute() && self.closing.is_none()).then(|| error.clone());
-        self.close_with(error, CloseReason::Violation { sent, why });
-    }
-
-    /// Sends a stream error where that is still possible, and ends (RFC 6120 §4.9.1.1).
-    pub(crate) fn close_with(&mut self, error: StreamError, reason: CloseReason) {
-        if self.end.is_some() {
-            return;
-        }
-        if !self.is_mute() && self.closing.is_none() {
-            // An error needs a stream to stand in (RFC 6120 §4.9.1.2).
-            self.write_header();
-            let written = self
-                .writer
-                .element(self.out.end(), error.to_element().root());
-            if written.is_err() {
-                // The application's text cannot be written; its condition can.
-                let plain = StreamError::new(error.condition()).to_element();
-                let _ = self.writer.element(self.out.end(), plain.root());
-            }
-        }
-        self.end_with_footer(reason);
-    }
-
-    /// Ends with a closing tag and no error.
-    pub(crate) fn end_with_footer(&mut self, reason: CloseReason) {
-        self.write_footer();
-        self.finish(reason);
-    }
-
-    fn write_footer(&mut self) {
-        if self.end.is_none() && self.closing.is_none() && !self.is_mute() {
-            self.write_header();
-            self.writer.end(self.out.end());
-        }
-    }
-
-    fn finish(&mut self, reason: CloseReason) {
-        if self.end.is_none() {
-            log!(debug, ?reason, "the stream ended");
-            self.end = Some(End {
-                reason: Some(reason),
-                since: None,
-            });
-        }
-    }
-
-    /// Why the stream ended, until that was told.
-    pub(crate) fn end_reason(&self) -> Option<&CloseReason> {
-        self.end.as_ref()?.reason.as_ref()
-    }
-
-    pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {
-        self.end.as_mut()?.reason.take()
-    }
-
-    /// Whether whatever is written now would get in the way of a TLS handshake.
-    const fn is_mute(&self) -> bool {
-        matches!(self.tls, TlsState::HandOff { .. })
-    }
-
-    /// The transport is gone: nothing that is owed can be delivered.
-    fn mute(&mut self) {
-        self.out.take();
-        self.header = None;
-    }
-}
-
-/// How many bytes at the front of `input` are white space of XML 1.0 §2.3. A form feed, which is white
-/// space in ASCII, is none.
-pub(crate) fn leading_white_space(input: &[u8]) -> usize {
-    input
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-        .count()
 }

@@ -1,0 +1,158 @@
+//! How a stream ends, and by when.
+
+use super::Stream;
+use super::hand_off::TlsState;
+use crate::error::{CloseReason, PeerMisbehaved, Timer};
+use crate::log::log;
+use crate::time::Instant;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+
+#[derive(Debug)]
+pub(super) struct End {
+    /// Until it is told.
+    pub(super) reason: Option<CloseReason>,
+    /// Since when the last bytes wait to be written, from the first time that somebody told the time.
+    since: Option<Instant>,
+}
+
+impl Stream {
+    // --- Time -------------------------------------------------------------------------------------
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().map(|(when, _)| when)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let Some((when, timer)) = self.deadline() else {
+            return;
+        };
+        if now < when {
+            return;
+        }
+        match &self.end {
+            // A peer that does not read does not get to keep the connection.
+            Some(End { since: Some(_), .. }) => self.mute(),
+            Some(_) => {}
+            None if timer == Timer::Idle && self.last_input.is_none() => {
+                self.last_input = Some(now);
+            }
+            None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
+            None => self.close_with(
+                StreamError::new(StreamErrorCondition::ConnectionTimeout),
+                CloseReason::TimedOut(timer),
+            ),
+        }
+        // The time is known now, so the driver need not be asked for it at once.
+        if let Some(end) = &mut self.end {
+            end.since.get_or_insert(now);
+        }
+    }
+
+    fn deadline(&self) -> Option<(Instant, Timer)> {
+        if let Some(end) = &self.end {
+            let when = |since| since + self.limits.close_timeout;
+            // Not knowing when the end came, we ask for the time at once.
+            (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
+        } else if let Some(since) = self.closing {
+            Some((since + self.limits.close_timeout, Timer::Close))
+        } else if !self.bound {
+            let when = self.started + self.limits.negotiation_timeout;
+            Some((when, Timer::Negotiation))
+        } else {
+            let idle = self.limits.idle_timeout?;
+            // Not knowing how long the application thought about the resource, we ask for the time.
+            let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
+            Some((when, Timer::Idle))
+        }
+    }
+
+    // --- The end ----------------------------------------------------------------------------------
+
+    /// The local side closes (RFC 6120 §4.4): with an error at once, else by handshake.
+    pub(crate) fn close(&mut self, now: Instant, error: Option<StreamError>) {
+        if self.end.is_some() {
+            return;
+        }
+        match error {
+            Some(error) => self.close_with(error, CloseReason::Local),
+            // In the middle of a hand-off nothing can be said, and before a header nothing is open.
+            None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
+            None if self.closing.is_none() => {
+                self.write_footer();
+                self.closing = Some(now);
+            }
+            None => {}
+        }
+    }
+
+    /// The peer broke the protocol: tell it how, and end.
+    pub(crate) fn fail(&mut self, error: impl Into<StreamError>, why: PeerMisbehaved) {
+        let error = error.into();
+        log!(debug, condition = error.condition().name(), %why, "the peer broke the protocol");
+        let sent = (!self.is_mute() && self.closing.is_none()).then(|| error.clone());
+        self.close_with(error, CloseReason::Violation { sent, why });
+    }
+
+    /// Sends a stream error where that is still possible, and ends (RFC 6120 §4.9.1.1).
+    pub(crate) fn close_with(&mut self, error: StreamError, reason: CloseReason) {
+        if self.end.is_some() {
+            return;
+        }
+        if !self.is_mute() && self.closing.is_none() {
+            // An error needs a stream to stand in (RFC 6120 §4.9.1.2).
+            self.write_header();
+            let written = self
+                .writer
+                .element(self.out.end(), error.to_element().root());
+            if written.is_err() {
+                // The application's text cannot be written; its condition can.
+                let plain = StreamError::new(error.condition()).to_element();
+                let _ = self.writer.element(self.out.end(), plain.root());
+            }
+        }
+        self.end_with_footer(reason);
+    }
+
+    /// Ends with a closing tag and no error.
+    pub(crate) fn end_with_footer(&mut self, reason: CloseReason) {
+        self.write_footer();
+        self.finish(reason);
+    }
+
+    pub(super) fn write_footer(&mut self) {
+        if self.end.is_none() && self.closing.is_none() && !self.is_mute() {
+            self.write_header();
+            self.writer.end(self.out.end());
+        }
+    }
+
+    pub(super) fn finish(&mut self, reason: CloseReason) {
+        if self.end.is_none() {
+            log!(debug, ?reason, "the stream ended");
+            self.end = Some(End {
+                reason: Some(reason),
+                since: None,
+            });
+        }
+    }
+
+    /// Why the stream ended, until that was told.
+    pub(crate) fn end_reason(&self) -> Option<&CloseReason> {
+        self.end.as_ref()?.reason.as_ref()
+    }
+
+    pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {
+        self.end.as_mut()?.reason.take()
+    }
+
+    /// Whether whatever is written now would get in the way of a TLS handshake.
+    const fn is_mute(&self) -> bool {
+        matches!(self.tls, TlsState::HandOff { .. })
+    }
+
+    /// The transport is gone: nothing that is owed can be delivered.
+    pub(super) fn mute(&mut self) {
+        self.out.take();
+        self.header = None;
+    }
+}

@@ -1,0 +1,107 @@
+//! The change of the transport to TLS (RFC 6120 §5.4).
+
+use super::Stream;
+use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
+use crate::tls::{StartTls, TlsHandoff, TlsInfo};
+
+/// How far the stream is protected.
+#[derive(Debug)]
+pub(super) enum TlsState {
+    Clear,
+    /// STARTTLS is agreed. The event waits for the output to drain; nothing is written or read until
+    /// the transport has changed, not even an error.
+    HandOff {
+        serial: u64,
+        step: HandOff,
+        /// Whether the peer may end its `<starttls/>` with white space.
+        skips_white_space: bool,
+    },
+    Established(TlsInfo),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandOff {
+    Announced,
+    Requested,
+    Running,
+}
+
+impl Stream {
+    /// STARTTLS is agreed: the transport changes once the output has drained.
+    ///
+    /// `skips_white_space` says that white space from the peer before the first TLS record is dropped:
+    /// deployed clients end `<starttls/>` with a line feed. None of its bytes begins a TLS record
+    /// (RFC 8446 §5.1), and dropped bytes cannot be taken for protected ones.
+    pub(crate) fn hand_off(&mut self, serial: u64, skips_white_space: bool) {
+        self.tls = TlsState::HandOff {
+            serial,
+            step: HandOff::Announced,
+            skips_white_space,
+        };
+    }
+
+    /// The request for TLS, once nothing can overtake the last clear-text bytes (RFC 6120 §5.4.2.3).
+    pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
+        match &mut self.tls {
+            TlsState::HandOff { serial, step, .. } if *step == HandOff::Announced => {
+                if self.end.is_some() || !self.out.is_empty() {
+                    return None;
+                }
+                *step = HandOff::Requested;
+                Some(StartTls { serial: *serial })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn begin_tls(
+        &mut self,
+        request: &StartTls,
+        unread: &[u8],
+    ) -> Result<TlsHandoff, HandoffError> {
+        match &mut self.tls {
+            TlsState::HandOff {
+                serial,
+                step,
+                skips_white_space,
+            } if *serial == request.serial && *step == HandOff::Requested && self.end.is_none() => {
+                let handoff = TlsHandoff {
+                    serial: *serial,
+                    skips_white_space: *skips_white_space,
+                };
+                if handoff.white_space_before_tls(unread) == unread.len() {
+                    *step = HandOff::Running;
+                    return Ok(handoff);
+                }
+                self.finish(CloseReason::Violation {
+                    sent: None,
+                    why: PeerMisbehaved::ClearTextAfterStartTls,
+                });
+                Err(HandoffError::UnreadInput(unread.len()))
+            }
+            _ => Err(HandoffError::Stale),
+        }
+    }
+
+    /// The transport is protected: what was read before is forgotten (RFC 6120 §5.4.3.3).
+    pub(crate) fn tls_established(
+        &mut self,
+        handoff: &TlsHandoff,
+        tls: TlsInfo,
+    ) -> Result<(), ApiMisuse> {
+        match self.tls {
+            TlsState::HandOff {
+                serial,
+                step: HandOff::Running,
+                ..
+            } if serial == handoff.serial => {
+                self.tls = TlsState::Established(tls);
+                self.restart();
+                // The first protected byte is the other side's or ours; white space is nobody's.
+                self.restarted = false;
+                Ok(())
+            }
+            _ => Err(ApiMisuse::StaleRequest),
+        }
+    }
+}

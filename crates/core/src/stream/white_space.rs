@@ -1,0 +1,52 @@
+//! White space between stanzas, which keeps a connection alive (RFC 6120 §4.6.1).
+
+use core::time::Duration;
+
+use super::Stream;
+use crate::error::PeerMisbehaved;
+use crate::time::Instant;
+use crate::wire::stream_error::StreamErrorCondition;
+
+/// White space of the running second.
+#[derive(Debug)]
+pub(super) struct WhiteSpace {
+    pub(super) since: Instant,
+    pub(super) bytes: usize,
+}
+
+impl Stream {
+    /// Skips white space before a restarted stream's header: a keep-alive may have been on its way when
+    /// the stream was restarted. Returns whether something else is left.
+    pub(super) fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
+        let skipped = leading_white_space(input);
+        *input = input.get(skipped..).unwrap_or_default();
+        self.count_white_space(now, skipped);
+        self.restarted = input.is_empty();
+        !input.is_empty()
+    }
+
+    pub(super) fn count_white_space(&mut self, now: Instant, bytes: usize) {
+        if now.saturating_since(self.white_space.since) >= Duration::from_secs(1) {
+            self.white_space = WhiteSpace {
+                since: now,
+                bytes: 0,
+            };
+        }
+        self.white_space.bytes = self.white_space.bytes.saturating_add(bytes);
+        if self.white_space.bytes > self.limits.white_space_per_second {
+            self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::WhiteSpaceFlood,
+            );
+        }
+    }
+}
+
+/// How many bytes at the front of `input` are white space of XML 1.0 §2.3. A form feed, which is white
+/// space in ASCII, is none.
+pub(crate) fn leading_white_space(input: &[u8]) -> usize {
+    input
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+        .count()
+}
