@@ -7,11 +7,12 @@ use crate::log::log;
 use crate::time::Instant;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
+/// The end of a stream. What is still in the output may be written.
 #[derive(Debug)]
 pub(super) struct End {
-    /// Until it is told.
+    /// Why it ended; `None` once the event was taken.
     pub(super) reason: Option<CloseReason>,
-    /// Since when the last bytes wait to be written, from the first time that somebody told the time.
+    /// When the unsent bytes began to wait; set by the first call that carries a time.
     since: Option<Instant>,
 }
 
@@ -30,7 +31,7 @@ impl Stream {
             return;
         }
         match &self.end {
-            // A peer that does not read does not get to keep the connection.
+            // The peer does not read: what it is owed is dropped, so that the connection can be freed.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
             None if timer == Timer::Idle && self.last_input.is_none() => {
@@ -42,16 +43,17 @@ impl Stream {
                 CloseReason::TimedOut(timer),
             ),
         }
-        // The time is known now, so the driver need not be asked for it at once.
+        // This call carries the time, so the wait for the last bytes starts here.
         if let Some(end) = &mut self.end {
             end.since.get_or_insert(now);
         }
     }
 
+    /// The next deadline, and what ends when it passes.
     fn deadline(&self) -> Option<(Instant, Timer)> {
         if let Some(end) = &self.end {
             let when = |since| since + self.limits.close_timeout;
-            // Not knowing when the end came, we ask for the time at once.
+            // The time of the end is unknown: a deadline in the past makes the driver tell it.
             (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
         } else if let Some(since) = self.closing {
             Some((since + self.limits.close_timeout, Timer::Close))
@@ -60,7 +62,7 @@ impl Stream {
             Some((when, Timer::Negotiation))
         } else {
             let idle = self.limits.idle_timeout?;
-            // Not knowing how long the application thought about the resource, we ask for the time.
+            // The time of binding is unknown: a deadline in the past makes the driver tell it.
             let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
             Some((when, Timer::Idle))
         }
@@ -75,7 +77,7 @@ impl Stream {
         }
         match error {
             Some(error) => self.close_with(error, CloseReason::Local),
-            // In the middle of a hand-off nothing can be said, and before a header nothing is open.
+            // During a hand-off nothing may be written, and before the header no stream is open.
             None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
             None if self.closing.is_none() => {
                 self.write_footer();
@@ -85,7 +87,7 @@ impl Stream {
         }
     }
 
-    /// The peer broke the protocol: tell it how, and end.
+    /// Ends the stream because the peer broke the protocol, with the error that tells it how.
     pub(crate) fn fail(&mut self, error: impl Into<StreamError>, why: PeerMisbehaved) {
         let error = error.into();
         log!(debug, condition = error.condition().name(), %why, "the peer broke the protocol");
@@ -99,13 +101,13 @@ impl Stream {
             return;
         }
         if !self.is_mute() && self.closing.is_none() {
-            // An error needs a stream to stand in (RFC 6120 §4.9.1.2).
+            // A header has to precede the error (RFC 6120 §4.9.1.2).
             self.write_header();
             let written = self
                 .writer
                 .element(self.out.end(), error.to_element().root());
             if written.is_err() {
-                // The application's text cannot be written; its condition can.
+                // The application's text has a character that XML does not allow; the condition has none.
                 let plain = StreamError::new(error.condition()).to_element();
                 let _ = self.writer.element(self.out.end(), plain.root());
             }
@@ -113,7 +115,7 @@ impl Stream {
         self.end_with_footer(reason);
     }
 
-    /// Ends with a closing tag and no error.
+    /// Ends with a closing tag, without an error.
     pub(crate) fn end_with_footer(&mut self, reason: CloseReason) {
         self.write_footer();
         self.finish(reason);
@@ -136,21 +138,22 @@ impl Stream {
         }
     }
 
-    /// Why the stream ended, until that was told.
+    /// The reason of the end while the event was not taken.
     pub(crate) fn end_reason(&self) -> Option<&CloseReason> {
         self.end.as_ref()?.reason.as_ref()
     }
 
+    /// The reason of the end, once.
     pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {
         self.end.as_mut()?.reason.take()
     }
 
-    /// Whether whatever is written now would get in the way of a TLS handshake.
+    /// Whether bytes written now would disturb a TLS handshake.
     const fn is_mute(&self) -> bool {
         matches!(self.tls, TlsState::HandOff { .. })
     }
 
-    /// The transport is gone: nothing that is owed can be delivered.
+    /// Drops the output: it cannot be delivered any more.
     pub(super) fn mute(&mut self) {
         self.out.take();
         self.header = None;

@@ -4,12 +4,12 @@ use super::Stream;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 
-/// How far the stream is protected.
+/// Whether TLS protects the stream.
 #[derive(Debug)]
 pub(super) enum TlsState {
     Clear,
-    /// STARTTLS is agreed. The event waits for the output to drain; nothing is written or read until
-    /// the transport has changed, not even an error.
+    /// STARTTLS is agreed on. From here to the end of the TLS handshake nothing is read or written, not
+    /// even an error.
     HandOff {
         serial: u64,
         step: HandOff,
@@ -21,17 +21,20 @@ pub(super) enum TlsState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HandOff {
+    /// The event waits until the output has drained.
     Announced,
+    /// The driver has the event.
     Requested,
+    /// The handshake runs.
     Running,
 }
 
 impl Stream {
-    /// STARTTLS is agreed: the transport changes once the output has drained.
+    /// STARTTLS is agreed on: the transport changes once the output has drained.
     ///
     /// `skips_white_space` says that white space from the peer before the first TLS record is dropped:
-    /// deployed clients end `<starttls/>` with a line feed. None of its bytes begins a TLS record
-    /// (RFC 8446 §5.1), and dropped bytes cannot be taken for protected ones.
+    /// clients in use end `<starttls/>` with a line feed. None of its bytes begins a TLS record
+    /// (RFC 8446 §5.1), and a dropped byte cannot be taken for a protected one.
     pub(crate) fn hand_off(&mut self, serial: u64, skips_white_space: bool) {
         self.tls = TlsState::HandOff {
             serial,
@@ -40,7 +43,7 @@ impl Stream {
         };
     }
 
-    /// The request for TLS, once nothing can overtake the last clear-text bytes (RFC 6120 §5.4.2.3).
+    /// The request for TLS, once the last clear-text bytes are written (RFC 6120 §5.4.2.3).
     pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
         match &mut self.tls {
             TlsState::HandOff { serial, step, .. } if *step == HandOff::Announced => {
@@ -54,6 +57,7 @@ impl Stream {
         }
     }
 
+    /// Answers the request. Bytes in `unread` that are not to be dropped end the stream.
     pub(crate) fn begin_tls(
         &mut self,
         request: &StartTls,
@@ -83,7 +87,7 @@ impl Stream {
         }
     }
 
-    /// The transport is protected: what was read before is forgotten (RFC 6120 §5.4.3.3).
+    /// The handshake is done: what was read before is forgotten (RFC 6120 §5.4.3.3).
     pub(crate) fn tls_established(
         &mut self,
         handoff: &TlsHandoff,
@@ -97,7 +101,7 @@ impl Stream {
             } if serial == handoff.serial => {
                 self.tls = TlsState::Established(tls);
                 self.restart();
-                // The first protected byte is the other side's or ours; white space is nobody's.
+                // White space of the old stream came in clear text, so none can follow the handshake.
                 self.restarted = false;
                 Ok(())
             }

@@ -1,6 +1,6 @@
-//! The stream itself, below negotiation: headers, errors, closing, limits and deadlines (RFC 6120 §4).
+//! The stream below negotiation: headers, errors, closing, limits and deadlines (RFC 6120 §4).
 //!
-//! Both roles own one [`Stream`] and put their own state on top.
+//! Every endpoint owns one [`Stream`]; the role above it holds the state of the negotiation.
 
 mod end;
 mod hand_off;
@@ -25,30 +25,33 @@ use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
-/// What the peer sent that the role above has to look at.
+/// What the peer sent that the role has to handle.
 pub(crate) enum Incoming {
     Header(StreamHeader),
     Element(Element),
 }
 
+/// A stream and, after a restart, the one that replaces it (RFC 6120 §4.3.3).
 #[derive(Debug)]
 pub(crate) struct Stream {
     limits: Limits,
     reader: Reader,
     writer: Writer,
     out: Outbox,
-    /// The header of ours that is sent next: at once by a client, as an answer by a server. It stays
-    /// here until then, because also an error needs a header before it (RFC 6120 §4.9.1.2).
+    /// This side's header while it is not sent: a client sends it at once, a server as an answer. A stream
+    /// error before that has to send it first (RFC 6120 §4.9.1.2).
     header: Option<StreamHeader>,
     tls: TlsState,
     authenticated: bool,
     bound: bool,
     white_space: WhiteSpace,
-    /// Nothing of a restarted stream was read yet: white space of the one before may still arrive.
+    /// Whether nothing of a restarted stream was read yet: white space of the old one may still arrive.
     restarted: bool,
     started: Instant,
-    /// `None` where the peer was kept waiting: its silence counts from when the time is told next.
+    /// When the last bytes arrived. `None` after binding, because the application may have kept the peer
+    /// waiting: the idle time then counts from the next call that carries a time.
     last_input: Option<Instant>,
+    /// When this side sent its closing tag, without an error, and began to wait for the peer's.
     closing: Option<Instant>,
     end: Option<End>,
 }
@@ -102,7 +105,8 @@ impl Stream {
         &self.limits
     }
 
-    /// Whether our closing tag is out: nothing may follow it, and only stanzas are still received.
+    /// Whether this side has sent its closing tag. It sends nothing after it, and handles only stanzas and
+    /// the peer's closing tag (RFC 6120 §4.4).
     pub(crate) const fn is_closing(&self) -> bool {
         self.closing.is_some()
     }
@@ -138,8 +142,8 @@ impl Stream {
 
     // --- Bytes in ---------------------------------------------------------------------------------
 
-    /// The next thing in `input` that the role has to look at. Everything the stream can judge alone
-    /// (white space, stream errors, closing tags, malformed XML) is dealt with here.
+    /// The next header or element in `input`. White space, stream errors, closing tags and malformed XML
+    /// are handled here.
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
         while self.wants_read() && !input.is_empty() {
             self.last_input = Some(now);
@@ -166,8 +170,8 @@ impl Stream {
                     self.finish(reason);
                 }
                 Err(error) => {
-                    // A budget may be spent before the first byte: reading is progress all the same, or
-                    // a driver that goes by what is consumed would wait for more.
+                    // The reader refuses a byte over the budget without consuming it. It is consumed
+                    // here, because a driver relies on progress where reading is wanted.
                     if input.len() == before {
                         *input = input.get(1..).unwrap_or_default();
                     }
@@ -200,7 +204,7 @@ impl Stream {
         self.out.take()
     }
 
-    /// Announces the header that is sent next, whose prefixes hold for all that follows it.
+    /// Sets the header that is sent next. Its prefixes hold for everything that follows it.
     pub(crate) fn set_header(&mut self, header: StreamHeader) {
         self.writer = Writer::for_header(&header);
         self.header = Some(header);
@@ -210,11 +214,11 @@ impl Stream {
         self.header.as_mut()
     }
 
-    /// Sends the announced header, if it is still owed.
+    /// Sends this side's header unless it was sent.
     pub(crate) fn write_header(&mut self) {
         if let Some(header) = self.header.take() {
-            // A header is made of JIDs, ids and a language tag. A language that XML cannot carry is the
-            // one thing that can be wrong with it, and the stream can do without.
+            // A header consists of JIDs, ids and a language tag. Of these only the language can hold a
+            // character that XML does not allow, and a stream does not need it.
             if header.write(self.out.end()).is_err() {
                 let mut header = header;
                 header.lang = None;
@@ -223,14 +227,14 @@ impl Stream {
         }
     }
 
-    /// Queues an element that this library made of what was checked before. There is room for it, or
-    /// nothing that needs it as an answer would have been read.
+    /// Queues an element that the machine made itself. It fits: nothing that needs an answer is read while
+    /// the output has no room for one.
     pub(crate) fn push_own(&mut self, element: &Element) {
         if self.end.is_some() || self.closing.is_some() {
             return;
         }
         if self.writer.element(self.out.end(), element.root()).is_err() {
-            // Only text that the application put into an error or feature can get here.
+            // Only text of the application, in an error or a feature, can have such a character.
             log!(warn, "an element of the application cannot be written");
             self.close_with(
                 StreamError::new(StreamErrorCondition::InternalServerError),
@@ -239,8 +243,9 @@ impl Stream {
         }
     }
 
-    /// Queues a stanza of the application for a stream with this content namespace (RFC 6120 §4.8.3). One
-    /// that does not fit ends the stream, because the peer does not read; one that never would is refused.
+    /// Queues a stanza of the application, on a stream with this content namespace (RFC 6120 §4.8.3). One
+    /// that does not fit ends the stream, because the peer does not read. One that would not fit into an
+    /// empty output is refused.
     pub(crate) fn send(
         &mut self,
         stanza: &Stanza,
@@ -290,6 +295,7 @@ impl Stream {
         self.restart();
     }
 
+    /// Reads a new stream from here on; nothing of the old reader is kept.
     fn restart(&mut self) {
         let limits = if self.authenticated {
             self.limits.after_authentication
@@ -300,12 +306,12 @@ impl Stream {
         self.restarted = true;
     }
 
-    /// Dialback authorised the peer, which does not restart the stream: wider limits hold from here on.
+    /// Dialback has authorised the peer, which does not restart the stream: the wider limits hold from here on.
     pub(crate) fn set_authorised(&mut self) {
         self.reader.set_limits(self.limits.after_authentication);
     }
 
-    /// Stanzas may be sent, and negotiation is over: a resource is bound, or another server is ready.
+    /// Negotiation is over and stanzas may be sent: a resource is bound, or a peer server is ready.
     pub(crate) const fn set_bound(&mut self) {
         self.bound = true;
         self.last_input = None;

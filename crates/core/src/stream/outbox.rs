@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A queue of bytes: elements are appended at its end, a driver takes from its front.
+/// A queue of bytes: elements are appended at its end, a driver takes bytes from its front.
 ///
 /// It gives memory back as it drains: while `n` bytes wait it holds at most `5 * n + 3 KiB`, and
 /// [`KEPT`] bytes when nothing waits.
@@ -13,8 +13,8 @@ pub(crate) struct Outbox {
     taken: usize,
 }
 
-/// Bytes of memory that an empty outbox keeps: room for a usual stanza, so that a connection that sends
-/// one at a time does not allocate for each, and little beside what an idle connection needs anyway.
+/// Bytes of memory that an empty outbox keeps. A usual stanza fits, so a connection that sends one at a
+/// time does not allocate for each.
 const KEPT: usize = 512;
 
 impl Outbox {
@@ -58,7 +58,7 @@ impl Outbox {
         core::mem::take(&mut self.bytes)
     }
 
-    /// Moves what waits to the front and gives back memory that is far more than it needs.
+    /// Moves the waiting bytes to the front and shrinks the memory where it is much more than they need.
     fn compact(&mut self) {
         self.bytes.drain(..self.taken);
         self.taken = 0;

@@ -7,7 +7,7 @@ use crate::error::PeerMisbehaved;
 use crate::time::Instant;
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// White space of the running second.
+/// How much white space has arrived in the current second.
 #[derive(Debug)]
 pub(super) struct WhiteSpace {
     pub(super) since: Instant,
@@ -15,8 +15,8 @@ pub(super) struct WhiteSpace {
 }
 
 impl Stream {
-    /// Skips white space before a restarted stream's header: a keep-alive may have been on its way when
-    /// the stream was restarted. Returns whether something else is left.
+    /// Skips white space before the header of a restarted stream: a keep-alive may have been on its way
+    /// when the stream was restarted. Returns whether `input` has more than that.
     pub(super) fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
         let skipped = leading_white_space(input);
         *input = input.get(skipped..).unwrap_or_default();
