@@ -1,4 +1,4 @@
-//! What all three kinds of stanzas share: one element whose addresses have been read (RFC 6120 §8.1).
+//! What the three kinds of stanzas share: an element and its parsed addresses (RFC 6120 §8.1).
 
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
@@ -7,8 +7,8 @@ use super::StanzaError;
 use super::fault::{FaultKind, StanzaFault};
 use crate::ns;
 
-/// A stanza's element and its addresses. The element is the truth; the addresses are what was read
-/// from it, so a forwarded stanza keeps what this library does not know.
+/// A stanza's element and its addresses, which are parsed from the element and kept equal to it. The
+/// element is kept whole, so that a forwarded stanza loses nothing that this library does not know.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Envelope {
     element: Element,
@@ -86,7 +86,7 @@ impl Envelope {
             .map(StanzaError::parse)
     }
 
-    /// The answer's frame: same kind and id, the addresses turned round.
+    /// An answer without payload: the same kind and id, the addresses swapped.
     pub(super) fn reply(&self, kind: Option<&str>) -> Self {
         let mut reply = Self::new(self.element.name());
         reply.set("id", self.element.attr("id"));
@@ -131,7 +131,7 @@ macro_rules! envelope_methods {
 
             /// The default language of its text (RFC 6120 §8.1.5). A server's machine writes the
             /// client's language into stanzas that come without one; in a client `None` means
-            /// [`Client::stream_lang`](crate::Client::stream_lang).
+            /// [`Endpoint::stream_lang`](crate::Endpoint::stream_lang).
             pub fn lang(&self) -> Option<&str> {
                 self.envelope.element().attr_ns("lang", crate::ns::XML)
             }

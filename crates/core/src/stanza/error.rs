@@ -31,15 +31,15 @@ conditions! {
     pub enum StanzaErrorCondition {
         /// The stanza is malformed (§8.3.3.1).
         BadRequest = "bad-request",
-        /// Something of that name exists already (§8.3.3.2).
+        /// A resource or session of that name exists already (§8.3.3.2).
         Conflict = "conflict",
         /// The feature is not implemented (§8.3.3.3).
         FeatureNotImplemented = "feature-not-implemented",
         /// The sender lacks the permission (§8.3.3.4).
         Forbidden = "forbidden",
-        /// The recipient is gone for good, maybe to another address (§8.3.3.5).
+        /// The recipient is permanently gone, possibly to another address (§8.3.3.5).
         Gone = "gone",
-        /// The server failed (§8.3.3.6).
+        /// The server has an internal error (§8.3.3.6).
         InternalServerError = "internal-server-error",
         /// The address or item does not exist (§8.3.3.7).
         ItemNotFound = "item-not-found",
@@ -47,7 +47,7 @@ conditions! {
         JidMalformed = "jid-malformed",
         /// The stanza does not meet the recipient's criteria (§8.3.3.9).
         NotAcceptable = "not-acceptable",
-        /// Nobody may do that (§8.3.3.10).
+        /// No entity is allowed to do that (§8.3.3.10).
         NotAllowed = "not-allowed",
         /// The sender has to authenticate first (§8.3.3.11).
         NotAuthorized = "not-authorized",
@@ -55,7 +55,7 @@ conditions! {
         PolicyViolation = "policy-violation",
         /// The recipient is temporarily unavailable (§8.3.3.13).
         RecipientUnavailable = "recipient-unavailable",
-        /// The recipient is elsewhere for now (§8.3.3.14).
+        /// The recipient is temporarily at another address (§8.3.3.14).
         Redirect = "redirect",
         /// Registration is required (§8.3.3.15).
         RegistrationRequired = "registration-required",
@@ -97,8 +97,8 @@ impl StanzaErrorCondition {
         }
     }
 
-    /// The condition that a numeric code stands for where an error has no condition at all (XEP-0086):
-    /// understood, never sent.
+    /// The condition that a numeric code stands for (XEP-0086), for errors that have no condition. Such
+    /// codes are read and never sent.
     fn from_legacy_code(code: &str) -> Option<Self> {
         Some(match code {
             "302" => Self::Redirect,
@@ -150,7 +150,7 @@ impl StanzaError {
         }
     }
 
-    /// `<gone/>` with the address that took over, as a URI (RFC 6120 §8.3.3.5).
+    /// `<gone/>` with the new address, as a URI (RFC 6120 §8.3.3.5).
     pub fn gone(uri: impl Into<String>) -> Self {
         Self {
             data: Some(uri.into()),
@@ -166,14 +166,14 @@ impl StanzaError {
         }
     }
 
-    /// Takes another type than the usual one.
+    /// Sets another type than the usual one.
     #[must_use]
     pub const fn with_type(mut self, error_type: ErrorType) -> Self {
         self.error_type = error_type;
         self
     }
 
-    /// Adds an English text for people.
+    /// Adds a human-readable text in English.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(Text::en(text));
@@ -187,8 +187,8 @@ impl StanzaError {
         self
     }
 
-    /// Adds an application-specific condition (RFC 6120 §8.3.4), which has a namespace of its own: one of
-    /// that of the defined conditions is not sent.
+    /// Adds an application-specific condition (RFC 6120 §8.3.4). It needs a namespace of its own: one in
+    /// the namespace of the defined conditions is not sent.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
         self.application = Some(condition);
@@ -215,19 +215,19 @@ impl StanzaError {
         self.by.as_ref()
     }
 
-    /// The text for people.
+    /// The human-readable text.
     pub const fn text(&self) -> Option<&Text> {
         self.text.as_ref()
     }
 
-    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one that it
-    /// dropped.
+    /// The application-specific condition, or a condition that RFC 6120 does not define, such as one of
+    /// RFC 3920 that it dropped.
     pub const fn application_condition(&self) -> Option<&Element> {
         self.application.as_ref()
     }
 
-    /// Reads `<error/>`. What is missing or unknown gets the most cautious reading, because an error
-    /// must never cause another one (RFC 6120 §8.3.1).
+    /// Reads `<error/>`. It cannot fail, because an error must never cause another one (RFC 6120 §8.3.1):
+    /// an unknown condition is read as `undefined-condition`, and a missing type as the condition's usual one.
     pub(crate) fn parse(error: ElementRef<'_>) -> Self {
         let said = Said::read(error, ns::STANZA_ERRORS, StanzaErrorCondition::from_name);
         let by_code = || {
@@ -245,7 +245,7 @@ impl StanzaError {
             condition,
             data,
             by: error.attr("by").and_then(|by| Jid::new(by).ok()),
-            // Before there were conditions, the text was all there was (XEP-0086).
+            // Errors without a condition have their text as character data (XEP-0086).
             text: Text::child_of(error, ns::STANZA_ERRORS)
                 .or_else(|| error.has_text().then(|| Text::from(error.text().trim()))),
             application: said.application,
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(error.error_type(), ErrorType::Auth);
         let kept = error.application_condition().map(Element::name);
         assert_eq!(kept, Some("payment-required"));
-        // But not passed on: an error has one condition, and this is none.
+        // It is not written again: an error has one defined condition, and this is not one.
         let written = error.to_element();
         assert!(
             written

@@ -1,4 +1,4 @@
-//! Stanzas that break a rule of RFC 6120 §8 without hurting the stream.
+//! Stanzas that break a rule of RFC 6120 §8, which does not end the stream.
 
 use core::fmt;
 
@@ -38,7 +38,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// A stanza that was refused, whole, and why.
+/// A refused stanza, and why it was refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StanzaFault {
     kind: FaultKind,
@@ -60,18 +60,18 @@ impl StanzaFault {
         &self.element
     }
 
-    /// The error that is owed to the sender; `None` where the stanza must not be answered, or where it has no
-    /// addresses that an answer could go to (RFC 6120 §8.3.1).
+    /// The error answer for the sender. `None` where the stanza must not be answered, or has no address that
+    /// an answer could go to (RFC 6120 §8.3.1).
     pub fn error_reply(&self) -> Option<Stanza> {
         let reply = self.reply()?;
         reply.attr("to")?;
         Stanza::try_from(reply).ok()
     }
 
-    /// The error that is owed to the sender, as an element, because the recipient may not be an address.
+    /// The error answer for the sender, as an element because the recipient may not be an address.
     ///
     /// `None` where the stanza is an error or an IQ result, which are never answered (RFC 6120 §8.3.1), and
-    /// where `from` is not an address: an answer without `to` would go to the own account (§8.1.1.1), whose
+    /// where `from` is not an address: an answer without `to` would go to the user's own account (§8.1.1.1), whose
     /// other resources would take it for an error of theirs.
     pub(crate) fn reply(&self) -> Option<Element> {
         let element = &self.element;
@@ -97,12 +97,12 @@ impl StanzaFault {
                     .root(),
             )
             .build();
-        // An IQ without an id would be malformed in turn (RFC 6120 §8.2.3). The empty id says that there
-        // was none, as Prosody has it.
+        // An answer without an id would be malformed too (RFC 6120 §8.2.3). The empty id stands for a
+        // missing one, as in Prosody.
         let no_id = (element.name() == "iq").then_some("");
         reply.set_attr("id", element.attr("id").or(no_id));
         reply.set_attr("to", sender);
-        // A malformed address would make the answer malformed too.
+        // A malformed address is left out: it would make the answer malformed too.
         reply.set_attr("from", element.attr("to").filter(is_address));
         Some(reply)
     }

@@ -24,8 +24,8 @@ conditions! {
 
 /// A request or its answer.
 ///
-/// A request is made with [`Iq::get`] or [`Iq::set`]; answers are made only from the request that they
-/// answer, so they have its id and go to its sender.
+/// [`Iq::get`] and [`Iq::set`] make requests. An answer is made from the request that it answers, so it
+/// has the same id and goes to the sender.
 ///
 /// ```
 /// use xmppwire::{Element, Iq, Jid, ns};
@@ -46,13 +46,13 @@ pub struct Iq {
 envelope_methods!(Iq);
 
 impl Iq {
-    /// A request for information with its one payload. `id` has to be unique on the stream while the
-    /// answer is awaited; see [`IqTracker`](crate::IqTracker).
+    /// A request for information, with its one payload. `id` has to be unique on the stream until the
+    /// answer arrives; see [`IqTracker`](crate::IqTracker).
     pub fn get(id: &str, payload: &Element) -> Self {
         Self::request(IqType::Get, id, payload)
     }
 
-    /// A request that changes something, with its one payload.
+    /// A request that provides or changes information, with its one payload.
     pub fn set(id: &str, payload: &Element) -> Self {
         Self::request(IqType::Set, id, payload)
     }
@@ -70,7 +70,7 @@ impl Iq {
         self.iq_type
     }
 
-    /// Whether somebody waits for an answer.
+    /// Whether this is a get or set, which has to be answered (RFC 6120 §8.2.3).
     pub const fn is_request(&self) -> bool {
         matches!(self.iq_type, IqType::Get | IqType::Set)
     }
@@ -80,8 +80,8 @@ impl Iq {
         matches!(self.iq_type, IqType::Error)
     }
 
-    /// The one child of a request, that of a result if it has one, or the repeated request that an
-    /// error may carry besides its `<error/>`.
+    /// The payload: the one child of a request, the child of a result if it has one, or the copy of the
+    /// request that an error may have beside its `<error/>`.
     pub fn child(&self) -> Option<ElementRef<'_>> {
         let error = |child: &ElementRef<'_>| self.is_error() && child.is("error", ns::CLIENT);
         self.element().children().find(|child| !error(child))

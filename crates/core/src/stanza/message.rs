@@ -91,13 +91,13 @@ impl Message {
         self.payload("body", ns::CLIENT).map(|body| body.text())
     }
 
-    /// The subject, where it has one (RFC 6121 §5.2.4).
+    /// The subject, if it has one (RFC 6121 §5.2.4).
     pub fn subject(&self) -> Option<Cow<'_, str>> {
         self.payload("subject", ns::CLIENT)
             .map(|subject| subject.text())
     }
 
-    /// The conversation thread, where it has one (RFC 6121 §5.2.5).
+    /// The conversation thread, if it has one (RFC 6121 §5.2.5).
     pub fn thread(&self) -> Option<Cow<'_, str>> {
         self.payload("thread", ns::CLIENT)
             .map(|thread| thread.text())
@@ -106,7 +106,7 @@ impl Message {
     /// A message of the same type and thread to the sender of this one.
     #[must_use]
     pub fn reply(&self, body: impl AsRef<str>) -> Self {
-        // `error` is not a type that one can answer in.
+        // A message of type `error` needs an `<error/>`, which this answer has not.
         let kind = match self.message_type() {
             MessageType::Error => MessageType::Normal,
             kind => kind,

@@ -30,11 +30,11 @@ pub enum Stanza {
     Iq(Iq),
 }
 
-/// What a child of the stream turned out to be.
+/// A child of the stream, read.
 pub(crate) enum Parsed {
     Stanza(Stanza),
     Fault(StanzaFault),
-    /// Not one of the three kinds.
+    /// An element that is not of the three kinds.
     Other(Element),
 }
 
@@ -54,7 +54,7 @@ impl Stanza {
     }
 
     /// The stanza as it is written to a stream of another content namespace, such as `jabber:server`
-    /// (RFC 6120 §4.8.3). Reading it there brings it back: see `TryFrom<Element>`.
+    /// (RFC 6120 §4.8.3). `TryFrom<Element>` turns it back.
     ///
     /// ```
     /// use xmppwire::{Jid, Message, Stanza, ns};
@@ -189,7 +189,7 @@ impl Stanza {
 
     /// The default language of its text (RFC 6120 §8.1.5). A server's machine writes the client's language
     /// into stanzas that come without one; in a client `None` means
-    /// [`Client::stream_lang`](crate::Client::stream_lang).
+    /// [`Endpoint::stream_lang`](crate::Endpoint::stream_lang).
     pub fn lang(&self) -> Option<&str> {
         self.element().attr_ns("lang", ns::XML)
     }
@@ -204,8 +204,8 @@ impl Stanza {
     }
 }
 
-/// Reads a stanza that did not come over a stream of this library: one of `jabber:server`, or one that is
-/// quoted in a payload. Inside a [`Stanza`] it is always one of `jabber:client`.
+/// Reads a stanza that did not arrive on a stream of this library: one in `jabber:server`, or one that a
+/// payload quotes. A [`Stanza`] itself is always in `jabber:client`.
 impl TryFrom<Element> for Stanza {
     type Error = StanzaFault;
 

@@ -10,7 +10,7 @@ use crate::ns;
 use crate::wire::condition::conditions;
 
 conditions! {
-    /// What a presence stanza says, where it is not plain availability (RFC 6121 §4.7.1).
+    /// The type of a presence stanza; one without a type means available (RFC 6121 §4.7.1).
     pub enum PresenceType {
         /// An error answer.
         Error = "error",
@@ -30,7 +30,8 @@ conditions! {
 }
 
 impl PresenceType {
-    /// Whether it manages a subscription; a server stamps those with the bare JID (RFC 6120 §8.1.2.1).
+    /// Whether it manages a subscription. A server stamps such presence with the bare JID
+    /// (RFC 6120 §8.1.2.1).
     pub const fn is_subscription(self) -> bool {
         matches!(
             self,
@@ -98,7 +99,7 @@ impl Presence {
             .map(|status| status.text())
     }
 
-    /// The priority, 0 where there is none or it is not a number from -128 to 127 (RFC 6121 §4.7.2.3).
+    /// The priority; 0 if there is none, or if it is not a number from -128 to 127 (RFC 6121 §4.7.2.3).
     pub fn priority(&self) -> i8 {
         self.payload("priority", ns::CLIENT)
             .and_then(|priority| priority.text().trim().parse().ok())

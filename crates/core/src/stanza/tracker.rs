@@ -1,4 +1,4 @@
-//! Requests that wait for their answers.
+//! Requests that are not answered yet.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,14 +12,14 @@ use super::iq::Iq;
 use crate::entropy::Entropy;
 use crate::time::Instant;
 
-/// Matches IQ answers to the requests that wait for them, by id, sender and type, and times them out.
+/// Matches IQ answers to open requests by id, sender and type, and times requests out.
 ///
-/// An id alone is not enough: anybody can send a stanza with a guessed id, and a client that takes it
-/// for its server's answer has been tricked into a roster or a configuration (CVE-2024-46957). An
-/// answer counts only when its sender is whom the request was sent to (RFC 6120 §8.1.2.1, §8.2.3).
+/// An id alone is not enough: any entity can send a stanza with a guessed id, and a client that takes it
+/// for its server's answer accepts a forged roster or configuration (CVE-2024-46957). An answer counts
+/// only if its sender is the entity that was asked (RFC 6120 §8.1.2.1, §8.2.3).
 ///
-/// The tracker is a machine of its own beside the connection: make requests with it, send them, and
-/// show it every IQ that arrives.
+/// The tracker is a machine of its own beside the connection: make requests with it, send them, and give
+/// it every IQ that arrives.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -60,12 +60,13 @@ impl IqTracker {
         }
     }
 
-    /// Makes a request of type `get` with an unguessable id. Without `to` it goes to the user's own account.
+    /// Makes a request of type `get` with an id that cannot be guessed. Without `to` it goes to the user's
+    /// own account.
     pub fn get(&mut self, now: Instant, to: Option<Jid>, payload: &Element, wait: Duration) -> Iq {
         self.track(now, to, wait, |id| Iq::get(id, payload))
     }
 
-    /// Makes a request of type `set`, else like [`get`](Self::get).
+    /// Makes a request of type `set`; otherwise like [`get`](Self::get).
     pub fn set(&mut self, now: Instant, to: Option<Jid>, payload: &Element, wait: Duration) -> Iq {
         self.track(now, to, wait, |id| Iq::set(id, payload))
     }
@@ -85,8 +86,8 @@ impl IqTracker {
         iq
     }
 
-    /// Whether this IQ answers an open request, which is closed by it. A forged answer is not one: it
-    /// changes nothing.
+    /// Whether this IQ answers an open request. If so, the request is closed. A forged answer changes
+    /// nothing.
     pub fn resolve(&mut self, iq: &Iq) -> bool {
         if iq.is_request() {
             return false;
@@ -104,10 +105,10 @@ impl IqTracker {
         let own_account = |jid: &Jid| jid.as_str() == self.own.bare_str();
         match (asked, from) {
             (Some(asked), Some(from)) => asked == from,
-            // A stanza without `from` comes from the own account (RFC 6120 §8.1.2.1).
+            // A stanza without `from` comes from the user's own account (RFC 6120 §8.1.2.1).
             (Some(asked), None) => own_account(asked),
-            // The server answers for the account: as itself, as the account, or as the resource, all of
-            // which nobody but the server can write into `from`.
+            // The server answers for the account, and writes its own domain, the account or the resource
+            // into `from`. Only the server can make a stanza with one of these.
             (None, Some(from)) => {
                 own_account(from)
                     || from.as_str() == self.own.as_str()
@@ -117,7 +118,7 @@ impl IqTracker {
         }
     }
 
-    /// Forgets a request; a late answer is then unknown.
+    /// Forgets a request; returns whether it was open. A late answer no longer counts.
     pub fn cancel(&mut self, id: &str) -> bool {
         self.open.remove(id).is_some()
     }
@@ -127,7 +128,7 @@ impl IqTracker {
         self.open.values().map(|open| open.deadline).min()
     }
 
-    /// Closes the requests whose time is over by `now` and returns their ids.
+    /// Closes the requests whose deadline has passed by `now`, and returns their ids.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<String> {
         let mut late = Vec::new();
         self.open.retain(|id, open| {
@@ -140,7 +141,7 @@ impl IqTracker {
         late
     }
 
-    /// How many requests wait.
+    /// How many requests are open.
     pub fn open(&self) -> usize {
         self.open.len()
     }
