@@ -126,6 +126,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.session.link().tls()
     }
 
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None` (RFC 6120 §8.1.5).
+    pub fn stream_lang(&self) -> Option<&str> {
+        self.session.link().connection().stream_lang()
+    }
+
     /// How many bytes wait to be written.
     pub fn backlog(&self) -> usize {
         self.session.link().backlog()

@@ -89,8 +89,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
         self.link.connection_mut().close(now, error);
     }
 
-    /// How many bytes wait to be written. Await [`flush`](Self::flush) where they become many: above
-    /// [`output_backlog`](xmppwire::Limits::output_backlog) the peer counts as one that does not read.
+    /// How many bytes wait to be written. Await [`flush`](Self::flush) where they become many: a stanza that is longer
+    /// than the [`room`](Endpoint::room) left ends the stream, because the peer counts as one that does not read.
     pub fn backlog(&self) -> usize {
         self.link.backlog()
     }

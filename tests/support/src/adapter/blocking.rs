@@ -59,6 +59,10 @@ impl super::Client for Client {
         self.jid()
     }
 
+    fn stream_lang(&self) -> Option<&str> {
+        self.stream_lang()
+    }
+
     fn tls(&self) -> Option<&TlsSummary> {
         self.tls()
     }

@@ -53,6 +53,7 @@ pub trait Adapter: 'static {
 pub trait Client: std::fmt::Debug + Sized {
     fn connect_with(connector: &Connector) -> Result<Self, ConnectError>;
     fn jid(&self) -> &FullJid;
+    fn stream_lang(&self) -> Option<&str>;
     fn tls(&self) -> Option<&TlsSummary>;
     fn backlog(&self) -> usize;
     fn next(&mut self) -> Result<Option<Stanza>, Error>;

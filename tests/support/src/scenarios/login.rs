@@ -28,6 +28,7 @@ fn logs_in_and_talks<A: Adapter>(mode: Mode) {
     let client = move || {
         let mut client = A::connect_with(&connector).unwrap();
         assert!(client.jid().as_str().starts_with(JULIET));
+        assert_eq!(client.stream_lang(), Some("en"));
         let alpn = (mode == Mode::DirectTls).then_some(&b"xmpp-client"[..]);
         assert_eq!(client.tls().unwrap().alpn.as_deref(), alpn);
         let to = client.jid().clone();
