@@ -23,7 +23,7 @@ use xmppwire::{
     Client, ClientConfig, ClientEvent, Connection, DecoyKey, Entropy, Instant, Jid, Mechanism,
     MechanismPolicy, TlsInfo, TlsPolicy, ns,
 };
-use xmppwire_fuzz::driver::{self, Driver, Role, Told};
+use xmppwire_fuzz::driver::{self, Driver, Player, Told};
 use xmppwire_fuzz::{accounts, script};
 use xmppwire_sasl::{Offer, ServerAnswer, ServerExchange, ServerQuestion, ServerStep, wire};
 use xmppwire_xml::{Element, Event as Item};
@@ -161,7 +161,7 @@ impl Juliet {
     }
 }
 
-impl Role for Juliet {
+impl Player for Juliet {
     type Machine = Client;
     const DROPS_WHITE_SPACE: bool = false;
 

@@ -34,7 +34,7 @@ use xmppwire::{
     Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo,
     TlsOffer, ns,
 };
-use xmppwire_fuzz::driver::{self, Driver, Role, Told};
+use xmppwire_fuzz::driver::{self, Driver, Player, Told};
 use xmppwire_fuzz::{accounts, script};
 use xmppwire_sasl::{ClientExchange, Offer, wire};
 use xmppwire_xml::Event as Item;
@@ -248,7 +248,7 @@ impl Verona {
     }
 }
 
-impl Role for Verona {
+impl Player for Verona {
     type Machine = Server;
     const DROPS_WHITE_SPACE: bool = true;
 

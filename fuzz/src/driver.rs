@@ -26,7 +26,7 @@ use crate::script::{self, Line};
 use crate::wire::Wire;
 
 /// A machine with its application, and its peer's building blocks.
-pub trait Role {
+pub trait Player {
     /// The machine.
     type Machine: xmppwire::Role;
 
@@ -118,9 +118,9 @@ pub fn limits(idle: bool) -> Limits {
 const SMALL_PIECES: usize = 2048;
 
 /// Plays a script for one machine.
-pub struct Driver<R: Role> {
+pub struct Driver<P: Player> {
     /// The machine and its application.
-    pub role: R,
+    pub player: P,
     /// What was told.
     pub told: Vec<Told>,
     /// What was sent.
@@ -146,11 +146,11 @@ pub struct Driver<R: Role> {
     handoff: Option<TlsHandoff>,
 }
 
-impl<R: Role> Driver<R> {
+impl<P: Player> Driver<P> {
     /// Takes over a fresh machine.
-    pub fn new(role: R) -> Self {
+    pub fn new(player: P) -> Self {
         Self {
-            role,
+            player,
             told: Vec::new(),
             wire: Wire::default(),
             now: Instant::ORIGIN,
@@ -224,10 +224,10 @@ impl<R: Role> Driver<R> {
             }
             op => {
                 let mut block = Vec::new();
-                if self.role.block(op, line.rest, &mut block) {
+                if self.player.block(op, line.rest, &mut block) {
                     self.feed(&block);
                 } else {
-                    let raw = script::raw(line.all, self.role.last_id());
+                    let raw = script::raw(line.all, self.player.last_id());
                     self.feed(&raw);
                 }
             }
@@ -245,10 +245,10 @@ impl<R: Role> Driver<R> {
         loop {
             let mut moved = false;
             while self.polls
-                && let Some(event) = self.role.machine().poll_event()
+                && let Some(event) = self.player.machine().poll_event()
             {
                 assert!(!self.closed, "an event after Closed");
-                let told = self.role.react(event);
+                let told = self.player.react(event);
                 self.learn(told);
                 moved = true;
             }
@@ -264,7 +264,7 @@ impl<R: Role> Driver<R> {
     fn learn(&mut self, told: Told) {
         match told {
             Told::StartTls(request) => {
-                assert!(self.role.machine().output().is_empty());
+                assert!(self.player.machine().output().is_empty());
                 // A token cannot be copied; what is kept to compare is that there was one.
                 self.start_tls = Some(request);
                 self.told.push(Told::Step("StartTls".into()));
@@ -285,7 +285,7 @@ impl<R: Role> Driver<R> {
     }
 
     fn drain(&mut self) -> bool {
-        let machine = self.role.machine();
+        let machine = self.player.machine();
         // Half is written first, as a socket may do.
         let half = machine.output().len().div_ceil(2);
         if half == 0 {
@@ -308,7 +308,7 @@ impl<R: Role> Driver<R> {
                 {
                     self.owed.pop_front();
                 }
-                self.role.sent(item);
+                self.player.sent(item);
             });
         }
         true
@@ -324,7 +324,7 @@ impl<R: Role> Driver<R> {
         if piece.is_empty() {
             return false;
         }
-        let machine = self.role.machine();
+        let machine = self.player.machine();
         let wanted = machine.wants_read();
         let consumed = machine.receive(self.now, piece);
         assert!(consumed <= piece.len());
@@ -336,8 +336,8 @@ impl<R: Role> Driver<R> {
     /// What holds at any time.
     fn check(&mut self) {
         let closed = self.closed;
-        let over = self.role.is_over();
-        let machine = self.role.machine();
+        let over = self.player.is_over();
+        let machine = self.player.machine();
         assert!(machine.output().len() <= MAX_OUTPUT, "too much output");
         if closed {
             assert!(over);
@@ -363,7 +363,7 @@ impl<R: Role> Driver<R> {
     fn pass(&mut self, span: Duration) {
         self.now = self.now + span;
         let now = self.now;
-        let machine = self.role.machine();
+        let machine = self.player.machine();
         let (before, backlog) = (machine.poll_timeout(), machine.output().len());
         machine.handle_timeout(now);
         if before.is_none_or(|when| now < when) {
@@ -376,7 +376,7 @@ impl<R: Role> Driver<R> {
     }
 
     fn expire(&mut self) {
-        if let Some(when) = self.role.machine().poll_timeout() {
+        if let Some(when) = self.player.machine().poll_timeout() {
             self.pass(when.saturating_since(self.now));
         }
     }
@@ -396,7 +396,7 @@ impl<R: Role> Driver<R> {
                     }),
             });
         let now = self.now;
-        self.role.machine().close(now, error);
+        self.player.machine().close(now, error);
     }
 
     fn send_text(&mut self, body: &[u8]) {
@@ -407,11 +407,11 @@ impl<R: Role> Driver<R> {
     }
 
     fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
-        let machine = self.role.machine();
+        let machine = self.player.machine();
         let before = machine.output().len();
         machine.send(stanza)?;
         let is_queued = machine.output().len() > before;
-        if is_queued && !self.role.is_over() {
+        if is_queued && !self.player.is_over() {
             self.owed.push_back(stanza.element().clone());
         }
         Ok(())
@@ -420,27 +420,27 @@ impl<R: Role> Driver<R> {
     fn end_of_input(&mut self) {
         self.eof = true;
         let now = self.now;
-        self.role.machine().receive_eof(now);
+        self.player.machine().receive_eof(now);
     }
 
     fn begin_tls(&mut self) {
         let Some(request) = self.start_tls.take() else {
             return;
         };
-        let over = self.role.is_over();
+        let over = self.player.is_over();
         let unread = self.input.get(self.taken..).unwrap_or_default();
-        match self.role.machine().begin_tls(request, unread) {
+        match self.player.machine().begin_tls(request, unread) {
             Ok(handoff) => {
                 let dropped = handoff.white_space_before_tls(unread);
                 assert_eq!(dropped, unread.len(), "clear text went into TLS");
-                assert!(R::DROPS_WHITE_SPACE || unread.is_empty());
+                assert!(P::DROPS_WHITE_SPACE || unread.is_empty());
                 assert!(!over);
                 self.input.truncate(self.taken);
                 self.handoff = Some(handoff);
             }
             Err(HandoffError::UnreadInput(count)) => {
                 assert!(count > 0 && count == unread.len());
-                assert!(self.role.is_over());
+                assert!(self.player.is_over());
             }
             Err(_) => assert!(over, "the request was the open one"),
         }
@@ -450,20 +450,20 @@ impl<R: Role> Driver<R> {
         let Some(handoff) = self.handoff.take() else {
             return;
         };
-        let over = self.role.is_over();
-        let bytes_before = self.role.machine().output().len();
+        let over = self.player.is_over();
+        let bytes_before = self.player.machine().output().len();
         let (now, tls) = (self.now, TlsInfo::new(accounts::bindings()));
-        let outcome = self.role.machine().tls_established(now, handoff, tls);
+        let outcome = self.player.machine().tls_established(now, handoff, tls);
         assert_eq!(
             outcome,
             Ok(()),
             "the proof was that of the running hand-off"
         );
         if over {
-            assert_eq!(self.role.machine().output().len(), bytes_before);
+            assert_eq!(self.player.machine().output().len(), bytes_before);
         } else {
             self.wire.restart();
-            self.role.secured();
+            self.player.secured();
             // What the peer sent in clear text during the handshake is no longer there to be read.
             self.input.clear();
             self.taken = 0;
@@ -484,9 +484,9 @@ impl<R: Role> Driver<R> {
                 break;
             }
             assert!(attempt < 3, "the connection does not end");
-            if self.role.machine().poll_timeout().is_none() {
+            if self.player.machine().poll_timeout().is_none() {
                 let now = self.now;
-                self.role.machine().close(now, None);
+                self.player.machine().close(now, None);
             }
             self.expire();
             self.pump();
@@ -527,7 +527,7 @@ impl<R: Role> Driver<R> {
     fn afterwards(&mut self) {
         let total = self.wire.total();
         let now = self.now + Duration::from_secs(1);
-        let machine = self.role.machine();
+        let machine = self.player.machine();
         assert!(machine.is_finished());
         machine.handle_timeout(now);
         machine.receive_eof(now);

@@ -49,7 +49,7 @@ pub trait Steps: Debug + Send + Sized + 'static {
     type Told: RoleEvent;
 
     /// The end of the stream that this role is in the table of negotiation.
-    const SIDE: negotiation::Role;
+    const SIDE: negotiation::Side;
 
     /// The content namespace of the stream (RFC 6120 §4.8.2).
     const CONTENT_NS: &'static str;

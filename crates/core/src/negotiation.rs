@@ -13,7 +13,7 @@ use crate::ns;
 /// One of the two ends of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Role {
+pub enum Side {
     /// The initiating entity of a stream from a client to a server.
     Client,
     /// The receiving entity of a stream from a client to a server.
@@ -24,7 +24,7 @@ pub enum Role {
     Incoming,
 }
 
-impl Role {
+impl Side {
     /// The other end.
     pub const fn peer(self) -> Self {
         match self {
@@ -225,7 +225,7 @@ pub struct Rule {
     /// The phase in which it holds.
     pub phase: Phase,
     /// Who sends.
-    pub sender: Role,
+    pub sender: Side,
     /// What is sent.
     pub item: Item,
     /// The phase that follows.
@@ -249,7 +249,7 @@ pub struct Given {
     pub bidirectional: bool,
 }
 
-const fn rule(phase: Phase, sender: Role, item: Item, next: Phase) -> Rule {
+const fn rule(phase: Phase, sender: Side, item: Item, next: Phase) -> Rule {
     Rule {
         phase,
         sender,
@@ -277,7 +277,7 @@ impl Rule {
         self
     }
 
-    fn holds(&self, phase: Phase, sender: Role, item: Item, given: Given) -> bool {
+    fn holds(&self, phase: Phase, sender: Side, item: Item, given: Given) -> bool {
         (self.phase, self.sender, self.item) == (phase, sender, item)
             && self.secured.is_none_or(|needed| needed == given.secured)
             && self
@@ -290,7 +290,7 @@ impl Rule {
 /// The whole of negotiation (RFC 6120 §4.3 to §7). Stream errors and closing tags are allowed anywhere.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = {
-    use {Item as I, Phase as P, Role::{Client, Incoming, Outgoing, Server}};
+    use {Item as I, Phase as P, Side::{Client, Incoming, Outgoing, Server}};
     &[
         // --- From clients to servers
         rule(P::Opening,     Client, I::Header,      P::Answering),
@@ -378,7 +378,7 @@ pub const RULES: &[Rule] = {
 };
 
 /// The phase that follows when `sender` sends `item`; `None` where that is not allowed.
-pub fn next(phase: Phase, sender: Role, item: Item, given: Given) -> Option<Phase> {
+pub fn next(phase: Phase, sender: Side, item: Item, given: Given) -> Option<Phase> {
     RULES
         .iter()
         .find(|rule| rule.holds(phase, sender, item, given))

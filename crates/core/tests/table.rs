@@ -6,7 +6,7 @@
     reason = "a test may fail by panicking"
 )]
 
-use xmppwire::negotiation::{Given, Item, Phase, RULES, Role, next};
+use xmppwire::negotiation::{Given, Item, Phase, RULES, Side, next};
 
 #[test]
 fn no_two_rules_contradict_each_other() {
@@ -50,8 +50,8 @@ fn every_phase_is_reached_and_left() {
 }
 
 /// Whether the rule is one of streams between servers.
-const fn between_servers(role: Role) -> bool {
-    matches!(role, Role::Outgoing | Role::Incoming)
+const fn between_servers(side: Side) -> bool {
+    matches!(side, Side::Outgoing | Side::Incoming)
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn no_stanza_flows_before_a_resource_is_bound_or_a_pair_authorised() {
 fn dialback_goes_in_one_direction() {
     for rule in RULES {
         let against = match rule.item {
-            Item::Key | Item::Verify | Item::Stanza => rule.sender == Role::Incoming,
-            Item::Valid | Item::Invalid | Item::Verified => rule.sender == Role::Outgoing,
+            Item::Key | Item::Verify | Item::Stanza => rule.sender == Side::Incoming,
+            Item::Valid | Item::Invalid | Item::Verified => rule.sender == Side::Outgoing,
             _ => false,
         };
         assert_eq!(rule.bidirectional, against, "{rule:?}");
@@ -90,16 +90,16 @@ fn nothing_of_authentication_follows_authentication() {
     for item in [Item::StartTls, Item::Auth] {
         for secured in [false, true] {
             let after = given(secured, true);
-            assert_eq!(next(Phase::Choosing, Role::Client, item, after), None);
-            assert_eq!(next(Phase::Serving, Role::Outgoing, item, after), None);
+            assert_eq!(next(Phase::Choosing, Side::Client, item, after), None);
+            assert_eq!(next(Phase::Serving, Side::Outgoing, item, after), None);
         }
     }
-    for (role, item) in [
-        (Role::Client, Item::StartTls),
-        (Role::Client, Item::Bind),
-        (Role::Outgoing, Item::StartTls),
+    for (side, item) in [
+        (Side::Client, Item::StartTls),
+        (Side::Client, Item::Bind),
+        (Side::Outgoing, Item::StartTls),
     ] {
-        assert_eq!(next(Phase::Choosing, role, item, given(true, false)), None);
+        assert_eq!(next(Phase::Choosing, side, item, given(true, false)), None);
     }
 }
 
@@ -139,10 +139,10 @@ fn draw(servers: bool) -> String {
         .filter(|rule| between_servers(rule.sender) == servers)
     {
         let who = match rule.sender {
-            Role::Client => "C",
-            Role::Server => "S",
-            Role::Outgoing => "I",
-            Role::Incoming => "R",
+            Side::Client => "C",
+            Side::Server => "S",
+            Side::Outgoing => "I",
+            Side::Incoming => "R",
             other => panic!("{other:?}"),
         };
         let when = match (rule.secured, rule.authenticated) {

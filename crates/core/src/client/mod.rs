@@ -170,7 +170,7 @@ impl Role for Client {
 impl Steps for Client {
     type Told = ClientEvent;
 
-    const SIDE: negotiation::Role = negotiation::Role::Client;
+    const SIDE: negotiation::Side = negotiation::Side::Client;
     const CONTENT_NS: &'static str = ns::CLIENT;
 
     fn phase(&self) -> Phase {

@@ -215,7 +215,7 @@ impl Role for Incoming {
 impl Steps for Incoming {
     type Told = IncomingEvent;
 
-    const SIDE: negotiation::Role = negotiation::Role::Incoming;
+    const SIDE: negotiation::Side = negotiation::Side::Incoming;
     const CONTENT_NS: &'static str = ns::SERVER;
 
     fn phase(&self) -> Phase {

@@ -172,7 +172,7 @@ impl Role for Outgoing {
 impl Steps for Outgoing {
     type Told = OutgoingEvent;
 
-    const SIDE: negotiation::Role = negotiation::Role::Outgoing;
+    const SIDE: negotiation::Side = negotiation::Side::Outgoing;
     const CONTENT_NS: &'static str = ns::SERVER;
 
     fn phase(&self) -> Phase {

@@ -278,7 +278,7 @@ impl Role for Server {
 impl Steps for Server {
     type Told = ServerEvent;
 
-    const SIDE: negotiation::Role = negotiation::Role::Server;
+    const SIDE: negotiation::Side = negotiation::Side::Server;
     const CONTENT_NS: &'static str = ns::CLIENT;
 
     fn phase(&self) -> Phase {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use xmppwire::negotiation::{Phase, Role};
+use xmppwire::negotiation::{Phase, Side};
 use xmppwire::{
     ApiMisuse, ChannelBindings, CloseReason, Connection, HandoffError, Instant, Limits,
     PeerMisbehaved, ScramHash, ScramKeys, Stanza, StartTls, StreamErrorCondition, TlsHandoff,
@@ -60,7 +60,7 @@ impl<M: Party> End<M> {
         let mut end = Self {
             machine,
             now: START,
-            monitor: Monitor::new(M::ROLE, tls_required, secured),
+            monitor: Monitor::new(M::END, tls_required, secured),
             unread: Vec::new(),
             genuine: true,
             seen: 0,
@@ -231,7 +231,7 @@ impl<M: Party> End<M> {
         let over = self.is_over();
         let got = self.machine.begin_tls(request, &self.unread);
         // A server drops white space there, a client nothing.
-        let is_dropped = |byte: &u8| M::ROLE == Role::Server && b" \t\r\n".contains(byte);
+        let is_dropped = |byte: &u8| M::END == Side::Server && b" \t\r\n".contains(byte);
         let fits = match &got {
             Ok(_) => !over && self.unread.iter().all(is_dropped),
             Err(HandoffError::UnreadInput(n)) => !over && *n == self.unread.len() && *n > 0,
@@ -364,11 +364,11 @@ impl<M: Party> End<M> {
             }
             Told::Stanza(stanza) => {
                 let bound = self.monitor.is_bound();
-                let told = M::ROLE == Role::Server || self.told_bound;
+                let told = M::END == Side::Server || self.told_bound;
                 ensure(bound && told, || "it tells of a stanza before it is bound")?;
                 // Whoever the client says it is, its address is that which it bound (RFC 6120 §8.1.2.1).
                 let from = stanza.from().map(xmppwire::Jid::bare_str);
-                let stamped = M::ROLE == Role::Client || from == Some("juliet@example.org");
+                let stamped = M::END == Side::Client || from == Some("juliet@example.org");
                 ensure(stamped, || "a client speaks for somebody else")?;
             }
             Told::Refused => {}

@@ -25,7 +25,7 @@ mod words;
 use std::thread;
 
 use search::Report;
-use xmppwire::negotiation::{RULES, Role};
+use xmppwire::negotiation::{RULES, Side};
 
 /// Every exploration at once, as together they have to use every rule of the table.
 #[test]
@@ -45,7 +45,7 @@ fn every_state_of_negotiation_holds_what_it_must() {
     }
     println!("{:<48} {total}", "all together");
     for (index, rule) in RULES.iter().enumerate() {
-        let between_servers = matches!(rule.sender, Role::Outgoing | Role::Incoming);
+        let between_servers = matches!(rule.sender, Side::Outgoing | Side::Incoming);
         let used = total.rules & (1 << index) != 0;
         assert!(used || between_servers, "never used: {rule:?}");
     }

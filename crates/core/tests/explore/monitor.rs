@@ -1,13 +1,13 @@
 //! A wire-tap at one end of a stream, which knows the table of negotiation and RFC 6120, and nothing of
 //! the machine behind.
 
-use xmppwire::negotiation::{Item, Phase, RULES, Role};
+use xmppwire::negotiation::{Item, Phase, RULES, Side};
 use xmppwire::{CloseReason, Element, XmlLimits, ns};
 use xmppwire_xml::{Event, Reader, StreamHeader};
 
 /// Follows what one end hears and says.
 pub struct Monitor {
-    role: Role,
+    side: Side,
     /// Whether nothing of a login may pass in clear text, as far as this end decides that.
     tls_required: bool,
     pub phase: Phase,
@@ -34,9 +34,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub fn new(role: Role, tls_required: bool, secured: bool) -> Self {
+    pub fn new(side: Side, tls_required: bool, secured: bool) -> Self {
         Self {
-            role,
+            side,
             tls_required,
             phase: Phase::Opening,
             secured,
@@ -108,7 +108,7 @@ impl Monitor {
             if self.end_said || self.fatal.is_some() {
                 return Ok(());
             }
-            if self.step(self.role.peer(), item, element).is_ok() {
+            if self.step(self.side.peer(), item, element).is_ok() {
                 return Ok(());
             }
             // What has no place yet may have one after the answer to what came before it.
@@ -153,13 +153,13 @@ impl Monitor {
     fn say_header(&mut self, header: &StreamHeader) -> Result<(), String> {
         self.header_said = true;
         // Who logs in is told only to whom TLS protects (RFC 6120 §4.7.1).
-        if self.role == Role::Client && !self.secured && header.from.is_some() {
+        if self.side == Side::Client && !self.secured && header.from.is_some() {
             return Err("its header tells in clear text who it is".into());
         }
-        if self.step(self.role, Item::Header, None).is_err() {
+        if self.step(self.side, Item::Header, None).is_err() {
             // A server answers a header that it cannot read, or none at all, with a header of its own
             // and an error in it (RFC 6120 §4.9.1.2).
-            if self.role == Role::Client {
+            if self.side == Side::Client {
                 return Err(format!("it writes a header in phase {:?}", self.phase));
             }
             self.fatal = Some("a header that only an error needs".into());
@@ -190,7 +190,7 @@ impl Monitor {
                 return Err("it writes a password in clear text".into());
             }
         }
-        if item == Item::Features && self.role == Role::Server && !self.secured {
+        if item == Item::Features && self.side == Side::Server && !self.secured {
             let starttls = element.child("starttls", ns::TLS);
             self.tls_required =
                 starttls.is_some_and(|starttls| starttls.child("required", ns::TLS).is_some());
@@ -204,7 +204,7 @@ impl Monitor {
         if element.is("iq", ns::CLIENT) {
             self.iq_id = element.attr("id").map(Into::into);
         }
-        if self.step(self.role, item, Some(&element)).is_err() {
+        if self.step(self.side, item, Some(&element)).is_err() {
             return Err(format!("it writes {item} in phase {:?}", self.phase));
         }
         self.said.push(element);
@@ -213,7 +213,7 @@ impl Monitor {
 
     /// The TLS handshake is done.
     pub fn handshake(&mut self) -> Result<(), String> {
-        let made = self.step(Role::Client, Item::Handshake, None);
+        let made = self.step(Side::Client, Item::Handshake, None);
         made.map_err(|()| format!("a TLS handshake in phase {:?}", self.phase))?;
         self.secured = true;
         self.restart();
@@ -224,7 +224,7 @@ impl Monitor {
 
     // --- The table --------------------------------------------------------------------------------
 
-    fn step(&mut self, sender: Role, item: Item, element: Option<&Element>) -> Result<(), ()> {
+    fn step(&mut self, sender: Side, item: Item, element: Option<&Element>) -> Result<(), ()> {
         let rule = RULES.iter().position(|rule| {
             (rule.phase, rule.sender, rule.item) == (self.phase, sender, item)
                 && rule.secured.is_none_or(|needed| needed == self.secured)
@@ -267,7 +267,7 @@ impl Monitor {
             return Err("it goes on after its own stream error".into());
         }
         // A server that does not answer a session request itself passed it on, as a stanza like others.
-        if (self.role, self.phase, phase) == (Role::Server, Phase::Session, Phase::Bound) {
+        if (self.side, self.phase, phase) == (Side::Server, Phase::Session, Phase::Bound) {
             self.phase = Phase::Bound;
         }
         // A closing machine negotiates no more.

@@ -74,7 +74,7 @@ impl Question {
 
 /// A role whose machine is explored.
 pub trait Party: Role {
-    const ROLE: negotiation::Role;
+    const END: negotiation::Side;
 
     fn sort(event: Self::Event) -> Told;
 
@@ -88,7 +88,7 @@ pub trait Party: Role {
 }
 
 impl Party for Client {
-    const ROLE: negotiation::Role = negotiation::Role::Client;
+    const END: negotiation::Side = negotiation::Side::Client;
 
     fn sort(event: ClientEvent) -> Told {
         match event {
@@ -112,7 +112,7 @@ impl Party for Client {
 }
 
 impl Party for Server {
-    const ROLE: negotiation::Role = negotiation::Role::Server;
+    const END: negotiation::Side = negotiation::Side::Server;
 
     fn sort(event: ServerEvent) -> Told {
         match event {
