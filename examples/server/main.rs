@@ -51,7 +51,8 @@ struct Shared {
     house: Mutex<House>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
-    /// Time without a byte from a client after which it has vanished.
+    /// Time without a byte from a client after which it has vanished, and time that it has to read
+    /// what it is sent.
     idle: Duration,
 }
 

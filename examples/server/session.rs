@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -23,8 +22,6 @@ use crate::{Shared, lock};
 /// Bytes that wait to be written to a client above which it is given nothing more, and nothing more
 /// is read from it.
 const BACKLOG: usize = 64 * 1024;
-/// Time for a client to read them.
-const READING: Duration = Duration::from_secs(60);
 /// Best first. The -PLUS variants are offered where TLS has something to bind to.
 const MECHANISMS: [Mechanism; 5] = [
     Mechanism::ScramSha256Plus,
@@ -43,8 +40,8 @@ pub(crate) struct Session {
     place: Option<Place>,
     /// The stream is closing.
     closing: bool,
-    /// Since when more than [`BACKLOG`] waits to be written.
-    behind: Option<Instant>,
+    /// When a client to which more than [`BACKLOG`] waits has to have read it.
+    read_until: Option<Instant>,
     /// When to ask a client that sends nothing whether it is still there.
     ping_at: Instant,
 }
@@ -66,6 +63,12 @@ enum Step {
     Over,
 }
 
+impl From<Option<ServerEvent>> for Step {
+    fn from(event: Option<ServerEvent>) -> Self {
+        event.map_or(Self::Over, |event| Self::Event(Box::new(event)))
+    }
+}
+
 impl Session {
     pub(crate) fn new(
         client: ServerConnection<TcpStream>,
@@ -79,7 +82,7 @@ impl Session {
             shared: Arc::clone(shared),
             place: None,
             closing: false,
-            behind: None,
+            read_until: None,
             ping_at: Instant::now(),
         }
     }
@@ -98,9 +101,10 @@ impl Session {
     async fn serve(&mut self, mut stopping: watch::Receiver<()>) -> Result<(), Box<dyn Error>> {
         loop {
             let behind = !self.closing && self.client.backlog() >= BACKLOG;
-            self.behind = behind.then(|| self.behind.unwrap_or_else(Instant::now));
+            let latest = Instant::now() + self.shared.idle;
+            self.read_until = behind.then(|| self.read_until.unwrap_or(latest));
             tokio::select! {
-                step = step(&mut self.client, &mut self.place, self.behind) => match step? {
+                step = step(&mut self.client, &mut self.place, self.read_until) => match step? {
                     Step::Event(event) => self.handle(*event)?,
                     Step::Parcel(parcel) => {
                         // The sender is at fault for a stanza that cannot be written, not this
@@ -219,17 +223,21 @@ impl Session {
 async fn step(
     client: &mut ServerConnection<TcpStream>,
     place: &mut Option<Place>,
-    behind: Option<Instant>,
+    read_until: Option<Instant>,
 ) -> Result<Step, Box<dyn Error>> {
-    if let Some(since) = behind {
-        let left = (since + READING).saturating_duration_since(Instant::now());
-        return match client.drain(left).await {
-            true => Ok(Step::Written),
-            false => Err("does not read what it is sent".into()),
-        };
+    if let Some(deadline) = read_until {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !client.drain(left).await {
+            return Err("does not read what it is sent".into());
+        }
+        if client.backlog() < BACKLOG {
+            return Ok(Step::Written);
+        }
+        // The connection has ended, and the events say how.
+        return Ok(Step::from(client.next_event().await?));
     }
     tokio::select! {
-        event = client.next_event() => Ok(event?.map_or(Step::Over, |event| Step::Event(Box::new(event)))),
+        event = client.next_event() => Ok(Step::from(event?)),
         parcel = next(place) => Ok(parcel.map_or(Step::Displaced, Step::Parcel)),
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
-use xmppwire_tokio::{Client, Iq, IqType, Message, MessageType, Mode, Stanza};
+use xmppwire_tokio::{
+    Client, Iq, IqType, Message, MessageType, Mode, Stanza, StanzaErrorCondition,
+};
 
 use crate::server::{connector, jid, login, next, next_message};
 use crate::support::{PATIENCE, Server};
@@ -133,6 +135,30 @@ async fn a_client_that_vanished_loses_its_place() {
             Stanza::Iq(_) | Stanza::Presence(_) => {}
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_its_place() {
+    let server = Server::start_with("server-unread", &["--idle", "2"]);
+    let mut juliet = login(&server, "juliet", "balcony").await;
+    let _romeo = login(&server, "romeo", "orchard").await;
+    let body = "x".repeat(100_000);
+    let romeo_is_gone = async {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&StanzaErrorCondition::ServiceUnavailable) {
+            let message = Message::chat(jid("romeo@localhost/orchard"), body.clone());
+            juliet.send(message).await.expect("sent");
+            juliet.flush().await.expect("written");
+            while let Ok(stanza) = timeout(Duration::from_millis(10), juliet.next()).await {
+                let stanza = stanza.expect("a stream").expect("an open one");
+                seen.extend(stanza.error().map(|error| error.condition()));
+            }
+        }
+        seen
+    };
+    let seen = timeout(PATIENCE, romeo_is_gone).await.expect("in time");
+    // The queue was full before the place was lost.
+    assert!(seen.contains(&StanzaErrorCondition::ResourceConstraint));
 }
 
 #[tokio::test]
