@@ -54,8 +54,9 @@ pub enum InvalidStanza {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandoffError {
-    /// Bytes followed the STARTTLS exchange in clear text. Somebody injected them (the peer has to wait
-    /// for the handshake, RFC 6120 §5.4.2.3); the connection is closed.
+    /// Clear text followed the STARTTLS exchange and is not white space that a server drops. It was
+    /// injected, because the peer has to wait for the handshake (RFC 6120 §5.4.2.3). The connection has
+    /// ended.
     #[error("{0} bytes of clear text follow the STARTTLS exchange")]
     UnreadInput(usize),
     /// The request is not the open one.

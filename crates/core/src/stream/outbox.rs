@@ -49,6 +49,7 @@ impl Outbox {
     pub(crate) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(self.taken.saturating_add(len));
         self.compact();
+        self.bytes.shrink_to(len.max(KEPT).saturating_mul(2));
     }
 
     /// Takes everything that waits.
@@ -126,6 +127,19 @@ mod tests {
             }
             outbox.consume(usize::MAX);
             check_memory(&outbox);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_memory_behind() {
+        for waiting in [0, 1, 1000, 3_000_000] {
+            let mut outbox = Outbox::default();
+            outbox.end().extend_from_slice(&vec![b'x'; waiting + 300]);
+            outbox.consume(300);
+            outbox.end().extend_from_slice(&vec![b'y'; 8 * 1024 * 1024]);
+            outbox.truncate(waiting);
+            assert_eq!(outbox.pending(), vec![b'x'; waiting]);
+            assert!(outbox.bytes.capacity() <= 2 * waiting.max(KEPT));
         }
     }
 
