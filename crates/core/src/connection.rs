@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
-use crate::endpoint::{Endpoint, Role};
+use crate::endpoint::{Endpoint, Role, Step};
 use crate::error::{ApiMisuse, HandoffError};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
@@ -163,7 +163,7 @@ impl<R: Role> Connection<R> {
             return Ok(());
         }
         self.endpoint.stream.tls_established(&handoff, tls)?;
-        R::open(&mut self.endpoint);
+        R::take(&mut self.endpoint, Step::Open);
         Ok(())
     }
 

@@ -83,55 +83,39 @@ pub trait Steps: Debug + Send + Sized + 'static {
     }
 
     /// What the role has to tell beyond the one event that the endpoint keeps. It is told before the end is.
-    fn next_event(_endpoint: &mut Endpoint<Self>) -> Option<Self::Told>
-    where
-        Self: Role,
-    {
+    fn next_event(&mut self, _stream: &Stream) -> Option<Self::Told> {
         None
     }
 
-    /// When [`handle_deadline`](Self::handle_deadline) wants to be called, beside the deadlines of the stream.
+    /// When a [`Step::Deadline`] is due, beside the deadlines of the stream.
     fn deadline(&self) -> Option<Instant> {
         None
-    }
-
-    /// Ends what has run out by `now`.
-    fn handle_deadline(_endpoint: &mut Endpoint<Self>, _now: Instant)
-    where
-        Self: Role,
-    {
     }
 
     /// The role's event for what the endpoint tells.
     fn tell(news: News) -> Self::Told;
 
-    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
-    fn open(endpoint: &mut Endpoint<Self>)
+    /// Takes a step. No code outside of this crate can name one, so none can take it out of turn.
+    fn take(endpoint: &mut Endpoint<Self>, step: Step)
     where
         Self: Role;
+}
 
-    /// Handles the peer's stream header.
-    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader)
-    where
-        Self: Role;
-
-    /// Handles an element that the table allows in this phase.
-    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element)
-    where
-        Self: Role;
-
-    /// Handles an element that the table does not allow in this phase.
-    fn handle_unexpected(endpoint: &mut Endpoint<Self>, _item: Item, element: &Element)
-    where
-        Self: Role,
-    {
-        endpoint.unexpected(element);
-    }
-
-    /// Handles an element that arrives once stanzas flow.
-    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element)
-    where
-        Self: Role;
+/// What the endpoint leaves to the role.
+#[derive(Debug)]
+pub enum Step {
+    /// Begin a stream, with nothing that was learnt on an earlier one (RFC 6120 §4.3.3).
+    Open,
+    /// Handle the peer's stream header.
+    Header(StreamHeader),
+    /// Handle an element that the table allows in this phase.
+    Item(Item, Element),
+    /// Handle an element that the table does not allow in this phase.
+    Unexpected(Item, Element),
+    /// Handle an element that arrives once stanzas flow.
+    Stanza(Element),
+    /// End what has run out by then.
+    Deadline(Instant),
 }
 
 impl<R: Role> Endpoint<R> {
@@ -150,7 +134,7 @@ impl<R: Role> Endpoint<R> {
             event: None,
             tls_available: true,
         };
-        R::open(&mut endpoint);
+        R::take(&mut endpoint, Step::Open);
         Connection::new(endpoint)
     }
 
@@ -186,7 +170,7 @@ impl<R: Role> Endpoint<R> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.stream.handle_timeout(now);
         if !self.stream.is_over() {
-            R::handle_deadline(self, now);
+            R::take(self, Step::Deadline(now));
         }
     }
 
@@ -194,7 +178,7 @@ impl<R: Role> Endpoint<R> {
     pub(crate) fn next_event(&mut self) -> Option<R::Event> {
         self.event
             .take()
-            .or_else(|| R::next_event(self))
+            .or_else(|| self.role.next_event(&self.stream))
             .or_else(|| {
                 let request = self.stream.poll_start_tls()?;
                 Some(R::tell(News::StartTls(request)))
@@ -236,9 +220,9 @@ impl<R: Role> Endpoint<R> {
 
     pub(crate) fn handle(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Header(header) => R::handle_header(self, header),
+            Incoming::Header(header) => R::take(self, Step::Header(header)),
             Incoming::Element(element) if self.role.phase().passes_stanzas() => {
-                R::handle_stanza(self, element);
+                R::take(self, Step::Stanza(element));
             }
             // Negotiation is over once this side has closed; only the closing tag is awaited.
             Incoming::Element(_) if self.stream.is_closing() => {}
@@ -252,9 +236,9 @@ impl<R: Role> Endpoint<R> {
         }
         let item = Item::of(&element);
         if self.allows(item) {
-            R::handle_item(self, item, element);
+            R::take(self, Step::Item(item, element));
         } else {
-            R::handle_unexpected(self, item, &element);
+            R::take(self, Step::Unexpected(item, element));
         }
     }
 

@@ -12,7 +12,7 @@ use super::exchange::{Exchange, News as PairNews, Policy, is_certified};
 use super::question::{KeyRequest, VerifyAnswer, VerifyRequest};
 use super::{Pair, PairAdded, Refusal, Trust, Verdict};
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Steps};
+use crate::endpoint::{Endpoint, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
@@ -21,6 +21,7 @@ use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::server::TlsOffer;
 use crate::stanza::{Stanza, StanzaFault};
+use crate::stream::Stream;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
@@ -245,18 +246,13 @@ impl Steps for Incoming {
         !self.exchange.news.is_empty()
     }
 
-    fn next_event(endpoint: &mut Endpoint<Self>) -> Option<IncomingEvent> {
-        let news = endpoint.role.exchange.poll(&endpoint.stream)?;
+    fn next_event(&mut self, stream: &Stream) -> Option<IncomingEvent> {
+        let news = self.exchange.poll(stream)?;
         IncomingEvent::of(news)
     }
 
     fn deadline(&self) -> Option<Instant> {
         self.exchange.deadline()
-    }
-
-    fn handle_deadline(endpoint: &mut Endpoint<Self>, now: Instant) {
-        let Endpoint { role, stream, .. } = endpoint;
-        role.exchange.handle_deadline(stream, now);
     }
 
     fn tell(news: News) -> IncomingEvent {
@@ -267,24 +263,18 @@ impl Steps for Incoming {
         }
     }
 
-    fn open(endpoint: &mut Endpoint<Self>) {
-        endpoint.begin();
-    }
-
-    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
-        endpoint.take_header(&header);
-    }
-
-    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
-        endpoint.take_item(item, &element);
-    }
-
-    fn handle_unexpected(endpoint: &mut Endpoint<Self>, item: Item, element: &Element) {
-        endpoint.take_unexpected(item, element);
-    }
-
-    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
-        endpoint.take_stanza(element);
+    fn take(endpoint: &mut Endpoint<Self>, step: Step) {
+        match step {
+            Step::Open => endpoint.begin(),
+            Step::Header(header) => endpoint.take_header(&header),
+            Step::Item(item, element) => endpoint.take_item(item, &element),
+            Step::Unexpected(item, element) => endpoint.take_unexpected(item, &element),
+            Step::Stanza(element) => endpoint.take_stanza(element),
+            Step::Deadline(now) => {
+                let Endpoint { role, stream, .. } = endpoint;
+                role.exchange.handle_deadline(stream, now);
+            }
+        }
     }
 }
 

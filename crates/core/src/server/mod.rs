@@ -16,7 +16,7 @@ pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
 };
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Steps};
+use crate::endpoint::{Endpoint, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
@@ -297,20 +297,15 @@ impl Steps for Server {
         }
     }
 
-    fn open(endpoint: &mut Endpoint<Self>) {
-        endpoint.open();
-    }
-
-    fn handle_header(endpoint: &mut Endpoint<Self>, header: StreamHeader) {
-        endpoint.handle_header(header);
-    }
-
-    fn handle_item(endpoint: &mut Endpoint<Self>, item: Item, element: Element) {
-        endpoint.handle_item(item, element);
-    }
-
-    fn handle_stanza(endpoint: &mut Endpoint<Self>, element: Element) {
-        endpoint.handle_stanza(element);
+    fn take(endpoint: &mut Endpoint<Self>, step: Step) {
+        match step {
+            Step::Open => endpoint.open(),
+            Step::Header(header) => endpoint.handle_header(header),
+            Step::Item(item, element) => endpoint.handle_item(item, element),
+            Step::Unexpected(_, element) => endpoint.unexpected(&element),
+            Step::Stanza(element) => endpoint.handle_stanza(element),
+            Step::Deadline(_) => {}
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) enum Incoming {
 
 /// A stream and, after a restart, the one that replaces it (RFC 6120 §4.3.3).
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     limits: Limits,
     reader: Reader,
     writer: Writer,
