@@ -1,0 +1,124 @@
+//! Resource binding (RFC 6120 §7).
+
+use xmppwire_jid::Resourcepart;
+use xmppwire_xml::Element;
+
+use super::{BindAnswer, BindRequest, Server, ServerEvent, State};
+use crate::endpoint::Endpoint;
+use crate::error::ApiMisuse;
+use crate::log::log;
+use crate::negotiation::Item;
+use crate::ns;
+use crate::stanza::{Iq, Stanza, StanzaError, StanzaErrorCondition};
+
+impl Endpoint<Server> {
+    /// Answers [`ServerEvent::Bind`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    pub fn answer_bind(
+        &mut self,
+        request: BindRequest,
+        answer: BindAnswer,
+    ) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.role.state {
+            State::Binding { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let State::Binding { request: iq, .. } =
+            core::mem::replace(&mut self.role.state, State::Choosing)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        match answer {
+            BindAnswer::Bind(resource) => {
+                let jid = request.account.with_resource(&resource);
+                let payload = Element::builder("bind", ns::BIND)
+                    .open("jid", ns::BIND)
+                    .text(jid.as_str())
+                    .build();
+                if let Some(result) = iq.result(Some(&payload)) {
+                    self.stream.push_own(result.element());
+                }
+                log!(debug, %jid, "bound");
+                self.stream.set_bound();
+                self.role.state = State::Bound(jid);
+            }
+            BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_bind(&mut self, element: Element) {
+        let iq = match Iq::parse(element) {
+            Ok(iq) => iq,
+            Err(fault) => return self.refuse(fault),
+        };
+        let asked = iq
+            .payload("bind", ns::BIND)
+            .and_then(|bind| bind.child("resource", ns::BIND))
+            .map(|resource| resource.text().into_owned())
+            .filter(|resource| !resource.is_empty());
+        let requested = match asked.as_deref().map(Resourcepart::new).transpose() {
+            Ok(requested) => requested,
+            // RFC 6120 §7.7.2.1
+            Err(_) => {
+                let error = StanzaError::new(StanzaErrorCondition::BadRequest)
+                    .with_text("the resource cannot be prepared");
+                return self.refuse_bind(&iq, &error);
+            }
+        };
+        let made = Resourcepart::new(&self.entropy.id());
+        let (Some(account), Some(suggested)) =
+            (self.role.account.clone(), requested.clone().or(made.ok()))
+        else {
+            let error = StanzaError::new(StanzaErrorCondition::InternalServerError);
+            return self.refuse_bind(&iq, &error);
+        };
+        let serial = self.serial();
+        self.role.state = State::Binding {
+            serial,
+            request: iq,
+        };
+        self.event = Some(ServerEvent::Bind(BindRequest {
+            serial,
+            account,
+            requested,
+            suggested,
+        }));
+    }
+
+    fn refuse_bind(&mut self, iq: &Iq, error: &StanzaError) {
+        if let Some(reply) = iq.error_reply(error) {
+            self.stream.push_own(reply.element());
+        }
+        self.role.state = State::Choosing;
+        self.role.failed_binds = self.role.failed_binds.saturating_add(1);
+        if self.role.failed_binds >= self.stream.limits().bind_attempts {
+            self.too_many_attempts();
+        }
+    }
+
+    /// The answer to negotiation requests that come after binding: a session is there already
+    /// (RFC 3921 §3), and a second resource is not to be had (RFC 6120 §7.1).
+    pub(super) fn answer_legacy(&self, stanza: &Stanza) -> Option<Iq> {
+        let Stanza::Iq(iq) = stanza else { return None };
+        let ours = match (iq.to(), &self.role.account) {
+            (None, _) => true,
+            (Some(to), Some(account)) => {
+                to.as_str() == account.as_str() || to.as_str() == account.domainpart()
+            }
+            (Some(_), None) => false,
+        };
+        match Item::of(iq.element()) {
+            Item::Session if ours => iq.result(None),
+            Item::Bind if ours => {
+                iq.error_reply(&StanzaError::new(StanzaErrorCondition::NotAllowed))
+            }
+            _ => None,
+        }
+    }
+}

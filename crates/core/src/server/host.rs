@@ -1,0 +1,228 @@
+//! Which domain a stream is for, and what a server offers on it (RFC 6120 §4.3.2, §4.7, §5.4.2).
+
+use xmppwire_jid::{BareJid, Domainpart, Jid};
+use xmppwire_sasl::Offer;
+use xmppwire_xml::{Element, StreamHeader};
+
+use super::{Host, HostAnswer, HostRequest, Hosting, Server, ServerEvent, State, TlsOffer};
+use crate::endpoint::Endpoint;
+use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
+use crate::identities::CertificateIdentities;
+use crate::ns;
+use crate::tls::TlsInfo;
+use crate::wire::features::{FeatureOffer, StartTlsOffer};
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::version::speaks_1_0;
+
+impl Endpoint<Server> {
+    /// Answers [`ServerEvent::Opened`].
+    ///
+    /// # Errors
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    pub fn choose_host(
+        &mut self,
+        request: HostRequest,
+        answer: HostAnswer,
+    ) -> Result<(), ApiMisuse> {
+        if self.is_done() {
+            return Ok(());
+        }
+        match &self.role.state {
+            State::ChoosingHost { serial, .. } if *serial == request.serial => {}
+            _ => return Err(ApiMisuse::StaleRequest),
+        }
+        let State::ChoosingHost { domain, .. } =
+            core::mem::replace(&mut self.role.state, State::Opening)
+        else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let refusal = match answer {
+            HostAnswer::Serve(host) => {
+                self.role.host = Some(Hosting { domain, host });
+                self.answer_header();
+                return Ok(());
+            }
+            HostAnswer::Unknown => StreamError::new(StreamErrorCondition::HostUnknown),
+            HostAnswer::Gone => StreamError::new(StreamErrorCondition::HostGone),
+            HostAnswer::SeeOtherHost(_) if !self.stream.secured() => {
+                let host = Host::new(TlsOffer::Required, []);
+                self.role.host = Some(Hosting { domain, host });
+                self.answer_header();
+                return Ok(());
+            }
+            HostAnswer::SeeOtherHost(other) | HostAnswer::SeeOtherHostInClear(other) => {
+                StreamError::see_other_host(other)
+            }
+        };
+        self.stream.close_with(refusal, CloseReason::Local);
+        Ok(())
+    }
+
+    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
+    /// header of an earlier one said is forgotten (§4.3.3).
+    pub(super) fn open(&mut self) {
+        self.role.state = State::Opening;
+        self.role.peer_lang = None;
+        let mut header = StreamHeader::new(ns::CLIENT);
+        header.version = Some("1.0".into());
+        header.id = Some(self.entropy.id());
+        header.lang = Some(self.role.config.lang.clone());
+        // An error may come before it is known which domain this is for, and 'from' is never left out:
+        // where there is no domain to name, it is empty (RFC 6120 §4.7.1, §4.9.1.3).
+        let hosted = self.role.host.as_ref().map(|hosting| &hosting.domain);
+        let domain = hosted.or(self.role.config.default_domain.as_ref());
+        header.from = Some(domain.map(Domainpart::as_str).unwrap_or_default().into());
+        self.stream.set_header(header);
+    }
+
+    pub(super) fn handle_header(&mut self, header: StreamHeader) {
+        // The answer names the client even where it is an error (RFC 6120 §4.7.2, §4.9.1.2).
+        if let Some(answer) = self.stream.header_mut() {
+            let from = header.from.as_deref().map(Jid::new);
+            answer.to = from.and_then(|from| Some(from.ok()?.bare_str().into()));
+        }
+        match self.check_header(&header) {
+            Ok((domain, from)) => {
+                self.role.peer_lang = header.lang;
+                // After authentication the domain is settled, and nobody needs to be asked.
+                if self.stream.authenticated() {
+                    self.answer_header();
+                } else {
+                    let serial = self.serial();
+                    self.role.state = State::ChoosingHost {
+                        serial,
+                        domain: domain.clone(),
+                    };
+                    self.event = Some(ServerEvent::Opened(HostRequest {
+                        serial,
+                        domain,
+                        from,
+                        secured: self.stream.secured(),
+                    }));
+                }
+            }
+            Err((condition, why)) => self.stream.fail(condition, PeerMisbehaved::Header(why)),
+        }
+    }
+
+    fn check_header(
+        &self,
+        header: &StreamHeader,
+    ) -> Result<(Domainpart, Option<Jid>), (StreamErrorCondition, &'static str)> {
+        use StreamErrorCondition as E;
+        if !Self::may_carry_stanzas(header) {
+            let why = "the content namespace is not jabber:client";
+            return Err((E::InvalidNamespace, why));
+        }
+        if !speaks_1_0(header.version.as_deref()) {
+            return Err((E::UnsupportedVersion, "the version is below 1.0"));
+        }
+        let Some(to) = &header.to else {
+            return Err((E::ImproperAddressing, "'to' is missing"));
+        };
+        let Ok(domain) = Domainpart::new(to) else {
+            return Err((E::HostUnknown, "'to' is no domain"));
+        };
+        let Ok(from) = header.from.as_deref().map(Jid::new).transpose() else {
+            return Err((E::InvalidFrom, "'from' is no address"));
+        };
+        if let Some(account) = &self.role.account {
+            if account.domainpart() != domain.as_str() {
+                return Err((E::HostUnknown, "'to' is not the domain of the account"));
+            }
+            // RFC 6120 §6.4.6: who opens the stream has to be who was authenticated.
+            if from
+                .as_ref()
+                .is_some_and(|from| from.bare_str() != account.as_str())
+            {
+                return Err((E::InvalidFrom, "'from' is not the authenticated account"));
+            }
+        } else if let Some(from) = &from
+            && self.certificate_contradicts(from)
+        {
+            let why = "'from' is not an address of the certificate";
+            return Err((E::InvalidFrom, why));
+        }
+        Ok((domain, from))
+    }
+
+    /// Whether the verified client certificate names accounts, and this is none of them (RFC 6120 §13.7.2).
+    /// Of one that names none only the application can know whose it is.
+    fn certificate_contradicts(&self, from: &Jid) -> bool {
+        let peer = self.stream.tls().and_then(TlsInfo::peer);
+        let accounts = peer
+            .map(CertificateIdentities::accounts)
+            .unwrap_or_default();
+        let is_from = |account: &BareJid| account.as_str() == from.bare_str();
+        !accounts.is_empty() && !accounts.iter().any(is_from)
+    }
+
+    /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
+    fn answer_header(&mut self) {
+        let Some(Hosting { domain, host }) = &self.role.host else {
+            return;
+        };
+        if let Some(header) = self.stream.header_mut() {
+            header.from = Some(domain.as_str().into());
+        }
+        let features = if self.stream.authenticated() {
+            FeatureOffer {
+                starttls: None,
+                sasl: &Offer::default(),
+                bind: true,
+                extra: &host.features,
+            }
+            .to_element()
+        } else {
+            FeatureOffer {
+                starttls: self.starttls_offer(host),
+                sasl: &self.sasl_offer(),
+                bind: false,
+                extra: &[],
+            }
+            .to_element()
+        };
+        self.stream.write_header();
+        self.stream.push_own(&features);
+        self.role.state = State::Choosing;
+    }
+
+    const fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {
+        if self.stream.secured() {
+            return None;
+        }
+        match host.tls {
+            TlsOffer::Required => Some(StartTlsOffer::Required),
+            TlsOffer::Optional => Some(StartTlsOffer::Optional),
+            TlsOffer::Unavailable => None,
+        }
+    }
+
+    pub(super) fn handle_start_tls(&mut self) {
+        let offered = self
+            .role
+            .host
+            .as_ref()
+            .and_then(|hosting| self.starttls_offer(&hosting.host))
+            .is_some();
+        if offered && self.tls_available {
+            self.stream
+                .push_own(&Element::builder("proceed", ns::TLS).build());
+            let serial = self.serial();
+            self.stream.hand_off(serial, true);
+            self.role.host = None;
+            self.role.state = State::Tls;
+            return;
+        }
+        // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
+        self.stream
+            .push_own(&Element::builder("failure", ns::TLS).build());
+        self.stream.end_with_footer(match offered {
+            true => CloseReason::TlsRefused,
+            false => CloseReason::Violation {
+                sent: None,
+                why: PeerMisbehaved::Negotiation("STARTTLS was not offered"),
+            },
+        });
+    }
+}
