@@ -475,6 +475,28 @@ fn a_configuration_made_elsewhere_keeps_its_settings() {
     assert!(of_server.exporter.is_some());
 }
 
+/// The constraints of a trust anchor say nothing of XMPP addresses, so none counts below it.
+#[test]
+fn a_constrained_trust_anchor_names_no_server_by_xmpp_address() {
+    use xmppwire_test_support::Authority;
+    let anchor = Authority::new().limited_to("example.org").into_root();
+    for (issuer, accepted) in [(Authority::new(), true), (anchor, false)] {
+        let identity = issuer.issue("example.org", |params| {
+            let value = OtherNameValue::Utf8String("example.org".into());
+            let xmpp_addr = SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 5], value));
+            params.subject_alt_names = vec![xmpp_addr];
+        });
+        let server = ServerTls::builder(identity).build().unwrap();
+        match connect(&issuer.client(), &server, "example.org", Mode::StartTls) {
+            Ok((of_client, _)) => {
+                let names = of_client.peer.unwrap();
+                assert!(accepted && names.xmpp_addrs().len() == 1);
+            }
+            Err(error) => assert!(!accepted, "{error}"),
+        }
+    }
+}
+
 /// Whose trust anchors are not known may have name constraints.
 #[test]
 fn a_server_configuration_made_elsewhere_has_to_vouch_for_xmpp_addresses() {

@@ -58,6 +58,14 @@ impl Authority {
         self.below(None)
     }
 
+    /// The same authority as a trust anchor: what it issues is shown without its certificate.
+    pub fn into_root(self) -> Self {
+        Self {
+            chain: String::new(),
+            ..self
+        }
+    }
+
     /// The same authority with a certificate by another one besides, which has no limits.
     pub fn cross_signed_by(&self, other: &Self) -> Self {
         let key = || KeyPair::from_pem(&self.issuer.key().serialize_pem()).unwrap();

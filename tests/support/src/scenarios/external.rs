@@ -152,6 +152,7 @@ pub fn a_certificate_of_another_account_is_refused<A: Adapter>() {
 pub fn a_constrained_authority_names_no_account<A: Adapter>() {
     let root = Authority::new();
     let partner = root.limited_to("partner.example");
+    let anchor = root.limited_to("partner.example").into_root();
     let excluded = root.limited_to_others_than("example.com");
     let below = partner.unlimited();
     let free = root.unlimited();
@@ -167,11 +168,11 @@ pub fn a_constrained_authority_names_no_account<A: Adapter>() {
         ("permitted names", &partner, root.roots(), false),
         ("excluded names", &excluded, root.roots(), false),
         ("further up", &below, root.roots(), false),
-        ("in the trust anchor", &partner, partner.roots(), false),
+        ("in the trust anchor", &anchor, anchor.roots(), false),
         (
             "in one anchor of two",
-            &partner,
-            roots_of(&partner, &root),
+            &anchor,
+            roots_of(&anchor, &root),
             false,
         ),
         ("in one of two chains", &cross_signed, root.roots(), false),
