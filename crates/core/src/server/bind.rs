@@ -102,8 +102,8 @@ impl Endpoint<Server> {
         }
     }
 
-    /// The answer to negotiation requests that come after binding: a session is there already
-    /// (RFC 3921 §3), and a second resource is not to be had (RFC 6120 §7.1).
+    /// The answer to a negotiation request that comes after binding: a session exists already
+    /// (RFC 3921 §3), and a second resource is refused (RFC 6120 §7.1).
     pub(super) fn answer_legacy(&self, stanza: &Stanza) -> Option<Iq> {
         let Stanza::Iq(iq) = stanza else { return None };
         let ours = match (iq.to(), &self.role.account) {

@@ -1,4 +1,4 @@
-//! What a server offers.
+//! The configuration of a server, and of the domains that it serves.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,12 +9,12 @@ use xmppwire_xml::Element;
 
 use crate::limits::Limits;
 
-/// What holds for a connection before it is known which domain it is for.
+/// The configuration of a connection, independent of the domain that the client asks for.
 ///
 /// ```
 /// use xmppwire::{DecoyKey, ServerConfig};
 ///
-/// // The same for all connections of a server, and secret: see [`DecoyKey`].
+/// // A secret, the same for all connections of a server: see [`DecoyKey`].
 /// let decoy = DecoyKey::new([0x17; 32]);
 /// let config = ServerConfig::new(decoy).with_lang("en");
 /// # let _ = config;
@@ -30,8 +30,8 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// The defaults. `decoy` makes unknown users look like known ones; it has to be the same for every
-    /// connection of the server, or asking twice would tell them apart.
+    /// The defaults. `decoy` makes unknown users look like known ones. It has to be the same for
+    /// every connection of the server: otherwise a client that asks twice could tell them apart.
     pub fn new(decoy: DecoyKey) -> Self {
         Self {
             decoy,
@@ -50,8 +50,8 @@ impl ServerConfig {
         self
     }
 
-    /// Sets the domain that the server calls itself in the header before an error, while it is not known
-    /// that it serves the one that the client asked for. Without it that header says `from=''`
+    /// Sets the domain for `from` in the header before an error, when it is not known yet that the
+    /// server serves the domain that the client asked for. Without it that header has `from=''`
     /// (RFC 6120 §4.9.1.3).
     #[must_use]
     pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
@@ -59,21 +59,22 @@ impl ServerConfig {
         self
     }
 
-    /// Leaves away the hash by which a client that logs in with SCRAM notices a changed offer
-    /// (XEP-0474), for clients that do not ignore attributes they do not know.
+    /// Omits the hash with which SCRAM clients detect a changed offer (XEP-0474). Use it for
+    /// clients that fail on unknown SCRAM attributes instead of ignoring them.
     #[must_use]
     pub const fn without_downgrade_protection(mut self) -> Self {
         self.protects_offer = false;
         self
     }
 
-    /// Offers the -PLUS mechanisms also over TLS 1.2 sessions whose `tls-unique` is not known, with the
-    /// other channel binding types, which are announced (XEP-0440).
+    /// Offers the -PLUS mechanisms also over TLS 1.2 sessions whose `tls-unique` is not known, with
+    /// the other channel binding types, which are announced (XEP-0440).
     ///
-    /// By default -PLUS is offered only where the type is there that clients use without an announcement:
-    /// `tls-exporter` with TLS 1.3 (RFC 9266 §3), `tls-unique` with TLS 1.2 (RFC 5802 §6.1). rustls does not
-    /// reveal `tls-unique`. A client that does not read announcements and has it would use it, be refused,
-    /// and must not fall back to a mechanism without channel binding: it could not log in at all.
+    /// By default -PLUS is offered only with the type that clients use without an announcement:
+    /// `tls-exporter` with TLS 1.3 (RFC 9266 §3), `tls-unique` with TLS 1.2 (RFC 5802 §6.1). rustls
+    /// does not reveal `tls-unique`. A client that does not read announcements and has it would use
+    /// it, be refused, and must not fall back to a mechanism without channel binding: it could not
+    /// log in at all.
     #[must_use]
     pub const fn with_plus_without_tls_unique(mut self) -> Self {
         self.plus_without_tls_unique = true;
@@ -104,12 +105,14 @@ pub struct Host {
 }
 
 impl Host {
-    /// A domain with its STARTTLS and the mechanisms that its users may log in with, best first.
+    /// A domain, whether it offers STARTTLS, and the mechanisms that its users may log in with,
+    /// best first.
     ///
-    /// The machine offers those of them that are safe at the moment:
+    /// The server offers those of the mechanisms that are safe on the present stream:
     ///
     /// - nothing before TLS where TLS is required, and never PLAIN in clear text;
-    /// - EXTERNAL only to a client whose certificate TLS has verified, and then first (RFC 6120 §6.3.4);
+    /// - EXTERNAL only to a client whose certificate TLS has verified, and then first (RFC 6120
+    ///   §6.3.4);
     /// - -PLUS only with a channel binding that clients can use, whose types are announced with it
     ///   (XEP-0440): see [`ServerConfig::with_plus_without_tls_unique`].
     pub fn new(tls: TlsOffer, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
@@ -120,7 +123,8 @@ impl Host {
         }
     }
 
-    /// Adds a feature of the application that authenticated clients are offered beside binding.
+    /// Adds a feature of the application, which is offered to authenticated clients beside resource
+    /// binding.
     #[must_use]
     pub fn with_feature(mut self, feature: Element) -> Self {
         self.features.push(feature);
@@ -128,14 +132,14 @@ impl Host {
     }
 }
 
-/// Whether a server can and wants to protect a stream by STARTTLS (RFC 6120 §5).
+/// Whether a server offers STARTTLS (RFC 6120 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsOffer {
-    /// Nobody logs in without TLS.
+    /// STARTTLS is mandatory: clients can only log in over TLS.
     Required,
-    /// TLS is there for those who want it.
+    /// STARTTLS is offered, and clients may log in without it.
     Optional,
-    /// There is no certificate.
+    /// STARTTLS is not offered, for a server without a certificate.
     Unavailable,
 }

@@ -58,8 +58,8 @@ impl Endpoint<Server> {
         Ok(())
     }
 
-    /// Awaits a stream: its header gets an id that was never used before (RFC 6120 §4.7.3), and what the
-    /// header of an earlier one said is forgotten (§4.3.3).
+    /// Prepares for a new stream: its header gets an unused id (RFC 6120 §4.7.3), and the content
+    /// of earlier headers is forgotten (§4.3.3).
     pub(super) fn open(&mut self) {
         self.role.state = State::Opening;
         self.role.peer_lang = None;
@@ -67,8 +67,8 @@ impl Endpoint<Server> {
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
         header.lang = Some(self.role.config.lang.clone());
-        // An error may come before it is known which domain this is for, and 'from' is never left out:
-        // where there is no domain to name, it is empty (RFC 6120 §4.7.1, §4.9.1.3).
+        // An error may be sent before the domain of the stream is known. Its header has a 'from'
+        // all the same, which is empty if there is no default domain (RFC 6120 §4.7.1, §4.9.1.3).
         let hosted = self.role.host.as_ref().map(|hosting| &hosting.domain);
         let domain = hosted.or(self.role.config.default_domain.as_ref());
         header.from = Some(domain.map(Domainpart::as_str).unwrap_or_default().into());
@@ -76,7 +76,7 @@ impl Endpoint<Server> {
     }
 
     pub(super) fn handle_header(&mut self, header: StreamHeader) {
-        // The answer names the client even where it is an error (RFC 6120 §4.7.2, §4.9.1.2).
+        // The answer names the client even if it is an error (RFC 6120 §4.7.2, §4.9.1.2).
         if let Some(answer) = self.stream.header_mut() {
             let from = header.from.as_deref().map(Jid::new);
             answer.to = from.and_then(|from| Some(from.ok()?.bare_str().into()));
@@ -84,7 +84,8 @@ impl Endpoint<Server> {
         match self.check_header(&header) {
             Ok((domain, from)) => {
                 self.role.peer_lang = header.lang;
-                // After authentication the domain is settled, and nobody needs to be asked.
+                // After authentication the domain is settled, so the application is not asked
+                // again.
                 if self.stream.authenticated() {
                     self.answer_header();
                 } else {
@@ -130,7 +131,7 @@ impl Endpoint<Server> {
             if account.domainpart() != domain.as_str() {
                 return Err((E::HostUnknown, "'to' is not the domain of the account"));
             }
-            // RFC 6120 §6.4.6: who opens the stream has to be who was authenticated.
+            // RFC 6120 §6.4.6: the restarted stream has to come from the authenticated account.
             if from
                 .as_ref()
                 .is_some_and(|from| from.bare_str() != account.as_str())
@@ -146,8 +147,8 @@ impl Endpoint<Server> {
         Ok((domain, from))
     }
 
-    /// Whether the verified client certificate names accounts, and this is none of them (RFC 6120 §13.7.2).
-    /// Of one that names none only the application can know whose it is.
+    /// Whether the verified client certificate names accounts, but not this one (RFC 6120 §13.7.2).
+    /// Only the application can know the account of a certificate that names none.
     fn certificate_contradicts(&self, from: &Jid) -> bool {
         let peer = self.stream.tls().and_then(TlsInfo::peer);
         let accounts = peer
@@ -157,7 +158,7 @@ impl Endpoint<Server> {
         !accounts.is_empty() && !accounts.iter().any(is_from)
     }
 
-    /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
+    /// Sends the header, and the features that fit the state of the stream (RFC 6120 §4.3.2).
     fn answer_header(&mut self) {
         let Some(Hosting { domain, host }) = &self.role.host else {
             return;
@@ -214,7 +215,7 @@ impl Endpoint<Server> {
             self.role.state = State::Tls;
             return;
         }
-        // RFC 6120 §5.4.2.2: a failure, the closing tag, and the end.
+        // RFC 6120 §5.4.2.2: send the failure and the closing tag, then end.
         self.stream
             .push_own(&Element::builder("failure", ns::TLS).build());
         self.stream.end_with_footer(match offered {

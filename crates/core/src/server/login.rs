@@ -1,4 +1,4 @@
-//! A server's part of a login (RFC 6120 §6).
+//! The server's side of SASL (RFC 6120 §6).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -26,10 +26,10 @@ impl Endpoint<Server> {
     /// Answers [`ServerEvent::Sasl`].
     ///
     /// # Errors
-    /// [`ApiMisuse::StaleRequest`] when the question is not the open one;
-    /// [`ApiMisuse::WrongAnswer`] for `Accept` where keys are asked for or with an account of another
-    /// domain, and for keys where no password is involved. The question stays open then only until its
-    /// time is over, because its token is spent.
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    /// [`ApiMisuse::WrongAnswer`] for `Accept` when keys are asked for, for `Accept` with an
+    /// account of another domain, and for keys when the mechanism has no password. The token is
+    /// spent then, so the connection ends when its negotiation times out.
     pub fn answer_sasl(
         &mut self,
         request: SaslRequest,
@@ -78,8 +78,8 @@ impl Endpoint<Server> {
         Ok(())
     }
 
-    /// What is offered at the moment: the host's mechanisms that are safe (RFC 6120 §6.3.4, §13.8),
-    /// and the channel binding types where a mechanism uses them (XEP-0440).
+    /// The present offer: those of the host's mechanisms that are safe on this stream (RFC 6120
+    /// §6.3.4, §13.8), and the channel binding types if a mechanism uses them (XEP-0440).
     pub(super) fn sasl_offer(&self) -> Offer {
         let mechanisms = self.mechanisms();
         let offer = Offer::new(mechanisms.iter().map(|mechanism| mechanism.name()));
@@ -130,7 +130,7 @@ impl Endpoint<Server> {
                     .iter()
                     .any(|served| served.name() == name)
             });
-            // What would be offered with TLS is not wrong, it is early (RFC 6120 §6.5.4).
+            // The mechanism would be offered over TLS (RFC 6120 §6.5.4).
             let condition = if served && !self.stream.secured() {
                 Condition::EncryptionRequired
             } else {
@@ -206,7 +206,7 @@ impl Endpoint<Server> {
         }
     }
 
-    /// Puts the question of an exchange to the application.
+    /// Turns the question of an exchange into one to the application.
     fn ask(&mut self, exchange: &ServerExchange) -> Result<SaslRequest, Condition> {
         let serial = self.serial();
         let stranger = Localpart::new(&self.entropy.id());
@@ -237,7 +237,7 @@ impl Endpoint<Server> {
                     None,
                 )
             }
-            // A question that this version cannot put to the application.
+            // A question of a later version of the SASL crate.
             _ => return Err(Condition::TemporaryAuthFailure),
         };
         Ok(SaslRequest {
@@ -249,7 +249,8 @@ impl Endpoint<Server> {
         })
     }
 
-    /// Lets the client in as this account, unless it asked to act as another (RFC 6120 §6.3.8).
+    /// Authenticates the client as this account, unless it asked to act as another (RFC 6120
+    /// §6.3.8).
     fn admit(&mut self, account: BareJid, authzid: Option<&str>, additional_data: Option<&[u8]>) {
         let is_account = |authzid| BareJid::new(authzid).is_ok_and(|authzid| authzid == account);
         if authzid.is_none_or(is_account) {
@@ -285,8 +286,8 @@ impl Endpoint<Server> {
     }
 }
 
-/// The account that a certificate and an authorization identity lead to (RFC 6120 §6.3.8, XEP-0178 §2);
-/// `None` where the certificate names no account, so that only the application can tell.
+/// The account that a certificate and an authorization identity select (RFC 6120 §6.3.8, XEP-0178
+/// §2). `None` if the certificate names no account, so that only the application can know it.
 fn certified(
     peer: &CertificateIdentities,
     authzid: Option<&str>,
@@ -300,14 +301,14 @@ fn certified(
     let (account, otherwise) = match (accounts.as_slice(), wanted) {
         ([], _) => return Ok(None),
         ([account], None) => (account.clone(), Condition::NotAuthorized),
-        // Which of several is meant is for the client to say.
+        // The client has to say which of several accounts it means.
         (_, None) => return Err(Condition::InvalidAuthzid),
         (accounts, Some(wanted)) if accounts.contains(&wanted) => {
             (wanted, Condition::InvalidAuthzid)
         }
         (_, Some(_)) => return Err(Condition::InvalidAuthzid),
     };
-    // Somebody, but nobody of ours.
+    // The certificate names an account of another domain.
     if account.domainpart() != domain.as_str() {
         return Err(otherwise);
     }

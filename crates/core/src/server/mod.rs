@@ -30,7 +30,7 @@ use crate::tls::{StartTls, TlsInfo};
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// What a [`Server`] tells its application.
+/// An event of a [`Server`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent {
@@ -44,19 +44,19 @@ pub enum ServerEvent {
     Authenticated(BareJid),
     /// The client wants to bind a resource: answer with [`Endpoint::answer_bind`].
     Bind(BindRequest),
-    /// A stanza arrived. Its `from` is the address that is bound here, whatever the client wrote
+    /// A stanza arrived. Its `from` is the bound address, whatever the client wrote
     /// (RFC 6120 §8.1.2.1).
     Stanza(Stanza),
-    /// A malformed stanza arrived and was answered with an error where RFC 6120 wants one.
+    /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one.
     Refused(StanzaFault),
-    /// The connection has ended. Nothing follows.
+    /// The connection has ended. This is the last event.
     Closed(CloseReason),
 }
 
-/// The server's end of a stream: lets a client log in, then passes stanzas (RFC 6120 §2.3).
+/// The role of a server towards a client: authenticates it, then exchanges stanzas (RFC 6120 §2.3).
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
-/// calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
+/// in it.
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
@@ -69,14 +69,14 @@ pub struct Server {
     failed_binds: u8,
 }
 
-/// The domain that the stream is for and what it offers.
+/// The domain of the stream, and what the server offers on it.
 #[derive(Debug)]
 struct Hosting {
     domain: Domainpart,
     host: Host,
 }
 
-/// Where the negotiation stands; each variant holds what only that phase needs.
+/// The state of the negotiation. Each variant holds the data that only its phase needs.
 #[derive(Debug)]
 enum State {
     Opening,
@@ -255,7 +255,7 @@ impl Endpoint<Server> {
             }
             return;
         }
-        // RFC 6120 §8.1.2.1: whatever the client wrote, this is who sent it.
+        // RFC 6120 §8.1.2.1: the bound address replaces whatever the client wrote.
         element.set_attr("from", Some(jid.as_str()));
         match Stanza::parse(element) {
             Parsed::Stanza(mut stanza) => {

@@ -1,7 +1,8 @@
-//! Questions of the server machine to its application, as tokens, and the answers.
+//! The questions of a server to its application, as tokens, and the answers.
 //!
-//! A token can be carried elsewhere, such as to a data base, while the connection stays in its event
-//! loop. It is answered once. A dropped one ends the connection when its negotiation time is over.
+//! A token can be moved to another task, such as a data base query, while the connection stays in
+//! its event loop. It is answered once. If it is dropped, the connection ends when its negotiation
+//! times out.
 
 use alloc::string::String;
 use core::fmt;
@@ -14,7 +15,7 @@ use crate::identities::CertificateIdentities;
 use crate::stanza::StanzaError;
 use crate::wire::sasl_failure::SaslFailure;
 
-/// A client opened a stream to a domain: is it served here?
+/// Asks whether the server serves the domain to which a client opened a stream.
 #[must_use = "a dropped question ends the connection by time-out"]
 #[derive(Debug)]
 pub struct HostRequest {
@@ -30,13 +31,13 @@ impl HostRequest {
         &self.domain
     }
 
-    /// Who the client says it is; unproven (RFC 6120 §4.7.1).
+    /// The address that the client claims, without proof (RFC 6120 §4.7.1).
     pub const fn from(&self) -> Option<&Jid> {
         self.from.as_ref()
     }
 
-    /// Whether the stream is protected by TLS. The question is asked anew after STARTTLS, because
-    /// nothing that was said in clear text counts.
+    /// Whether TLS protects the stream. The question is asked again after STARTTLS, because nothing
+    /// that was sent in clear text counts.
     pub const fn secured(&self) -> bool {
         self.secured
     }
@@ -46,23 +47,24 @@ impl HostRequest {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HostAnswer {
-    /// It is, with this on offer.
+    /// The server serves the domain, and offers this.
     Serve(Host),
-    /// It is not: `<host-unknown/>` (RFC 6120 §4.9.3.6).
+    /// The server does not serve the domain: `<host-unknown/>` (RFC 6120 §4.9.3.6).
     Unknown,
-    /// It was: `<host-gone/>` (§4.9.3.5).
+    /// The server no longer serves the domain: `<host-gone/>` (§4.9.3.5).
     Gone,
-    /// It is elsewhere, at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    /// The domain is served at this host and optional port: `<see-other-host/>` (§4.9.3.19).
     ///
-    /// The client is told once the stream is protected. Before that it is offered STARTTLS and nothing
+    /// The client is redirected only over TLS. In clear text it is offered STARTTLS and nothing
     /// else, and the question is asked again after TLS.
     SeeOtherHost(String),
-    /// Like [`SeeOtherHost`](Self::SeeOtherHost), but told in clear text too. RFC 6120 §4.9.3.19 advises
-    /// against that: anybody on the path can say the same, and careful clients do not follow it.
+    /// Like [`SeeOtherHost`](Self::SeeOtherHost), but sent in clear text too. RFC 6120 §4.9.3.19
+    /// advises against that: anybody on the path can say the same, and careful clients do not
+    /// follow it.
     SeeOtherHostInClear(String),
 }
 
-/// A client wants to log in: may it, and as whom?
+/// Asks whether a client may log in, and to which account.
 #[must_use = "a dropped question ends the connection by time-out"]
 pub struct SaslRequest {
     pub(super) serial: u64,
@@ -72,15 +74,15 @@ pub struct SaslRequest {
     pub(super) subject: Subject,
 }
 
-/// What is known of who wants to log in.
+/// The user who wants to log in, as far as the mechanism shows.
 pub(super) enum Subject {
-    /// A user name, whose keys are needed.
+    /// A user name. The keys of that user are needed.
     Keys(String),
     /// A user name with a password.
     Password(String, Password),
-    /// A certificate, and the account that it leads to.
+    /// A certificate, and the account that it selects.
     Certificate(Option<BareJid>, CertificateIdentities),
-    /// Nothing but perhaps a trace, and the account that was made up.
+    /// An anonymous user: the new account, and a trace if one was sent.
     Stranger(BareJid, Option<String>),
 }
 
@@ -90,8 +92,8 @@ impl SaslRequest {
         self.mechanism
     }
 
-    /// The user name that the client gave, prepared by SASLprep; empty with EXTERNAL and ANONYMOUS,
-    /// which have none.
+    /// The user name that the client sent, prepared by SASLprep. It is empty with EXTERNAL and
+    /// ANONYMOUS, which have none.
     pub fn username(&self) -> &str {
         match &self.subject {
             Subject::Keys(username) | Subject::Password(username, _) => username,
@@ -99,16 +101,16 @@ impl SaslRequest {
         }
     }
 
-    /// The authorization identity that the client gave, if any (RFC 6120 §6.3.8).
+    /// The authorization identity that the client sent, if any (RFC 6120 §6.3.8).
     pub fn authzid(&self) -> Option<&str> {
         self.authzid.as_deref()
     }
 
-    /// Which account it is about: that of the user name on the stream's domain, that of the
-    /// certificate, or one with a random localpart for an anonymous client.
+    /// The account to log in to: the user name at the stream's domain, the account in the
+    /// certificate, or for an anonymous client one with a random localpart.
     ///
-    /// `None` where a user name can be no localpart, so that no such account exists, and where a
-    /// certificate names no account: then only the application can know one for it.
+    /// `None` if the user name is not a valid localpart, so that no such account exists, or if the
+    /// certificate names no account. In that case only the application can know its account.
     pub fn account(&self) -> Option<BareJid> {
         match &self.subject {
             Subject::Keys(username) | Subject::Password(username, _) => {
@@ -142,14 +144,14 @@ impl SaslRequest {
         }
     }
 
-    /// Whether the answer is one to this question.
+    /// Whether the answer fits this question.
     pub(super) fn takes(&self, answer: &SaslAnswer) -> bool {
         match answer {
             SaslAnswer::ScramKeys(_) => {
                 matches!(self.subject, Subject::Keys(_) | Subject::Password(..))
             }
-            // The client goes on with the domain that it asked for (RFC 6120 §6.4.6), so an account of
-            // another one could never be bound.
+            // The client continues with the domain that it asked for (RFC 6120 §6.4.6), so it could
+            // never bind a resource of an account at another domain.
             SaslAnswer::Accept(account) => {
                 !matches!(self.subject, Subject::Keys(_))
                     && account.domainpart() == self.domain.as_str()
@@ -160,7 +162,7 @@ impl SaslRequest {
 }
 
 impl fmt::Debug for SaslRequest {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SaslRequest")
             .field("mechanism", &self.mechanism)
@@ -188,8 +190,8 @@ pub enum SaslQuestion<'a> {
         username: &'a str,
     },
     /// Whether this is the user's password: answer with [`SaslAnswer::Accept`],
-    /// [`SaslAnswer::Reject`], or with the user's [`SaslAnswer::ScramKeys`] of any hash, against which
-    /// the machine checks it.
+    /// [`SaslAnswer::Reject`], or with the user's [`SaslAnswer::ScramKeys`] of any hash, against
+    /// which the machine checks it.
     Password {
         /// The prepared user name.
         username: &'a str,
@@ -197,28 +199,28 @@ pub enum SaslQuestion<'a> {
         password: &'a str,
     },
     /// Whether the owner of this certificate may log in: answer with [`SaslAnswer::Accept`] and the
-    /// account that it opens, or with [`SaslAnswer::Reject`].
+    /// account, or with [`SaslAnswer::Reject`].
     ///
-    /// An authorization identity that the certificate does not bear out was refused already, as was
-    /// none at all where the certificate names several accounts (XEP-0178 §2). What remains to be said
-    /// is whether that account exists and may log in this way.
+    /// The machine has already refused an authorization identity that is not in the certificate,
+    /// and a missing one if the certificate names several accounts (XEP-0178 §2). The application
+    /// decides whether the account exists and may log in with a certificate.
     External {
-        /// The authorization identity as the client sent it. By itself it proves nothing.
+        /// The authorization identity that the client sent. It proves nothing by itself.
         authzid: Option<&'a str>,
-        /// The account on the stream's domain that certificate and authorization identity lead to;
-        /// `None` where the certificate names no account.
+        /// The account at the stream's domain that certificate and authorization identity select;
+        /// `None` if the certificate names no account.
         account: Option<&'a BareJid>,
-        /// Whom the certificate names.
+        /// The identities in the certificate.
         peer: &'a CertificateIdentities,
     },
-    /// Whether strangers are welcome: answer with [`SaslAnswer::Accept`] and the account to use, or
-    /// with [`SaslAnswer::Reject`]. The account should be new and of no use to anybody later, and
-    /// what it may do is for the application to restrict (XEP-0175 §3).
+    /// Whether anonymous users may log in: answer with [`SaslAnswer::Accept`] and the account to
+    /// use, or with [`SaslAnswer::Reject`]. The account should be new and never be used again. The
+    /// application restricts what it may do (XEP-0175 §3).
     Anonymous {
-        /// A new account with a localpart that nobody can guess.
+        /// A new account with an unguessable localpart.
         account: &'a BareJid,
-        /// What the client says about itself, at most 255 characters (RFC 4505 §2). For logs only:
-        /// it proves nothing, and may be personal.
+        /// What the client tells about itself, at most 255 characters (RFC 4505 §2). For logs only:
+        /// it proves nothing, and may be personal data.
         trace: Option<&'a str>,
     },
 }
@@ -227,20 +229,20 @@ pub enum SaslQuestion<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SaslAnswer {
-    /// The user's keys. The client is in if it proves to know them.
+    /// The user's keys. The client is logged in if it proves to know the password.
     ScramKeys(ScramKeys),
-    /// The password is right, the certificate good, the stranger welcome: this is the account, of the
-    /// domain that the stream is for. A client that gave the authorization identity of another one is
-    /// refused with `invalid-authzid`.
+    /// The client may log in to this account, which must be at the stream's domain. A client that
+    /// sent the authorization identity of another account is refused with `invalid-authzid`.
     Accept(BareJid),
-    /// No. Where there is a password, an unknown user cannot be told from a wrong password by
-    /// `not-authorized`: the exchange goes on with made-up keys and fails at its end. Other conditions
-    /// are sent at once: `account-disabled`, `credentials-expired`, `mechanism-too-weak` for a user who
-    /// has to log in otherwise, or `temporary-auth-failure` when a data base cannot be reached.
+    /// The client may not log in. With `not-authorized`, an unknown user cannot be told from a
+    /// wrong password: the exchange continues with made-up keys and fails at its end. Other
+    /// conditions are sent at once: `account-disabled`, `credentials-expired`, `mechanism-too-weak`
+    /// for a user who has to use another mechanism, or `temporary-auth-failure` when a data base
+    /// cannot be reached.
     Reject(SaslFailure),
 }
 
-/// An authenticated client wants to bind a resource (RFC 6120 §7).
+/// Asks for the resource that an authenticated client gets (RFC 6120 §7).
 #[must_use = "a dropped question ends the connection by time-out"]
 #[derive(Debug)]
 pub struct BindRequest {
@@ -251,7 +253,7 @@ pub struct BindRequest {
 }
 
 impl BindRequest {
-    /// Who binds.
+    /// The account that binds a resource.
     pub const fn account(&self) -> &BareJid {
         &self.account
     }
@@ -261,12 +263,12 @@ impl BindRequest {
         self.requested.as_ref()
     }
 
-    /// The requested resource, or else a random one that nobody can guess (RFC 6120 §7.6).
+    /// The requested resource, or else a random, unguessable one (RFC 6120 §7.6).
     pub const fn suggested(&self) -> &Resourcepart {
         &self.suggested
     }
 
-    /// The address that the client gets with the suggested resource.
+    /// The account with the suggested resource.
     pub fn suggested_jid(&self) -> FullJid {
         self.account.with_resource(&self.suggested)
     }
@@ -276,9 +278,9 @@ impl BindRequest {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BindAnswer {
-    /// This resource is bound. Where an older connection holds it, close that one with
-    /// `<conflict/>` first (RFC 6120 §7.7.2.2), or bind another one.
+    /// Binds this resource. If an older connection has it, close that connection with `<conflict/>`
+    /// first (RFC 6120 §7.7.2.2), or bind another resource.
     Bind(Resourcepart),
-    /// Not this one; the client may try another (RFC 6120 §7.6.2, §7.7.2).
+    /// Refuses the resource. The client may ask for another one (RFC 6120 §7.6.2, §7.7.2).
     Reject(StanzaError),
 }
