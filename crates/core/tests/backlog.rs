@@ -10,9 +10,10 @@
 
 use allocation_counter::measure;
 use xmppwire::{
-    ApiMisuse, Client, ClientConfig, ClientEvent, CloseReason, Connection, Entropy, Instant,
-    InvalidStanza, Jid, Limits, Mechanism, MechanismPolicy, Message, PeerMisbehaved, Stanza,
-    StreamErrorCondition, TlsInfo,
+    ApiMisuse, BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection,
+    DecoyKey, Entropy, Host, HostAnswer, Instant, InvalidStanza, Jid, Limits, Mechanism,
+    MechanismPolicy, Message, PeerMisbehaved, SaslAnswer, Server, ServerConfig, ServerEvent,
+    Stanza, StreamErrorCondition, TlsInfo, TlsOffer,
 };
 
 const NOW: Instant = Instant::ORIGIN;
@@ -66,6 +67,50 @@ fn bound(limits: Limits) -> Connection<Client> {
     client
 }
 
+/// A server whose client is bound as `juliet@example.org/balcony`.
+fn bound_server(limits: Limits) -> Connection<Server> {
+    const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
+        xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
+    let config = ServerConfig::new(DecoyKey::new([1; 32])).with_limits(limits);
+    let entropy = Entropy::from_seed([3; 32]);
+    let mut server = Server::with_direct_tls(config, entropy, NOW, TlsInfo::default());
+    for said in [
+        HEADER,
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzM2NyM3Q=</auth>",
+        HEADER,
+        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <resource>balcony</resource></bind></iq>",
+    ] {
+        assert_eq!(server.receive(NOW, said.as_bytes()), said.len());
+        while let Some(event) = server.poll_event() {
+            match event {
+                ServerEvent::Opened(request) => {
+                    let host = Host::new(TlsOffer::Required, [Mechanism::Plain]);
+                    server
+                        .choose_host(request, HostAnswer::Serve(host))
+                        .unwrap();
+                }
+                ServerEvent::Sasl(request) => {
+                    let account = BareJid::new("juliet@example.org").unwrap();
+                    server
+                        .answer_sasl(request, SaslAnswer::Accept(account))
+                        .unwrap();
+                }
+                ServerEvent::Bind(request) => {
+                    let resource = request.suggested().clone();
+                    server
+                        .answer_bind(request, BindAnswer::Bind(resource))
+                        .unwrap();
+                }
+                _ => {}
+            }
+        }
+        server.take_output();
+    }
+    assert!(server.jid().is_some());
+    server
+}
+
 fn with_backlog(bytes: usize) -> Limits {
     let mut limits = Limits::default();
     limits.output_backlog = bytes;
@@ -110,6 +155,27 @@ fn a_peer_that_does_not_read_is_not_read_from_and_not_ended() {
     let answers = String::from_utf8(client.take_output()).unwrap();
     assert!(answers.matches("<iq type='error' id='1'>").count() > 1000);
     assert!(client.wants_read());
+}
+
+/// Requests that a server answers without an event, in one piece of input.
+#[test]
+fn a_client_that_does_not_read_is_not_read_from() {
+    const SESSION: &str =
+        "<iq type='set' id='1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    let mut server = bound_server(with_backlog(1 << 20));
+    let requests = SESSION.repeat(50_000);
+    let (mut consumed, mut answered) = (0, 0);
+    while consumed < requests.len() {
+        assert!(server.wants_read());
+        consumed += server.receive(NOW, &requests.as_bytes()[consumed..]);
+        assert!(server.poll_event().is_none());
+        let waiting = server.output().len();
+        assert!(waiting <= 1 << 20, "{waiting}");
+        assert_eq!(server.wants_read(), consumed == requests.len());
+        let output = String::from_utf8(server.take_output()).unwrap();
+        answered += output.matches("<iq id='1' type='result'").count();
+    }
+    assert_eq!(answered, 50_000);
 }
 
 /// The longest answers: ids and addresses of characters that take six bytes each on the wire.
