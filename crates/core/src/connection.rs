@@ -1,4 +1,4 @@
-//! The driver's side of an endpoint: bytes, time and the change to TLS.
+//! The driver's interface: bytes, time, events and the change to TLS.
 
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
@@ -10,24 +10,32 @@ use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 
 /// A connection of role `R`, for the loop that moves its bytes.
 ///
-/// `Client::new` and its siblings give one. It owns an [`Endpoint`], which is what the application calls:
-/// to send, to close, to answer questions. A connection dereferences to its endpoint, so where one piece
-/// of code is both driver and application, it needs only this type. A driver that serves an application
-/// keeps the connection and lends out the endpoint, which can neither move bytes nor break the stream.
+/// [`Client::new`](crate::Client::new) and the constructors of the other roles return one. It owns
+/// an [`Endpoint`], whose methods the application calls: to send, to close, to answer questions. A
+/// connection dereferences to its endpoint, so a program that is both driver and application needs
+/// only this type. A driver that serves an application keeps the connection and lends out the
+/// endpoint, which has no method that moves bytes.
 ///
-/// The methods come in four kinds: bytes and time go in ([`receive`](Self::receive),
-/// [`receive_eof`](Self::receive_eof), [`handle_timeout`](Self::handle_timeout)), bytes and events come out
-/// ([`output`](Self::output), [`poll_event`](Self::poll_event)), the TLS pair acts
-/// ([`begin_tls`](Self::begin_tls), [`tls_established`](Self::tls_established)), and the rest are questions
-/// without effect. No order of calls is required, and nothing must be drained before another call.
+/// The methods come in four kinds:
 ///
-/// **The peer can never cause an `Err`.** What it does wrong becomes a stream error in the output and
-/// exactly one `Closed` event; an `Err` is always a bug of the caller.
+/// - bytes and time go in: [`receive`](Self::receive), [`receive_eof`](Self::receive_eof),
+///   [`handle_timeout`](Self::handle_timeout);
+/// - bytes and events come out: [`output`](Self::output), [`take_output`](Self::take_output),
+///   [`poll_event`](Self::poll_event);
+/// - commands act: [`consume_output`](Self::consume_output), [`begin_tls`](Self::begin_tls),
+///   [`tls_established`](Self::tls_established), [`set_tls_available`](Self::set_tls_available);
+/// - getters have no effect: [`wants_read`](Self::wants_read),
+///   [`poll_timeout`](Self::poll_timeout), [`is_finished`](Self::is_finished).
+///
+/// No order of calls is required, and nothing must be drained before another call.
+///
+/// **The peer can never cause an `Err`.** If it breaks the protocol, a stream error appears in the
+/// output and exactly one `Closed` event follows. An `Err` is always a mistake of the caller.
 ///
 /// ```
 /// use xmppwire::{Connection, Instant, Role};
 ///
-/// /// Gives `input` to a connection of any role, and prints what comes of it.
+/// /// Gives `input` to a connection of any role, and prints the events.
 /// fn feed<R: Role>(connection: &mut Connection<R>, now: Instant, mut input: &[u8]) {
 ///     while connection.wants_read() && !input.is_empty() {
 ///         let consumed = connection.receive(now, input);
@@ -50,9 +58,9 @@ impl<R: Role> Connection<R> {
 
     /// Takes bytes from the peer and returns how many were consumed.
     ///
-    /// Stops right behind the first byte that causes an event, so that the application's decision is in
-    /// force before later bytes are looked at. The rest stays with the caller, who offers it again once
-    /// [`wants_read`](Self::wants_read) is true; then at least one byte is consumed.
+    /// Stops right behind the first byte that causes an event, so that the application can decide
+    /// before later bytes are read. The caller keeps the rest and offers it again once
+    /// [`wants_read`](Self::wants_read) returns true; then at least one byte is consumed.
     pub fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
         let mut rest = input;
         while self.wants_read() {
@@ -64,15 +72,15 @@ impl<R: Role> Connection<R> {
         input.len().saturating_sub(rest.len())
     }
 
-    /// Says that the peer will send no more. Without a closing tag before it this ends the connection as
-    /// [`CloseReason::TransportEof`](crate::CloseReason::TransportEof).
+    /// Says that the peer has closed its side of the transport. If no closing tag came before, the
+    /// connection ends as [`CloseReason::TransportEof`](crate::CloseReason::TransportEof).
     pub fn receive_eof(&mut self, _now: Instant) {
         self.endpoint.stream.receive_eof();
     }
 
-    /// Whether [`receive`](Self::receive) would take a byte: false while an event is pending, a question
-    /// is open, TLS is being handed over, the output has no room for an answer of the machine, or the
-    /// input is over. So consuming output can make it true; see
+    /// Whether [`receive`](Self::receive) would take a byte: false while an event is pending, a
+    /// question is open, TLS is being handed over, the output has no room for an answer of the
+    /// machine, or the input is over. So consuming output can make it true; see
     /// [`Limits::output_backlog`](crate::Limits::output_backlog).
     pub fn wants_read(&self) -> bool {
         self.endpoint.wants_input() && self.endpoint.stream.wants_read()
@@ -102,37 +110,38 @@ impl<R: Role> Connection<R> {
         self.endpoint.next_event()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if there is a deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.endpoint.deadline()
     }
 
-    /// Ends what has run out by `now`. An early call is a no-op.
+    /// Acts on the deadlines that have passed by `now`. An early call is a no-op.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
     }
 
-    /// Says whether the driver can start TLS; it can unless this says otherwise.
+    /// Sets whether the driver can start TLS, which is true by default.
     ///
-    /// A server whose driver cannot answers `<starttls/>` with `<failure/>`, not with `<proceed/>`, even if
-    /// its application offers STARTTLS. The connection then ends as
-    /// [`CloseReason::TlsRefused`](crate::CloseReason::TlsRefused) (RFC 6120 §5.4.2.2). Without effect on a
-    /// client, which is configured by [`TlsPolicy`](crate::TlsPolicy).
+    /// If it cannot, a server answers `<starttls/>` with `<failure/>` instead of `<proceed/>`, even
+    /// if its application offers STARTTLS. The connection then ends as
+    /// [`CloseReason::TlsRefused`](crate::CloseReason::TlsRefused) (RFC 6120 §5.4.2.2). This has no
+    /// effect on a client, which [`TlsPolicy`](crate::TlsPolicy) configures.
     pub const fn set_tls_available(&mut self, available: bool) {
         self.endpoint.tls_available = available;
     }
 
     /// Answers a `StartTls` event: hands the raw transport to TLS.
     ///
-    /// `unread` is every byte that was read from the transport and not consumed. They arrived in clear
-    /// text, so the driver must never give them to TLS. If this call succeeds the driver drops them:
-    /// there were none or, on the side of a server, white space. More white space may arrive before the
-    /// handshake; see [`TlsHandoff::white_space_before_tls`].
+    /// `unread` is every byte that was read from the transport and not consumed. They arrived in
+    /// clear text, so the driver must never give them to TLS. If this call succeeds the driver
+    /// drops them: there were none or, on the side of a server, white space. More white space may
+    /// arrive before the handshake; see [`TlsHandoff::white_space_before_tls`].
     ///
     /// # Errors
-    /// [`HandoffError::UnreadInput`] when there are other bytes: they were injected, and the connection is
-    /// closed. [`HandoffError::Stale`] when the request is not the open one, or when the connection has
-    /// ended meanwhile. Either way the `Closed` event says how the connection ended.
+    /// [`HandoffError::UnreadInput`] when there are other bytes: they were injected, and the
+    /// connection is closed. [`HandoffError::Stale`] when the request is not the open one, or when
+    /// the connection has ended meanwhile. Either way the `Closed` event says how the connection
+    /// ended.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a request is answered only once"
@@ -145,8 +154,8 @@ impl<R: Role> Connection<R> {
         self.endpoint.stream.begin_tls(&request, unread)
     }
 
-    /// Says that the TLS handshake is done. What was learnt in clear text is forgotten and a new stream
-    /// begins (RFC 6120 §5.4.3.3). After the end of the connection this is a no-op.
+    /// Says that the TLS handshake is done. What was learnt in clear text is forgotten and a new
+    /// stream begins (RFC 6120 §5.4.3.3). After the end of the connection this is a no-op.
     ///
     /// # Errors
     /// [`ApiMisuse::StaleRequest`] when the proof is not that of the running hand-off.
@@ -157,8 +166,8 @@ impl<R: Role> Connection<R> {
         handoff: TlsHandoff,
         tls: TlsInfo,
     ) -> Result<(), ApiMisuse> {
-        // A time-out or the peer may end the connection during the handshake. That is no mistake of the
-        // caller, and there is nothing to continue.
+        // A time-out or the peer may end the connection during the handshake. That is no mistake of
+        // the caller.
         if self.endpoint.stream.is_over() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! One end of a stream: what every role shares above the stream and below its own negotiation.
+//! The application's interface, and what all roles share between the stream and their negotiation.
 
 use core::fmt::Debug;
 
@@ -17,14 +17,13 @@ use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
-/// The application's side of a connection: to send, to close, and to answer the questions of its role.
+/// The application's side of a connection of role `R`: to send, to close, and to answer questions.
 ///
-/// Every role has these methods; a [`Client`](crate::Client) and a [`Server`](crate::Server) add their
-/// own, below. What they queue is written by the driver, which holds the
-/// [`Connection`] around this endpoint.
+/// Every role has the methods of the first block below; each role adds its own in another block.
+/// The driver, which holds the [`Connection`] around this endpoint, writes what they queue.
 #[derive(Debug)]
 pub struct Endpoint<R: Role> {
-    /// First, so that `Debug` shows the configuration first.
+    /// The configuration of the role, and the state of its negotiation.
     pub(crate) role: R,
     pub(crate) entropy: Entropy,
     pub(crate) stream: Stream,
@@ -34,21 +33,20 @@ pub struct Endpoint<R: Role> {
     pub(crate) tls_available: bool,
 }
 
-/// Which end of which kind of stream an [`Endpoint`] is.
+/// A role: one end of one kind of stream.
 ///
-/// Implemented by [`Client`](crate::Client), [`Server`](crate::Server) and the roles in [`s2s`](crate::s2s);
-/// it cannot be implemented elsewhere.
+/// [`Client`](crate::Client), [`Server`](crate::Server) and the roles in [`s2s`](crate::s2s)
+/// implement it. Other crates cannot.
 pub trait Role: Steps<Told = <Self as Role>::Event> {
-    /// What the role tells its application, such as [`ClientEvent`](crate::ClientEvent).
+    /// The events of the role, such as [`ClientEvent`](crate::ClientEvent).
     type Event: RoleEvent;
 }
 
-/// The steps that differ from role to role. The endpoint calls them; a role holds its configuration and
-/// how far its negotiation has come.
+/// What differs from role to role. The endpoint and the connection call it.
 pub trait Steps: Debug + Send + Sized + 'static {
     type Told: RoleEvent;
 
-    /// The end of the stream that this role is in the table of negotiation.
+    /// The side of the role in the table of negotiation.
     const SIDE: negotiation::Side;
 
     /// The content namespace of the stream (RFC 6120 §4.8.2).
@@ -62,7 +60,7 @@ pub trait Steps: Debug + Send + Sized + 'static {
         false
     }
 
-    /// Why no element of the peer may be accepted at all, if its header gave a reason.
+    /// A reason in the peer's header to refuse every element, if there is one.
     fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
         None
     }
@@ -77,12 +75,12 @@ pub trait Steps: Debug + Send + Sized + 'static {
         Ok(())
     }
 
-    /// Whether [`next_event`](Self::next_event) has something to tell.
+    /// Whether [`next_event`](Self::next_event) would return an event.
     fn has_news(&self) -> bool {
         false
     }
 
-    /// What the role has to tell beyond the one event that the endpoint keeps. It is told before the end is.
+    /// The next event of the role's own queue. It comes before the event of the end.
     fn next_event(&mut self, _stream: &Stream) -> Option<Self::Told> {
         None
     }
@@ -92,19 +90,20 @@ pub trait Steps: Debug + Send + Sized + 'static {
         None
     }
 
-    /// The role's event for what the endpoint tells.
+    /// Turns news of the endpoint into an event of the role.
     fn tell(news: News) -> Self::Told;
 
-    /// Takes a step. No code outside of this crate can name one, so none can take it out of turn.
+    /// Takes a step. Other crates cannot name a [`Step`], so they cannot take one at the wrong
+    /// time.
     fn take(endpoint: &mut Endpoint<Self>, step: Step)
     where
         Self: Role;
 }
 
-/// What the endpoint leaves to the role.
+/// A step that each role takes in its own way.
 #[derive(Debug)]
 pub enum Step {
-    /// Begin a stream, with nothing that was learnt on an earlier one (RFC 6120 §4.3.3).
+    /// Begin a stream, and forget what was learnt on an earlier one (RFC 6120 §4.3.3).
     Open,
     /// Handle the peer's stream header.
     Header(StreamHeader),
@@ -112,14 +111,15 @@ pub enum Step {
     Item(Item, Element),
     /// Handle an element that the table does not allow in this phase.
     Unexpected(Item, Element),
-    /// Handle an element that arrives once stanzas flow.
+    /// Handle an element in a phase in which stanzas are exchanged.
     Stanza(Element),
-    /// End what has run out by then.
+    /// Act on the role's deadlines that have passed by this moment.
     Deadline(Instant),
 }
 
 impl<R: Role> Endpoint<R> {
-    /// A connection whose first stream begins at once; over TLS already where `tls` is given.
+    /// A connection whose first stream begins at once. With `tls`, the transport is already
+    /// protected.
     pub(crate) fn connect(
         role: R,
         limits: Limits,
@@ -142,16 +142,18 @@ impl<R: Role> Endpoint<R> {
 
     /// Queues a stanza for the peer. After the stream has ended this is a no-op.
     ///
-    /// A stanza that is longer than the [`room`](Self::room) left is not queued and ends the stream with
-    /// `<policy-violation/>` and [`BacklogExceeded`](crate::PeerMisbehaved::BacklogExceeded): the peer
-    /// does not read what it is sent. An application that would rather wait for the peer asks for the
-    /// room before it sends.
+    /// A stanza that is longer than the [`room`](Self::room) left is not queued. It ends the stream
+    /// with `<policy-violation/>` and [`BacklogExceeded`](crate::PeerMisbehaved::BacklogExceeded),
+    /// because the peer does not read. An application that prefers to wait for the peer checks the
+    /// room first.
     ///
     /// # Errors
-    /// [`ApiMisuse::NotBound`] before a resource is bound, [`ApiMisuse::PairNotReady`] between servers where
-    /// the stanza's pair of domains is not ready, [`ApiMisuse::InvalidStanza`] when the stanza holds what XML
-    /// cannot carry, breaks RFC 6120 §8, or would not fit into an empty output; nothing is queued then.
-    /// Whether the peer reads makes no difference to any of them.
+    /// Nothing is queued then, and the peer has no influence on any of them:
+    ///
+    /// - [`ApiMisuse::NotBound`] before a resource is bound;
+    /// - [`ApiMisuse::PairNotReady`] between servers, if the stanza's pair of domains is not ready;
+    /// - [`ApiMisuse::InvalidStanza`] if the stanza has characters that XML does not allow, breaks
+    ///   RFC 6120 §8, or would not fit into an empty output.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());
@@ -160,7 +162,7 @@ impl<R: Role> Endpoint<R> {
         self.stream.send(stanza, R::CONTENT_NS)
     }
 
-    /// When the next deadline ends.
+    /// The next deadline of the stream or of the role.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let deadlines = self.stream.poll_timeout().into_iter();
         let of_role = (!self.stream.is_over()).then(|| self.role.deadline());
@@ -186,16 +188,17 @@ impl<R: Role> Endpoint<R> {
             .or_else(|| Some(R::tell(News::Closed(self.stream.poll_closed()?))))
     }
 
-    /// How many bytes of stanzas, as written to the stream, can be sent now without ending the stream. It
-    /// grows as the driver consumes output; 0 once the stream is closing or over.
+    /// The number of bytes of written stanzas that can be sent now without ending the stream. It
+    /// grows as the driver consumes output, and is 0 once the stream is closing or over.
     ///
-    /// An application that sends within it never keeps the machine from reading. The most that it can be
-    /// is told in [`Limits::output_backlog`](crate::Limits::output_backlog).
+    /// An application that sends no more than this never keeps the connection from reading. For the
+    /// maximum see [`Limits::output_backlog`](crate::Limits::output_backlog).
     pub fn room(&self) -> usize {
         self.stream.room()
     }
 
-    /// Closes the stream: with an error at once, without one by the handshake of RFC 6120 §4.4. Idempotent.
+    /// Closes the stream: at once with an error, by the closing handshake without one (RFC 6120
+    /// §4.4). Idempotent.
     pub fn close(&mut self, now: Instant, error: Option<StreamError>) {
         self.stream.close(now, error);
     }
@@ -211,8 +214,9 @@ impl<R: Role> Endpoint<R> {
 
     // --- What arrives -----------------------------------------------------------------------------
 
-    /// Whether the role waits for nothing that has to come before further input. Once this side has closed,
-    /// no decision of the application matters, and the peer's closing tag has to be seen (RFC 6120 §4.4).
+    /// Whether neither an event nor a question to the application is open. Once this side has
+    /// closed, no answer of the application matters, and the peer's closing tag has to be read (RFC
+    /// 6120 §4.4).
     pub(crate) fn wants_input(&self) -> bool {
         let asking = self.role.is_asking() && !self.stream.is_closing();
         self.event.is_none() && !self.role.has_news() && !asking
@@ -255,7 +259,7 @@ impl<R: Role> Endpoint<R> {
     // --- What roles do in the same way ------------------------------------------------------------
 
     /// Whether a header declares the content namespace of the role, or none, so that each stanza
-    /// qualifies itself (RFC 6120 §4.8.2).
+    /// declares its own (RFC 6120 §4.8.2).
     pub(crate) fn may_carry_stanzas(header: &StreamHeader) -> bool {
         header.content_ns.is_empty() || header.content_ns == R::CONTENT_NS
     }
@@ -268,7 +272,8 @@ impl<R: Role> Endpoint<R> {
         let condition = if of_other_streams {
             // A content namespace that this stream does not have (RFC 6120 §4.8.3).
             StreamErrorCondition::InvalidNamespace
-        // §4.9.3.12: before authentication only negotiation is allowed, and before binding no stanza.
+        // §4.9.3.12: before authentication only negotiation is allowed, and before binding no
+        // stanza.
         } else if !authenticated || Item::of(element).is_stanza() {
             StreamErrorCondition::NotAuthorized
         } else {
@@ -281,7 +286,7 @@ impl<R: Role> Endpoint<R> {
         self.stream.fail(condition, why);
     }
 
-    /// Answers a malformed stanza where RFC 6120 §8 wants an answer, and tells the application of it.
+    /// Answers a malformed stanza if RFC 6120 §8 requires an answer, and tells the application.
     pub(crate) fn refuse(&mut self, fault: StanzaFault) {
         if let Some(reply) = fault.reply() {
             self.stream.push_own(&reply);
@@ -289,13 +294,13 @@ impl<R: Role> Endpoint<R> {
         self.event = Some(R::tell(News::Refused(fault)));
     }
 
-    /// A number for the next question or hand-off. It is random, so that a token of another connection
-    /// does not fit.
+    /// The number of the next question or hand-off. It is random, so that tokens of other
+    /// connections do not fit.
     pub(crate) fn serial(&mut self) -> u64 {
         u64::from_be_bytes(self.entropy.bytes())
     }
 
-    /// Whether answers of the application no longer matter.
+    /// Whether the stream is closing or over, so that answers of the application have no effect.
     pub(crate) const fn is_done(&self) -> bool {
         self.stream.is_over() || self.stream.is_closing()
     }

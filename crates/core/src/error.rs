@@ -1,4 +1,4 @@
-//! What can go wrong, sorted by whose fault it is.
+//! Errors, sorted by who caused them.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,18 +12,18 @@ use crate::stanza::StanzaError;
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamError;
 
-/// A bug of the caller. The peer can never cause one.
+/// A mistake of the caller. The peer can never cause one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiMisuse {
     /// A stanza was sent before a resource was bound (RFC 6120 §7.3.1).
     #[error("no stanza may be sent before a resource is bound")]
     NotBound,
-    /// A stanza between servers was sent whose pair of domains the peer has not authorised, or that lacks an
-    /// address (RFC 6120 §8.1, XEP-0220 §2.1.1).
+    /// A stanza was sent between servers without an address, or before the peer authorised its pair
+    /// of domains (RFC 6120 §8.1, XEP-0220 §2.1.1).
     #[error("the stanza's pair of domains is not ready")]
     PairNotReady,
-    /// A token was used that is not the open one: answered already, or of another connection.
+    /// The token is not the open one: it was answered already, or belongs to another connection.
     #[error("the request is not the open one")]
     StaleRequest,
     /// The answer does not fit the question, such as `Accept` where SCRAM keys were asked for.
@@ -38,13 +38,13 @@ pub enum ApiMisuse {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStanza {
-    /// It holds a name or character that XML cannot carry.
+    /// The stanza has a name or character that XML does not allow.
     #[error(transparent)]
     Xml(#[from] WriteError),
-    /// It is of type `error` and has no `<error/>` (RFC 6120 §8.3.1).
+    /// The stanza is of type `error` and has no `<error/>` (RFC 6120 §8.3.1).
     #[error("a stanza of type 'error' needs an <error/> child")]
     NoError,
-    /// Written, it is longer than all that the application may have wait in the output; see
+    /// The written stanza is longer than the part of the output that the application may fill; see
     /// [`Limits::output_backlog`](crate::Limits::output_backlog).
     #[error("the stanza is longer than the output may be")]
     TooLarge,
@@ -55,8 +55,8 @@ pub enum InvalidStanza {
 #[non_exhaustive]
 pub enum HandoffError {
     /// Clear text followed the STARTTLS exchange and is not white space that a server drops. It was
-    /// injected, because the peer has to wait for the handshake (RFC 6120 §5.4.2.3). The connection has
-    /// ended.
+    /// injected, because the peer has to wait for the handshake (RFC 6120 §5.4.2.3). The connection
+    /// has ended.
     #[error("{0} bytes of clear text follow the STARTTLS exchange")]
     UnreadInput(usize),
     /// The request is not the open one.
@@ -68,35 +68,35 @@ pub enum HandoffError {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// We closed, and the peer agreed or was sent a stream error.
+    /// This side closed the stream, and the peer agreed or was sent a stream error.
     Local,
     /// The peer closed with `</stream:stream>`.
     Peer,
     /// The peer closed with a stream error.
     PeerError(StreamError),
-    /// The peer broke the protocol. `sent` is the stream error that it was told, if it could be told one.
+    /// The peer broke the protocol.
     Violation {
-        /// The stream error on the wire.
+        /// The stream error that was sent to the peer, if one could be sent.
         sent: Option<StreamError>,
         /// What the peer did.
         why: PeerMisbehaved,
     },
-    /// The peer keeps to the protocol and cannot do what is needed.
+    /// The peer follows the protocol, but lacks something that is needed.
     Incompatible(PeerIncompatible),
     /// The transport ended without a closing tag.
     TransportEof,
-    /// A wait was over.
+    /// A time-out passed.
     TimedOut(Timer),
     /// The server refused the credentials (RFC 6120 §6.5).
     AuthFailed(SaslFailure),
     /// The server refused to bind a resource or to start a session (RFC 6120 §7.6.2, §7.7.2).
     BindFailed(StanzaError),
-    /// The server cannot start TLS (RFC 6120 §5.4.2.2): as it tells its client, or as
-    /// [`Connection::set_tls_available`](crate::Connection::set_tls_available) says.
+    /// The server cannot start TLS (RFC 6120 §5.4.2.2). A client learns it from the server, and a
+    /// server from [`Connection::set_tls_available`](crate::Connection::set_tls_available).
     TlsRefused,
 }
 
-/// What ended the stream, as the rest of a sentence that says that it ended.
+/// Why the stream ended, as the rest of a sentence such as "the stream ended: …".
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,23 +116,23 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// The wait that was over.
+/// A time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timer {
-    /// Negotiation, from the first byte to the bound resource.
+    /// The time for negotiation, from the start of the connection to the bound resource.
     Negotiation,
-    /// The peer's answer to our closing tag.
+    /// The time for the peer's answer to this side's closing tag.
     Close,
-    /// Any byte from the peer on a bound stream.
+    /// The time without a byte from the peer on a bound stream.
     Idle,
 }
 
-/// What a peer did against the protocol.
+/// How a peer broke the protocol.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerMisbehaved {
-    /// It sent XML that XMPP does not allow or over a budget.
+    /// It sent XML that XMPP does not allow, or that exceeds a budget.
     #[error("malformed input: {0}")]
     Xml(#[from] ReadError),
     /// It sent an element that has no place in this phase of the stream.
@@ -152,7 +152,7 @@ pub enum PeerMisbehaved {
     /// It sent clear text after the STARTTLS exchange.
     #[error("clear text after the STARTTLS exchange")]
     ClearTextAfterStartTls,
-    /// Its part of the SASL exchange is wrong; among others, it could not prove that it knows the
+    /// Its part of the SASL exchange is wrong; for example, it could not prove that it knows the
     /// user's keys.
     #[error("SASL: {0}")]
     Sasl(#[from] ClientError),
@@ -163,33 +163,33 @@ pub enum PeerMisbehaved {
     /// (RFC 6120 §8.1.1.2, §8.1.2.2).
     #[error("a stanza from '{from}' to '{to}' is not authorised")]
     Unauthorised {
-        /// The stanza's `from`, as it stands there; empty where there is none.
+        /// The stanza's `from`, as received; empty if there is none.
         from: String,
-        /// The stanza's `to`, as it stands there; empty where there is none.
+        /// The stanza's `to`, as received; empty if there is none.
         to: String,
     },
     /// It sent a dialback key that the authoritative server did not make (XEP-0220 §2.2.1).
     #[error("the dialback key for {0} is invalid")]
     InvalidKey(Pair),
-    /// It sends white space without end.
+    /// It sent too much white space in one second.
     #[error("too much white space between stanzas")]
     WhiteSpaceFlood,
-    /// It does not read what it is sent.
+    /// It did not read, so that the output reached its limit.
     #[error("the peer does not read its stanzas")]
     BacklogExceeded,
 }
 
-/// What a peer cannot do.
+/// What a peer lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerIncompatible {
-    /// Its stream has no version or one below 1.0 (RFC 6120 §4.7.5): a server of before RFC 3920.
+    /// Its stream has no version, or one below 1.0: a server older than RFC 3920 (RFC 6120 §4.7.5).
     #[error("the server does not speak XMPP 1.0")]
     Version,
-    /// It offers no STARTTLS where protection is required.
+    /// It offers no STARTTLS, and the configuration requires TLS.
     #[error("the server offers no TLS")]
     NoTls,
-    /// It requires STARTTLS where the configuration forbids it.
+    /// It requires STARTTLS, and the configuration forbids TLS.
     #[error("the server insists on TLS")]
     TlsRequired,
     /// It offers no SASL at all (RFC 6120 §6.3.1).
@@ -198,20 +198,20 @@ pub enum PeerIncompatible {
     /// None of the mechanisms that it offers is acceptable.
     #[error("no acceptable SASL mechanism among: {}", .offered.join(", "))]
     NoMechanism {
-        /// What it offered.
+        /// The mechanisms that it offered.
         offered: Vec<String>,
     },
-    /// It has no verified certificate of its domain where one is required (RFC 6120 §13.7.2).
+    /// It has no verified certificate of its domain, and one is required (RFC 6120 §13.7.2).
     #[error("the server shows no verified certificate of its domain")]
     Uncertified,
-    /// It offers no way in which this server could prove its domain: neither SASL EXTERNAL for a certificate nor
-    /// dialback for a secret.
+    /// It offers no way in which this server could prove its domain: neither SASL EXTERNAL for its
+    /// certificate nor dialback for its secret.
     #[error("the server offers no way to prove the sender domain")]
     NoProof,
     /// It offers no resource binding (RFC 6120 §7.3.1).
     #[error("the server offers no resource binding")]
     NoBind,
-    /// It insists on a feature that is not known here.
+    /// It requires a feature that this library does not know.
     #[error("the server insists on the unknown feature <{name} xmlns='{ns}'/>")]
     UnknownRequiredFeature {
         /// The feature's local name.
@@ -219,7 +219,8 @@ pub enum PeerIncompatible {
         /// The feature's namespace.
         ns: String,
     },
-    /// The local credentials cannot be used with the mechanism, such as a password that SASLprep refuses.
+    /// The local credentials cannot be used with the mechanism, such as a password that SASLprep
+    /// refuses.
     #[error("the credentials cannot be used: {0}")]
     Credentials(ClientError),
 }

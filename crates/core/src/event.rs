@@ -6,19 +6,19 @@ use crate::error::CloseReason;
 use crate::stanza::StanzaFault;
 use crate::tls::StartTls;
 
-/// What a driver has to recognise in the events of any role: the change to TLS and the end.
+/// The events that a driver has to recognise in every role: the change to TLS and the end.
 pub trait RoleEvent: Debug + Send + Sized + 'static {
-    /// The request to change the transport to TLS, if the event is one.
+    /// Returns the request to change the transport to TLS, if the event is one.
     ///
     /// # Errors
-    /// The event itself, if it is another one.
+    /// The event itself, if it is any other event.
     fn into_start_tls(self) -> Result<StartTls, Self>;
 
-    /// Why the connection ended, if the event says so. It is then the last event.
+    /// Returns why the connection ended, if the event is `Closed`, which is the last one.
     fn close_reason(&self) -> Option<&CloseReason>;
 }
 
-/// What the endpoint itself has to tell; each role has an event for each of these.
+/// News of the endpoint itself. Each role has an event for each of them.
 #[derive(Debug)]
 pub enum News {
     StartTls(StartTls),

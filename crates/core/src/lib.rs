@@ -1,20 +1,25 @@
 //! XMPP Core (RFC 6120) as sans-IO state machines: for clients, for servers, and between servers.
 //!
-//! A [`Connection`] consumes bytes and time and emits bytes and events, in the role of a [`Client`] or a
-//! [`Server`]. It opens no socket, reads no clock and starts no thread: the loop that moves the bytes is
-//! yours, or that of the crates `xmppwire-tokio` and `xmppwire-blocking`.
+//! A [`Connection`] consumes bytes and time and emits bytes and events, in the role of a [`Client`]
+//! or a [`Server`]. It opens no socket, reads no clock and starts no thread: the loop that moves
+//! the bytes is yours, or that of the crates `xmppwire-tokio` and `xmppwire-blocking`.
 //!
 //! # The loop
 //!
-//! [`Connection`] has all that a driver calls, and every driver is this loop. [`Endpoint`] has what the
-//! application calls; a connection dereferences to its endpoint, so `client.send` works below:
+//! A driver calls the methods of [`Connection`], and every driver is this loop. An application
+//! calls the methods of [`Endpoint`]. A connection dereferences to its endpoint, so `client.send`
+//! works below:
 //!
 //! ```
 //! use std::io::{self, Read, Write};
 //! use xmppwire::{Client, ClientEvent, Connection, Instant, Stanza};
 //!
-//! /// Runs a client whose transport is already protected by TLS, and echoes what it is told.
-//! fn run(client: &mut Connection<Client>, transport: &mut (impl Read + Write), now: impl Fn() -> Instant) -> io::Result<()> {
+//! /// Runs a client over a transport that TLS protects already, and echoes messages.
+//! fn run(
+//!     client: &mut Connection<Client>,
+//!     transport: &mut (impl Read + Write),
+//!     now: impl Fn() -> Instant,
+//! ) -> io::Result<()> {
 //!     let mut input = Vec::new();
 //!     loop {
 //!         // 1. Deadlines, events and output, in any order.
@@ -31,7 +36,7 @@
 //!         if client.is_finished() {
 //!             return Ok(());
 //!         }
-//!         // 2. Input: what is not consumed stays here.
+//!         // 2. Input. The rest stays here until the connection wants to read again.
 //!         if client.wants_read() {
 //!             if input.is_empty() {
 //!                 let mut buffer = [0; 4096];
@@ -49,10 +54,11 @@
 //!
 //! Three promises make it that simple:
 //!
-//! - **The peer never causes an `Err`.** What it does wrong becomes the right stream error in the output
-//!   and exactly one `Closed` event. An [`ApiMisuse`] is a bug of the caller.
-//! - **The caller owns the input.** [`receive`](Connection::receive) stops at the first event, so a
-//!   decision is in force before later bytes are looked at, and back pressure costs nothing.
+//! - **The peer never causes an `Err`.** If it breaks the protocol, the right stream error appears
+//!   in the output and exactly one `Closed` event follows. An [`ApiMisuse`] is a mistake of the
+//!   caller.
+//! - **The caller owns the input.** [`receive`](Connection::receive) stops at the first event, so
+//!   that the application can decide before later bytes are read, and back pressure costs nothing.
 //! - **Every buffer and every wait has a cap**: see [`Limits`].
 //!
 //! # Map

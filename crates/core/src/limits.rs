@@ -10,42 +10,45 @@ pub use xmppwire_xml::XmlLimits;
 #[non_exhaustive]
 pub struct Limits {
     /// Budgets of the XML reader until the peer is authenticated. RFC 6120 §13.12 lets a server be
-    /// stricter before authentication. Only the elements of negotiation are read then, and they are small.
+    /// stricter before authentication. Only the elements of negotiation are read then, and they are
+    /// small.
     pub before_authentication: XmlLimits,
-    /// Budgets of the XML reader after authentication. RFC 6120 §13.12 forbids a limit below 10,000 bytes
-    /// for a stanza.
+    /// Budgets of the XML reader after authentication. RFC 6120 §13.12 forbids a limit below 10,000
+    /// bytes for a stanza.
     pub after_authentication: XmlLimits,
     /// Bytes that may wait in the output, 4 MiB by default. No stanza makes it longer.
     ///
-    /// The machine keeps a part of it free for itself: for the answer to a malformed stanza, which repeats
-    /// the id and the addresses and may need 6 bytes for each byte of them, and for the closing stream
-    /// error. This part is 18 times `after_authentication.max_token_bytes` + 3 KiB (147 KiB by default),
-    /// but at most half of the limit. While it is not free, nothing is read; reading goes on once the peer
-    /// has read enough. The rest is for the application. [`Endpoint::room`](crate::Endpoint::room) tells
-    /// how much of it is left, and a stanza that does not fit ends the stream.
+    /// The machine keeps a part of it free for itself: for the answer to a malformed stanza, which
+    /// repeats the id and the addresses and may need 6 bytes for each byte of them, and for the
+    /// closing stream error. This part is 18 times `after_authentication.max_token_bytes` + 3 KiB
+    /// (147 KiB by default), but at most half of the limit. While it is not free, nothing is read;
+    /// reading goes on once the peer has read enough. The rest is for the application.
+    /// [`Endpoint::room`](crate::Endpoint::room) tells how much of it is left, and a stanza that
+    /// does not fit ends the stream.
     ///
-    /// A server that routes stanzas needs room for the largest that it accepts, which takes up to 8 times
-    /// its bytes + 2 KiB when it is written. If the limit is below twice the machine's part, one answer
-    /// can exceed it; such an answer is written only while nothing else waits. What an application
-    /// configures can exceed the limit too: the features of a [`Host`](crate::Host), and the text of a
-    /// stream error.
+    /// A server that routes stanzas needs room for the largest that it accepts, which takes up to 8
+    /// times its bytes + 2 KiB when it is written. If the limit is below twice the machine's part,
+    /// one answer can exceed it; such an answer is written only while nothing else waits. What an
+    /// application configures can exceed the limit too: the features of a [`Host`](crate::Host),
+    /// and the text of a stream error.
     ///
-    /// The memory behind the output is at most 2.5 times the limit. Measured with the default: 6.5 MB
-    /// while it fills up at once, and 512 bytes after it has drained.
+    /// The memory behind the output is at most 2.5 times the limit. Measured with the default: 6.5
+    /// MB while it fills up at once, and 512 bytes after it has drained.
     pub output_backlog: usize,
     /// Bytes of white space between stanzas (RFC 6120 §4.6.1) that a peer may send a second.
     pub white_space_per_second: usize,
     /// Time from the start to the bound resource, questions to the application included.
     pub negotiation_timeout: Duration,
-    /// Time that the peer has to answer this side's closing tag (RFC 6120 §4.4), and time that it then has
-    /// to read the rest of the output.
+    /// Time that the peer has to answer this side's closing tag (RFC 6120 §4.4), and time that it
+    /// then has to read the rest of the output.
     pub close_timeout: Duration,
-    /// Time without a byte from the peer after which a bound stream ends; `None` never ends it. The time
-    /// runs also while nothing is read because the peer does not read.
+    /// Time without a byte from the peer after which a bound stream ends; `None` never ends it. The
+    /// time runs also while nothing is read because the peer does not read.
     pub idle_timeout: Option<Duration>,
     /// Failed SASL attempts that a server allows on one stream (RFC 6120 §6.4.5 recommends 2 to 5).
     pub sasl_attempts: u8,
-    /// Failed resource binding attempts that a server allows on one stream (RFC 6120 §7.7.2.1 recommends 2 to 5).
+    /// Failed resource binding attempts that a server allows on one stream (RFC 6120 §7.7.2.1
+    /// recommends 2 to 5).
     pub bind_attempts: u8,
 }
 

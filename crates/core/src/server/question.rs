@@ -59,7 +59,7 @@ pub enum HostAnswer {
     /// else, and the question is asked again after TLS.
     SeeOtherHost(String),
     /// Like [`SeeOtherHost`](Self::SeeOtherHost), but sent in clear text too. RFC 6120 §4.9.3.19
-    /// advises against that: anybody on the path can say the same, and careful clients do not
+    /// advises against that: an attacker on the path can send the same, and careful clients do not
     /// follow it.
     SeeOtherHostInClear(String),
 }
