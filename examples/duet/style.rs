@@ -94,46 +94,38 @@ impl Style {
 
     /// Prints XML in lines of [`WIDTH`]: adds white space, and shortens base64.
     pub(crate) fn xml(self, side: Side, raw: &str, text: &'static str) {
-        #[derive(Clone, Copy)]
-        enum Place {
-            Text,
-            Name,
-            Attributes,
-            Value,
-        }
-        use Place::*;
-        let (colour, bold) = side.colours();
         let mut lines = Vec::new();
         lay_out(raw, 4, &mut lines);
-        let mut place = Text;
+        let mut in_tag = false;
         for line in lines {
-            let tail = line.trim_start();
-            let (mut painted, mut run, mut ink) = (String::new(), String::new(), PLAIN);
-            painted += line.strip_suffix(tail).unwrap_or_default();
-            for letter in tail.chars() {
-                let (code, next) = match (place, letter) {
-                    (Text, '<') => (colour, Name),
-                    (Text, _) => (text, Text),
-                    (Name | Attributes, '>') => (colour, Text),
-                    (Name, ' ') => (colour, Attributes),
-                    (Name, _) => (bold, Name),
-                    (Attributes, '\'') => (colour, Value),
-                    (Attributes, _) => (colour, Attributes),
-                    (Value, '\'') => (colour, Attributes),
-                    (Value, _) => (PLAIN, Value),
-                };
-                if code != ink {
-                    painted += &self.paint(ink, &std::mem::take(&mut run));
-                }
-                run.push(letter);
-                (place, ink) = (next, code);
+            let mut painted = String::new();
+            for piece in line.split_inclusive('>') {
+                let start = if in_tag { Some(0) } else { piece.find('<') };
+                let (before, tag) = piece.split_at(start.unwrap_or(piece.len()));
+                painted += &self.paint(text, before);
+                painted += &self.tag(side.colours(), tag);
+                in_tag = !tag.is_empty() && !tag.ends_with('>');
             }
-            say(&format!("{painted}{}", self.paint(ink, &run)));
-            // A tag that does not end on the line goes on with an attribute.
-            if matches!(place, Name) {
-                place = Attributes;
-            }
+            say(&painted);
         }
+    }
+
+    /// Paints a tag: the name is bold, and the values of attributes are plain.
+    fn tag(self, (colour, bold): (&str, &str), tag: &str) -> String {
+        let name = tag.trim_start_matches(['<', '/', '?']);
+        let open = tag.len() - name.len();
+        let name = if open > 0 {
+            name.find([' ', '>', '/']).unwrap_or(name.len())
+        } else {
+            0
+        };
+        let (open, rest) = tag.split_at(open);
+        let (name, rest) = rest.split_at(name);
+        let mut painted = self.paint(colour, open) + &self.paint(bold, name);
+        for (n, part) in rest.split_inclusive('\'').enumerate() {
+            painted += &self.paint(if n % 2 == 0 { colour } else { PLAIN }, part);
+        }
+        painted
     }
 }
 
