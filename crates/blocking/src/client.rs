@@ -32,11 +32,11 @@ use crate::waker::Waker;
 /// # }
 /// ```
 ///
-/// Bytes move while one of the methods runs, in both directions whichever it is. A client that calls none for long
-/// does not answer its server either.
+/// Bytes move in both directions while any of the methods runs, and not otherwise. So call one all
+/// the time.
 ///
-/// Every request that arrives has to be answered (RFC 6120 §8.2.3), those that the application does not know as well.
-/// The client does not do that behind the application's back; this does:
+/// Every request that arrives has to be answered (RFC 6120 §8.2.3), also one that the application
+/// does not know. The client leaves that to the application, which can do it like this:
 ///
 /// ```
 /// use xmppwire_blocking::{Stanza, StanzaError, StanzaErrorCondition};
@@ -56,20 +56,20 @@ pub struct Client {
 }
 
 impl Client {
-    /// Logs in with everything at its default: finds the servers of the JID's domain by their SRV records, connects to
-    /// the first that will do, and talks to it over TLS only, which has to prove that it is the domain's server by a
-    /// certificate that the platform trusts. For anything else there is [`connect_with`](Self::connect_with).
+    /// Logs in with the defaults: finds the servers of the JID's domain by their SRV records,
+    /// connects to the first that works, and logs in over TLS only. The server has to prove with a
+    /// certificate that the platform trusts that it is the domain's server.
+    /// [`connect_with`](Self::connect_with) is for everything else.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`], which keeps what cannot be mended, such as a wrong password
-    /// ([`close_reason`](ConnectError::close_reason)), apart from what can
-    /// ([`verdict`](ConnectError::verdict)).
+    /// [`ConnectError`]. Its [`verdict`](ConnectError::verdict) says whether another attempt can
+    /// succeed, and its [`close_reason`](ConnectError::close_reason) tells refused credentials.
     pub fn connect(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
         Self::connect_with(&Connector::account(jid, password)?)
     }
 
-    /// Logs in as the connector says.
+    /// Logs in with the settings of the connector.
     ///
     /// # Errors
     ///
@@ -80,12 +80,12 @@ impl Client {
         connect::connect(attempts, clock, &Waker::new())
     }
 
-    /// Logs in over a socket that is connected already, such as to a proxy. It is set to non-blocking mode.
+    /// Logs in over a socket that is connected, such as to a proxy. Sets it to non-blocking mode.
     ///
     /// # Errors
     ///
-    /// [`Error::Tls`] where the other side is not the domain's server, [`Error::Closed`] where it ends the stream, and
-    /// [`Error::Io`] where the socket fails.
+    /// [`Error::Tls`] if the peer cannot prove that it is the domain's server, [`Error::Closed`] if
+    /// it ends the stream, [`Error::Io`] if the socket fails.
     pub fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self, Error> {
         let clock = Clock::start();
         let login = Login::new(connector, mode, clock.now())?;
@@ -103,17 +103,18 @@ impl Client {
         self.session.jid()
     }
 
-    /// What there is to know about TLS.
+    /// The properties of TLS, if it is used.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.session.link().tls()
     }
 
-    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None` (RFC 6120 §8.1.5).
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
     pub fn stream_lang(&self) -> Option<&str> {
         self.session.link().connection().stream_lang()
     }
 
-    /// How many bytes wait to be written.
+    /// Bytes that wait to be written.
     pub fn backlog(&self) -> usize {
         self.session.link().backlog()
     }
@@ -129,15 +130,16 @@ impl Client {
     /// [`Error::Closed`], [`Error::Io`] or [`Error::Tls`], once; then `None`.
     #[expect(
         clippy::should_implement_trait,
-        reason = "an iterator cannot be left with `?`, and the tokio twin calls it so"
+        reason = "an iterator does not work with `?`, and the method of the tokio adapter has this name"
     )]
     pub fn next(&mut self) -> Result<Option<Stanza>, Error> {
         self.pump.until(&mut self.session, Session::poll_next)
     }
 
-    /// Like [`next`](Self::next), but waits for no longer than `timeout`, and for no longer than until the
-    /// [`waker`](Self::waker) is used: [`Poll::Pending`] then. Nothing is lost by that, and what was sent before goes on
-    /// being written. With a time-out of zero it takes what is there; with [`Duration::MAX`] only the waker ends it.
+    /// Like [`next`](Self::next), but returns [`Poll::Pending`] after `timeout` or when the
+    /// [`waker`](Self::waker) is used. Nothing is lost then, and what was sent before is written
+    /// while it waits. With a time-out of zero it takes what has arrived; with [`Duration::MAX`]
+    /// only the waker ends it.
     ///
     /// ```no_run
     /// # use std::task::Poll;
@@ -167,20 +169,21 @@ impl Client {
         }
     }
 
-    /// What another thread can wake this one with while it waits in [`next_timeout`](Self::next_timeout).
+    /// A handle with which another thread ends a wait in [`next_timeout`](Self::next_timeout).
     pub fn waker(&self) -> Waker {
         self.pump.waker()
     }
 
-    /// Sends a stanza. When this returns, it is on its way as far as the network takes bytes at the moment; the rest is
-    /// written while the client waits for something else. Waits while more than 64 KiB are left to write, and keeps
-    /// stanzas that arrive meanwhile for [`next`](Self::next).
+    /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
+    /// another method runs. Waits while more than 64 KiB are left to write, and keeps stanzas that
+    /// arrive meanwhile for [`next`](Self::next).
     ///
     /// # Errors
     ///
-    /// Nothing was sent with any of them: [`Error::NotConnected`] if the stream has ended, [`Error::Misuse`] if XML
-    /// cannot carry the stanza, [`Error::InboxFull`] if neither side reads because both have too much to say. Others as
-    /// for [`next`](Self::next): how much of what was sent before has arrived is not known then.
+    /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended,
+    /// [`Error::Misuse`] if XML cannot carry the stanza, [`Error::InboxFull`] if stanzas that
+    /// arrive have to be taken first because the server does not read. Others as for
+    /// [`next`](Self::next); it is not known then how much arrived of what was sent before.
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         self.pump.until(&mut self.session, Session::poll_ready)?;
         self.session.send(&stanza.into())?;
@@ -188,18 +191,18 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until everything is written that was sent.
+    /// Waits until everything that was sent is written.
     ///
     /// # Errors
     ///
-    /// [`Error::InboxFull`] if so much arrives meanwhile that there is no room for it; others as for
+    /// [`Error::InboxFull`] if the inbox becomes full meanwhile; others as for
     /// [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), Error> {
         self.pump.until(&mut self.session, Session::poll_flushed)
     }
 
-    /// Sends a request and waits for the answer from whom it was sent to. The id is replaced by one that nobody can
-    /// guess. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
+    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
+    /// id replaces its own. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
     ///
     /// ```no_run
     /// use xmppwire_blocking::{Client, Element, Iq, Jid, ns};
@@ -221,7 +224,8 @@ impl Client {
         self.pump.until(&mut self.session, Session::poll_answer)
     }
 
-    /// Closes the stream in order: what was sent is written, the server confirms. What still arrives is dropped.
+    /// Closes the stream in order: what was sent is written, and the server confirms the end.
+    /// Stanzas that still arrive are dropped.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! The core's clock, read from the system's monotonic one.
+//! The core's clock, read from the system's monotonic clock.
 
 use std::time;
 
 use xmppwire::Instant;
 
-/// Counts from when it was started.
+/// Counts from its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(time::Instant);
 

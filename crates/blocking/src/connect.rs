@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::pump::Pump;
 use crate::waker::Waker;
 
-/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the clock that the
-/// attempts began by.
+/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the
+/// clock that the attempts began by.
 pub(crate) fn connect(
     mut attempts: Attempts,
     clock: Clock,
@@ -41,8 +41,9 @@ pub(crate) fn connect(
     Err(attempts.into_error())
 }
 
-/// Asks the system for the addresses of a host. The system's resolver has no time limit that one could set, so a thread
-/// waits for it and is left behind when the time is over; it ends when the resolver does.
+/// Asks the system for the addresses of a host. The system's resolver has no time limit that one
+/// could set, so a thread waits for it and is left behind when the time is over; it ends when the
+/// resolver does.
 fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new().spawn(move || {

@@ -1,4 +1,4 @@
-//! The engine under both roles.
+//! The driver of a connection of either role.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use crate::waker::Waker;
 
 /// Drives a connection of either role over a socket, STARTTLS included.
 ///
-/// Everything happens inside of [`next_event`](Self::next_event): bytes are read and written together, deadlines are
-/// kept, the transport changes to TLS. Between two calls nothing moves. So whoever has something to send queues it in
-/// the [connection](Self::connection_mut) and goes on to wait for the next event, which also writes; only who does not
-/// intend to do that has to [`flush`](Self::flush).
+/// All work happens inside [`next_event`](Self::next_event): bytes are read and written together,
+/// deadlines are kept, and the transport changes to TLS. Between two calls nothing moves. To send,
+/// queue stanzas in the [connection](Self::connection_mut) and wait for the next event, which also
+/// writes. Without that, call [`flush`](Self::flush).
 #[derive(Debug)]
 pub struct Driver<R: Role> {
     pump: Pump,
@@ -31,21 +31,22 @@ impl<R: Role> Driver<R> {
 
     /// The next event; `None` after the one that says how the connection ended, and after an error.
     ///
-    /// That last event comes when our last words are written, TLS is closed and the socket is shut down, so dropping
-    /// the driver then loses nothing.
+    /// That last event comes when the last bytes are written, TLS is closed and the socket is shut
+    /// down. Dropping the driver then loses nothing.
     ///
     /// # Errors
     ///
-    /// What failed below XMPP: the socket, or TLS.
+    /// What failed below XMPP: the socket or TLS.
     pub fn next_event(&mut self) -> Result<Option<R::Event>, LinkError> {
         self.pump
             .until(&mut self.link, Link::poll_event)
             .transpose()
     }
 
-    /// Like [`next_event`](Self::next_event), but waits for no longer than `timeout`, and for no longer than until the
-    /// [`waker`](Self::waker) is used: [`Poll::Pending`] then. Nothing is lost by that, not even in the middle of a TLS
-    /// handshake. With a time-out of zero it takes what is there; with [`Duration::MAX`] only the waker ends it.
+    /// Like [`next_event`](Self::next_event), but returns [`Poll::Pending`] after `timeout` or when
+    /// the [`waker`](Self::waker) is used. Nothing is lost then, not even in the middle of a TLS
+    /// handshake. With a time-out of zero it takes what has arrived; with [`Duration::MAX`] only
+    /// the waker ends it.
     ///
     /// # Errors
     ///
@@ -63,25 +64,28 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// What another thread can wake this one with while it waits in
-    /// [`next_event_timeout`](Self::next_event_timeout): how the threads of a server hand stanzas to each other.
+    /// A handle with which another thread ends a wait in
+    /// [`next_event_timeout`](Self::next_event_timeout), as when the threads of a server pass
+    /// stanzas to each other.
     pub fn waker(&self) -> Waker {
         self.pump.waker()
     }
 
-    /// Writes what is queued, without taking an event; returns whether everything is written. If not, an event has to be
-    /// taken first with [`next_event`](Self::next_event), be it the last one. So a peer that writes before it reads does
-    /// not block this call. Waits for a peer that neither reads nor sends as long as the connection allows.
+    /// Writes what is queued, without taking an event; returns whether everything is written. If
+    /// not, an event has to be taken first with [`next_event`](Self::next_event), be it the last
+    /// one. So a peer that writes before it reads does not block this call. Waits for a peer that
+    /// neither reads nor sends as long as the connection allows.
     pub fn flush(&mut self) -> bool {
         let flushed = self.pump.until(&mut self.link, Link::poll_flushed);
         self.pump.write_now(&mut self.link);
         flushed
     }
 
-    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns false if that was not
-    /// enough. True means that nothing is left to write, be it that the connection has ended, which
-    /// [`next_event`](Self::next_event) tells. No more is read than one event, so this holds a peer back that sends more
-    /// than it reads. A peer that reads nothing until it is read from uses up the time.
+    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns
+    /// false if that was not enough. True means that nothing is left to write, be it that the
+    /// connection has ended, which [`next_event`](Self::next_event) tells. No more is read than one
+    /// event, so this holds a peer back that sends more than it reads. A peer that reads nothing
+    /// until it is read from uses up the time.
     pub fn drain(&mut self, timeout: Duration) -> bool {
         let deadline = self.pump.now() + timeout;
         let drained = self
@@ -96,34 +100,37 @@ impl<R: Role> Driver<R> {
         self.link.connection()
     }
 
-    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to [`close`](Self::close) with an
-    /// error. What it queues is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to
+    /// [`close`](Self::close) with an error. What it queues is written by the next
+    /// [`next_event`](Self::next_event) or [`flush`](Self::flush).
     pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         self.link.connection_mut()
     }
 
-    /// Begins to close the stream (RFC 6120 §4.4); take events until the last one to see it through. Idempotent.
+    /// Begins to close the stream (RFC 6120 §4.4); take events until the last one to see it
+    /// through. Idempotent.
     pub fn close(&mut self, error: Option<StreamError>) {
         let now = self.pump.now();
         self.link.connection_mut().close(now, error);
     }
 
-    /// How many bytes wait to be written. [`flush`](Self::flush) where they become many: a stanza that is longer than
-    /// the [`room`](Endpoint::room) left ends the stream, because the peer counts as one that does not read.
+    /// Bytes that wait to be written. Call [`flush`](Self::flush) or [`drain`](Self::drain) when
+    /// they become many: a stanza longer than the [`room`](Endpoint::room) left ends the stream,
+    /// because the peer does not read.
     pub fn backlog(&self) -> usize {
         self.link.backlog()
     }
 
-    /// What there is to know about TLS, once it is established.
+    /// The properties of TLS, once it is established.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.link.tls()
     }
 
-    /// The address of the other side.
+    /// The address of the peer.
     ///
     /// # Errors
     ///
-    /// If the socket is not connected any more.
+    /// If the socket is no longer connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.pump.peer_addr()
     }

@@ -1,5 +1,5 @@
-//! XMPP connections over blocking sockets: `std::net`, TLS, SRV look-up and reconnection around the machines of
-//! [`xmppwire`], without an asynchronous runtime.
+//! XMPP connections over blocking sockets: `std::net`, TLS, SRV look-up and reconnection around the
+//! machines of [`xmppwire`], without an asynchronous runtime.
 //!
 //! ```no_run
 //! use xmppwire_blocking::{Client, Presence, Stanza};
@@ -21,23 +21,23 @@
 //! | you want | look at |
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
-//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
-//! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
+//! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
+//! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
-//! | events rather than stanzas, for either role | [`Driver`] |
+//! | the driver inside, generic over the role | [`Driver`] |
 //! | to end another thread's wait | [`Waker`] |
 //! | certificates | [`tls`] |
 //! | stanzas, addresses, payloads, configurations, errors | [the list of both adapters](xmppwire_net::prelude), whose names are all here |
 //!
-//! No thread is spawned beside the caller's, except one for as long as the DNS is asked, and nothing is read ahead: bytes
-//! move while a method runs, always in both directions. Each connection has a thread of its own, or takes turns on one
-//! with calls that have a time limit; for thousands of connections there is the tokio twin of this crate, whose names
-//! are the same.
+//! No thread is spawned, except while names are looked up, and nothing is read ahead: bytes move
+//! while a method runs, always in both directions. Each connection has a thread of its own, or
+//! connections take turns on one thread with calls that have a time limit. For thousands of
+//! connections use `xmppwire-tokio`, whose names are the same.
 //!
 //! # Features
 //!
-//! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either, the application gives
-//!   one to the builders of [`tls`].
+//! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either,
+//!   the application gives one to the builders of [`tls`].
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 

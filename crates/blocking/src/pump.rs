@@ -14,10 +14,11 @@ use xmppwire_net::link::{Wire, Wired};
 use crate::clock::Clock;
 use crate::waker::Waker;
 
-/// So much is read at once. It lives on the stack while a call waits, so an idle connection holds no buffer.
+/// Bytes read per system call. The buffer is on the stack of the waiting call, so an idle
+/// connection holds none.
 const CHUNK: usize = 16 * 1024;
 
-/// So long is waited at once. Some systems refuse to wait for years, and waking up once a day costs nothing.
+/// Longest single wait: some systems reject time-outs of years.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 const SOCKET: Token = Token(0);
@@ -34,7 +35,8 @@ pub(crate) struct Pump {
 
 impl Pump {
     pub(crate) fn new(socket: std::net::TcpStream, clock: Clock, waker: Waker) -> io::Result<Self> {
-        // Neither direction may ever wait for the other: a blocking write to a peer that writes itself is a deadlock.
+        // Neither direction may wait for the other: a blocking write to a peer that itself writes
+        // would be a deadlock.
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);
         let selector = mio::Poll::new()?;
@@ -79,8 +81,8 @@ impl Pump {
         }
     }
 
-    /// Moves bytes until the machine has a result, but gives up when the time is over or the waker was used. However
-    /// short the time, each direction gets a turn before.
+    /// Moves bytes until the machine has a result, the time is over or the waker was used. Each
+    /// direction gets a turn before, however short the time is.
     pub(crate) fn until_timeout<M: Wired, R>(
         &mut self,
         machine: &mut M,
@@ -94,7 +96,8 @@ impl Pump {
                 return Poll::Ready(result);
             }
             let moved = self.step(machine.wire(), &mut chunk);
-            // Looked at in every round: a peer that keeps us busy without an event does not get the caller's time.
+            // Checked in every round: a peer that sends on and on without an event must not use up
+            // the caller's time.
             if self.now() >= deadline || self.waker.is_woken() {
                 let last = poll(machine, self.now());
                 if last.is_pending() {
@@ -108,13 +111,13 @@ impl Pump {
         }
     }
 
-    /// Writes what can be written now and does not wait for more.
+    /// Writes as many bytes as the socket takes now.
     pub(crate) fn write_now(&mut self, wire: &mut dyn Wire) {
         while self.write(wire) {}
     }
 
-    /// One step of everything; returns whether anything moved. If not, everything that is wanted would block, which is
-    /// when an edge-triggered selector may be waited for.
+    /// One step in each direction. Returns whether anything moved; if not, both would block, and an
+    /// edge-triggered selector may be waited for.
     fn step(&mut self, wire: &mut dyn Wire, chunk: &mut [u8]) -> bool {
         let written = self.write(wire);
         let read = self.read(wire, chunk);
@@ -155,7 +158,7 @@ impl Pump {
     fn shut_down(&self, wire: &mut dyn Wire) -> bool {
         let wanted = wire.wants_shutdown();
         if wanted {
-            // A socket that cannot be shut down is gone already.
+            // A socket that cannot be shut down is no longer connected.
             let _ = self.socket.shutdown(Shutdown::Write);
             wire.shut_down();
         }
@@ -171,14 +174,15 @@ impl Pump {
         due
     }
 
-    /// Waits until the socket can go on, the machine's deadline or `until` is over, or the waker is used.
+    /// Waits until the socket is ready, the machine's deadline or `until` is over, or the waker is
+    /// used.
     fn wait(&mut self, wire: &mut dyn Wire, until: Option<Instant>) {
         let next = [wire.poll_timeout(), until].into_iter().flatten().min();
         let timeout = next.map(|next| next.saturating_since(self.now()).min(LONGEST));
         match self.selector.poll(&mut self.events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Without readiness there is no way to go on.
+            // Without the selector the connection cannot go on.
             Err(error) => {
                 wire.write_failed(error.kind().into());
                 wire.read_failed(error);

@@ -13,8 +13,9 @@ use crate::clock::Clock;
 use crate::waker::Waker;
 use crate::{Client, connect};
 
-/// A client that connects again when the connection is lost, as RFC 6120 §3.3 wants it: after a random delay, which
-/// grows as long as attempts fail, and never where another attempt cannot help, such as after a wrong password.
+/// A client that connects again when the connection is lost (RFC 6120 §3.3): after a random delay,
+/// which grows while attempts fail, and never if another attempt cannot help, such as after a wrong
+/// password.
 ///
 /// ```no_run
 /// use xmppwire_blocking::{Connector, Presence, ReconnectEvent, ReconnectingClient, Stanza};
@@ -35,9 +36,10 @@ use crate::{Client, connect};
 /// # }
 /// ```
 ///
-/// Everything happens inside of its methods, most of it in [`next_event`](Self::next_event): nothing is connected or
-/// read in the background. Stanzas are not kept for the next session: what was sent shortly before a connection broke
-/// may be lost, as with every stream without stream management (XEP-0198).
+/// All work happens inside its methods, most of it in [`next_event`](Self::next_event): nothing is
+/// connected or read in the background. Stanzas are not kept for the next session. What was sent
+/// shortly before a connection broke may be lost, as with every stream without stream management
+/// (XEP-0198).
 #[derive(Debug)]
 pub struct ReconnectingClient {
     machine: Reconnecting<Client>,
@@ -46,8 +48,8 @@ pub struct ReconnectingClient {
 }
 
 impl ReconnectingClient {
-    /// Connects as the connector says when the first event is waited for, and waits as RFC 6120 §3.3 recommends
-    /// whenever that fails or a session ends.
+    /// Connects as the connector says when the first event is waited for, and waits as RFC 6120
+    /// §3.3 recommends whenever that fails or a session ends.
     pub fn new(connector: Connector) -> Self {
         Self::with_policy(connector, ReconnectPolicy::default())
     }
@@ -62,13 +64,13 @@ impl ReconnectingClient {
         }
     }
 
-    /// What happens next; `None` after an error. It connects, and waits before it connects again.
+    /// The next event; `None` after an error. Connects, and waits before it connects again.
     ///
     /// # Errors
     ///
-    /// Why there is no point in another attempt, once: the credentials were refused, another client took the resource,
-    /// or, before the first session, the domain has no server or none that can prove to be its. Everything else is a
-    /// [`ReconnectEvent::Disconnected`].
+    /// Once, the reason why another attempt cannot help: the credentials were refused, another
+    /// client took the resource, or, before the first session, the domain has no server or none
+    /// that can prove its identity. Everything else is a [`ReconnectEvent::Disconnected`].
     pub fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
         loop {
             if let Poll::Ready(event) = self.advance(None)? {
@@ -77,9 +79,10 @@ impl ReconnectingClient {
         }
     }
 
-    /// Like [`next_event`](Self::next_event), but waits for no longer than `timeout`, and for no longer than until the
-    /// [`waker`](Self::waker) is used: [`Poll::Pending`] then. Nothing is lost by that. An attempt to connect whose
-    /// time has come is not cut short, and takes as long as the connector and its account allow.
+    /// Like [`next_event`](Self::next_event), but returns [`Poll::Pending`] after `timeout` or when
+    /// the [`waker`](Self::waker) is used. Nothing is lost then. An attempt to connect is not
+    /// interrupted; it takes at most the connector's [time to
+    /// connect](Connector::with_total_timeout).
     ///
     /// # Errors
     ///
@@ -91,13 +94,13 @@ impl ReconnectingClient {
         self.advance(Some(self.clock.now() + timeout))
     }
 
-    /// What another thread can wake this one with while it waits in
-    /// [`next_event_timeout`](Self::next_event_timeout), in this session and in those that follow.
+    /// A handle with which another thread ends a wait in
+    /// [`next_event_timeout`](Self::next_event_timeout), in this session and the following ones.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// The session, if there is one at the moment: to look at its address and its TLS.
+    /// The client of the present session, if there is one, to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         self.machine.client()
     }
@@ -106,15 +109,15 @@ impl ReconnectingClient {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] without a session, and where the session turns out to be lost:
-    /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
-    /// was sent.
+    /// [`Error::NotConnected`] without a session, and if the session turns out to be lost;
+    /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as
+    /// for a client. With any of them, the stanza was not sent.
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let sent = self.machine.client_mut()?.send(stanza);
         sent.map_err(|error| self.machine.refused(error))
     }
 
-    /// Waits until everything is written that was sent over the present session.
+    /// Waits until everything that was sent over the present session is written.
     ///
     /// # Errors
     ///
@@ -124,11 +127,12 @@ impl ReconnectingClient {
         flushed.map_err(|error| self.machine.refused(error))
     }
 
-    /// Asks over the present session, as [`Client::request`] does.
+    /// Sends a request over the present session, as [`Client::request`] does.
     ///
     /// # Errors
     ///
-    /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
+    /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request
+    /// may have been sent.
     pub fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
         match self.machine.client_mut()?.request(request) {
             Err(RequestError::Connection(error)) => Err(self.machine.refused(error).into()),
@@ -136,8 +140,8 @@ impl ReconnectingClient {
         }
     }
 
-    /// Does not wait any longer before it connects again, and forgets how often that failed: for when the network has
-    /// come back, or the user asks for it. Without effect on a session.
+    /// Ends the wait before the next attempt, and forgets the failures so far: for when the network
+    /// is back, or the user asks for it. Without effect on a session.
     pub fn connect_now(&mut self) {
         self.machine.connect_now(self.clock.now());
     }
@@ -154,7 +158,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// Pending only when the deadline is over or the waker was used.
+    /// Pending when the deadline is over or the waker was used.
     fn advance(
         &mut self,
         deadline: Option<Instant>,

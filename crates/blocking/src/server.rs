@@ -14,10 +14,11 @@ use crate::waker::Waker;
 
 /// A client's connection to a server.
 ///
-/// Its events are those of the core, without `StartTls`, which is dealt with inside. The questions among them are
-/// answered through [`connection_mut`](Driver::connection_mut), at once or later: while another thread asks a data base,
-/// go on with [`next_event_timeout`](Driver::next_event_timeout), so that deadlines are kept, and let it use the
-/// [`waker`](Driver::waker).
+/// Its events are those of the core without `StartTls`, which the driver handles. Answer the
+/// questions among them through [`connection_mut`](Driver::connection_mut), at once or later. While
+/// another thread asks a data base, keep calling
+/// [`next_event_timeout`](Driver::next_event_timeout), so that deadlines are kept, and let that
+/// thread use the [`waker`](Driver::waker).
 ///
 /// ```no_run
 /// use std::net::TcpListener;
@@ -70,8 +71,8 @@ use crate::waker::Waker;
 pub type ServerConnection = Driver<Server>;
 
 impl Driver<Server> {
-    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, offer none.
-    /// Returns at once; the socket is set to non-blocking mode.
+    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without
+    /// it, offer none. Returns at once; the socket is set to non-blocking mode.
     ///
     /// # Errors
     ///
@@ -86,12 +87,12 @@ impl Driver<Server> {
         Ok(Self::new(pump, link))
     }
 
-    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`, and is waited
-    /// for: accept the next connection in another thread.
+    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within
+    /// `timeout`, and is waited for: accept the next connection in another thread.
     ///
     /// # Errors
     ///
-    /// [`LinkError`] if the handshake fails, which is this connection's misfortune and no other's.
+    /// [`LinkError`] if the handshake fails. Other connections are not concerned.
     pub fn accept_direct_tls(
         socket: TcpStream,
         config: ServerConfig,
@@ -105,8 +106,9 @@ impl Driver<Server> {
         Ok(Self::new(pump, link))
     }
 
-    /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
-    /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
+    /// Replaces the configuration for STARTTLS, as a server does that has one certificate for each
+    /// domain: call it when [`Opened`](xmppwire::ServerEvent::Opened) has named the domain. Without
+    /// effect once TLS has begun.
     pub fn set_tls(&mut self, tls: ServerTls) {
         self.link_mut().set_tls(tls.into());
     }

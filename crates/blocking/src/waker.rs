@@ -9,12 +9,13 @@ use mio::{Registry, Token};
 
 /// Wakes the thread that waits for a connection, from any other thread.
 ///
-/// It carries nothing but the fact: put what there is to do into a queue of your own first, then
-/// [`wake`](Self::wake). A call that waits with a time limit, [`Client::next_timeout`](crate::Client::next_timeout) or
-/// a `next_event_timeout`, then returns before its time; where there is no such call at the moment, the next one does.
-/// It returns [`Poll::Pending`](std::task::Poll::Pending), unless it has something better to return, and then the one
-/// after it does. So look into the queue before each call, whatever the last one has returned. Calls without a time limit
-/// are not disturbed.
+/// It carries no data: put the work into a queue of the application first, then call
+/// [`wake`](Self::wake). A call that waits with a time limit,
+/// [`Client::next_timeout`](crate::Client::next_timeout) or a `next_event_timeout`, then returns
+/// before its time. If there is no such call at the moment, the next one does. It returns
+/// [`Poll::Pending`](std::task::Poll::Pending), unless it has an event; then the call after it
+/// does. So look into the queue before each call, whatever the last one returned. Calls without a
+/// time limit go on.
 ///
 /// ```no_run
 /// use std::sync::mpsc;
@@ -58,9 +59,9 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Woken, and no call has returned for it yet.
+    /// The waker was used, and no call has returned for it yet.
     woken: bool,
-    /// For waits for a socket: that of the present connection.
+    /// For waits for a socket: the waker of the present connection.
     socket: Option<mio::Waker>,
 }
 
@@ -76,35 +77,36 @@ impl Waker {
         }))
     }
 
-    /// Wakes this selector from now on, and no other.
+    /// Wakes this selector from now on, instead of the one before.
     pub(crate) fn attach(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let waker = mio::Waker::new(registry, token)?;
         self.state().socket = Some(waker);
         Ok(())
     }
 
-    /// Wakes the thread. Many calls before it gets to run are one. Without effect once the connection is dropped.
+    /// Wakes the thread. Several calls before it runs count as one. Without effect once the
+    /// connection is dropped.
     pub fn wake(&self) {
         let mut state = self.state();
         state.woken = true;
         self.0.woken.notify_all();
         if let Some(socket) = &state.socket {
-            // It fails only where its descriptor is broken, and then the wait ends with the next event.
+            // It fails only if its descriptor is broken; the wait then ends with the next event.
             let _ = socket.wake();
         }
     }
 
-    /// Whether somebody has called and no call has returned for it yet.
+    /// Whether the waker was used and no call has returned for it yet.
     pub(crate) fn is_woken(&self) -> bool {
         self.state().woken
     }
 
-    /// Returns for it.
+    /// Marks that a call returns because of the waker.
     pub(crate) fn take(&self) {
         self.state().woken = false;
     }
 
-    /// Waits for a call, but no longer than this; returns whether there was one.
+    /// Waits until the waker is used, for at most `timeout`; returns whether it was used.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let waited = self
             .0
@@ -114,7 +116,7 @@ impl Waker {
         mem::take(&mut state.woken)
     }
 
-    /// Nothing can panic while it is locked.
+    /// The lock is never poisoned: no code that holds it panics.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

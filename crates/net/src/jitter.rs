@@ -2,11 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// Returns 32 random bits to spread load with: for the order of equal SRV records and for reconnection delays.
+/// Returns 32 random bits that spread load: for the order of equal SRV records and for reconnection
+/// delays.
 ///
-/// The bits come from the operating system. Should it refuse, the standard library's per-process hash keys stand in, so
-/// that this never fails: many clients choosing alike is worse than choosing by weaker bits. Nothing secret may depend
-/// on the result, and nothing in this crate does; query ids are drawn from the operating system alone.
+/// The bits come from the operating system. If it refuses, they come from the per-process hash keys
+/// of the standard library: weak bits spread the load better than none. No secret may depend on the
+/// result.
 pub fn jitter() -> u32 {
     getrandom::u32().unwrap_or_else(|_| {
         let hash = RandomState::new().hash_one(());

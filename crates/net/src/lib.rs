@@ -1,8 +1,10 @@
-//! What an adapter needs besides the protocol, again without I/O: finding a server, TLS, logging in, coming back.
+//! What an adapter needs besides the protocol, also without I/O: finding a server, TLS, logging in,
+//! reconnecting.
 //!
-//! Applications use an adapter, `xmppwire-tokio` or `xmppwire-blocking`. This crate is for the authors of another one:
-//! for another runtime, a completion-based loop, a simulation. The protocol itself is in [`xmppwire`]. Each machine here
-//! takes bytes and time and says what to do next, so an adapter decides nothing; it opens sockets, moves bytes and waits.
+//! Applications use an adapter, `xmppwire-tokio` or `xmppwire-blocking`. This crate is for the
+//! authors of another one: for another runtime, a completion-based loop, a simulation. The protocol
+//! itself is in [`xmppwire`]. Each machine here takes bytes and time and says what to do next, so
+//! an adapter decides nothing; it opens sockets, moves bytes and waits.
 //!
 //! | to write | drive | which decides |
 //! |---|---|---|
@@ -13,8 +15,8 @@
 //! | a server's connection | [`link::Link`], after a [`link::Handshake`] with direct TLS | the change to TLS, the end of the connection |
 //! | SRV look-ups over sockets of its own | [`find::dns::Lookup`] | what to ask which name server |
 //!
-//! All of them but the first and the last are driven alike, by the [`Wire`](link::Wire) inside. This is a whole client
-//! adapter, over a blocking socket that polls:
+//! The machines between the first and the last are driven alike, by the [`Wire`](link::Wire)
+//! inside. This is a whole client adapter, over a blocking socket that polls:
 //!
 //! ```no_run
 //! use std::io;
@@ -124,8 +126,8 @@
 //! | [`client`] | what an application wants of a client's link |
 //! | [`prelude`] | the names that an adapter re-exports |
 //!
-//! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV look-ups. Randomness comes
-//! from the operating system.
+//! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV
+//! look-ups. Randomness comes from the operating system.
 
 pub mod client;
 pub mod find;

@@ -1,4 +1,4 @@
-//! Progress for observers: `tracing` events where the feature is on, nothing where it is off.
+//! Progress as `tracing` events with the feature `tracing`; nothing without it.
 
 /// `log!(level, fields…, "message")` becomes a `tracing` event of that level.
 #[cfg(feature = "tracing")]
@@ -6,7 +6,7 @@ macro_rules! log {
     ($level:ident, $($rest:tt)+) => { tracing::$level!(target: "xmppwire", $($rest)+) };
 }
 
-/// Without the feature the fields are not even evaluated.
+/// Without the feature, the fields are not evaluated.
 #[cfg(not(feature = "tracing"))]
 macro_rules! log {
     ($level:ident, $($rest:tt)+) => {{}};

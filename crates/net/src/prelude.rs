@@ -1,7 +1,9 @@
-//! The names that an adapter re-exports: all that an application needs beside the adapter's own types.
+//! The names that an adapter re-exports: all that an application needs beside the adapter's own
+//! types.
 //!
-//! One list for all adapters, so that a program moves from one to another by changing the name of the crate. What only a
-//! driver of connections calls is not in it; see [`xmppwire`] and the other modules of this crate for that.
+//! One list for all adapters, so that a program moves from one to another by changing the name of
+//! the crate. What only a driver of connections calls is not in it; see [`xmppwire`] and the other
+//! modules of this crate for that.
 
 pub use xmppwire::{
     ApiMisuse, Attr, Attrs, BareJid, BindAnswer, BindRequest, CertificateIdentities,

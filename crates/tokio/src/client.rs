@@ -28,8 +28,8 @@ use crate::pump::Pump;
 /// # }
 /// ```
 ///
-/// Bytes move while one of the `async` methods is awaited, in both directions whichever it is. A client that awaits
-/// nothing for long does not answer its server either. So one task has the client, and others send through it:
+/// Bytes move in both directions while any of the `async` methods is awaited, and not otherwise. So
+/// one task awaits the client all the time, and others send through it:
 ///
 /// ```no_run
 /// use tokio::sync::mpsc::Receiver;
@@ -52,8 +52,8 @@ use crate::pump::Pump;
 /// # let _ = run;
 /// ```
 ///
-/// Every request that arrives has to be answered (RFC 6120 §8.2.3), those that the application does not know as well.
-/// The client does not do that behind the application's back; this does:
+/// Every request that arrives has to be answered (RFC 6120 §8.2.3), also one that the application
+/// does not know. The client leaves that to the application, which can do it like this:
 ///
 /// ```
 /// use xmppwire_tokio::{Stanza, StanzaError, StanzaErrorCondition};
@@ -73,20 +73,20 @@ pub struct Client<T = TcpStream> {
 }
 
 impl Client {
-    /// Logs in with everything at its default: finds the servers of the JID's domain by their SRV records, connects to
-    /// the first that will do, and talks to it over TLS only, which has to prove that it is the domain's server by a
-    /// certificate that the platform trusts. For anything else there is [`connect_with`](Self::connect_with).
+    /// Logs in with the defaults: finds the servers of the JID's domain by their SRV records,
+    /// connects to the first that works, and logs in over TLS only. The server has to prove with a
+    /// certificate that the platform trusts that it is the domain's server.
+    /// [`connect_with`](Self::connect_with) is for everything else.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`], which keeps what cannot be mended, such as a wrong password
-    /// ([`close_reason`](ConnectError::close_reason)), apart from what can
-    /// ([`verdict`](ConnectError::verdict)).
+    /// [`ConnectError`]. Its [`verdict`](ConnectError::verdict) says whether another attempt can
+    /// succeed, and its [`close_reason`](ConnectError::close_reason) tells refused credentials.
     pub async fn connect(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
         Self::connect_with(&Connector::account(jid, password)?).await
     }
 
-    /// Logs in as the connector says.
+    /// Logs in with the settings of the connector.
     ///
     /// # Errors
     ///
@@ -98,12 +98,12 @@ impl Client {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
-    /// Logs in over a transport that is there already, such as a proxy's or a test's.
+    /// Logs in over a transport that is open, such as that of a proxy or a test.
     ///
     /// # Errors
     ///
-    /// [`Error::Tls`] where the other side is not the domain's server, [`Error::Closed`] where it ends the stream, and
-    /// [`Error::Io`] where the transport fails.
+    /// [`Error::Tls`] if the peer cannot prove that it is the domain's server, [`Error::Closed`] if
+    /// it ends the stream, [`Error::Io`] if the transport fails.
     pub async fn over(transport: T, mode: Mode, connector: &Connector) -> Result<Self, Error> {
         let clock = Clock::start();
         let login = Login::new(connector, mode, clock.now())?;
@@ -121,17 +121,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.session.jid()
     }
 
-    /// What there is to know about TLS.
+    /// The properties of TLS, if it is used.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.session.link().tls()
     }
 
-    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None` (RFC 6120 §8.1.5).
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
     pub fn stream_lang(&self) -> Option<&str> {
         self.session.link().connection().stream_lang()
     }
 
-    /// How many bytes wait to be written.
+    /// Bytes that wait to be written.
     pub fn backlog(&self) -> usize {
         self.session.link().backlog()
     }
@@ -144,7 +145,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped at any await, as `select!` does: nothing is lost.
+    /// The future may be dropped at any await, as `select!` does. Nothing is lost.
     ///
     /// # Errors
     ///
@@ -153,9 +154,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.pump.until(&mut self.session, Session::poll_next).await
     }
 
-    /// Sends a stanza. When this returns, it is on its way as far as the network takes bytes at the moment; the rest is
-    /// written while the client awaits something else. Waits while more than 64 KiB are left to write, and keeps
-    /// stanzas that arrive meanwhile for [`next`](Self::next).
+    /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
+    /// another method is awaited. Waits while more than 64 KiB are left to write, and keeps stanzas
+    /// that arrive meanwhile for [`next`](Self::next).
     ///
     /// # Cancel safety
     ///
@@ -163,9 +164,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Errors
     ///
-    /// Nothing was sent with any of them: [`Error::NotConnected`] if the stream has ended, [`Error::Misuse`] if XML
-    /// cannot carry the stanza, [`Error::InboxFull`] if neither side reads because both have too much to say. Others as
-    /// for [`next`](Self::next): how much of what was sent before has arrived is not known then.
+    /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended,
+    /// [`Error::Misuse`] if XML cannot carry the stanza, [`Error::InboxFull`] if stanzas that
+    /// arrive have to be taken first because the server does not read. Others as for
+    /// [`next`](Self::next); it is not known then how much arrived of what was sent before.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let stanza = stanza.into();
         self.pump
@@ -176,13 +178,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         Ok(())
     }
 
-    /// Waits until everything is written that was sent.
+    /// Waits until everything that was sent is written.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     ///
-    /// [`Error::InboxFull`] if so much arrives meanwhile that there is no room for it; others as for
+    /// [`Error::InboxFull`] if the inbox becomes full meanwhile; others as for
     /// [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.pump
@@ -190,8 +192,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             .await
     }
 
-    /// Sends a request and waits for the answer from whom it was sent to. The id is replaced by one that nobody can
-    /// guess. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
+    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
+    /// id replaces its own. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
     ///
     /// ```no_run
     /// use xmppwire_tokio::{Client, Element, Iq, Jid, ns};
@@ -205,8 +207,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped may have sent the request. Nothing is lost then: the answer is given by
-    /// [`next`](Self::next) when it comes.
+    /// A future that is dropped may have sent the request. [`next`](Self::next) then gives the
+    /// answer when it comes.
     ///
     /// # Errors
     ///
@@ -222,7 +224,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             .await
     }
 
-    /// Closes the stream in order: what was sent is written, the server confirms. What still arrives is dropped.
+    /// Closes the stream in order: what was sent is written, and the server confirms the end.
+    /// Stanzas that still arrive are dropped.
     ///
     /// # Errors
     ///

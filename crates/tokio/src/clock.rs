@@ -1,9 +1,9 @@
-//! The core's clock, read from tokio's, so that tests can pause it.
+//! The core's clock, read from tokio's clock, so that tests can pause it.
 
 use tokio::time;
 use xmppwire::Instant;
 
-/// Counts from when it was started.
+/// Counts from its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(time::Instant);
 

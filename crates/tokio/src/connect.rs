@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::dns::Resolver;
 use crate::pump::Pump;
 
-/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the clock that the
-/// attempts began by.
+/// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the
+/// clock that the attempts began by.
 pub(crate) async fn connect(mut attempts: Attempts, clock: Clock) -> Result<Client, ConnectError> {
     while let Some(step) = attempts.next_step(clock.now()) {
         let limit = attempts.timeout(clock.now());

@@ -14,7 +14,7 @@ use xmppwire_net::find::{LookupError, NameServers, SrvAnswers, SrvNames, SrvReco
 
 type Answer = Result<Vec<SrvRecord>, LookupError>;
 
-/// The sockets for [`Lookup`].
+/// Drives [`Lookup`] over sockets of tokio.
 pub(crate) struct Resolver {
     servers: Result<NameServers, LookupError>,
 }
@@ -67,7 +67,7 @@ impl Resolver {
     }
 }
 
-/// Polls a future that has not given its answer yet.
+/// Polls a future unless its answer is there.
 fn poll_once<F: Future>(answer: &mut Option<F::Output>, future: Pin<&mut F>, cx: &mut Context<'_>) {
     if answer.is_none()
         && let Poll::Ready(output) = future.poll(cx)
@@ -81,7 +81,8 @@ async fn over_udp(exchange: &Exchange, lookup: &mut Lookup) -> io::Result<()> {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
-    // Port zero draws a fresh random port, and connecting makes the system drop what others send (RFC 5452 §9).
+    // Port zero asks for a new random port. A connected socket takes datagrams from the server only
+    // (RFC 5452 §9).
     let socket = UdpSocket::bind(any).await?;
     socket.connect(exchange.server()).await?;
     socket.send(exchange.bytes()).await?;

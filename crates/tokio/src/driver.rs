@@ -1,4 +1,4 @@
-//! The engine under both roles.
+//! The driver of a connection of either role.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::pump::Pump;
 
 /// Drives a connection of either role over a socket, STARTTLS included.
 ///
-/// Everything happens inside of [`next_event`](Self::next_event): bytes are read and written together, deadlines are
-/// kept, the transport changes to TLS. Between two calls nothing moves. So whoever has something to send queues it in
-/// the [connection](Self::connection_mut) and goes on to await the next event, which also writes; only who does not
-/// intend to do that has to [`flush`](Self::flush).
+/// All work happens inside [`next_event`](Self::next_event): bytes are read and written together,
+/// deadlines are kept, and the transport changes to TLS. Between two calls nothing moves. To send,
+/// queue stanzas in the [connection](Self::connection_mut) and await the next event, which also
+/// writes. Without that, call [`flush`](Self::flush).
 #[derive(Debug)]
 pub struct Driver<R: Role, T = TcpStream> {
     pump: Pump<T>,
@@ -29,25 +29,26 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
 
     /// The next event; `None` after the one that says how the connection ended, and after an error.
     ///
-    /// That last event comes when our last words are written, TLS is closed and the socket is shut down, so dropping
-    /// the driver then loses nothing.
+    /// That last event comes when the last bytes are written, TLS is closed and the socket is shut
+    /// down. Dropping the driver then loses nothing.
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped at any await, as `select!` does, and called anew: no byte and no event is
-    /// lost, not even in the middle of a TLS handshake.
+    /// The future may be dropped at any await, as `select!` does. No byte and no event is lost, not
+    /// even in the middle of a TLS handshake.
     ///
     /// # Errors
     ///
-    /// What failed below XMPP: the socket, or TLS.
+    /// What failed below XMPP: the socket or TLS.
     pub async fn next_event(&mut self) -> Result<Option<R::Event>, LinkError> {
         let event = self.pump.until(&mut self.link, Link::poll_event).await;
         event.transpose()
     }
 
-    /// Writes what is queued, without taking an event; returns whether everything is written. If not, an event has to be
-    /// taken first with [`next_event`](Self::next_event), be it the last one. So a peer that writes before it reads does
-    /// not block this call. Waits for a peer that neither reads nor sends as long as the connection allows.
+    /// Writes what is queued, without taking an event; returns whether everything is written. If
+    /// not, an event has to be taken first with [`next_event`](Self::next_event), be it the last
+    /// one. So a peer that writes before it reads does not block this call. Waits for a peer that
+    /// neither reads nor sends as long as the connection allows.
     ///
     /// Cancel-safe.
     pub async fn flush(&mut self) -> bool {
@@ -56,10 +57,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
         flushed
     }
 
-    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns false if that was not
-    /// enough. True means that nothing is left to write, be it that the connection has ended, which
-    /// [`next_event`](Self::next_event) tells. No more is read than one event, so this holds a peer back that sends more
-    /// than it reads. A peer that reads nothing until it is read from uses up the time.
+    /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns
+    /// false if that was not enough. True means that nothing is left to write, be it that the
+    /// connection has ended, which [`next_event`](Self::next_event) tells. No more is read than one
+    /// event, so this holds a peer back that sends more than it reads. A peer that reads nothing
+    /// until it is read from uses up the time.
     ///
     /// Cancel-safe.
     pub async fn drain(&mut self, timeout: Duration) -> bool {
@@ -77,30 +79,33 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
         self.link.connection()
     }
 
-    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to [`close`](Self::close) with an
-    /// error. What it queues is written by the next [`next_event`](Self::next_event) or [`flush`](Self::flush).
+    /// What the application calls: to answer questions, to [`send`](Endpoint::send) and to
+    /// [`close`](Self::close) with an error. What it queues is written by the next
+    /// [`next_event`](Self::next_event) or [`flush`](Self::flush).
     pub fn connection_mut(&mut self) -> &mut Endpoint<R> {
         self.link.connection_mut()
     }
 
-    /// Begins to close the stream (RFC 6120 §4.4); await events until the last one to see it through. Idempotent.
+    /// Begins to close the stream (RFC 6120 §4.4); await events until the last one to see it
+    /// through. Idempotent.
     pub fn close(&mut self, error: Option<xmppwire::StreamError>) {
         let now = self.pump.clock().now();
         self.link.connection_mut().close(now, error);
     }
 
-    /// How many bytes wait to be written. Await [`flush`](Self::flush) where they become many: a stanza that is longer
-    /// than the [`room`](Endpoint::room) left ends the stream, because the peer counts as one that does not read.
+    /// Bytes that wait to be written. Await [`flush`](Self::flush) or [`drain`](Self::drain) when
+    /// they become many: a stanza longer than the [`room`](Endpoint::room) left ends the stream,
+    /// because the peer does not read.
     pub fn backlog(&self) -> usize {
         self.link.backlog()
     }
 
-    /// What there is to know about TLS, once it is established.
+    /// The properties of TLS, once it is established.
     pub const fn tls(&self) -> Option<&TlsSummary> {
         self.link.tls()
     }
 
-    /// The socket, to look at.
+    /// The socket, for example to ask for its addresses.
     pub const fn socket(&self) -> &T {
         self.pump.socket()
     }

@@ -1,4 +1,5 @@
-//! XMPP connections for tokio: sockets, TLS, SRV look-up and reconnection around the machines of [`xmppwire`].
+//! XMPP connections for tokio: sockets, TLS, SRV look-up and reconnection around the machines of
+//! [`xmppwire`].
 //!
 //! ```no_run
 //! use xmppwire_tokio::{Client, Presence, Stanza};
@@ -21,21 +22,21 @@
 //! | you want | look at |
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
-//! | the same, and to come back when the connection is lost | [`ReconnectingClient`] |
-//! | to say where to connect to, whom to trust, how long to wait | [`Connector`] |
+//! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
+//! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
-//! | events rather than stanzas, for either role | [`Driver`] |
+//! | the driver inside, generic over the role | [`Driver`] |
 //! | certificates | [`tls`] |
 //! | stanzas, addresses, payloads, configurations, errors | [the list of both adapters](xmppwire_net::prelude), whose names are all here |
 //!
-//! The runtime needs its I/O and time drivers, which `#[tokio::main]` and `enable_all` switch on. No task is spawned and
-//! nothing is read ahead: bytes move while a method is awaited, always in both directions. Every
-//! future may be dropped at any await, as `select!` does.
+//! The runtime needs its I/O and time drivers, which `#[tokio::main]` and `enable_all` switch on.
+//! No task is spawned and nothing is read ahead: bytes move while a method is awaited, always in
+//! both directions. Every future may be dropped at any await, as `select!` does.
 //!
 //! # Features
 //!
-//! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either, the application gives
-//!   one to the builders of [`tls`].
+//! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either,
+//!   the application gives one to the builders of [`tls`].
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 

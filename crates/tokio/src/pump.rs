@@ -12,7 +12,7 @@ use xmppwire_net::link::{Wire, Wired};
 
 use crate::clock::Clock;
 
-/// So much is read at once. It lives on the stack while it is read, so an idle connection holds no buffer.
+/// Bytes read per system call. The buffer is on the stack, so an idle connection holds none.
 const CHUNK: usize = 16 * 1024;
 
 /// A socket and the clock beside it.
@@ -20,9 +20,9 @@ const CHUNK: usize = 16 * 1024;
 pub(crate) struct Pump<T> {
     socket: T,
     clock: Clock,
-    /// The running deadline, kept so that being polled again starts no new timer.
+    /// The timer of the present deadline, kept so that another poll starts no new one.
     alarm: Option<(Instant, Pin<Box<Sleep>>)>,
-    /// Something was written since the last flush.
+    /// Whether bytes were written since the last flush.
     unflushed: bool,
 }
 
@@ -44,7 +44,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         &self.socket
     }
 
-    /// Moves bytes until the machine has a result. Dropping the future loses nothing: there is no state in it.
+    /// Moves bytes until the machine has a result. Dropping the future loses nothing, because it
+    /// holds no state.
     pub(crate) async fn until<M: Wired, R>(
         &mut self,
         machine: &mut M,
@@ -63,7 +64,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         .await
     }
 
-    /// Writes what can be written now and does not wait for more.
+    /// Writes as many bytes as the socket takes now.
     pub(crate) async fn write_now<M: Wired>(&mut self, machine: &mut M) {
         poll_fn(|cx| {
             while self.poll_write(cx, machine.wire()) {}
@@ -72,8 +73,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         .await;
     }
 
-    /// One step of everything: neither direction ever waits for the other. Returns whether anything moved; if not, the
-    /// task is woken up when something can.
+    /// One step in each direction, so that neither waits for the other. Returns whether anything
+    /// moved; if not, the task is woken when something can.
     fn poll_move(&mut self, cx: &mut Context<'_>, wire: &mut dyn Wire) -> bool {
         let written = self.poll_write(cx, wire);
         let read = self.poll_read(cx, wire);
@@ -105,7 +106,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         }
     }
 
-    /// For transports that keep something back, which sockets do not.
+    /// For transports with a write buffer of their own, which sockets do not have.
     fn poll_flush(&mut self, cx: &mut Context<'_>, wire: &mut dyn Wire) -> bool {
         if self.unflushed {
             match Pin::new(&mut self.socket).poll_flush(cx) {
@@ -141,7 +142,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
             return false;
         }
         match Pin::new(&mut self.socket).poll_shutdown(cx) {
-            // A socket that cannot be shut down is gone already.
+            // A socket that cannot be shut down is no longer connected.
             Poll::Ready(_) => {
                 wire.shut_down();
                 true

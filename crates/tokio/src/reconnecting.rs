@@ -12,8 +12,9 @@ use xmppwire_net::client::{
 use crate::clock::Clock;
 use crate::{Client, connect};
 
-/// A client that connects again when the connection is lost, as RFC 6120 §3.3 wants it: after a random delay, which
-/// grows as long as attempts fail, and never where another attempt cannot help, such as after a wrong password.
+/// A client that connects again when the connection is lost (RFC 6120 §3.3): after a random delay,
+/// which grows while attempts fail, and never if another attempt cannot help, such as after a wrong
+/// password.
 ///
 /// ```no_run
 /// use xmppwire_tokio::{Connector, Presence, ReconnectEvent, ReconnectingClient, Stanza};
@@ -34,21 +35,23 @@ use crate::{Client, connect};
 /// # }
 /// ```
 ///
-/// Everything happens inside of its methods, most of it in [`next_event`](Self::next_event): nothing is connected or
-/// read in the background. Stanzas are not kept for the next session: what was sent shortly before a connection broke
-/// may be lost, as with every stream without stream management (XEP-0198).
+/// All work happens inside its methods, most of it in [`next_event`](Self::next_event): nothing is
+/// connected or read in the background. Stanzas are not kept for the next session. What was sent
+/// shortly before a connection broke may be lost, as with every stream without stream management
+/// (XEP-0198).
 pub struct ReconnectingClient {
     machine: Reconnecting<Client>,
     clock: Clock,
-    /// The attempt in progress. It survives when a future of [`next_event`](Self::next_event) is dropped.
+    /// The attempt in progress. It survives when a future of [`next_event`](Self::next_event) is
+    /// dropped.
     attempt: Option<Attempt>,
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>;
 
 impl ReconnectingClient {
-    /// Connects as the connector says when the first event is awaited, and waits as RFC 6120 §3.3 recommends whenever
-    /// that fails or a session ends.
+    /// Connects as the connector says when the first event is awaited, and waits as RFC 6120 §3.3
+    /// recommends whenever that fails or a session ends.
     pub fn new(connector: Connector) -> Self {
         Self::with_policy(connector, ReconnectPolicy::default())
     }
@@ -63,18 +66,18 @@ impl ReconnectingClient {
         }
     }
 
-    /// What happens next; `None` after an error. It connects, and waits before it connects again.
+    /// The next event; `None` after an error. Connects, and waits before it connects again.
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped at any await, as `select!` does: no event is lost, and a login in progress goes on
-    /// with the next call.
+    /// The future may be dropped at any await, as `select!` does. No event is lost, and the next
+    /// call continues a login in progress.
     ///
     /// # Errors
     ///
-    /// Why there is no point in another attempt, once: the credentials were refused, another client took the resource,
-    /// or, before the first session, the domain has no server or none that can prove to be its. Everything else is a
-    /// [`ReconnectEvent::Disconnected`].
+    /// Once, the reason why another attempt cannot help: the credentials were refused, another
+    /// client took the resource, or, before the first session, the domain has no server or none
+    /// that can prove its identity. Everything else is a [`ReconnectEvent::Disconnected`].
     pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
         loop {
             match self.machine.next(self.clock.now()) {
@@ -110,7 +113,7 @@ impl ReconnectingClient {
         }
     }
 
-    /// The session, if there is one at the moment: to look at its address and its TLS.
+    /// The client of the present session, if there is one, to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         self.machine.client()
     }
@@ -123,15 +126,15 @@ impl ReconnectingClient {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] without a session, and where the session turns out to be lost:
-    /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as for a client. Nothing
-    /// was sent.
+    /// [`Error::NotConnected`] without a session, and if the session turns out to be lost;
+    /// [`next_event`](Self::next_event) tells why. [`Error::Misuse`] and [`Error::InboxFull`] as
+    /// for a client. With any of them, the stanza was not sent.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let sent = self.machine.client_mut()?.send(stanza).await;
         sent.map_err(|error| self.machine.refused(error))
     }
 
-    /// Waits until everything is written that was sent over the present session.
+    /// Waits until everything that was sent over the present session is written.
     ///
     /// # Errors
     ///
@@ -141,11 +144,12 @@ impl ReconnectingClient {
         flushed.map_err(|error| self.machine.refused(error))
     }
 
-    /// Asks over the present session, as [`Client::request`] does.
+    /// Sends a request over the present session, as [`Client::request`] does.
     ///
     /// # Errors
     ///
-    /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request may have been sent.
+    /// [`RequestError`]; its connection errors are those of [`send`](Self::send), but the request
+    /// may have been sent.
     pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
         match self.machine.client_mut()?.request(request).await {
             Err(RequestError::Connection(error)) => Err(self.machine.refused(error).into()),
@@ -153,8 +157,8 @@ impl ReconnectingClient {
         }
     }
 
-    /// Does not wait any longer before it connects again, and forgets how often that failed: for when the network has
-    /// come back, or the user asks for it. Without effect on a session or a login in progress.
+    /// Ends the wait before the next attempt, and forgets the failures so far: for when the network
+    /// is back, or the user asks for it. Without effect on a session or a login in progress.
     pub fn connect_now(&mut self) {
         self.machine.connect_now(self.clock.now());
     }

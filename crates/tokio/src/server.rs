@@ -11,9 +11,10 @@ use crate::pump::Pump;
 
 /// A client's connection to a server.
 ///
-/// Its events are those of the core, without `StartTls`, which is dealt with inside. The questions among them are
-/// answered through [`connection_mut`](Driver::connection_mut), at once or later: while a data base is asked, go on to
-/// await [`next_event`](Driver::next_event) in a `select!`, so that deadlines are kept.
+/// Its events are those of the core without `StartTls`, which the driver handles. Answer the
+/// questions among them through [`connection_mut`](Driver::connection_mut), at once or later. While
+/// a look-up in a data base runs, keep awaiting [`next_event`](Driver::next_event) in a `select!`,
+/// so that deadlines are kept.
 ///
 /// ```no_run
 /// use tokio::net::TcpListener;
@@ -65,7 +66,8 @@ use crate::pump::Pump;
 pub type ServerConnection<T = tokio::net::TcpStream> = Driver<Server, T>;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
-    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, offer none.
+    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without
+    /// it, offer none.
     ///
     /// # Errors
     ///
@@ -80,12 +82,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
         Ok(Self::new(Pump::new(socket, clock), link))
     }
 
-    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within `timeout`. Dropping the future
-    /// closes the connection.
+    /// Serves a client that begins with TLS (XEP-0368). The handshake has to be done within
+    /// `timeout`. Dropping the future closes the connection.
     ///
     /// # Errors
     ///
-    /// [`LinkError`] if the handshake fails, which is this connection's misfortune and no other's.
+    /// [`LinkError`] if the handshake fails. Other connections are not concerned.
     pub async fn accept_direct_tls(
         socket: T,
         config: ServerConfig,
@@ -100,8 +102,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
         Ok(Self::new(pump, link))
     }
 
-    /// Replaces what STARTTLS is answered with, as a server does that has a certificate for each domain: call it when
-    /// [`Opened`](xmppwire::ServerEvent::Opened) has said which domain it is. Without effect once TLS has begun.
+    /// Replaces the configuration for STARTTLS, as a server does that has one certificate for each
+    /// domain: call it when [`Opened`](xmppwire::ServerEvent::Opened) has named the domain. Without
+    /// effect once TLS has begun.
     pub fn set_tls(&mut self, tls: ServerTls) {
         self.link_mut().set_tls(tls.into());
     }

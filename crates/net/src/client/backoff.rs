@@ -1,9 +1,10 @@
 //! When to connect again (RFC 6120 §3.3).
 //!
-//! The first new attempt waits for an unpredictable time below a minute, so that the clients of a server that went
-//! down do not all come back in the same second. Every further attempt that fails doubles the window: truncated binary
-//! exponential back-off. What went wrong decides whether there is a further attempt at all, and the caller, who knows,
-//! says so with a [`Verdict`]; a client must not knock for ever with a password that was refused.
+//! The first new attempt waits for an unpredictable time below a minute, so that the clients of a
+//! server that went down do not all connect again in the same second. Every further attempt that
+//! fails doubles the window: truncated binary exponential back-off. The caller says with a
+//! [`Verdict`] whether another attempt can help at all: a client must not try a refused password
+//! for ever.
 //!
 //! ```
 //! use std::time::Duration;
@@ -17,20 +18,21 @@
 
 use std::time::Duration;
 
-/// How long to wait, and how often. Change the fields of [`ReconnectPolicy::default`] to taste.
+/// How long to wait before connecting again, and how often. Change the fields of
+/// [`ReconnectPolicy::default`] to taste.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReconnectPolicy {
-    /// The window of the first reconnection: it comes after a random part of this. 60 seconds by default, as RFC 6120
-    /// §3.3 recommends. The window doubles with every attempt that fails.
+    /// The window of the first reconnection, which waits for a random part of it. 60 seconds by
+    /// default, as RFC 6120 §3.3 recommends. The window doubles with every attempt that fails.
     pub first: Duration,
-    /// The widest that the window becomes. Ten minutes by default. Where it is less than [`first`](Self::first), it
-    /// limits that too.
+    /// The longest window. Ten minutes by default. It limits [`first`](Self::first) too.
     pub max: Duration,
-    /// A session that was up for at least this long has been a success: the next delay starts again from the first
-    /// window. One minute by default.
+    /// After a session of at least this length, the delays start again from the first window. One
+    /// minute by default.
     pub stable: Duration,
-    /// Give up after this many attempts in a row without a stable session; `None`, the default, never does.
+    /// Attempts in a row without a stable session after which to give up; `None`, the default, for
+    /// no limit.
     pub attempts: Option<u32>,
 }
 
@@ -45,18 +47,19 @@ impl Default for ReconnectPolicy {
     }
 }
 
-/// Whether trying the same again can help.
+/// Whether another attempt can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The network, the name service or the server may be better later: refused and lost connections, time-outs,
-    /// `<system-shutdown/>`, a temporary authentication failure.
+    /// The network, the name service or the server may be better later: refused and lost
+    /// connections, time-outs, `<system-shutdown/>`, a temporary authentication failure.
     Retryable,
-    /// It will end the same way until a person changes something: refused credentials, a certificate that does not
-    /// match, an unknown host, a `<conflict/>` with another session of the same resource.
+    /// Another attempt ends the same way until a person changes something: refused credentials, a
+    /// certificate that does not match, an unknown host, a `<conflict/>` with another session of
+    /// the same resource.
     Fatal,
 }
 
-/// The state of the reconnection of one connection: how many attempts in a row came to nothing.
+/// Counts the attempts in a row that failed, and gives the delay before the next one.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     policy: ReconnectPolicy,
@@ -72,13 +75,13 @@ impl Backoff {
         }
     }
 
-    /// How long to wait after a connection has ended, or after an attempt has failed; `None` if there is to be no
-    /// further attempt.
+    /// How long to wait after a connection has ended or an attempt has failed; `None` if there
+    /// should be no further attempt.
     ///
-    /// `up` is how long the session was up, counted from its last negotiation step, and zero if it never was. `random`
-    /// is 32 random bits, spread over the whole window: after the first failure the delay lies between zero and
-    /// [`ReconnectPolicy::first`], after each later one in the upper half of a window twice as wide as the one before, up to
-    /// [`ReconnectPolicy::max`].
+    /// `up` is how long the session was up, counted from its last negotiation step; zero if there
+    /// was none. `random` is 32 random bits, spread over the whole window: after the first failure
+    /// the delay lies between zero and [`ReconnectPolicy::first`], after each later one in the
+    /// upper half of a window twice as wide as the one before, up to [`ReconnectPolicy::max`].
     pub fn after(&mut self, verdict: Verdict, up: Duration, random: u32) -> Option<Duration> {
         if verdict == Verdict::Fatal {
             return None;
@@ -103,19 +106,19 @@ impl Backoff {
         Some(least.saturating_add(part(window.saturating_sub(least), random)))
     }
 
-    /// Forgets the failures so far, as after a stable session: for use when the user asks to connect now, or the
-    /// network has come back.
+    /// Forgets the failures so far, as after a stable session: for when the user asks to connect
+    /// now, or the network has come back.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// How many attempts in a row have come to nothing.
+    /// Attempts in a row that failed.
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
     fn window(&self) -> Duration {
-        // Past 2^31 the cap, or the saturation, has long taken over.
+        // The maximum, or the saturation, is reached long before 2^31.
         let doubled = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.policy
             .first

@@ -1,4 +1,4 @@
-//! Whom to connect to, and how.
+//! Where to connect to, and how.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::find::{Domain, InvalidDomain, Mode, NameServers, Target};
 use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
 use crate::tls::ClientTls;
 
-/// Whom to connect to, and how. Cheap to clone, and good for any number of connections.
+/// Where to connect to, and how. Serves any number of connections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,12 +43,12 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Connects as this account to its domain: to the servers that the DNS names for it, over TLS that the platform's
-    /// root certificates vouch for.
+    /// Connects to the domain of this account: to the servers that the DNS names, over TLS with a
+    /// certificate that the platform trusts.
     ///
     /// # Errors
     ///
-    /// [`InvalidDomain`] if the domain can be no host.
+    /// [`InvalidDomain`] if the domain cannot be a host name.
     pub fn new(account: ClientConfig) -> Result<Self, InvalidDomain> {
         Ok(Self {
             domain: Domain::parse(account.jid().domainpart())?,
@@ -64,19 +64,19 @@ impl Connector {
         })
     }
 
-    /// Connects as this JID with this password, everything else being the default.
+    /// Connects as this JID with this password, with the defaults for everything else.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Address`], [`ConnectError::NoAccount`] or [`ConnectError::Domain`] for a JID that is none,
-    /// has no localpart, or whose domain can be no host.
+    /// [`ConnectError::Address`], [`ConnectError::NoAccount`] or [`ConnectError::Domain`] for an
+    /// invalid JID, one without a localpart, and one whose domain cannot be a host name.
     pub fn account(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
         let account = ClientConfig::new(Jid::new(jid)?, password)?;
         Ok(Self::new(account)?)
     }
 
-    /// Connects to this host or address, whatever the DNS says. Called again, it adds a server to try after the
-    /// others. The certificate is verified against the domain of the JID all the same.
+    /// Connects to this host or address instead of those that the DNS names. Each further call adds
+    /// a server to try after the others. The certificate still has to be that of the JID's domain.
     pub fn with_server(mut self, host: impl Into<String>, port: u16, mode: Mode) -> Self {
         let host = host.into();
         self.servers.push(Target { host, port, mode });
@@ -89,50 +89,57 @@ impl Connector {
         self
     }
 
-    /// Sets which root certificates are trusted, or which certificate is shown, or all of a rustls configuration.
+    /// Sets the TLS configuration: the root certificates to trust, the certificate to show, or all
+    /// of it.
     pub fn with_tls(mut self, tls: ClientTls) -> Self {
         self.tls = tls.into();
         self
     }
 
-    /// Sets how long each of these may take: to ask the system for the addresses of one server, to open a TCP connection
-    /// to one address, and the handshake of direct TLS. 10 seconds unless set. What follows the handshake is limited by
-    /// the account's [`Limits`](xmppwire::Limits::negotiation_timeout).
+    /// Sets how long each of these may take: to ask the system for the addresses of one server, to
+    /// open a TCP connection to one address, and the handshake of direct TLS. 10 seconds unless
+    /// set. What follows the handshake is limited by the account's
+    /// [`Limits`](xmppwire::Limits::negotiation_timeout).
     pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how long all of connecting may take, from the first SRV query to the bound resource: every server, every
-    /// address and every redirection. Two minutes unless set. Afterwards the servers that are left are not tried, and a
-    /// login in progress fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
+    /// Sets how long all of connecting may take, from the first SRV query to the bound resource:
+    /// every server, every address and every redirection. Two minutes unless set. Afterwards the
+    /// servers that are left are not tried, and a login in progress fails with
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut).
     pub const fn with_total_timeout(mut self, timeout: Duration) -> Self {
         self.total_timeout = timeout;
         self
     }
 
-    /// Sets how long a request waits for its answer; 30 seconds unless set.
+    /// Sets how long a request waits for its answer. 30 seconds unless set.
     pub const fn with_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// Sets the budget, in bytes of memory, for stanzas that arrive while the caller waits for something else than the
-    /// next one; 1 MiB unless set.
+    /// Sets the budget, in bytes of memory, for stanzas that arrive while the caller waits for
+    /// something else than the next one; 1 MiB unless set.
     ///
-    /// A stanza is still taken in while those before it are within the budget, so the stanzas hold at most the budget
-    /// and one stanza, which the account's [`Limits`](xmppwire::Limits::after_authentication) bound. Past it, what the
-    /// caller waits for ends with [`Error::InboxFull`]; nothing is lost. With the default budget and limits, the
-    /// stanzas of a hostile server held 2.1 MB at most, the one that is being read included (`tests/inbox.rs`).
+    /// A stanza is still taken in while those before it are within the budget, so the stanzas hold
+    /// at most the budget and one stanza, which the account's
+    /// [`Limits`](xmppwire::Limits::after_authentication) bound. Past it, what the caller waits for
+    /// ends with [`Error::InboxFull`]; nothing is lost. With the default budget and limits, the
+    /// stanzas of a hostile server held 2.1 MB at most, the one that is being read included
+    /// (`tests/inbox.rs`).
     pub const fn with_inbox_bytes(mut self, bytes: usize) -> Self {
         self.inbox_bytes = bytes;
         self
     }
 
-    /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by default.
+    /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
+    /// default.
     ///
-    /// Anybody on the path can send it there, and so keep a client away from its server; a careful server says it only
-    /// over TLS (RFC 6120 §4.9.3.19). The other host has to have the certificate of the account's domain either way.
+    /// Anyone on the network path can send it in clear text and so keep a client away from its
+    /// server; a careful server sends it over TLS only (RFC 6120 §4.9.3.19). The other host needs
+    /// the certificate of the account's domain either way.
     pub const fn with_redirects_in_clear(mut self) -> Self {
         self.redirects_in_clear = true;
         self
@@ -142,8 +149,8 @@ impl Connector {
         self.redirects_in_clear
     }
 
-    /// The same, for a server that another one has pointed to. It has to prove who it is, whatever held for the other,
-    /// which may have been trusted for being near.
+    /// The same for a server that another one redirects to. It has to prove its identity with TLS,
+    /// even if the first server was trusted without, for example because it is on the same machine.
     pub(crate) fn redirected(mut self) -> Self {
         self.account = self.account.with_tls(TlsPolicy::Required);
         self
@@ -177,7 +184,7 @@ impl Connector {
         self.name_servers.as_ref()
     }
 
-    /// The handshake that comes first on a connection to a target of mode [`Mode::DirectTls`].
+    /// The TLS handshake that begins a connection of mode [`Mode::DirectTls`].
     ///
     /// # Errors
     ///
@@ -190,7 +197,7 @@ impl Connector {
         Ok(Handshake::new(self.side(), deadline)?)
     }
 
-    /// The link over a connection: over TLS with a handshake that is done, without one in clear text.
+    /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
     ///
     /// # Errors
     ///

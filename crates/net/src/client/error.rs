@@ -1,4 +1,4 @@
-//! What can go wrong for a client, told apart by what can be done about it.
+//! The errors of a client, by what can be done about them.
 
 use std::io;
 
@@ -16,34 +16,36 @@ pub enum Error {
     /// The network: refused, reset, timed out.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// TLS: most importantly, the server could not prove that it is the server of the domain.
+    /// TLS. Most importantly, the server could not prove that it is the server of the domain.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
-    /// The stream ended in another way than by an orderly close: refused credentials, a stream error, an end without
-    /// a word. The reason says which.
+    /// The stream ended in another way than by an orderly close: by refused credentials, a stream
+    /// error, or the end of the connection. The reason says which.
     #[error("the stream ended: {0}")]
     Closed(Box<CloseReason>),
-    /// The same before TLS, by the word of whoever is at the other end of a connection in clear text.
+    /// The same before TLS. The reason is not proven: the connection was in clear text.
     #[error("the stream ended before TLS: {0}")]
     ClosedInClear(Box<CloseReason>),
-    /// There is no stream to send on: it has ended, or, of a connection that reconnects, there is none at the moment.
-    /// Nothing was sent.
+    /// There is no stream to send on: it has ended, or a client that reconnects has none at the
+    /// moment. Nothing was sent.
     #[error("not connected")]
     NotConnected,
-    /// The caller asked for what cannot be, such as a stanza that XML cannot carry. Nothing was sent.
+    /// The caller asked for something impossible, such as a stanza that XML cannot carry. Nothing
+    /// was sent.
     #[error(transparent)]
     Misuse(#[from] ApiMisuse),
-    /// An IQ that answers something was given where a request is wanted. Nothing was sent.
+    /// The IQ to send is an answer, not a request. Nothing was sent.
     #[error("an answer is no request")]
     NoRequest,
-    /// The stanzas that arrived while the caller waited for something else have used up their budget
-    /// ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them with `next`, then go on.
+    /// The stanzas that arrived while the caller waited for something else have used up their
+    /// budget ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them with
+    /// `next`, then go on.
     #[error("too many stanzas wait to be taken")]
     InboxFull,
     /// The operating system gave no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-    /// No connection came about.
+    /// Connecting failed.
     #[error(transparent)]
     Connect(Box<ConnectError>),
 }
@@ -53,7 +55,7 @@ impl From<LinkError> for Error {
         match error {
             LinkError::Io(error) => Self::Io(error),
             LinkError::Tls(error) => Self::Tls(error),
-            // A client always has a configuration; to have none is the network's fault as little as the server's.
+            // Unreachable: a client always has a TLS configuration.
             LinkError::NoTlsConfigured => Self::Io(io::Error::other(LinkError::NoTlsConfigured)),
         }
     }
@@ -72,7 +74,7 @@ impl From<ConnectError> for Error {
 }
 
 impl Error {
-    /// How the stream ended, if that is what the error is about.
+    /// How the stream ended, if the error is about that.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match self {
             Self::Closed(reason) | Self::ClosedInClear(reason) => Some(reason),
@@ -82,29 +84,29 @@ impl Error {
     }
 }
 
-/// Why no connection came about.
+/// Why connecting failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is no JID.
-    #[error("the address is no JID: {0}")]
+    /// The address is not a JID.
+    #[error("the address is not a JID: {0}")]
     Address(#[from] JidError),
     /// The address has no localpart.
     #[error(transparent)]
     NoAccount(#[from] NoAccount),
-    /// The domain of the address can be no host.
+    /// The domain of the address cannot be a host name.
     #[error("the domain is {0}")]
     Domain(#[from] InvalidDomain),
     /// The DNS says that there is no server.
     #[error(transparent)]
     NoServer(#[from] PlanError),
-    /// There were servers to try, and none of them would do.
+    /// No server could be logged in to.
     #[error("{0}")]
     Failed(Failures),
 }
 
 impl ConnectError {
-    /// What went wrong in the end, with the last server that was tried.
+    /// What went wrong with the last server that was tried.
     pub fn last(&self) -> Option<&Error> {
         match self {
             Self::Failed(failures) => failures.last().map(|failure| &failure.error),
@@ -112,8 +114,8 @@ impl ConnectError {
         }
     }
 
-    /// How the stream with the last server ended, if it got that far: refused credentials are found here, as
-    /// [`CloseReason::AuthFailed`].
+    /// How the stream with the last server ended, if there was one. Refused credentials are
+    /// [`CloseReason::AuthFailed`] here.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         self.last().and_then(Error::close_reason)
     }
@@ -126,10 +128,10 @@ pub enum RequestError {
     /// The answer is an error (RFC 6120 §8.3).
     #[error("refused: {0}")]
     Refused(Box<StanzaError>),
-    /// No answer came in time. A late one is given by `next` like any other stanza.
+    /// No answer came in time. `next` gives a late one like any other stanza.
     #[error("no answer came in time")]
     TimedOut,
-    /// The connection failed, or could not be used.
+    /// The connection failed or could not be used.
     #[error(transparent)]
     Connection(#[from] Error),
 }

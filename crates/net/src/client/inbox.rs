@@ -6,7 +6,8 @@ use xmppwire::Stanza;
 
 /// A queue of stanzas with a budget in bytes of memory.
 ///
-/// A stanza is taken in while the queue is within its budget, so the queue holds at most the budget and one stanza.
+/// A stanza is taken in while the queue is within its budget, so the queue holds at most the budget
+/// and one stanza.
 #[derive(Debug)]
 pub(super) struct Inbox {
     stanzas: VecDeque<Stanza>,

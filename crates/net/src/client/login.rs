@@ -9,10 +9,11 @@ use super::{Connector, Error, Session};
 use crate::find::Mode;
 use crate::link::{Handshake, Link, Secured, Wire, Wired};
 
-/// A login over a transport that is open: direct TLS where the mode says so, then the negotiation up to the bound
-/// resource.
+/// A login over a transport that is open: direct TLS where the mode says so, then the negotiation
+/// up to the bound resource.
 ///
-/// Drive its [wire](Wired) until [`poll`](Self::poll) is ready, then take the [session](Self::into_session).
+/// Drive its [wire](Wired) until [`poll`](Self::poll) is ready, then take the
+/// [session](Self::into_session).
 #[derive(Debug)]
 pub struct Login {
     connector: Connector,
@@ -33,8 +34,8 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// [`Error::Tls`] if the TLS configuration cannot be used, [`Error::Entropy`] if the operating system gives no
-    /// randomness.
+    /// [`Error::Tls`] if the TLS configuration cannot be used, [`Error::Entropy`] if the operating
+    /// system gives no randomness.
     pub fn new(connector: &Connector, mode: Mode, now: Instant) -> Result<Self, Error> {
         Self::until(connector, mode, now, now + connector.total_timeout())
     }
@@ -84,8 +85,8 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] if the login is not complete, [`Error::Entropy`] if the operating system gives no
-    /// randomness.
+    /// [`Error::NotConnected`] if the login is not complete, [`Error::Entropy`] if the operating
+    /// system gives no randomness.
     pub fn into_session(self) -> Result<Session, Error> {
         match (self.stage, self.bound) {
             (Stage::Stream(link), Some(jid)) => Session::new(&self.connector, *link, jid),

@@ -1,4 +1,5 @@
-//! A client: where to connect to, how to log in, how to send, receive and ask, and when to reconnect.
+//! A client: where to connect to, how to log in, how to send, receive and ask, and when to
+//! reconnect.
 //!
 //! | type | what it decides |
 //! |---|---|

@@ -12,8 +12,8 @@ use crate::log::log;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReconnectEvent {
-    /// Logged in under this address, for the first time or again. The session is new: presence has to be sent again,
-    /// and what the server still owed the last session does not come.
+    /// Logged in under this address, for the first time or again. The session is new: presence has
+    /// to be sent again, and what the server still owed the last session does not come.
     Connected(FullJid),
     /// A stanza arrived.
     Stanza(Stanza),
@@ -26,10 +26,12 @@ pub enum ReconnectEvent {
     },
 }
 
-/// A client that reconnects, as a machine: whether and when to connect again, and why a session ended.
+/// A client that reconnects, as a machine: whether and when to connect again, and why a session
+/// ended.
 ///
-/// `C` is the client of the driver, with its socket. The machine keeps it while a session is up and does not look into
-/// it. The driver asks [`next`](Self::next) what to do and tells what came of it, until it has an event:
+/// `C` is the client of the driver, with its socket. The machine keeps it while a session is up and
+/// does not look into it. The driver asks [`next`](Self::next) what to do and tells what came of
+/// it, until it has an event:
 ///
 /// ```
 /// use xmppwire::{FullJid, Instant, Stanza};
@@ -63,9 +65,9 @@ pub enum ReconnectEvent {
 /// }
 /// ```
 ///
-/// Before the first session, every final failure ends it, because something is set up wrongly. Afterwards only the word
-/// of the domain itself does: anyone on the network path can cut a stream in clear text or show a wrong certificate, and
-/// may be gone the next day.
+/// Before the first session, every final failure ends it, because something is set up wrongly.
+/// Afterwards only the word of the domain itself does: anyone on the network path can cut a stream
+/// in clear text or show a wrong certificate, and may be gone the next day.
 #[derive(Debug)]
 pub struct Reconnecting<C> {
     connector: Connector,
@@ -94,8 +96,8 @@ struct Up<C> {
     lost: Lost,
 }
 
-/// Whether the application has learned that the session is lost. Stanzas that arrived before are still to be given to it,
-/// and then the reason.
+/// Whether the application has learned that the session is lost. Stanzas that arrived before are
+/// still to be given to it, and then the reason.
 #[derive(Debug)]
 enum Lost {
     No,
@@ -104,11 +106,12 @@ enum Lost {
     Reason(Error),
 }
 
-/// What the driver of a [`Reconnecting`] client does next. It has to know every step, so the list is exhaustive.
+/// What the driver of a [`Reconnecting`] client does next. It has to know every step, so the list
+/// is exhaustive.
 #[derive(Debug)]
 pub enum Next<'a, C> {
-    /// Connect with [`Reconnecting::attempts`], or go on with that, and call [`Reconnecting::connected`] or
-    /// [`Reconnecting::not_connected`].
+    /// Connect with [`Reconnecting::attempts`], or go on with that, and call
+    /// [`Reconnecting::connected`] or [`Reconnecting::not_connected`].
     Connect,
     /// Wait until this time, unless [`Reconnecting::connect_now`] is called, and ask again.
     SleepUntil(Instant),
@@ -140,7 +143,8 @@ impl<C> Reconnecting<C> {
         }
     }
 
-    /// Begins to connect: first to the host that the last session was redirected to, if it was (RFC 6120 §4.9.3.19).
+    /// Begins to connect: first to the host that the last session was redirected to, if it was
+    /// (RFC 6120 §4.9.3.19).
     pub fn attempts(&mut self, now: Instant) -> Attempts {
         self.state = State::Connecting;
         match self.redirect.take() {
@@ -228,8 +232,9 @@ impl<C> Reconnecting<C> {
         }
     }
 
-    /// Takes the error of an operation on the client and returns the error for the application. If the session is lost,
-    /// that is [`Error::NotConnected`], and the reason is kept for the next event.
+    /// Takes the error of an operation on the client and returns the error for the application. If
+    /// the session is lost, that is [`Error::NotConnected`], and the reason is kept for the next
+    /// event.
     pub fn refused(&mut self, error: Error) -> Error {
         if !error.ends_session() {
             return error;
@@ -245,8 +250,8 @@ impl<C> Reconnecting<C> {
         Error::NotConnected
     }
 
-    /// Ends the wait for the next attempt and forgets the failures so far: for when the network has come back, or the
-    /// user asks for it. Without effect on a session or an attempt.
+    /// Ends the wait for the next attempt and forgets the failures so far: for when the network has
+    /// come back, or the user asks for it. Without effect on a session or an attempt.
     pub const fn connect_now(&mut self, now: Instant) {
         self.backoff.reset();
         if let State::Waiting { until } = &mut self.state {

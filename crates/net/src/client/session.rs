@@ -12,13 +12,13 @@ use super::{Connector, Error, RequestError};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 
-/// So many bytes may wait to be written before `send` waits with them.
+/// Bytes that may wait to be written before `send` waits.
 const SEND_AHEAD: usize = 64 * 1024;
 
-/// A client that has logged in: sends stanzas, gives those that arrive, and finds the answers to its requests among
-/// them.
+/// A client that has logged in: sends stanzas, gives those that arrive, and finds the answers to
+/// its requests among them.
 ///
-/// The methods named `poll_…` return `Pending` where the driver has to move bytes first.
+/// The methods named `poll_…` return `Pending` when the driver has to move bytes first.
 #[derive(Debug)]
 pub struct Session {
     link: Link<Client>,
@@ -31,7 +31,8 @@ pub struct Session {
     closing: bool,
 }
 
-/// The request whose answer the caller waits for. There is one at most, because waiting borrows the client.
+/// The request whose answer the caller waits for. There is at most one, because waiting borrows the
+/// client.
 #[derive(Debug)]
 struct Request {
     id: String,
@@ -66,7 +67,7 @@ impl Session {
         &self.link
     }
 
-    // --- Receiving --------------------------------------------------------------------------------
+    // --- Receiving ---
 
     /// The next stanza; `None` after the stream was closed in order.
     pub fn poll_next(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
@@ -88,16 +89,16 @@ impl Session {
                 Poll::Ready(Some(ClientEvent::Closed(reason))) => {
                     return Poll::Ready(Err(reason.into()));
                 }
-                // A malformed stanza, which the core has answered already.
-                Poll::Ready(Some(_)) => log!(debug, "passed over what is no stanza"),
+                // A malformed stanza, which the core has answered.
+                Poll::Ready(Some(_)) => log!(debug, "a malformed stanza was skipped"),
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// Takes what has arrived into the inbox, as far as there is room, so that writing does not wait for a peer that
-    /// waits for us. Ready when the stream has ended.
+    /// Takes arrived stanzas into the inbox while it has room, so that writing does not wait for a
+    /// peer that itself waits. Ready when the stream has ended.
     fn poll_arrivals(&mut self, now: Instant) -> Poll<Error> {
         while !self.inbox.is_full() {
             match self.poll_stanza(now) {
@@ -110,10 +111,11 @@ impl Session {
         Poll::Pending
     }
 
-    // --- Sending ----------------------------------------------------------------------------------
+    // --- Sending ---
 
-    /// Waits until little enough is left to write that more can be sent, and takes what arrives meanwhile into the
-    /// inbox. Call it before each [`send`](Self::send): whoever gives up waiting has then sent nothing.
+    /// Waits until at most 64 KiB are left to write, and takes what arrives meanwhile into the
+    /// inbox. Call it before each [`send`](Self::send): a caller that stops waiting has sent
+    /// nothing.
     pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
         self.poll_written(now, SEND_AHEAD)
     }
@@ -122,8 +124,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] if the stream has ended or is closing, [`Error::Misuse`] if the stanza cannot be
-    /// written. Nothing was queued then.
+    /// [`Error::NotConnected`] if the stream has ended or is closing, [`Error::Misuse`] if the
+    /// stanza cannot be written. Nothing was queued then.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), Error> {
         if self.closing || self.link.is_ending() || self.link.write_error().is_some() {
             return Err(Error::NotConnected);
@@ -152,19 +154,20 @@ impl Session {
         Poll::Pending
     }
 
-    // --- Asking -----------------------------------------------------------------------------------
+    // --- Asking ---
 
-    /// Sends a request. Its id is replaced by one that nobody can guess.
+    /// Sends a request. An unpredictable id replaces its own.
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none, and [`Error::InboxFull`].
+    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none, and
+    /// [`Error::InboxFull`].
     pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<(), RequestError> {
         self.forget_request();
         let Some(payload) = iq.child().filter(|_| iq.is_request()) else {
             return Err(Error::NoRequest.into());
         };
-        // Without room for what comes before the answer, the answer could not be found.
+        // Stanzas before the answer need room, or the answer cannot be reached.
         if self.inbox.is_full() {
             return Err(Error::InboxFull.into());
         }
@@ -211,7 +214,7 @@ impl Session {
         Poll::Ready(Err(Error::InboxFull.into()))
     }
 
-    /// Nobody waits any more: a late answer is a stanza like any other.
+    /// Stops waiting for the answer. A late answer is a stanza like any other.
     fn forget_request(&mut self) {
         if let Some(request) = self.request.take() {
             self.tracker.cancel(&request.id);
@@ -219,15 +222,16 @@ impl Session {
         }
     }
 
-    // --- Closing ----------------------------------------------------------------------------------
+    // --- Closing ---
 
-    /// Begins the closing handshake (RFC 6120 §4.4). What arrives before its end is still given.
+    /// Begins the closing handshake (RFC 6120 §4.4). Stanzas that arrive before its end are still
+    /// given.
     pub fn close(&mut self, now: Instant) {
         self.closing = true;
         self.link.connection_mut().close(now, None);
     }
 
-    /// Waits for the end of the closing handshake; what still arrives is dropped.
+    /// Waits for the end of the closing handshake and drops the stanzas that still arrive.
     pub fn poll_closed(&mut self, now: Instant) -> Poll<Result<(), Error>> {
         loop {
             match self.poll_stanza(now)? {

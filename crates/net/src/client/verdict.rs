@@ -1,4 +1,4 @@
-//! Which failures another attempt can mend.
+//! Which failures may not happen again at another attempt.
 
 use xmppwire::{CloseReason, ErrorType, PeerMisbehaved, StreamErrorCondition};
 
@@ -6,8 +6,8 @@ use super::{ConnectError, Error, Verdict};
 use crate::tls::TlsError;
 
 impl Error {
-    /// Whether the same attempt can end better later. A client must not knock for ever with a password that was
-    /// refused.
+    /// Whether another attempt can succeed later. A client must not try a refused password for
+    /// ever.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Io(_) | Self::NotConnected | Self::InboxFull => Verdict::Retryable,
@@ -26,19 +26,20 @@ impl Error {
         )
     }
 
-    /// Whether the other servers of the domain would give the same answer. A server that cannot prove its identity does
-    /// not speak for the domain.
+    /// Whether the other servers of the domain would give the same answer. A server that cannot
+    /// prove its identity does not speak for the domain.
     pub(crate) fn ends_attempts(&self) -> bool {
         self.verdict() == Verdict::Fatal && !matches!(self, Self::Tls(_))
     }
 
-    /// Whether the error is the word of the domain itself, rather than what anyone on the network path can bring about.
+    /// Whether the domain itself caused the error. Without this proof, anyone on the network path
+    /// may have caused it.
     pub(crate) fn is_proven(&self) -> bool {
         match self {
             Self::Tls(_) => false,
-            // Credentials are shown in clear text only to whom the user trusts without TLS.
+            // Credentials go over clear text only if the user trusts the server without TLS.
             Self::ClosedInClear(reason) => matches!(**reason, CloseReason::AuthFailed(_)),
-            // Neither the DNS nor what was tried on its word is proven.
+            // The DNS is not proven, so its part does not count.
             Self::Connect(error) => error.last().is_some_and(Self::is_proven),
             _ => true,
         }
@@ -46,7 +47,7 @@ impl Error {
 }
 
 impl ConnectError {
-    /// Whether the same attempt can end better later.
+    /// Whether another attempt can succeed later.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Address(_) | Self::NoAccount(_) | Self::Domain(_) | Self::NoServer(_) => {
@@ -59,7 +60,7 @@ impl ConnectError {
 
 fn tls(error: &TlsError) -> Verdict {
     match error {
-        // An alert, a record that makes no sense: some hop on the way may be broken today.
+        // An alert or a malformed record: some hop on the path may be broken today.
         TlsError::Rustls(error) if !matches!(error, rustls::Error::InvalidCertificate(_)) => {
             Verdict::Retryable
         }
@@ -83,8 +84,8 @@ fn closed(reason: &CloseReason) -> Verdict {
     }
 }
 
-/// Stream errors that the next stream would end with as well (RFC 6120 §4.9.3). After a conflict it would even end the
-/// other session of the same resource, and the two would take turns for ever.
+/// Stream errors that would end the next stream as well (RFC 6120 §4.9.3). After a conflict, a new
+/// session would end the other session of the same resource, and the two would take turns for ever.
 const fn is_final(condition: StreamErrorCondition) -> bool {
     use StreamErrorCondition as E;
     matches!(

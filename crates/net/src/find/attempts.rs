@@ -15,11 +15,12 @@ use super::{
 use crate::client::{ConnectError, Connector, Error, Login};
 use crate::log::log;
 
-/// How often `<see-other-host/>` is followed. RFC 6120 §4.9.3.19 asks for two to five times, against redirections in a
-/// circle.
+/// How often `<see-other-host/>` is followed. RFC 6120 §4.9.3.19 asks for two to five times,
+/// against redirections in a circle.
 const MAX_REDIRECTS: u8 = 3;
 
-/// Connecting as a machine: what is looked up, which address is tried next, and what the failures amount to.
+/// Connecting as a machine: what is looked up, which address is tried next, and what the failures
+/// amount to.
 ///
 /// The driver takes one step after the other, tells what came of it, and stops each step after
 /// [`timeout`](Self::timeout). All steps together end with the connector's
@@ -69,10 +70,12 @@ pub struct Attempts {
     failures: Failures,
 }
 
-/// What to do next on the way to a server. A driver has to know every step, so the list is exhaustive.
+/// What to do next on the way to a server. A driver has to know every step, so the list is
+/// exhaustive.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Look both names up, with these [name servers](Attempts::name_servers), and call [`Attempts::looked_up`].
+    /// Look both names up, with these [name servers](Attempts::name_servers), and call
+    /// [`Attempts::looked_up`].
     LookUp(SrvNames),
     /// Ask the system for the addresses of a host, and call [`Attempts::resolved`].
     Resolve {
@@ -114,7 +117,8 @@ enum Source {
 }
 
 impl Attempts {
-    /// Begins with the servers that the connector names, or else with the look-up of those of its domain.
+    /// Begins with the servers that the connector names, or else with the look-up of those of its
+    /// domain.
     pub fn new(connector: &Connector, now: Instant) -> Self {
         let mut attempts = Self {
             connector: Arc::new(connector.clone()),
@@ -241,7 +245,8 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// Those of [`Login::new`], to be passed to [`failed`](Self::failed), and [`Error::NotConnected`] at any other step.
+    /// Those of [`Login::new`], to be passed to [`failed`](Self::failed), and
+    /// [`Error::NotConnected`] at any other step.
     pub fn log_in(&mut self, now: Instant) -> Result<Login, Error> {
         match std::mem::replace(&mut self.current, Current::None) {
             Current::Open(target, source, _) => {
@@ -262,14 +267,16 @@ impl Attempts {
         }
     }
 
-    /// Records the failure of a connection or of a login. The next address of the host comes next, or after a login the
-    /// next server.
+    /// Records the failure of a connection or of a login. The next address of the host comes next,
+    /// or after a login the next server.
     ///
-    /// A final answer of the domain, such as to a wrong password, ends the attempts: the other servers would give the
-    /// same answer. A server that cannot prove its identity does not speak for the domain, and the next one is tried.
+    /// A final answer of the domain, such as to a wrong password, ends the attempts: the other
+    /// servers would give the same answer. A server that cannot prove its identity does not speak
+    /// for the domain, and the next one is tried.
     ///
-    /// `<see-other-host/>` is followed at most three times, always to a server with the certificate of the domain
-    /// itself. One that arrives in clear text is followed only with [`Connector::with_redirects_in_clear`].
+    /// `<see-other-host/>` is followed at most three times, always to a server with the certificate
+    /// of the domain itself. One that arrives in clear text is followed only with
+    /// [`Connector::with_redirects_in_clear`].
     pub fn failed(&mut self, error: impl Into<Error>) {
         let error = error.into();
         match std::mem::replace(&mut self.current, Current::None) {

@@ -1,4 +1,4 @@
-//! The domain of a JID as DNS and TLS need to hear it.
+//! The domain of a JID in the form that DNS and TLS use.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{fmt, str::FromStr};
@@ -11,14 +11,15 @@ use xmppwire::Domainpart;
 /// The domain that a connection is for, in the form that DNS and TLS use.
 ///
 /// A JID's domainpart holds U-labels (`bücher.example`), DNS queries and certificates hold A-labels
-/// (`xn--bcher-kva.example`). A domainpart may also be an IPv4 address or an IPv6 address in brackets (RFC 7622 §3.2).
-/// A `Domain` is made once, from the domainpart of the JID. It is then both the name that SRV records are looked up for
-/// and the reference identity that the server's certificate has to match (RFC 6120 §13.7.2.1). It is never a name that
-/// the DNS gave in answer.
+/// (`xn--bcher-kva.example`). A domainpart may also be an IPv4 address or an IPv6 address in
+/// brackets (RFC 7622 §3.2). A `Domain` is made once, from the domainpart of the JID. It is then
+/// both the name that SRV records are looked up for and the reference identity that the server's
+/// certificate has to match (RFC 6120 §13.7.2.1). It is never a name that the DNS gave in answer.
 ///
-/// The rules for labels are those of [`Domainpart`], which says what it accepts and why: underscores, for example, but
-/// no hyphen at the beginning or end of a label. Two kinds of domainparts are no `Domain`, because no certificate can
-/// name them: an IPv6 address with a zone (`[fe80::1%25eth0]`), and a name whose last label is a number (`a.1234`).
+/// The rules for labels are those of [`Domainpart`], which says what it accepts and why:
+/// underscores, for example, but no hyphen at the beginning or end of a label. Two kinds of
+/// domainparts are no `Domain`, because no certificate can name them: an IPv6 address with a zone
+/// (`[fe80::1%25eth0]`), and a name whose last label is a number (`a.1234`).
 ///
 /// ```
 /// use xmppwire_net::find::Domain;
@@ -37,13 +38,13 @@ enum Kind {
 }
 
 impl Domain {
-    /// Reads a domainpart: a name of A-labels or U-labels, an IPv4 address, or an IPv6 address in brackets. One
-    /// trailing dot is dropped (RFC 7622 §3.2).
+    /// Reads a domainpart: a name of A-labels or U-labels, an IPv4 address, or an IPv6 address in
+    /// brackets. One trailing dot is dropped (RFC 7622 §3.2).
     ///
     /// # Errors
     ///
-    /// [`InvalidDomain`] for what is no [`Domainpart`], for an IPv6 address with a zone, and for a name whose last
-    /// label is a number.
+    /// [`InvalidDomain`] for what is no [`Domainpart`], for an IPv6 address with a zone, and for a
+    /// name whose last label is a number.
     pub fn parse(domainpart: &str) -> Result<Self, InvalidDomain> {
         let prepared = Domainpart::new(domainpart).map_err(|_| InvalidDomain)?;
         let name = prepared.as_str();
@@ -84,8 +85,8 @@ impl Domain {
         }
     }
 
-    /// What the server's certificate is checked against and, for a name, what goes into the TLS server name
-    /// indication.
+    /// The name that the server's certificate has to match. A name that is no address also goes
+    /// into the TLS server name indication.
     pub fn server_name(&self) -> ServerName<'static> {
         match &self.0 {
             Kind::Name(name) => ServerName::DnsName(name.clone()),
@@ -93,8 +94,8 @@ impl Domain {
         }
     }
 
-    /// Whether the name is `localhost` or lies below it. Such names mean this very host and are never to be asked of
-    /// the DNS (RFC 6761 §6.3).
+    /// Whether the name is `localhost` or below it. Such names mean this host and are never looked
+    /// up in the DNS (RFC 6761 §6.3).
     pub fn is_localhost(&self) -> bool {
         self.name()
             .and_then(|name| name.rsplit('.').next())
@@ -102,7 +103,7 @@ impl Domain {
     }
 }
 
-/// The host as resolvers take it: A-labels, or an address without brackets.
+/// The host in the form for resolvers: A-labels, or an address without brackets.
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -126,7 +127,7 @@ impl FromStr for Domain {
     }
 }
 
-/// A domainpart that no host name and no address can be made of.
+/// The error of a domainpart that is neither a host name nor an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("neither a host name nor an IP address")]
 #[non_exhaustive]

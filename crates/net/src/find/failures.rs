@@ -48,8 +48,8 @@ impl Failures {
         &self.origin
     }
 
-    /// Whether the [time to connect](crate::client::Connector::with_total_timeout) was over before everything was
-    /// tried.
+    /// Whether the [time to connect](crate::client::Connector::with_total_timeout) was over before
+    /// everything was tried.
     pub const fn is_out_of_time(&self) -> bool {
         self.out_of_time
     }

@@ -1,6 +1,6 @@
 //! The order of attempts that RFC 2782 asks for.
 
-/// Something with the two numbers that an SRV record is ordered by.
+/// An item with the two numbers by which SRV records are ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ranked<T> {
     pub(super) priority: u16,
@@ -8,9 +8,10 @@ pub(super) struct Ranked<T> {
     pub(super) item: T,
 }
 
-/// Keeps at most `limit` items, of the best priorities, and puts them in the order to try them in: by priority, and
-/// within one priority at random, an item with twice the weight being twice as likely to come next. Items of weight
-/// zero keep a small chance of coming before the others. `random` gives 32 uniform bits a call.
+/// Keeps at most `limit` items, those of the best priorities, and orders them by priority. Within
+/// one priority the order is random: an item with twice the weight is twice as likely to come next.
+/// Items of weight zero keep a small chance of coming before the others. `random` gives 32 uniform
+/// bits a call.
 pub(super) fn order<T: Clone>(
     mut items: Vec<Ranked<T>>,
     limit: usize,
@@ -21,7 +22,8 @@ pub(super) fn order<T: Clone>(
     let mut ordered = Vec::with_capacity(items.len());
     for group in items.chunk_by(|a, b| a.priority == b.priority) {
         let mut group = group.to_vec();
-        // RFC 2782 wants the weightless first: they are chosen only when the random number is zero.
+        // Items of weight zero come first (RFC 2782): they are chosen only when the random number
+        // is zero.
         group.sort_by_key(|item| item.weight > 0);
         while !group.is_empty() {
             let next = pick(&group, random());
@@ -31,8 +33,8 @@ pub(super) fn order<T: Clone>(
     ordered
 }
 
-/// The index of the item at which the running sum of weights reaches a number drawn from zero to their total, both
-/// included (RFC 2782, "Weight").
+/// The index of the item at which the running sum of weights reaches a number drawn from zero to
+/// their total, both included (RFC 2782, "Weight").
 fn pick<T>(group: &[Ranked<T>], random: u32) -> usize {
     let total: u64 = group.iter().map(|item| u64::from(item.weight)).sum();
     let chosen = total

@@ -5,21 +5,22 @@ use thiserror::Error;
 use super::order::{Ranked, order};
 use super::{Domain, LookupError, Service, SrvRecord};
 
-/// The most targets that a plan holds. A domain that publishes more gets those of its best priorities tried.
+/// Most targets of a plan. Of a domain that publishes more, those of the best priorities are tried.
 const MAX_TARGETS: usize = 16;
 
 /// How a connection to a target begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// A TLS handshake comes before everything else (XEP-0368).
+    /// With a TLS handshake (XEP-0368).
     DirectTls,
-    /// A stream header in the clear comes first, and TLS when STARTTLS was negotiated (RFC 6120 §5).
+    /// With a stream header in clear text. TLS begins when STARTTLS is negotiated (RFC 6120 §5).
     StartTls,
 }
 
-/// One host to try. Its addresses are for the operating system's resolver to find; TLS verifies the [`Domain`] that
-/// the plan was made for and never this name, which an attacker on the network may have put there.
+/// One host to try. The operating system's resolver finds its addresses. TLS verifies the
+/// [`Domain`] that the plan was made for and never this name, because an attacker on the network
+/// path can forge it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Target {
@@ -27,28 +28,28 @@ pub struct Target {
     pub host: String,
     /// The TCP port.
     pub port: u16,
-    /// How to begin.
+    /// How the connection begins.
     pub mode: Mode,
 }
 
 impl Target {
-    /// The host and port to try, and how to begin.
+    /// A target of this host and port.
     pub fn new(host: impl Into<String>, port: u16, mode: Mode) -> Self {
         let host = host.into();
         Self { host, port, mode }
     }
 }
 
-/// Where a plan has its targets from.
+/// Where the targets of a plan come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// SRV records. If all of these targets fail, RFC 6120 §3.2.1 wants no further fallback.
+    /// SRV records. If all of these targets fail, there is no further fallback (RFC 6120 §3.2.1).
     Records,
     /// The domain itself, because there are no SRV records for STARTTLS.
     NoRecords,
-    /// The domain itself, because there was no usable answer to the SRV query. Worth telling the user should the
-    /// connection fail.
+    /// The domain itself, because there was no usable answer to the SRV query. The user should
+    /// learn of it if the connection fails.
     NoAnswer(LookupError),
     /// The domain itself, because it is an address or `localhost`.
     Literal,
@@ -87,7 +88,7 @@ impl SrvAnswers {
     }
 }
 
-/// What to try, in this order, until one works.
+/// The targets to try, in this order, until one works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     targets: Vec<Target>,
@@ -95,10 +96,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides from the answers of both look-ups.
+    /// Makes the plan from the answers of both look-ups.
     ///
-    /// Records of both kinds are mixed by priority and weight (XEP-0368 §3); `random` gives 32 uniform bits a call, and
-    /// [`jitter`](crate::jitter) will do. Where neither look-up gave a usable target, the STARTTLS look-up decides:
+    /// Records of both kinds are mixed by priority and weight (XEP-0368 §3); `random` gives 32
+    /// uniform bits a call, and [`jitter`](crate::jitter) is good enough. If neither look-up gave a
+    /// usable target, the STARTTLS look-up decides:
     ///
     /// | it gave | then |
     /// |---|---|
@@ -109,7 +111,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// The two of the table.
+    /// The two errors in the table.
     pub fn from_answers(
         service: &Service,
         domain: &Domain,
@@ -143,13 +145,13 @@ impl Plan {
         }
     }
 
-    /// The plan without DNS: the domain itself on the default port of the service, with STARTTLS. For addresses and
-    /// `localhost`, where [`Service::srv_names`] gives no names.
+    /// The plan without DNS: the domain itself on the default port of the service, with STARTTLS.
+    /// For addresses and `localhost`, where [`Service::srv_names`] gives no names.
     pub fn fallback(service: &Service, domain: &Domain) -> Self {
         Self::domain_itself(service, domain, Origin::Literal)
     }
 
-    /// The targets that the caller chose, in this order, whatever the DNS would say.
+    /// The targets that the caller chose, in this order, without DNS.
     pub fn given(targets: impl IntoIterator<Item = Target>) -> Self {
         Self {
             targets: targets.into_iter().collect(),
@@ -157,7 +159,7 @@ impl Plan {
         }
     }
 
-    /// What to try, best first. Never empty, except for a plan that was given no targets.
+    /// The targets, best first. Only a plan that was given no targets has none.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
@@ -193,15 +195,16 @@ impl IntoIterator for Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The domain says that it does not offer the service, with an SRV target of `.` (RFC 2782).
+    /// The domain does not offer the service: its SRV target is `.` (RFC 2782).
     #[error("the domain does not offer this service")]
     Unavailable,
-    /// The domain has SRV records, but none names a host and a port that can be connected to.
+    /// The domain has SRV records, but none names a usable host and port.
     #[error("the domain's SRV records name no usable host")]
     NoUsableRecord,
 }
 
-/// The target of a usable record. Beside other records the target `.` says nothing, so it is passed over.
+/// The target of a usable record. Next to other records, the target `.` means nothing and is
+/// skipped.
 fn candidate(record: &SrvRecord, mode: Mode) -> Option<Ranked<Target>> {
     let host = record.target.as_deref().filter(|host| is_host(host))?;
     if record.port == 0 {
@@ -219,7 +222,8 @@ fn candidate(record: &SrvRecord, mode: Mode) -> Option<Ranked<Target>> {
     })
 }
 
-/// Whether the operating system's resolver may be asked for this: the DNS can carry any octets in a name.
+/// Whether the name may be given to the operating system's resolver: a name in the DNS can have any
+/// octets.
 fn is_host(name: &str) -> bool {
     !name.is_empty()
         && name

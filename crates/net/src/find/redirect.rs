@@ -1,20 +1,21 @@
-//! Where `<see-other-host/>` points to (RFC 6120 §4.9.3.19).
+//! The target of `<see-other-host/>` (RFC 6120 §4.9.3.19).
 
 use xmppwire::{CloseReason, StreamErrorCondition};
 
 use super::Domain;
 use crate::client::Error;
 
-/// Another host of the same domain, by the word of one of its servers, or of somebody on the way to it.
+/// Another host of the same domain. A server of the domain named it, or before TLS an attacker on
+/// the network path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     pub(super) host: Domain,
-    /// Without a port, the host's SRV records tell.
+    /// Without a port, the SRV records of the host are looked up.
     pub(super) port: Option<u16>,
 }
 
 impl Redirect {
-    /// The redirection that this error is, if it is one that can be followed.
+    /// The redirection in this error, if it has one that can be followed.
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match error.close_reason() {
             Some(CloseReason::PeerError(error))
@@ -26,7 +27,7 @@ impl Redirect {
         }
     }
 
-    /// Reads `domainpart` or `domainpart:port`, where an IPv6 address stands in brackets.
+    /// Reads `domainpart` or `domainpart:port`, with an IPv6 address in brackets.
     fn parse(text: &str) -> Option<Self> {
         let end_of_host = match text.strip_prefix('[') {
             Some(_) => text.find(']')?.saturating_add(1),

@@ -1,4 +1,4 @@
-//! The services that domains publish.
+//! The services that domains publish with SRV records.
 
 use super::Domain;
 
@@ -6,13 +6,13 @@ use super::Domain;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Service {
-    /// The `_service._proto` labels of hosts that expect TLS from the first byte (XEP-0368).
+    /// The `_service._proto` labels for direct TLS (XEP-0368).
     pub direct_tls: &'static str,
-    /// The `_service._proto` labels of hosts that expect a stream header, and TLS after STARTTLS (RFC 6120 §14.7).
+    /// The `_service._proto` labels for STARTTLS (RFC 6120 §14.7).
     pub starttls: &'static str,
-    /// The port of the domain itself where there are no records (RFC 6120 §3.2.2).
+    /// The port of the domain itself, for domains without records (RFC 6120 §3.2.2).
     pub fallback_port: u16,
-    /// The ALPN protocol name that goes with direct TLS (XEP-0368 §3).
+    /// The ALPN protocol name for direct TLS (XEP-0368 §3).
     pub alpn: &'static str,
 }
 
@@ -33,13 +33,13 @@ impl Service {
         alpn: "xmpp-server",
     };
 
-    /// The label that stands before the domain in an SRV-ID (RFC 4985 §2), such as `_xmpp-client`.
+    /// The label before the domain in an SRV-ID (RFC 4985 §2), such as `_xmpp-client`.
     pub fn srv_id_label(&self) -> &'static str {
         self.starttls.split('.').next().unwrap_or(self.starttls)
     }
 
-    /// The names to look SRV records up for, or `None` where the DNS has nothing to say: for addresses and for
-    /// `localhost`. Then [`Plan::fallback`](super::Plan::fallback) is the plan.
+    /// The names to look SRV records up for, or `None` for addresses and `localhost`, which are not
+    /// in the DNS. Use [`Plan::fallback`](super::Plan::fallback) for those.
     pub fn srv_names(&self, domain: &Domain) -> Option<SrvNames> {
         if domain.is_localhost() {
             return None;

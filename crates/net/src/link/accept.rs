@@ -8,8 +8,8 @@ use super::{Link, LinkError, Secured, TlsSide};
 use crate::tls::ServerTls;
 
 impl Link<Server> {
-    /// The connection of a client that begins in clear text. `tls` is what STARTTLS is answered with; without it, the
-    /// host must offer none.
+    /// The connection of a client that begins in clear text. Without `tls`, the answer to STARTTLS
+    /// is `<failure/>`.
     ///
     /// # Errors
     ///

@@ -1,13 +1,14 @@
-//! Bytes on their way.
+//! A queue of bytes.
 
-/// A queue of bytes that gives its memory back when it runs empty, since most connections are idle most of the time.
+/// A queue of bytes that gives its memory back when it is empty, because most connections are idle
+/// most of the time.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     taken: usize,
 }
 
-/// So much memory is kept by an empty buffer.
+/// Bytes of memory that an empty buffer keeps.
 const KEPT: usize = 4 * 1024;
 
 impl Buffer {

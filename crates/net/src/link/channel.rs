@@ -6,7 +6,7 @@ use rustls::Connection;
 
 use super::buffer::Buffer;
 
-/// A rustls session and the records that it owes to the other side.
+/// A rustls session and the records that wait to be written.
 #[derive(Debug)]
 pub(super) struct Channel {
     session: Connection,
@@ -31,15 +31,16 @@ impl Channel {
         self.session.is_handshaking()
     }
 
-    /// Decrypts into `plain`, up to the first record that is wrong; returns whether the other side has said that it will
-    /// send no more.
+    /// Decrypts into `plain`, up to the first wrong record. Returns whether the peer has sent
+    /// `close_notify`.
     pub(super) fn receive(
         &mut self,
         mut records: &[u8],
         plain: &mut Buffer,
     ) -> Result<bool, rustls::Error> {
         loop {
-            // A slice does not fail, and rustls' own buffer is emptied each time, so it is never full.
+            // Reading from a slice does not fail, and the buffer of rustls is never full because it
+            // is emptied each time.
             let taken = self.session.read_tls(&mut records).unwrap_or(0);
             let state = self.session.process_new_packets();
             let mut reader = self.session.reader();
@@ -59,7 +60,7 @@ impl Channel {
         }
     }
 
-    /// Encrypts as much as fits into rustls' buffer, and returns how much that was.
+    /// Encrypts as many bytes as fit into the buffer of rustls, and returns their number.
     pub(super) fn encrypt(&mut self, plain: &[u8]) -> usize {
         if plain.is_empty() || self.closing || !self.out.is_empty() || self.is_handshaking() {
             return 0;
@@ -70,7 +71,7 @@ impl Channel {
     /// The records to write.
     pub(super) fn output(&mut self) -> &[u8] {
         while self.session.wants_write() {
-            // A vector takes everything.
+            // Writing to a vector does not fail.
             let written: io::Result<usize> = self.session.write_tls(self.out.end());
             if !matches!(written, Ok(1..)) {
                 break;
@@ -83,7 +84,7 @@ impl Channel {
         self.out.consume(n);
     }
 
-    /// Says that we will send no more (RFC 8446 §6.1). Idempotent.
+    /// Sends `close_notify` (RFC 8446 §6.1). Idempotent.
     pub(super) fn close(&mut self) {
         if !self.closing {
             self.closing = true;
@@ -91,7 +92,7 @@ impl Channel {
         }
     }
 
-    /// How many bytes wait to be written.
+    /// Bytes that wait to be written.
     pub(super) fn backlog(&self) -> usize {
         self.out.pending().len()
     }

@@ -1,4 +1,4 @@
-//! TLS before everything else (XEP-0368).
+//! Direct TLS (XEP-0368).
 
 use std::io;
 use std::task::Poll;
@@ -11,7 +11,9 @@ use super::{LinkError, TlsSide, Wire};
 use crate::find::Mode;
 use crate::tls::TlsSummary;
 
-/// A TLS handshake that comes before XMPP.
+/// A TLS handshake before the first byte of XMPP (XEP-0368).
+///
+/// Drive its [`Wire`] until [`poll`](Self::poll) is ready.
 #[derive(Debug)]
 pub struct Handshake {
     side: TlsSide,
@@ -20,11 +22,11 @@ pub struct Handshake {
     early: Buffer,
     deadline: Instant,
     failure: Option<LinkError>,
-    /// The alert that explains the failure cannot or need not be written.
+    /// The alert about the failure cannot be written, or there is none.
     given_up: bool,
 }
 
-/// A finished handshake, to be turned into a [`Link`](super::Link).
+/// A finished handshake, from which a [`Link`](super::Link) is made.
 #[derive(Debug)]
 pub struct Secured {
     pub(super) side: TlsSide,
@@ -34,19 +36,19 @@ pub struct Secured {
 }
 
 impl Secured {
-    /// What to tell the connection about it.
+    /// The properties of TLS that the connection needs.
     pub fn info(&self) -> TlsInfo {
         self.summary.info()
     }
 
-    /// What there is to know about it.
+    /// The properties of the handshake.
     pub const fn summary(&self) -> &TlsSummary {
         &self.summary
     }
 }
 
 impl Handshake {
-    /// Begins; it has to be finished by `deadline`.
+    /// Begins a handshake that has to be finished by `deadline`.
     ///
     /// # Errors
     ///
@@ -63,7 +65,7 @@ impl Handshake {
         })
     }
 
-    /// The result, once there is one; to be asked only once after that.
+    /// Ready with the result of the handshake. Do not call it again after that.
     pub fn poll(&mut self, now: Instant) -> Poll<Result<Secured, LinkError>> {
         if now >= self.deadline {
             self.fail(io::Error::from(io::ErrorKind::TimedOut));

@@ -16,35 +16,38 @@ use crate::find::Mode;
 use crate::log::log;
 use crate::tls::TlsSummary;
 
-/// How long the last words may take to be written and read.
+/// Time for the last bytes to be written and read at the end of a connection.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection of either role together with its TLS.
 ///
-/// It is a machine: [`poll_event`](Self::poll_event) gives what there is, and where that is nothing, the driver moves
-/// bytes through the [`Wire`] until there is something.
+/// It is a machine: [`poll_event`](Self::poll_event) gives the next event, and while it is pending,
+/// the driver moves bytes through the [`Wire`].
 ///
-/// The event `StartTls` does not come out of it, and the event `Closed` comes out only when our last words are written,
-/// TLS is closed and the socket is shut down, or after two seconds: whoever drops the socket then destroys nothing.
+/// The link handles the event `StartTls` itself. It gives the event `Closed` when the last bytes
+/// are written, TLS is closed and the socket is shut down, or after two seconds. Dropping the
+/// socket then destroys nothing.
 #[derive(Debug)]
 pub struct Link<R: Role> {
     connection: Connection<R>,
     mode: Mode,
     side: Option<TlsSide>,
     channel: Option<Channel>,
-    /// The connection's proof while the handshake runs.
+    /// The connection's proof of the hand-off, while the TLS handshake runs.
     handoff: Option<TlsHandoff>,
     /// Whether no TLS record has arrived since `handoff`.
     before_tls: bool,
     summary: Option<TlsSummary>,
     /// Decrypted or clear bytes that the connection has not consumed.
     input: Buffer,
-    /// Nothing will be read any more.
+    /// Whether the input is over, and the connection knows.
     eof: Eof,
-    /// Why nothing can be written any more.
+    /// The error that ended the output.
     write_dead: Option<io::ErrorKind>,
-    /// What ended the input or the output below XMPP, to be told when all is read that came before.
+    /// What ended the input or the output below XMPP. It is reported when everything before it is
+    /// read.
     failure: Option<LinkError>,
+    /// A deadline besides those of the connection.
     alarm: Option<Instant>,
     /// The event that [`Link::poll_flushed`] met.
     next: Option<Result<R::Event, LinkError>>,
@@ -62,7 +65,7 @@ enum Eof {
 #[derive(Debug)]
 enum End<E> {
     NotYet,
-    /// The last words are on their way.
+    /// The last bytes are being written.
     Farewell {
         outcome: Box<Result<E, LinkError>>,
         until: Instant,
@@ -73,8 +76,9 @@ enum End<E> {
 }
 
 impl<R: Role> Link<R> {
-    /// A connection over a transport in clear text. `side` is what STARTTLS is answered with. A server without one
-    /// answers `<failure/>` (RFC 6120 §5.4.2.2), also where its application offers STARTTLS.
+    /// A connection over a transport in clear text, which uses `side` for STARTTLS. A server
+    /// without one answers `<failure/>` (RFC 6120 §5.4.2.2), also where its application offers
+    /// STARTTLS.
     pub fn new(mut connection: Connection<R>, side: Option<TlsSide>) -> Self {
         connection.set_tls_available(side.is_some());
         Self {
@@ -95,7 +99,7 @@ impl<R: Role> Link<R> {
         }
     }
 
-    /// A connection over TLS, made with the [`Secured::info`] of this handshake.
+    /// A connection over TLS. Make `connection` with the [`Secured::info`] of this handshake.
     pub fn over_tls(connection: Connection<R>, secured: Secured) -> Self {
         Self {
             mode: Mode::DirectTls,
@@ -111,8 +115,8 @@ impl<R: Role> Link<R> {
         &self.connection
     }
 
-    /// What the application calls: to send, to close, and to answer questions. The methods that move bytes stay with the
-    /// link:
+    /// What the application calls: to send, to close, and to answer questions. The methods that
+    /// move bytes stay with the link:
     ///
     /// ```compile_fail,E0599
     /// use xmppwire::Client;
@@ -131,13 +135,13 @@ impl<R: Role> Link<R> {
         self.summary.as_ref()
     }
 
-    /// Whether TLS came first or is agreed on in clear text.
+    /// How the connection began: with TLS or in clear text.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Replaces what STARTTLS is answered with, as a server does that has one certificate for each domain. Without
-    /// effect once TLS has begun.
+    /// Replaces the configuration for STARTTLS, as a server does that has one certificate for each
+    /// domain. Without effect once TLS has begun.
     pub fn set_tls(&mut self, side: TlsSide) {
         if self.channel.is_none() {
             self.connection.set_tls_available(true);
@@ -145,7 +149,7 @@ impl<R: Role> Link<R> {
         }
     }
 
-    /// How many bytes wait to be written, those that are not encrypted yet included.
+    /// Bytes that wait to be written, those that are not encrypted yet included.
     pub fn backlog(&self) -> usize {
         if self.write_dead.is_some() {
             return 0;
@@ -154,23 +158,23 @@ impl<R: Role> Link<R> {
         self.connection.output().len().saturating_add(sealed)
     }
 
-    /// Whether the stream is over or ending, so that nothing that is sent now would arrive.
+    /// Whether the stream is over or ending. What is sent now would not arrive.
     pub const fn is_ending(&self) -> bool {
         !matches!(self.end, End::NotYet) || matches!(self.failure, Some(LinkError::Tls(_)))
     }
 
-    /// Why nothing can be written any more, if so.
+    /// The error that ended the output, if one did.
     pub const fn write_error(&self) -> Option<io::ErrorKind> {
         self.write_dead
     }
 
-    /// Wakes the driver up at this moment besides the connection's own deadlines.
+    /// Wakes the driver at this time, besides the connection's own deadlines.
     pub const fn set_alarm(&mut self, alarm: Option<Instant>) {
         self.alarm = alarm;
     }
 
-    /// The next event; `Pending` where bytes have to be moved or time has to pass first; `None` after the last event.
-    /// An error is the last event.
+    /// The next event; `Pending` if bytes have to be moved or time has to pass first; `None` after
+    /// the last event. An error is the last event.
     pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<R::Event, LinkError>>> {
         if let Some(event) = self.next.take() {
             return Poll::Ready(Some(event));
@@ -182,8 +186,8 @@ impl<R: Role> Link<R> {
                 End::Over => return Poll::Ready(None),
             }
             if self.write_dead.is_some() {
-                // Nothing of it can be written any more, and a full output would keep the connection from
-                // reading what the other side has said before.
+                // The output cannot be written any more. A full output would keep the connection
+                // from reading what the peer sent before.
                 self.connection.consume_output(usize::MAX);
             }
             if let Some(event) = self.connection.poll_event() {
@@ -209,9 +213,9 @@ impl<R: Role> Link<R> {
         }
     }
 
-    /// Ready with `true` when everything that is queued is written, with `false` when an event has to be taken first
-    /// with [`poll_event`](Self::poll_event). Nothing is read beyond that event. A peer that reads nothing until it is
-    /// read from does not block this call.
+    /// Ready with `true` when everything that is queued is written, with `false` when an event has
+    /// to be taken first with [`poll_event`](Self::poll_event). Nothing is read beyond that event.
+    /// A peer that reads nothing until it is read from does not block this call.
     pub fn poll_flushed(&mut self, now: Instant) -> Poll<bool> {
         if self.is_ending() || self.write_dead.is_some() {
             return Poll::Ready(false);
@@ -225,9 +229,10 @@ impl<R: Role> Link<R> {
         Poll::Ready(false)
     }
 
-    /// Ready with `true` when nothing is left to write, be it that the connection has ended; with `false` when `deadline`
-    /// is over before. An event that arrives meanwhile is kept for [`poll_event`](Self::poll_event), and nothing is read
-    /// beyond it: this is how to hold a peer back that sends more than it reads.
+    /// Ready with `true` when nothing is left to write, be it that the connection has ended; with
+    /// `false` when `deadline` is over before. An event that arrives meanwhile is kept for
+    /// [`poll_event`](Self::poll_event), and nothing is read beyond it: this is how to hold a peer
+    /// back that sends more than it reads.
     pub fn poll_drained(&mut self, now: Instant, deadline: Instant) -> Poll<bool> {
         let drained = self.poll_flushed(now) == Poll::Ready(true);
         let drained = drained || self.is_ending() || self.write_dead.is_some();
@@ -242,9 +247,9 @@ impl<R: Role> Link<R> {
     /// The hand-off of RFC 6120 §5.4.3.
     fn start_tls(&mut self, now: Instant, request: StartTls) {
         let begun = self.connection.begin_tls(request, self.input.pending());
-        // White space that may be dropped, or what was injected.
+        // White space that may be dropped, or injected bytes.
         self.input.clear();
-        // On injected bytes the connection ends itself, with an event of its own.
+        // After injected bytes the connection ends itself, and its event says so.
         let Ok(handoff) = begun else { return };
         let begun = match &self.side {
             Some(side) => side.begin(Mode::StartTls).map_err(LinkError::Tls),
@@ -260,7 +265,7 @@ impl<R: Role> Link<R> {
         }
     }
 
-    /// Tells the connection that the handshake is done, once it is.
+    /// Tells the connection when the handshake is done.
     fn establish(&mut self, now: Instant) -> Result<(), LinkError> {
         let (Some(channel), Some(side)) = (&self.channel, &self.side) else {
             return Ok(());
@@ -275,7 +280,7 @@ impl<R: Role> Link<R> {
         log!(debug, version = ?summary.version, "TLS is established");
         let info = summary.info();
         self.summary = Some(summary);
-        // A stale proof means that the connection has ended meanwhile, and its event says why.
+        // A stale proof means that the connection has ended meanwhile; its event says why.
         let _ = self.connection.tls_established(now, handoff, info);
         Ok(())
     }
@@ -311,7 +316,7 @@ impl<R: Role> Link<R> {
         }
         match std::mem::replace(&mut self.end, End::Over) {
             End::Farewell { outcome, .. } => Poll::Ready(*outcome),
-            // It was one a moment ago.
+            // Unreachable: the state was checked above.
             End::NotYet | End::Over => Poll::Pending,
         }
     }
@@ -334,7 +339,8 @@ impl<R: Role> Link<R> {
         match received {
             Ok(false) => {}
             Ok(true) => self.receive_eof(),
-            // What came before is as good as ever, and has to count however the network cut the records.
+            // The records before the wrong one are valid. They count however the network cut the
+            // bytes.
             Err(error) => self.fail_reading(error),
         }
     }
@@ -355,7 +361,7 @@ impl<R: Role> Wire for Link<R> {
             End::NotYet => {
                 self.next.is_none() && self.input.is_empty() && self.connection.wants_read()
             }
-            // Reading on keeps the kernel from resetting the connection under our last words.
+            // Unread bytes would make the kernel reset the connection and destroy the last bytes.
             End::Farewell { linger, .. } => linger,
             End::Over => false,
         }
@@ -368,7 +374,7 @@ impl<R: Role> Wire for Link<R> {
         if self.channel.is_some() {
             self.receive_tls(now, bytes);
         } else {
-            // Most of the time everything is consumed at once and nothing has to be copied.
+            // Usually the connection consumes everything at once, and nothing has to be copied.
             let consumed = if self.input.is_empty() {
                 self.connection.receive(now, bytes)
             } else {
@@ -443,7 +449,7 @@ impl<R: Role> Wire for Link<R> {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        // An alarm rings once: its owner looks at the time itself, and may not be listening any more.
+        // An alarm rings once. Its owner checks the time itself and may have stopped waiting.
         if self.alarm.is_some_and(|alarm| alarm <= now) {
             self.alarm = None;
         }
@@ -451,8 +457,9 @@ impl<R: Role> Wire for Link<R> {
     }
 }
 
-/// Whether this side ended the stream while the peer may still be sending. Closing the socket at once could then destroy
-/// the last words on their way to the peer. A peer that sent clear text behind STARTTLS is not waited for.
+/// Whether this side ended the stream while the peer may still be sending. Closing the socket at
+/// once could then destroy the last words on their way to the peer. The link does not wait for a
+/// peer that sent clear text after STARTTLS.
 const fn may_still_send(reason: &CloseReason) -> bool {
     match reason {
         CloseReason::Violation { why, .. } => {

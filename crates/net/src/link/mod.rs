@@ -1,9 +1,9 @@
-//! A connection with its TLS: what a driver puts between a socket and the application.
+//! A connection with its TLS, between a socket and the application.
 //!
-//! [`Link`] joins a [`Connection`](xmppwire::Connection) of any role with a rustls session. STARTTLS happens inside it:
-//! the driver moves opaque bytes from the first to the last and never sees the change. [`Handshake`] is the step before
-//! it where TLS comes first (XEP-0368). Both are a [`Wire`] to the driver, whose loop is therefore the same for every
-//! role, every phase and every runtime:
+//! [`Link`] joins a [`Connection`](xmppwire::Connection) of any role with a rustls session.
+//! STARTTLS happens inside it: the driver moves opaque bytes from the first to the last. With
+//! direct TLS (XEP-0368), a [`Handshake`] comes before it. Both are a [`Wire`] to the driver, so
+//! that its loop is the same for every role and every phase:
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -68,8 +68,9 @@ pub enum LinkError {
     /// TLS: its set-up, its handshake, or a record of it.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
-    /// STARTTLS was agreed on by a client without a TLS configuration. A server without one refuses STARTTLS.
-    #[error("STARTTLS was agreed on without a TLS configuration")]
+    /// A client without a TLS configuration negotiated STARTTLS. A server without one refuses
+    /// STARTTLS.
+    #[error("STARTTLS was negotiated without a TLS configuration")]
     NoTlsConfigured,
 }
 

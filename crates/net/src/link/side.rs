@@ -18,8 +18,8 @@ enum Side {
 }
 
 impl TlsSide {
-    /// The client's end. The server has to prove that it is the server of `domain`: the domain of the JID, never a host
-    /// name that the DNS gave (RFC 6120 §13.7.2.1).
+    /// The client's end. The server has to prove that it is the server of `domain`: the domain of
+    /// the JID, never a host name that the DNS gave (RFC 6120 §13.7.2.1).
     pub fn client(tls: ClientTls, domain: Domain) -> Self {
         Self::lazy_client(tls.into(), domain)
     }
@@ -57,7 +57,8 @@ impl From<ServerTls> for TlsSide {
     }
 }
 
-/// A client configuration that reads the platform's root certificates when TLS first begins, unless it was given.
+/// A client configuration that reads the platform's root certificates when TLS first begins, unless
+/// it was given.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LazyTls(Arc<OnceLock<ClientTls>>);
 

@@ -1,4 +1,4 @@
-//! What a driver moves.
+//! The side of a machine that faces the socket.
 
 use std::io;
 
@@ -6,44 +6,45 @@ use xmppwire::Instant;
 
 /// The side of a machine that faces the socket: bytes, deadlines and the end of the transport.
 ///
-/// Nothing here fails: what goes wrong is told to the machine, which tells it to its user in its own words.
+/// No method returns an error. The driver reports errors of the socket to the machine, whose
+/// results tell of them.
 pub trait Wire {
-    /// Whether bytes from the socket are welcome now. Back pressure is `false` here.
+    /// Whether the driver should read from the socket now. False is back pressure.
     fn wants_read(&self) -> bool;
 
-    /// Takes all of what was read.
+    /// Takes all bytes that were read.
     fn receive(&mut self, now: Instant, bytes: &[u8]);
 
-    /// Says that the other side will send no more.
+    /// Reports the end of the input.
     fn receive_eof(&mut self);
 
-    /// The bytes to write next, none if there are none.
+    /// The bytes to write next; empty if there are none.
     fn output(&mut self) -> &[u8];
 
-    /// Says that the first `n` bytes of [`output`](Self::output) were written.
+    /// Reports that the first `n` bytes of [`output`](Self::output) were written.
     fn consume_output(&mut self, n: usize);
 
-    /// Says that the socket takes no more bytes. What the other side has said before is still worth reading: it may
-    /// be the reason.
+    /// Reports that writing failed. Go on reading: what the peer sent before may be the reason.
     fn write_failed(&mut self, error: io::Error);
 
-    /// Says that the socket gives no more bytes.
+    /// Reports that reading failed.
     fn read_failed(&mut self, error: io::Error);
 
-    /// Whether the last byte was written, so that the sending side of the socket is to be shut down.
+    /// Whether the last byte is written and the driver should shut the sending side of the socket
+    /// down.
     fn wants_shutdown(&mut self) -> bool;
 
-    /// Says that the sending side was shut down.
+    /// Reports that the sending side is shut down, or that this failed.
     fn shut_down(&mut self);
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if at all.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Ends what has run out by `now`.
+    /// Handles the deadlines that are over by `now`. An early call has no effect.
     fn handle_timeout(&mut self, now: Instant);
 }
 
-/// What a driver drives: a [`Wire`], or a machine with a wire inside.
+/// What a driver drives: a [`Wire`] or a machine with a wire inside.
 pub trait Wired {
     /// The wire.
     fn wire(&mut self) -> &mut dyn Wire;

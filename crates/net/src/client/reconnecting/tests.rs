@@ -141,7 +141,8 @@ fn what_anyone_can_bring_about_is_final_only_before_the_first_session() {
     assert!(reconnecting().not_connected(NOW, no_server()).is_err());
 }
 
-/// The reason is the same whether the next event or a send finds the session lost, and whatever the send reports.
+/// The reason is the same whether the next event or a send finds the session lost, and whatever the
+/// send reports.
 #[test]
 fn the_reason_of_a_loss_does_not_depend_on_who_finds_it() {
     let reset = || closed(StreamErrorCondition::Reset);

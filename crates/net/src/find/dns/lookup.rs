@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::message::{self, Reply};
 use super::{LookupError, NameServers, SrvRecord};
 
-/// Datagrams that are no answer, from the address that was asked, after which TCP is used: they are an attempt to guess
-/// the query id, and an answer over TCP cannot be forged off the path.
+/// Datagrams from the name server's address that answer another query, after which TCP is used.
+/// They are attempts to guess the query id, and an attacker off the path cannot forge an answer
+/// over TCP.
 const MAX_STRAY: u32 = 16;
 
-/// A query to send, and the server that is to answer it.
+/// A query to send, and the server to send it to.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     tcp: bool,
@@ -23,12 +24,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Bytes of the largest datagram to make room for. Without EDNS an answer has at most 512 octets (RFC 1035 §4.2.1),
-    /// but some servers send more.
+    /// Bytes of the largest datagram to make room for. Without EDNS an answer has at most 512
+    /// octets (RFC 1035 §4.2.1), but some servers send more.
     pub const MAX_DATAGRAM: usize = 4096;
 
-    /// Whether to use a TCP connection, with one message each way, each after two octets with its length (RFC 1035
-    /// §4.2.2). Otherwise one datagram goes each way over UDP.
+    /// Whether to use a TCP connection, with one message each way, each after two octets with its
+    /// length (RFC 1035 §4.2.2). Otherwise one datagram goes each way over UDP.
     pub const fn is_tcp(&self) -> bool {
         self.tcp
     }
@@ -67,13 +68,15 @@ impl Lookup {
     ///
     /// # Errors
     ///
-    /// [`LookupError::InvalidName`] for a name that does not fit, [`LookupError::NoNameServers`] if there is no server
-    /// to ask, [`LookupError::NoRandomness`] if the operating system gives no query ids.
+    /// [`LookupError::InvalidName`] for a name that does not fit, [`LookupError::NoNameServers`] if
+    /// there is no server to ask, [`LookupError::NoRandomness`] if the operating system gives no
+    /// query ids.
     pub fn srv(name: &str, servers: &NameServers) -> Result<Self, LookupError> {
         Self::with_ids(name, servers, random_id)
     }
 
-    /// `id` gives one unpredictable query id a call, and is called once for each attempt that may become necessary.
+    /// `id` gives one unpredictable query id a call, and is called once for each attempt that may
+    /// become necessary.
     fn with_ids(
         name: &str,
         servers: &NameServers,
@@ -103,10 +106,11 @@ impl Lookup {
         self.current.as_ref()
     }
 
-    /// Takes a datagram, or a TCP message without its length, that the server of the current exchange has sent.
+    /// Takes a datagram, or a TCP message without its length, that the server of the current
+    /// exchange has sent.
     ///
-    /// Ready when the exchange is over: look at [`exchange`](Self::exchange) again. Pending if the message is no answer
-    /// to the query: go on waiting, without more time.
+    /// Ready when the exchange is over: look at [`exchange`](Self::exchange) again. Pending if the
+    /// message is no answer to the query: go on waiting, without more time.
     pub fn receive(&mut self, message: &[u8]) -> Poll<()> {
         let Some(exchange) = &self.current else {
             return Poll::Ready(());
@@ -133,8 +137,9 @@ impl Lookup {
         Poll::Ready(())
     }
 
-    /// Gives the current exchange up, for [`LookupError::TimedOut`] after its time is over or [`LookupError::Io`] when
-    /// its socket failed; the next server has its turn. Once the look-up is finished, this does nothing.
+    /// Gives the current exchange up, with [`LookupError::TimedOut`] when its time is over or
+    /// [`LookupError::Io`] when its socket failed. The next server comes next. Without effect once
+    /// the look-up is finished.
     pub fn fail(&mut self, why: LookupError) {
         if self.current.is_some() {
             self.result = Err(why);
@@ -142,12 +147,12 @@ impl Lookup {
         }
     }
 
-    /// The records, none if the name has none.
+    /// The records; empty if the name has none.
     ///
     /// # Errors
     ///
-    /// What the last attempt failed for, if none was answered, and [`LookupError::TimedOut`] if the look-up was given
-    /// up before it was finished.
+    /// The reason that the last attempt failed for, if none was answered; [`LookupError::TimedOut`]
+    /// if the look-up is not finished.
     pub fn finish(self) -> Result<Vec<SrvRecord>, LookupError> {
         match self.current {
             Some(_) => Err(LookupError::TimedOut),
@@ -158,7 +163,7 @@ impl Lookup {
     fn next_attempt(&mut self) {
         self.stray = 0;
         self.current = self.waiting.pop_front().and_then(|(server, id)| {
-            // The name was tried before the first attempt, so this query can be made too.
+            // Unreachable: a query for this name was made before the first attempt.
             let bytes = message::query(id, &self.name).ok()?;
             Some(Exchange {
                 tcp: false,
@@ -172,7 +177,7 @@ impl Lookup {
 
     fn turn_to_tcp(&mut self) {
         if let Some(exchange) = &mut self.current {
-            // A query has one name, of at most 255 octets, so its length fits.
+            // A query has one name of at most 255 octets, so its length fits.
             let length = u16::try_from(exchange.bytes.len()).unwrap_or_default();
             exchange.bytes.splice(..0, length.to_be_bytes());
             exchange.tcp = true;

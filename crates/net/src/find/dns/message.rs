@@ -7,11 +7,11 @@ use simple_dns::{
 
 use super::{LookupError, SrvRecord};
 
-/// The most records, in all sections, that an answer may claim. No sensible one comes near, and the codec sets memory
-/// aside by the claim.
+/// Most records, in all sections, that an answer may announce. Real answers have far fewer, and the
+/// codec allocates memory by the announcement.
 const MAX_RECORDS: u32 = 256;
 
-/// How many aliases are followed within one answer.
+/// Most aliases that are followed within one answer.
 const MAX_ALIASES: usize = 8;
 
 /// A query for the SRV records of `name`, which is taken as absolute.
@@ -30,14 +30,14 @@ pub(super) fn query(id: u16, name: &str) -> Result<Vec<u8>, LookupError> {
         .map_err(|_| LookupError::InvalidName)
 }
 
-/// What a received message is to the query.
+/// What a received message means for the query.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
-    /// Nothing: it answers something else, or was made up by someone who had to guess.
+    /// Nothing: it answers another query, or is forged with a wrong guess.
     NotOurs,
-    /// The beginning of the answer; TCP has it whole (RFC 1035 §4.2.1).
+    /// The beginning of the answer. TCP has the whole answer (RFC 1035 §4.2.1).
     Truncated,
-    /// No answer, but this server has no other.
+    /// No usable answer, and this server has no other.
     Failed(LookupError),
     /// The records, none included.
     Records(Vec<SrvRecord>),
@@ -65,7 +65,7 @@ pub(super) fn reply(message: &[u8], id: u16, name: &str) -> Reply {
         _ => Some(LookupError::Server(response_code(message))),
     };
     match (packet.questions.as_slice(), failure) {
-        // A server that could make nothing of the query may leave it out of the reply.
+        // A server that did not understand the query may leave it out of the reply.
         ([], Some(failure)) => Reply::Failed(failure),
         ([question], failure) if is_ours(question, &qname) => match failure {
             Some(failure) => Reply::Failed(failure),
@@ -77,13 +77,13 @@ pub(super) fn reply(message: &[u8], id: u16, name: &str) -> Reply {
 }
 
 fn is_ours(question: &Question<'_>, qname: &Name<'_>) -> bool {
-    // Names compare without regard to ASCII case, as RFC 4343 says.
+    // Names are compared without regard to ASCII case (RFC 4343).
     question.qname == *qname
         && question.qtype == QTYPE::TYPE(TYPE::SRV)
         && question.qclass == QCLASS::CLASS(CLASS::IN)
 }
 
-/// The SRV records of the asked name in the answer section, or of the name that it is an alias for.
+/// The SRV records in the answer section of the asked name, or of the name that it is an alias of.
 fn records(packet: &Packet<'_>, qname: &Name<'_>) -> Vec<SrvRecord> {
     let mut owner = qname;
     for _ in 0..=MAX_ALIASES {
@@ -134,7 +134,7 @@ fn records_claimed(message: &[u8]) -> u32 {
     .fold(0, u32::saturating_add)
 }
 
-/// The four bits of the header; the codec's type has names for some values only.
+/// The four bits of the header. The codec's type has names for some values only.
 fn response_code(message: &[u8]) -> u8 {
     message.get(3).map_or(0, |flags| flags & 0x0f)
 }

@@ -1,21 +1,24 @@
 //! SRV look-ups: a stub resolver as a state machine, and a blocking driver for it.
 //!
-//! Only SRV records are looked up here, because no system interface gives them. Addresses are left to the operating
-//! system's resolver, so that the hosts file and its other sources work.
+//! Only SRV records are looked up here, because no system interface gives them. Addresses are left
+//! to the operating system's resolver, so that the hosts file and its other sources work.
 //!
-//! [`Lookup`] decides what is sent to which name server, what counts as its answer, and when the next server's turn
-//! comes; it touches no socket. [`Resolver`] drives it over `std::net`. An asynchronous driver is the same loop:
+//! [`Lookup`] decides what is sent to which name server, what counts as its answer, and when the
+//! next server's turn comes; it touches no socket. [`Resolver`] drives it over `std::net`. An
+//! asynchronous driver is the same loop:
 //!
 //! 1. Take [`Lookup::exchange`]; on `None` go to 4.
-//! 2. Open a **new** socket bound to port zero and *connect* it to [`Exchange::server`], over TCP if
-//!    [`Exchange::is_tcp`], and write [`Exchange::bytes`]. A new port and a new id for each query, and a connected socket,
-//!    which takes datagrams from one sender only, protect against forged answers (RFC 5452 §9).
-//! 3. Give every datagram, or the TCP message after its two length octets, to [`Lookup::receive`] until it is ready; after
-//!    [`Exchange::timeout`] or an error of the socket call [`Lookup::fail`]. Then drop the socket and go to 1.
+//! 2. Open a **new** socket bound to port zero and *connect* it to [`Exchange::server`], over TCP
+//!    if [`Exchange::is_tcp`], and write [`Exchange::bytes`]. A new port and a new id for each
+//!    query, and a connected socket, which takes datagrams from one sender only, protect against
+//!    forged answers (RFC 5452 §9).
+//! 3. Give every datagram, or the TCP message after its two length octets, to [`Lookup::receive`]
+//!    until it is ready; after [`Exchange::timeout`] or an error of the socket call
+//!    [`Lookup::fail`]. Then drop the socket and go to 1.
 //! 4. Take the result with [`Lookup::finish`].
 //!
-//! The queries are plain DNS without EDNS: the SRV records of a domain nearly always fit into 512 octets, TCP serves the
-//! rest, and every middlebox understands them.
+//! The queries are plain DNS without EDNS: the SRV records of a domain nearly always fit into 512
+//! octets, TCP serves the rest, and every middlebox understands them.
 
 mod lookup;
 mod message;
@@ -40,14 +43,14 @@ pub struct SrvRecord {
     pub weight: u16,
     /// The TCP port.
     pub port: u16,
-    /// The host name without its trailing dot, or `None` for the root, which says that the service is decidedly not
-    /// available at the domain. The DNS carries any octets in a name, so this may not be a host name at all;
-    /// [`Plan::from_answers`](crate::find::Plan::from_answers) passes such records over.
+    /// The host name without its trailing dot, or `None` for the root, which says that the domain
+    /// does not offer the service. A name in the DNS can have any octets, so this may not be a host
+    /// name at all; [`Plan::from_answers`](crate::find::Plan::from_answers) skips such records.
     pub target: Option<String>,
 }
 
 impl SrvRecord {
-    /// Puts a record together, as for a test or from another resolver.
+    /// A record, for tests and other resolvers.
     pub fn new(priority: u16, weight: u16, port: u16, target: Option<&str>) -> Self {
         Self {
             priority,
@@ -58,20 +61,21 @@ impl SrvRecord {
     }
 }
 
-/// Why a look-up has no answer. That a name has no records *is* an answer, and not among these.
+/// Why a look-up has no answer. That a name has no records is an answer and not an error.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No name server answered in time.
     #[error("no name server answered in time")]
     TimedOut,
-    /// The name server answered with this response code (RFC 1035 §4.1.1): 2 is SERVFAIL, 5 is REFUSED.
+    /// The name server answered with this response code (RFC 1035 §4.1.1): 2 is SERVFAIL, 5 is
+    /// REFUSED.
     #[error("the name server failed with response code {0}")]
     Server(u8),
-    /// The name server's answer makes no sense.
+    /// The name server's answer is malformed.
     #[error("the name server's answer is malformed")]
     Malformed,
-    /// The socket failed; mostly, no name server is listening.
+    /// The socket failed. Usually, no name server is listening.
     #[error("the name server cannot be reached: {0}")]
     Io(io::ErrorKind),
     /// The name does not fit into the DNS: more than 255 octets, or a label of more than 63.
@@ -80,7 +84,7 @@ pub enum LookupError {
     /// The system names no name server, or there is no way to ask it for one.
     #[error("no name server is configured")]
     NoNameServers,
-    /// The operating system gave no random bits, and a query that can be guessed is not sent.
+    /// The operating system gave no random bits, and a query with a predictable id is not sent.
     #[error("no randomness for the query")]
     NoRandomness,
 }

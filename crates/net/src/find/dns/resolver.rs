@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use super::{Exchange, Lookup, LookupError, NameServers, SrvRecord};
 use crate::find::{Domain, Plan, PlanError, Service, SrvAnswers, SrvNames};
 
-/// A blocking resolver for SRV records. It has no cache: a client looks its server up once a connection.
+/// A blocking resolver for SRV records. It has no cache, because a client looks its server up once
+/// a connection.
 #[derive(Clone, Debug)]
 pub struct Resolver {
     servers: Result<NameServers, LookupError>,
 }
 
 impl Resolver {
-    /// Asks the name servers of the system. Should it have none, or should there be no way to know them, every look-up
-    /// fails with [`LookupError::NoNameServers`], which lets [`plan`](Self::plan) fall back.
+    /// Asks the name servers of the system. If it has none, or if there is no way to know them,
+    /// every look-up fails with [`LookupError::NoNameServers`], and [`plan`](Self::plan) falls back
+    /// to the domain itself.
     pub fn system() -> Self {
         Self {
             servers: NameServers::system(),
@@ -30,15 +32,16 @@ impl Resolver {
         }
     }
 
-    /// Looks up where the server of `domain` is, with both SRV queries at the same time, and makes the plan.
+    /// Looks up where the server of `domain` is, with both SRV queries at the same time, and makes
+    /// the plan.
     ///
-    /// Blocks for as long as the name servers take: at worst twice their time-out, for UDP and TCP, for each server and
-    /// round.
+    /// Blocks for as long as the name servers take: at worst twice their time-out, for UDP and TCP,
+    /// for each server and round.
     ///
     /// # Errors
     ///
-    /// Those of [`Plan::from_answers`]. A failing look-up is not among them: it falls back, and the plan's
-    /// [`origin`](Plan::origin) tells of it.
+    /// Those of [`Plan::from_answers`]. If the look-up fails, the plan is the domain itself, and
+    /// the plan's [`origin`](Plan::origin) says why.
     pub fn plan(&self, service: &Service, domain: &Domain) -> Result<Plan, PlanError> {
         let Some(names) = service.srv_names(domain) else {
             return Ok(Plan::fallback(service, domain));
@@ -67,7 +70,8 @@ impl Resolver {
         })
     }
 
-    /// Looks up the SRV records of an absolute name of A-labels, for no longer than `timeout`; none is an empty list.
+    /// Looks up the SRV records of an absolute name of A-labels, for no longer than `timeout`; none
+    /// is an empty list.
     ///
     /// # Errors
     ///
@@ -101,7 +105,8 @@ fn over_udp(exchange: &Exchange, lookup: &mut Lookup, deadline: &Deadline) -> io
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
-    // Port zero draws a fresh random port, and connecting makes the system drop what others send (RFC 5452 §9).
+    // Port zero asks for a new random port. A connected socket takes datagrams from the server only
+    // (RFC 5452 §9).
     let socket = UdpSocket::bind(any)?;
     socket.connect(exchange.server())?;
     socket.send(exchange.bytes())?;
@@ -132,7 +137,7 @@ fn over_tcp(exchange: &Exchange, lookup: &mut Lookup, deadline: &Deadline) -> io
     Ok(())
 }
 
-/// Fills the buffer before the deadline, however slowly the octets drip in.
+/// Fills the buffer before the deadline, however slowly the octets arrive.
 fn read_exact(
     stream: &mut TcpStream,
     mut buffer: &mut [u8],
@@ -150,7 +155,7 @@ fn read_exact(
     Ok(())
 }
 
-/// The sockets of Unix report a time-out as `WouldBlock`, those of Windows as `TimedOut`.
+/// Unix sockets report a time-out as `WouldBlock`, Windows sockets as `TimedOut`.
 fn failure(error: &io::Error) -> LookupError {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => LookupError::TimedOut,
@@ -171,7 +176,7 @@ impl Deadline {
         }
     }
 
-    /// The time that is left: never zero, which a socket would take for "no limit".
+    /// The time that is left. Never zero, which a socket would take for "no limit".
     fn left(&self) -> io::Result<Duration> {
         match self.limit.saturating_sub(self.start.elapsed()) {
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),

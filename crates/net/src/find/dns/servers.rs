@@ -1,4 +1,4 @@
-//! Which name servers to ask, how long and how often.
+//! The name servers to ask.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 #[cfg(unix)]
 use super::LookupError;
 
-/// The most name servers that are asked, as in every system's resolver.
+/// Most name servers that are asked; the limit of the C library's resolver.
 const MAX_SERVERS: usize = 3;
 
-/// The name servers to ask, in this order, and the patience with them.
+/// The name servers to ask, in this order, and how long and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameServers {
     servers: Vec<SocketAddr>,
@@ -18,7 +18,8 @@ pub struct NameServers {
 }
 
 impl NameServers {
-    /// The given servers, the first three of them: each is asked at most twice and waited for three seconds each time.
+    /// The first three of these servers. Each is asked at most twice, with a time limit of three
+    /// seconds.
     pub fn new(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {
             servers: servers.into_iter().take(MAX_SERVERS).collect(),
@@ -27,21 +28,21 @@ impl NameServers {
         }
     }
 
-    /// What the file `/etc/resolv.conf` says, with its `timeout` limited to three seconds and its `attempts` to three,
-    /// since a person is waiting for the connection.
+    /// The servers in the file `/etc/resolv.conf`, with its `timeout` limited to three seconds and
+    /// its `attempts` to three, because a person waits for the connection.
     ///
     /// # Errors
     ///
-    /// [`LookupError::NoNameServers`] if the file cannot be read or understood, or if it names only servers on a
-    /// network interface given by its name.
+    /// [`LookupError::NoNameServers`] if the file cannot be read or understood, or if it names only
+    /// servers on a network interface given by its name.
     #[cfg(unix)]
     pub fn system() -> Result<Self, LookupError> {
         let text = std::fs::read("/etc/resolv.conf").map_err(|_| LookupError::NoNameServers)?;
         Self::from_resolv_conf(&text)
     }
 
-    /// There is no portable way to ask for the name servers of this system, so this always fails; give them to
-    /// [`NameServers::new`].
+    /// There is no portable way to ask for the name servers of this system, so this always fails.
+    /// Give them to [`NameServers::new`].
     ///
     /// # Errors
     ///
@@ -51,21 +52,21 @@ impl NameServers {
         Err(super::LookupError::NoNameServers)
     }
 
-    /// Waits this long for each answer.
+    /// Sets how long to wait for each answer.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Asks each server this often; at least once.
+    /// Sets how often to ask each server; at least once.
     #[must_use]
     pub fn with_rounds(mut self, rounds: u32) -> Self {
         self.rounds = rounds.max(1);
         self
     }
 
-    /// How long each answer is waited for.
+    /// How long to wait for each answer.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -96,7 +97,7 @@ impl NameServers {
 
         let config = resolv_conf::Config::parse(text).map_err(|_| LookupError::NoNameServers)?;
         let servers: Vec<_> = if config.nameservers.is_empty() {
-            // resolv.conf(5): without an entry, the name server on the local machine is meant.
+            // Without an entry, the name server is on the local machine (resolv.conf(5)).
             vec![
                 (Ipv4Addr::LOCALHOST, PORT).into(),
                 (Ipv6Addr::LOCALHOST, PORT).into(),

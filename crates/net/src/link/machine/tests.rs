@@ -58,8 +58,8 @@ fn what_failed_is_told_rather_than_what_follows_from_it() {
     ));
 }
 
-/// A server that has told its client off, and shut its side of the transport down.
-fn told_off() -> Link<Server> {
+/// A server that has ended the stream with an error and has shut its side of the transport down.
+fn after_an_error() -> Link<Server> {
     let config = ServerConfig::new(DecoyKey::new([1; 32]));
     let server = Server::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN);
     let mut link = Link::new(server, None);
@@ -84,7 +84,7 @@ fn is_violation(end: &Poll<Option<Result<ServerEvent, LinkError>>>) -> bool {
 
 #[test]
 fn the_last_words_are_not_destroyed_by_closing_over_unread_bytes() {
-    let mut link = told_off();
+    let mut link = after_an_error();
     assert!(link.poll_event(Instant::ORIGIN).is_pending());
     assert!(link.wants_read());
     link.receive(Instant::ORIGIN, b"still talking");
@@ -94,8 +94,8 @@ fn the_last_words_are_not_destroyed_by_closing_over_unread_bytes() {
 }
 
 #[test]
-fn nobody_is_listened_to_for_ever() {
-    let mut link = told_off();
+fn the_wait_for_the_peer_to_finish_ends() {
+    let mut link = after_an_error();
     let end = Instant::ORIGIN + FAREWELL;
     assert_eq!(link.poll_timeout(), Some(end));
     link.handle_timeout(end);
