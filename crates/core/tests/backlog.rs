@@ -193,7 +193,8 @@ fn the_largest_answer_has_room() {
     }
 }
 
-/// Nothing is read that could need an answer, and with little room that is anything. The login does.
+/// Nothing is read that could need an answer, and with little room that is anything. The login
+/// does.
 #[test]
 fn a_small_backlog_lets_a_client_log_in() {
     for backlog in [0, 1, 100, 10_000] {
@@ -284,7 +285,8 @@ fn a_full_output_does_not_hide_the_closing_tag() {
     ));
 }
 
-/// The documented bounds on memory: five times what waits and 3 KiB while it drains, 512 bytes after.
+/// The documented bounds on memory: five times what waits and 3 KiB while it drains, 512 bytes
+/// after.
 #[test]
 fn a_drained_output_gives_its_memory_back() {
     const BACKLOG: u64 = 4 << 20;

@@ -1,5 +1,5 @@
-//! What [`Connection`] promises a driver, whatever the peer does and however slow the application is. Fuzzing found
-//! most of it.
+//! What [`Connection`] promises a driver, whatever the peer does and however slow the application
+//! is. Fuzzing found most of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -74,7 +74,7 @@ fn a_handshake_that_is_done_after_the_end_changes_nothing() {
     assert!(client.is_finished());
 }
 
-/// A driver that sleeps until the deadline and then tells the time need not do so twice.
+/// After one call at the deadline, the next deadline is later.
 #[test]
 fn telling_the_time_moves_the_deadline_behind_it() {
     let mut client = client();
@@ -103,7 +103,7 @@ fn an_early_call_is_a_no_op() {
     assert!(client.poll_event().is_none());
 }
 
-/// A byte that is wrong in itself is consumed like any other, also where it comes alone.
+/// An invalid byte is consumed like any other, even when it comes alone.
 #[test]
 fn every_byte_that_is_wanted_is_consumed() {
     for wrong in [
@@ -156,7 +156,7 @@ fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
     let Some(ServerEvent::Bind(request)) = server.poll_event() else {
         panic!("the resource is asked for");
     };
-    // The application has to get rid of an older connection first.
+    // The application takes its time: it ends an older connection first.
     let late = after(40);
     server.handle_timeout(late);
     let resource = request.suggested().clone();
@@ -173,7 +173,7 @@ fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
     ));
 }
 
-/// Brings a server to where it asks for Juliet's password.
+/// Brings a server to the question for Juliet's password.
 fn ask_for_password(server: &mut Connection<Server>) -> SaslRequest {
     tell(server, CLIENT_HEADER);
     let Some(ServerEvent::Opened(request)) = server.poll_event() else {
@@ -193,7 +193,7 @@ fn ask_for_password(server: &mut Connection<Server>) -> SaslRequest {
     question
 }
 
-/// Brings a server to where Juliet is authenticated.
+/// Brings a server to the point where Juliet is authenticated.
 fn log_in(server: &mut Connection<Server>) {
     let request = ask_for_password(server);
     let account = request.account().expect("juliet is a localpart");

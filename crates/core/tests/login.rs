@@ -1,4 +1,4 @@
-//! Answers of a server's application to a login that do not fit the question.
+//! Answers of a server's application that do not fit the question of a login.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use xmppwire::{
 const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
-/// A server that is asked by a client with a certificate to let it in.
+/// A server with an open question about the login of a client with a certificate.
 fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Connection<Server>, SaslRequest) {
     let peer = CertificateIdentities::new().with_xmpp_addr("juliet@example.org");
     let mut server = Server::with_direct_tls(
@@ -29,7 +29,7 @@ fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Connection<Server>, 
     };
     tell(&mut server, HEADER);
     let Some(ServerEvent::Opened(request)) = server.poll_event() else {
-        panic!("the host is asked for");
+        panic!("no question for the host");
     };
     let host = Host::new(TlsOffer::Required, Mechanism::ALL.iter().copied());
     server
@@ -40,7 +40,7 @@ fn asked(seed: u8, mechanism: Mechanism, initial: &str) -> (Connection<Server>, 
     );
     tell(&mut server, &auth);
     let Some(ServerEvent::Sasl(request)) = server.poll_event() else {
-        panic!("the login is asked for");
+        panic!("no question for the login");
     };
     (server, request)
 }
@@ -53,7 +53,8 @@ fn keys() -> SaslAnswer {
     SaslAnswer::ScramKeys(ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"salt", 1).unwrap())
 }
 
-/// Nobody is let in unproven, and keys prove nothing where there is no password.
+/// A SCRAM login needs keys, because they check the proof. Keys are no answer where there is no
+/// password.
 #[test]
 fn an_answer_to_another_question_is_misuse() {
     for (mechanism, initial, wrong, right) in [
@@ -79,7 +80,7 @@ fn an_answer_to_another_question_is_misuse() {
         let (mut server, request) = asked(2, mechanism, initial);
         assert_eq!(server.answer_sasl(request, right), Ok(()));
     }
-    // A password may be answered either way.
+    // Both answers fit a password.
     for answer in [accept(), keys()] {
         let (mut server, request) = asked(2, Mechanism::Plain, "AGp1bGlldABzM2NyM3Q=");
         assert_eq!(server.answer_sasl(request, answer), Ok(()));
@@ -90,7 +91,7 @@ fn an_answer_to_another_question_is_misuse() {
     }
 }
 
-/// The client goes on with the domain that it asked for (RFC 6120 §6.4.6).
+/// The account has to be of the domain in the client's header (RFC 6120 §6.4.6).
 #[test]
 fn an_account_of_another_domain_is_misuse() {
     let (mut server, request) = asked(2, Mechanism::External, "=");

@@ -1,4 +1,4 @@
-//! The table of negotiation, held against the machines.
+//! The table of negotiation, compared with the machines.
 
 #![allow(
     clippy::unwrap_used,
@@ -103,7 +103,8 @@ fn nothing_of_authentication_follows_authentication() {
     }
 }
 
-/// The diagrams in docs/architecture.md are drawn from the table. `UPDATE_DOCS=1 cargo test` redraws them.
+/// The diagrams in docs/architecture.md are drawn from the table. `UPDATE_DOCS=1 cargo test`
+/// redraws them.
 #[test]
 fn the_diagrams_in_the_documentation_are_true() {
     for (servers, begin) in [
@@ -152,7 +153,7 @@ fn draw(servers: bool) -> String {
             (_, Some(true)) => ", authenticated",
             _ => "",
         };
-        // Colons and angle brackets mean something to the drawing.
+        // Colons and angle brackets are syntax of the diagram.
         let item = rule.item.to_string().replace(['<', '>', '/', ':'], "");
         let label = format!("{who} {item}{when}");
         match edges

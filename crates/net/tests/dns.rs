@@ -22,9 +22,9 @@ const SERVFAIL: u16 = 0x8182;
 const NXDOMAIN: u16 = 0x8183;
 const TRUNCATED: u16 = 0x8380;
 
-/// Long enough for a loaded machine where an answer is expected.
+/// For tests that expect an answer: long enough for a busy machine.
 const PATIENT: Duration = Duration::from_secs(10);
-/// Short where none will come.
+/// For tests without an answer: short, because they wait until it is over.
 const BRIEF: Duration = Duration::from_millis(100);
 
 fn resolver(servers: &[SocketAddr], timeout: Duration) -> Resolver {
@@ -37,7 +37,7 @@ fn one_record() -> Vec<SrvRecord> {
 
 const ONE: &[(u16, u16, u16, &str)] = &[(1, 2, 5222, "xmpp.example.net")];
 
-/// A port on which nobody listens: one that the system does not hand out to the other tests.
+/// A port on which nothing listens: one that the system does not hand out to the other tests.
 fn closed() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 1))
 }
@@ -87,7 +87,8 @@ fn long_answers_come_over_tcp() {
 #[test]
 fn the_next_server_has_its_turn() {
     let silent = NameServer::start(|_, _| vec![]);
-    // The limit of the whole look-up comes before that of each server: waiting for those would take hours.
+    // The limit of the whole look-up comes before that of each server: waiting for those would take
+    // hours.
     let hours = Duration::from_secs(100_000);
     assert_eq!(
         resolver(&[silent.address], hours).srv(NAME, BRIEF),
@@ -128,7 +129,8 @@ fn failures_are_told_apart() {
     );
     assert!(start.elapsed() >= 2 * BRIEF, "both rounds are waited for");
 
-    // The limit of the whole look-up comes before that of each server: waiting for those would take hours.
+    // The limit of the whole look-up comes before that of each server: waiting for those would take
+    // hours.
     let hours = Duration::from_secs(100_000);
     assert_eq!(
         resolver(&[silent.address], hours).srv(NAME, BRIEF),

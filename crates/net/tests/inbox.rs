@@ -1,4 +1,5 @@
-//! What a server can make a client hold while the client waits for the answer to a request.
+//! How much memory a server can make a client hold while the client waits for the answer to a
+//! request.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,14 +26,14 @@ const SUCCESS: &str = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 const BIND: &str =
     "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
 
-/// What the client has written since the last call.
+/// The client's output since the last call.
 fn written(wire: &mut dyn Wire) -> String {
     let output = String::from_utf8(wire.output().to_vec()).unwrap();
     wire.consume_output(output.len());
     output
 }
 
-/// A client without TLS, logged in by a server that is written down here.
+/// A client without TLS, logged in by fixed answers of a server.
 fn session(connector: &Connector) -> Session {
     let mut login = Login::new(connector, Mode::StartTls, NOW).unwrap();
     for answer in [HEADER, MECHANISMS, SUCCESS, HEADER, BIND] {
@@ -63,8 +64,8 @@ fn connector() -> Connector {
         .with_server("192.0.2.1", 5222, Mode::StartTls)
 }
 
-/// Sends a request, floods the client with copies of a stanza until it takes no more, and returns how many it took and
-/// the most memory that they held.
+/// Sends a request, floods the client with copies of a stanza until it takes no more, and returns
+/// how many it took and the most memory that they held.
 fn flood(stanza: &str) -> (usize, usize) {
     let mut session = session(&connector());
     let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());

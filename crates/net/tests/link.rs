@@ -1,4 +1,4 @@
-//! Both ends of a link in memory: the story is the same however the network cuts it.
+//! Both ends of a link in memory: the events are the same however the network cuts the bytes.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use xmppwire_test_support::{Authority, DOMAIN, Porter, config, juliet};
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// What one side has heard.
+/// One side of the connection, with its events.
 struct Side<R: Role> {
     link: Link<R>,
     events: Vec<R::Event>,
@@ -36,7 +36,7 @@ impl<R: Role> Side<R> {
         }
     }
 
-    /// Takes the events that there are.
+    /// Takes all events.
     fn listen(&mut self, mut on: impl FnMut(&mut Endpoint<R>, R::Event) -> Option<R::Event>) {
         while let Poll::Ready(Some(event)) = self.link.poll_event(NOW) {
             match event {
@@ -46,7 +46,7 @@ impl<R: Role> Side<R> {
         }
     }
 
-    /// Lets some of what is under way arrive.
+    /// Delivers a piece of the bytes that are under way.
     fn hear(&mut self, piece: usize) {
         if self.link.wants_read() && !self.under_way.is_empty() {
             let length = piece.min(self.under_way.len());
@@ -63,7 +63,8 @@ impl<R: Role> Side<R> {
     }
 }
 
-/// White space of the client around its STARTTLS, as clients send it that end every element with a line feed.
+/// White space of the client around its STARTTLS, as clients send it that end every element with a
+/// line feed.
 #[derive(Default)]
 struct Typist {
     said: Vec<u8>,
@@ -71,7 +72,8 @@ struct Typist {
 }
 
 impl Typist {
-    /// Puts it `under_way` behind the client's request, and again while the server's answer is on its way.
+    /// Puts it `under_way` behind the client's request, and again while the server's answer is on
+    /// its way.
     fn type_on(&mut self, under_way: &mut Vec<u8>, new: usize, answer: &[u8]) {
         let was_said = self.said.ends_with(b"xmpp-tls'/>");
         let was_answered = self.answered.ends_with(b"xmpp-tls'/>");
@@ -90,8 +92,8 @@ impl Typist {
     }
 }
 
-/// A session of both, in which three messages are echoed. With something to put `behind` them, that arrives at the client
-/// in one piece with what is still under way, and the session is over when the client has noticed.
+/// A whole session, in which three messages are echoed. The bytes `behind`, if any, arrive at the
+/// client in one piece with the bytes that are still under way, and end the session.
 fn session(
     mode: Mode,
     piece: usize,
@@ -194,7 +196,7 @@ fn shake_hands(
     for _ in 0..20_000 {
         carry(near, far);
         carry(far, near);
-        // The client is done first, and what it owes then is still to be carried.
+        // The client is done first; its last bytes still have to be carried.
         if near.output().is_empty()
             && let Poll::Ready(near) = near.poll(NOW)
         {
@@ -244,7 +246,7 @@ fn what_came_before_a_wrong_record_counts() {
     }
 }
 
-/// RFC 6120 §5.4.2.3 leaves no room for it, and deployed clients send it.
+/// RFC 6120 §5.4.2.3 does not allow it, and deployed clients send it.
 #[test]
 fn white_space_of_a_client_before_tls_is_dropped() {
     for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {

@@ -1,4 +1,4 @@
-//! Whom certificates name: those of OpenSSL, and what is no certificate.
+//! The names in certificates made by OpenSSL, and in bytes that are no certificate.
 
 use rustls::pki_types::CertificateDer;
 use xmppwire::CertificateIdentities;
@@ -10,8 +10,9 @@ fn read(certificate: &[u8]) -> Option<CertificateIdentities> {
     certificate_identities(&CertificateDer::from(certificate))
 }
 
-/// The certificate has, between those below, an XMPP address as an IA5String, a service as a UTF8String, an otherName
-/// of another kind, an e-mail address, an IP address and a URI; its common name is a JID.
+/// The certificate has, between those below, an XMPP address as an IA5String, a service as a
+/// UTF8String, an otherName of another kind, an e-mail address, an IP address and a URI; its common
+/// name is a JID.
 fn expected() -> CertificateIdentities {
     CertificateIdentities::new()
         .with_xmpp_addr("juliet@example.org")
@@ -57,7 +58,7 @@ fn two_lists_of_names_are_none() {
     assert_eq!(read(&certificate), None);
 }
 
-/// An extension of another kind, whatever is in it.
+/// An extension of another kind, with any content.
 #[test]
 fn other_extensions_name_nobody() {
     let mut certificate = NAMES.to_vec();
@@ -82,7 +83,7 @@ fn what_is_no_certificate_names_nobody() {
     assert_eq!(read(&longer), None);
 }
 
-/// A changed octet may change a name, but takes neither the reader down nor makes two names of one.
+/// A changed byte may change a name. It must not make the reader panic, nor make two names of one.
 #[test]
 fn changed_octets_are_survived() {
     let count = |identities: &CertificateIdentities| {

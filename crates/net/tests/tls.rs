@@ -1,4 +1,4 @@
-//! Whom a client trusts, and what both ends learn of their connection, in handshakes through memory.
+//! Which servers a client trusts, and what TLS tells both ends, in handshakes in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -244,7 +244,7 @@ fn both_ends_have_the_same_bindings_on_tls_1_3() {
     assert_eq!(again.server_end_point, of_client.server_end_point);
 }
 
-/// The server's side with TLS 1.2 alone, which the builder has no reason to offer.
+/// A server with TLS 1.2 alone, for which the builder has no method.
 fn tls12_server(identity: &Identity, key: PrivateKeyDer<'static>, ems: bool) -> ServerTls {
     let provider = rustls::crypto::ring::default_provider();
     let mut config = ServerConfig::builder_with_provider(provider.into())
@@ -497,7 +497,7 @@ fn a_constrained_trust_anchor_names_no_server_by_xmpp_address() {
     }
 }
 
-/// Whose trust anchors are not known may have name constraints.
+/// Unknown trust anchors may have name constraints.
 #[test]
 fn a_server_configuration_made_elsewhere_has_to_vouch_for_xmpp_addresses() {
     let authority = Authority::new();

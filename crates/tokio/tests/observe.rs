@@ -21,7 +21,7 @@ use xmppwire_test_support::site::{CLOSED_PORT, Site};
 use xmppwire_test_support::{PASSWORD, both, juliet};
 use xmppwire_tokio::Mode;
 
-/// Keeps every event of ours as a line of text.
+/// Keeps every event of target `xmppwire` as a line of text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 

@@ -31,7 +31,8 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// The level of requirement in the words of RFC 2119; `None` where it does not apply to the role.
+    /// The level of requirement in the words of RFC 2119; `None` where it does not apply to the
+    /// role.
     pub fn level(&self, role: Role) -> Option<&'static str> {
         let level = match role {
             Role::Client => self.client,

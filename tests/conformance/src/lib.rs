@@ -1,5 +1,5 @@
-//! The tools of the conformance tests: the features that RFC 6120 §15 lists, scripts of sessions with a
-//! player for them, and the page that shows which feature is proven by what.
+//! The tools of the conformance tests: the features that RFC 6120 §15 lists, scripts of sessions
+//! with a player for them, and the page that shows which feature is proven by what.
 
 #![allow(
     clippy::unwrap_used,

@@ -244,7 +244,8 @@ pub fn server_config() -> ServerConfig {
     nameless_config().with_default_domain(Domainpart::new("verona.example").unwrap())
 }
 
-/// The server without a domain that it calls itself where it does not serve the one that was asked for.
+/// The server without a domain that it calls itself where it does not serve the one that was asked
+/// for.
 pub fn nameless_config() -> ServerConfig {
     ServerConfig::new(DecoyKey::new([9; 32]))
 }
@@ -343,8 +344,8 @@ impl Machine for Verona {
     }
 }
 
-/// The application's answer to a login: juliet may log in, by password or certificate, and so may anonymous
-/// clients; each other name gives a refusal of its own.
+/// The application's answer to a login: juliet may log in, by password or certificate, and so may
+/// anonymous clients; each other name gives a refusal of its own.
 fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
     let mechanism = request.mechanism();
     let refusal = |name: &str| match name {

@@ -26,11 +26,11 @@
 //! In what is sent, `\n`, `\t` and `\xHH` stand for bytes, the last also for one that is not UTF-8.
 //!
 //! Lines of the end under test are expected output, lines of the other end are fed to it. `{name}`
-//! stands for a value that the machine makes up: expected, it captures what is there (or must repeat
-//! what it captured before); fed, it is replaced by what was captured, or by its own name.
+//! stands for a value that the machine makes up: expected, it captures what is there (or must
+//! repeat what it captured before); fed, it is replaced by what was captured, or by its own name.
 //!
-//! Each script is played with its input whole, byte by byte, and at seeded random splits. The events and
-//! the output have to be the same at every split.
+//! Each script is played with its input whole, byte by byte, and at seeded random splits. The
+//! events and the output have to be the same at every split.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -303,7 +303,8 @@ impl<M: Machine> Player<M> {
     }
 
     fn act(&mut self, action: &str, place: &str) {
-        // A line for the application of the other end is no action here: its effect arrives as input.
+        // A line for the application of the other end is no action here: its effect arrives as
+        // input.
         let action = match action.split_once(' ') {
             Some(("client", action)) if M::IS_CLIENT => action,
             Some(("server", action)) if !M::IS_CLIENT => action,

@@ -38,8 +38,8 @@ fn a_whole_session_with_channel_binding() {
     assert!(pair.client.machine.0.is_finished());
 }
 
-/// Each end of the session is played again alone, with its input cut elsewhere. Its output and events are the
-/// same, byte for byte, because time and randomness are inputs.
+/// Each end of the session is played again alone, with its input cut elsewhere. Its output and
+/// events are the same, byte for byte, because time and randomness are inputs.
 #[test]
 fn a_session_is_the_same_at_every_split() {
     let pair = Pair::session();
@@ -158,8 +158,8 @@ fn sent(record: &Record) -> &str {
 
 #[test]
 fn a_downgraded_offer_is_noticed_by_the_y_flag() {
-    // The attacker removes -PLUS from the features. The client sends the flag "y": it could have bound the
-    // channel. The server has offered -PLUS, so it notices the attack.
+    // The attacker removes -PLUS from the features. The client sends the flag "y": it could have
+    // bound the channel. The server has offered -PLUS, so it notices the attack.
     let pair = tampered(Pair::new(client_config()), |text| {
         text.replace("<mechanism>SCRAM-SHA-256-PLUS</mechanism>", "")
     });
@@ -169,8 +169,9 @@ fn a_downgraded_offer_is_noticed_by_the_y_flag() {
     assert!(!sent(&pair.server.record).contains("<challenge"));
 }
 
-/// Without channel binding, or with another type of it, the hash of the offer reveals the change (XEP-0474). The client
-/// has sent nothing derived from the password by then, and does not try again.
+/// Without channel binding, or with another type of it, the hash of the offer reveals the change
+/// (XEP-0474). The client has sent nothing derived from the password by then, and does not try
+/// again.
 #[test]
 fn a_changed_offer_is_noticed_by_its_hash() {
     let strong = "<mechanism>SCRAM-SHA-512</mechanism>";

@@ -16,7 +16,7 @@ pub struct Authority {
     chain: String,
 }
 
-/// What every authority is.
+/// The parameters of every authority.
 fn authority() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +37,8 @@ impl Authority {
         }
     }
 
-    /// An authority below this one, limited to these DNS names by a critical extension (RFC 5280 §4.2.1.10).
+    /// An authority below this one, limited to these DNS names by a critical extension (RFC 5280
+    /// §4.2.1.10).
     pub fn limited_to(&self, domain: &str) -> Self {
         self.below(Some(NameConstraints {
             permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
@@ -66,7 +67,7 @@ impl Authority {
         }
     }
 
-    /// The same authority with a certificate by another one besides, which has no limits.
+    /// The same authority with a second certificate, signed by `other` and without limits.
     pub fn cross_signed_by(&self, other: &Self) -> Self {
         let key = || KeyPair::from_pem(&self.issuer.key().serialize_pem()).unwrap();
         let mut params = authority();
@@ -105,7 +106,7 @@ impl Authority {
         Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
     }
 
-    /// A revocation list with these serial numbers as PEM, valid to the begin of that year.
+    /// A revocation list with these serial numbers as PEM, valid until the beginning of that year.
     pub fn revocation_list(&self, serials: &[u64], year: i32) -> String {
         let revoked = |&serial: &u64| RevokedCertParams {
             serial_number: serial.into(),
@@ -124,14 +125,14 @@ impl Authority {
         list.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
-    /// For a server that proves to be this domain's.
+    /// TLS of a server with a certificate for this domain.
     pub fn server(&self, domain: &str) -> ServerTls {
         ServerTls::builder(self.issue(domain, |_| {}))
             .build()
             .unwrap()
     }
 
-    /// For a client that trusts this authority and no other.
+    /// TLS of a client that trusts this authority and no other.
     pub fn client(&self) -> ClientTls {
         ClientTls::builder(self.roots()).build().unwrap()
     }

@@ -6,13 +6,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test may take before it counts as hanging: many times what the slowest takes on a busy machine.
+/// How long a test may take before it counts as hanging: many times what the slowest takes on a
+/// busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test on a thread of its own, and fails if it has not returned after [`PATIENCE`].
 ///
-/// A time-out inside the test would not notice a loop that never waits. The thread of a test that hangs is abandoned
-/// and ends with the process.
+/// A time-out inside the test would not notice a loop that never waits. The thread of a test that
+/// hangs is abandoned and ends with the process.
 pub fn within<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     within_time(PATIENCE, test)
 }
@@ -27,8 +28,8 @@ pub fn within_time<T: Send + 'static>(
     next(&reports, patience)
 }
 
-/// Runs both ends of a connection, each on a thread of its own, and fails if one of them has not returned after
-/// [`PATIENCE`].
+/// Runs both ends of a connection, each on a thread of its own, and fails if one of them has not
+/// returned after [`PATIENCE`].
 ///
 /// A panic of one end fails the test at once, even if the other end still waits for it.
 pub fn both<A: Send + 'static, B: Send + 'static>(

@@ -1,5 +1,5 @@
-//! What the tests share: certificates, an account, a server that lets it in, a name server, deadlines, and the scenarios
-//! that both adapters run over loopback sockets.
+//! What the tests share: certificates, an account, a server that lets it in, a name server,
+//! deadlines, and the scenarios that both adapters run over loopback sockets.
 
 #![allow(
     clippy::unwrap_used,

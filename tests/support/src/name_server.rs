@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often the threads look whether to stop.
+/// How long the threads wait before they check whether to stop.
 const TICK: Duration = Duration::from_millis(5);
 
 /// A query that the server has received.
@@ -20,8 +20,9 @@ pub struct Asked {
     pub id: u16,
 }
 
-/// The messages to send in answer to a query. Over UDP, each of them; over TCP the first, with its length before it: if
-/// there is none, the server hangs up, and if it is empty, the server sends half a length and falls silent.
+/// The answers to a query. Over UDP the server sends all of them. Over TCP it sends the first one
+/// after its length; without one it closes the connection, and for an empty one it sends the first
+/// byte of the length and nothing more.
 pub type Script = dyn Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync;
 
 /// A name server that answers by a script, over UDP and TCP on the same port, until it is dropped.
@@ -130,7 +131,7 @@ fn serve_tcp(
         let Some(reply) = replies.first() else {
             continue;
         };
-        // The client may be gone by now, so errors do not count. The cut inside the length is what networks do.
+        // The client may be gone by now, so errors do not count. The length is cut, as networks do.
         let length = (reply.len() as u16).to_be_bytes();
         let _ = stream.write_all(&length[..1]);
         if reply.is_empty() {

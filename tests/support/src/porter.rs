@@ -1,4 +1,4 @@
-//! A server that knows Juliet.
+//! The application of a server with one account, Juliet's.
 
 use xmppwire::{
     BindAnswer, DecoyKey, Endpoint, FullJid, Host, HostAnswer, Mechanism, SaslAnswer,
@@ -24,7 +24,7 @@ pub struct Porter {
     login: Option<Login>,
 }
 
-/// What a login has shown.
+/// A complete login.
 pub struct Login {
     pub mechanism: Mechanism,
     pub jid: FullJid,
@@ -84,8 +84,8 @@ impl Porter {
     }
 }
 
-/// What a server keeps of Juliet's password. The salt is as long as that of made-up keys, so that its length does not
-/// tell an account from an unknown user.
+/// What a server keeps of Juliet's password. The salt is as long as that of made-up keys, so that
+/// its length does not tell an account from an unknown user.
 pub fn keys(mechanism: Mechanism) -> ScramKeys {
     let hash = mechanism.hash().unwrap_or(ScramHash::Sha256);
     ScramKeys::derive(hash, PASSWORD, b"pepper and salt.", 4096).unwrap()

@@ -84,7 +84,8 @@ pub fn visit(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).unwrap()
 }
 
-/// A socket with small buffers: with those that the system gives by itself, a loopback socket takes megabytes.
+/// A socket with small buffers: with those that the system gives by itself, a loopback socket takes
+/// megabytes.
 pub fn narrow(socket: TcpStream) -> TcpStream {
     let sizes = SockRef::from(&socket);
     sizes.set_send_buffer_size(64 * 1024).unwrap();

@@ -1,4 +1,5 @@
-//! Much in both directions at once: neither side may wait for the other, and neither may pile it up.
+//! Ten megabytes in both directions at once, with waits that end: no deadlock, and no backlog that
+//! grows.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -18,7 +19,8 @@ const LENGTH: usize = 10_000;
 /// A stream whose backlog grows beyond this ends with an error, on either side.
 const BACKLOG: usize = 160 * 1024;
 
-/// What may wait to be written where the sender looks: 64 KiB, one stanza, and what TLS has sealed of them.
+/// What may wait to be written where the sender looks: 64 KiB, one stanza, and what TLS has sealed
+/// of them.
 const AHEAD: usize = 64 * 1024 + 2 * LENGTH;
 
 fn limits() -> Limits {
@@ -27,7 +29,7 @@ fn limits() -> Limits {
     limits
 }
 
-/// Sends as much as the other side takes, and takes what it sends meanwhile.
+/// Sends as much as the client takes, and takes the client's stanzas meanwhile.
 fn serve(client: &mut ServerConnection) -> usize {
     let text = "s".repeat(LENGTH);
     let (mut sent, mut received) = (0, 0);

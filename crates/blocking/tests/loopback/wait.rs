@@ -1,4 +1,4 @@
-//! Waits that end before anything has come, and what they must not lose.
+//! Waits that end before an event has come lose nothing.
 
 use std::sync::mpsc;
 use std::task::Poll;
@@ -20,7 +20,8 @@ fn a_time_out_loses_nothing() {
     const MESSAGES: usize = 200;
     let site = Site::new();
     let connector = site.juliet(Mode::StartTls);
-    // Larger than what is read at once, so that waits end in the middle of stanzas and of TLS records.
+    // Larger than what is read at once, so that waits end in the middle of stanzas and of TLS
+    // records.
     let text = |n: usize| format!("{n} {}", "x".repeat(n * 300));
 
     let server = move || {
@@ -44,7 +45,7 @@ fn a_time_out_loses_nothing() {
                     timeout = Duration::ZERO;
                 }
                 Poll::Ready(None) => break,
-                // Longer and longer, so that the test does not spin for ever on a slow machine.
+                // The waits grow, so that the test does not spin on a slow machine.
                 Poll::Pending => timeout += Duration::from_micros(50),
             }
         }
@@ -71,7 +72,7 @@ fn what_was_sent_is_written_while_a_wait_without_events_runs() {
     let client = move || {
         let socket = narrow(visit(port));
         let mut client = Client::over(socket, Mode::StartTls, &connector).unwrap();
-        // More than the system takes at once.
+        // More than the system takes in one write.
         let text = "x".repeat(250_000);
         client.send(message(&text)).unwrap();
         while told.try_recv().is_err() {
@@ -104,7 +105,7 @@ fn another_thread_ends_the_wait() {
         let mut client = Client::connect_with(&connector).unwrap();
         let waker = client.waker();
         let again = waker.clone();
-        // Before the wait begins: it is not forgotten.
+        // A wake before the wait ends the next wait.
         waker.wake();
         waker.wake();
         assert!(client.next_timeout(Duration::MAX).unwrap().is_pending());
@@ -120,7 +121,7 @@ fn another_thread_ends_the_wait() {
         client.send(to_send.try_recv().unwrap()).unwrap();
         sender.join().unwrap();
 
-        // With something better to return, the wake is kept for the next call.
+        // A call that returns a stanza keeps the wake for the next call.
         assert_eq!(body(client.next().unwrap()), "first");
         again.wake();
         match client.next_timeout(Duration::MAX).unwrap() {
@@ -133,7 +134,7 @@ fn another_thread_ends_the_wait() {
     both(server, client);
 }
 
-/// Two connections of one server, each with a thread, hand each other what their clients send.
+/// One thread of a server hands stanzas to the thread of another connection and wakes it.
 #[test]
 fn a_server_thread_is_woken_to_deliver() {
     let site = Site::new();

@@ -11,32 +11,33 @@ use super::party::{Answer, Party};
 use super::search::World;
 use super::words::{ANYONE, Word};
 
-/// The one at the other end.
+/// The peer of the machine.
 pub trait Adversary {
-    /// What it says beside what anyone says.
+    /// The words that only this adversary has.
     fn words(&self) -> Vec<Word>;
 
-    /// Hears what the machine says.
+    /// Takes an element that the machine sent.
     fn hear(&mut self, element: &Element, bindings: &ChannelBindings);
 
-    /// The channel bindings that matter to it.
+    /// The channel bindings of the adversary's login.
     fn bindings(&self) -> &'static [Bindings];
 
-    /// What stands in a word's braces; `None` where it does not know.
+    /// The value for a word's braces; `None` if the adversary does not know it.
     fn knows(&self, name: &str) -> Option<String>;
 
-    /// Whether a machine that heard these words and answers since the login began may believe in it.
+    /// Returns true if a machine may accept the login after these words and answers since the login
+    /// began.
     fn has_earned(&self, login: &[String]) -> bool;
 
-    /// What it knows, to tell one state from another.
+    /// The adversary's knowledge, to tell states apart.
     fn state(&self) -> String;
 }
 
-/// What can happen to a lone machine.
+/// An action on a lone machine.
 #[derive(Clone, Debug)]
 pub enum Act {
     Say(Word),
-    /// Offer what is unread.
+    /// Offer the unread bytes again.
     Receive,
     Poll,
     Flush,
@@ -78,13 +79,13 @@ pub struct Alone<M: Party, A> {
     end: End<M>,
     adversary: A,
     bindings: ChannelBindings,
-    /// Whether what follows authentication is left to other explorations.
+    /// If true, other explorations cover what follows authentication.
     only_login: bool,
-    /// The word that is not consumed yet.
+    /// The word that the machine has not consumed yet.
     unheard: Option<Word>,
-    /// What was heard of an element that is not complete.
+    /// The part of an incomplete element that has arrived.
     half: Vec<&'static str>,
-    /// What was heard and answered since a login began.
+    /// The words and answers since a login began.
     login: Vec<String>,
 }
 
@@ -124,7 +125,7 @@ impl<M: Party, A: Adversary> Alone<M, A> {
         Some(text + rest)
     }
 
-    /// What can be said now and makes a difference.
+    /// The words that can make a difference now.
     fn words(&self) -> impl Iterator<Item = Word> {
         const CLOSING: &[&str] = &[
             "header", "starttls", "proceed", "success", "PLAIN", "message",
@@ -134,8 +135,8 @@ impl<M: Party, A: Adversary> Alone<M, A> {
         const HALF: &[&str] = &["the rest of a message", "the rest of a tag", "proceed"];
         const NOTHING: &[&str] = &[];
         let (monitor, half) = (&self.end.monitor, !self.half.is_empty());
-        // A machine that does not read looks at nothing, whatever it is, and one that closes ignores
-        // all but the end of the stream and stanzas.
+        // A machine that does not read takes no word, and one that closes ignores all but the end
+        // of the stream and stanzas.
         let few = if !self.end.machine.wants_read() {
             Some([UNREAD, NOTHING])
         } else if self.half.len() > 1 {
@@ -152,13 +153,13 @@ impl<M: Party, A: Adversary> Alone<M, A> {
             .filter(|word| self.only_login || !word.name.contains("SCRAM"))
             .chain(ANYONE.iter().copied())
             .filter(move |word| few.is_none_or(|few| few.concat().contains(&word.name)))
-            // Under TLS it would only be the same again.
+            // Under TLS the same would be explored again.
             .filter(|word| word.name != "header in Italian" || !monitor.secured)
             .filter(|word| self.text(word).is_some())
     }
 
-    /// The word by which a server proves that it knows the keys: the signature may also come in a
-    /// challenge before it (RFC 5802 §3), and PLAIN has none.
+    /// The word by which a server proves that it knows the keys. In SCRAM the signature may also
+    /// come in a challenge before it (RFC 5802 §3); PLAIN has no proof.
     fn proof(&self) -> &'static str {
         let before = |word| self.login.iter().any(|heard| heard == word);
         if self.end.monitor.mechanism() == "PLAIN" || before("challenge with a signature") {
@@ -191,7 +192,7 @@ impl<M: Party, A: Adversary> Alone<M, A> {
         Ok(())
     }
 
-    /// Lets the adversary hear what the machine said.
+    /// Gives the machine's output to the adversary.
     fn after(&mut self) -> Result<(), String> {
         self.end.monitor.packets.clear();
         for element in std::mem::take(&mut self.end.monitor.said) {
@@ -260,7 +261,7 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
         if !end.unread.is_empty() {
             acts.push(Act::Receive);
         } else if end.machine.output().is_empty() || end.monitor.phase == Phase::Tls {
-            // What is not written yet changes nothing but when TLS begins.
+            // Unwritten output only changes when TLS begins.
             acts.extend(SENT.map(Act::Send));
             acts.extend(self.words().map(Act::Say));
         }

@@ -1,9 +1,10 @@
-//! Machines as text, without what is made up in them: those that differ only in that behave alike.
+//! Machines as text without their random values: machines that differ only in these behave alike.
 
 use std::fmt::{self, Debug, Write};
 
-/// The `Debug` text of a machine, where ids, nonces and serial numbers are all the same, and of output
-/// only whether there is any: it, and the white space of the running second, has caps far away.
+/// The `Debug` text of a machine with every id, nonce and serial number replaced by the same text.
+/// Of the output it keeps only whether there is any: the caps on output and on white space per
+/// second are far away.
 pub fn canonical(machine: &impl Debug) -> String {
     let mut text = Canonical::default();
     write!(text, "{machine:?}").expect("a string takes everything");
@@ -13,7 +14,7 @@ pub fn canonical(machine: &impl Debug) -> String {
 #[derive(Default)]
 struct Canonical {
     text: String,
-    /// What follows is a length.
+    /// The next piece is a length.
     length: Length,
 }
 
@@ -26,7 +27,7 @@ enum Length {
 }
 
 impl Write for Canonical {
-    /// `Debug` writes names, numbers and strings each as one piece.
+    /// `Debug` writes each name, number and string as one piece.
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         // Ids are 32 hexadecimal digits, serial numbers 64 bits in decimal.
         let made_up = piece.len() >= 16

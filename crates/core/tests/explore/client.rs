@@ -13,7 +13,7 @@ use super::party::PASSWORD;
 use super::search::{Report, explore};
 use super::words::{SERVER, Word};
 
-/// Every client against it.
+/// Explores every client.
 pub fn explore_all() -> Report {
     let mut report = Report::default();
     let plain = |tls| config(tls, Mechanism::Plain);
@@ -64,7 +64,7 @@ fn direct((config, _): (ClientConfig, TlsPolicy)) -> End<Client> {
     End::new(client, true, true)
 }
 
-/// A server that knows Juliet's keys and is no friend of hers.
+/// A hostile server that knows Juliet's keys.
 #[derive(Default)]
 struct FalseServer {
     scram: bool,
@@ -117,12 +117,12 @@ impl Adversary for FalseServer {
         match Item::of(element) {
             Item::Auth => {
                 let name = element.attr("mechanism").unwrap_or_default();
-                // In PLAIN there is nothing that a server has to prove.
+                // In PLAIN the server proves nothing.
                 let scram = Mechanism::from_name(name).filter(|name| *name != Mechanism::Plain);
                 self.exchange = scram.map(|mechanism| {
                     let offer = Offer::new([name]);
                     let decoy = DecoyKey::new([3; 32]);
-                    // What it claims to have offered is nothing that could help it.
+                    // A false claim about the offer gives this server no advantage.
                     ServerExchange::new(mechanism, bindings, &offer, [2; 24], decoy)
                         .without_downgrade_protection()
                 });
@@ -142,7 +142,7 @@ impl Adversary for FalseServer {
     }
 
     fn has_earned(&self, _: &[String]) -> bool {
-        // A client never says success.
+        // A client never sends <success/>.
         false
     }
 

@@ -1,4 +1,4 @@
-//! One machine with its driver: the calls of [`Connection`] one by one, and what must hold around each.
+//! One machine with its driver: each call of [`Connection`], and the invariants around it.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -18,13 +18,13 @@ use super::party::{Answer, PASSWORD, Party, Question, Told};
 /// The clock does not start at its origin, so that a deadline there lies in the past.
 pub const START: Instant = Instant::from_origin(Duration::from_secs(1000));
 
-/// The keys that the server's application knows of Juliet.
+/// Juliet's keys, as the server's application has them.
 pub static KEYS: LazyLock<ScramKeys> = LazyLock::new(|| {
     ScramKeys::derive(ScramHash::Sha256, PASSWORD, b"pepper and salt.", 4096)
         .expect("the password can be prepared")
 });
 
-/// The caps of every machine here: waits of every kind.
+/// The limits of every machine here, with deadlines of every kind.
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.idle_timeout = Some(Duration::from_secs(300));
@@ -33,14 +33,14 @@ pub fn limits() -> Limits {
 
 type Checked = Result<(), String>;
 
-/// A machine, what its driver holds, and what it has told so far.
+/// A machine, its driver's state, and its events so far.
 pub struct End<M: Party> {
     pub machine: Connection<M>,
     pub now: Instant,
     pub monitor: Monitor,
-    /// What the driver read and the machine did not consume.
+    /// Bytes that the driver has read and the machine has not consumed.
     pub unread: Vec<u8>,
-    /// Whether the `<success/>` in there, if any, is the one that the login earned.
+    /// Whether the `<success/>` in there, if any, follows a proven login.
     pub genuine: bool,
     /// How much of the output the monitor has seen.
     seen: usize,
@@ -81,7 +81,7 @@ impl<M: Party> End<M> {
         self.machine.phase() == Phase::Closed
     }
 
-    /// What has to hold after every call.
+    /// Checks what has to hold after every call.
     fn observe(&mut self) -> Checked {
         let output = self.machine.output();
         if output.len() < self.seen {
@@ -112,7 +112,7 @@ impl<M: Party> End<M> {
 
     // --- Bytes ------------------------------------------------------------------------------------
 
-    /// Offers what was not consumed.
+    /// Offers the unconsumed bytes again.
     pub fn receive(&mut self) -> Checked {
         if self.unread.is_empty() {
             return Ok(());
@@ -149,7 +149,7 @@ impl<M: Party> End<M> {
         self.observe()
     }
 
-    /// Everything is written.
+    /// Writes all output.
     pub fn flush(&mut self) -> Checked {
         self.machine.consume_output(self.seen);
         self.seen = 0;
@@ -158,13 +158,13 @@ impl<M: Party> End<M> {
 
     // --- Time -------------------------------------------------------------------------------------
 
-    /// Nothing happens until the next deadline is over.
+    /// Lets the next deadline pass.
     pub fn wait(&mut self) -> Checked {
         let Some(deadline) = self.machine.poll_timeout() else {
             return Ok(());
         };
         if deadline > self.now {
-            // A moment too early is too early, and nothing happens.
+            // Just before the deadline nothing happens.
             let before = self.snapshot();
             let early = deadline.since_origin() - Duration::from_nanos(1);
             self.machine.handle_timeout(Instant::from_origin(early));
@@ -175,7 +175,7 @@ impl<M: Party> End<M> {
             self.now = deadline;
         }
         self.machine.handle_timeout(self.now);
-        // An end that came in between may ask for the time once.
+        // An end in between may set a new deadline once.
         if self
             .machine
             .poll_timeout()
@@ -223,14 +223,14 @@ impl<M: Party> End<M> {
         self.observe()
     }
 
-    /// Hands the transport to TLS with what is unread.
+    /// Hands the transport to TLS, with the unread bytes.
     pub fn begin_tls(&mut self) -> Checked {
         let Some(request) = self.start_tls.take() else {
             return Ok(());
         };
         let over = self.is_over();
         let got = self.machine.begin_tls(request, &self.unread);
-        // A server drops white space there, a client nothing.
+        // A server drops white space there; a client drops nothing.
         let is_dropped = |byte: &u8| M::END == Side::Server && b" \t\r\n".contains(byte);
         let fits = match &got {
             Ok(_) => !over && self.unread.iter().all(is_dropped),
@@ -250,7 +250,7 @@ impl<M: Party> End<M> {
         self.observe()
     }
 
-    /// The handshake is done.
+    /// Completes the handshake.
     pub fn tls_established(&mut self, bindings: ChannelBindings) -> Checked {
         let Some(handoff) = self.handoff.take() else {
             return Ok(());
@@ -276,8 +276,8 @@ impl<M: Party> End<M> {
         self.observe()
     }
 
-    /// Nothing that passed in clear text may matter under TLS (RFC 6120 §5.4.3.3): every way through
-    /// STARTTLS has to lead to the same machine, but for the attempts that it counts.
+    /// Clear text must have no effect under TLS (RFC 6120 §5.4.3.3): every path through STARTTLS
+    /// has to lead to the same machine, except for its counters of attempts.
     fn forgets(&self, bindings: &str) -> Checked {
         static AFTER_TLS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
         let debug = self.snapshot();
@@ -297,7 +297,7 @@ impl<M: Party> End<M> {
         })
     }
 
-    /// Lets the application answer the open question.
+    /// Answers the open question.
     pub fn answer(&mut self, answer: &Answer) -> Checked {
         let Some(question) = self.question.take() else {
             return Ok(());
@@ -327,7 +327,7 @@ impl<M: Party> End<M> {
     /// Takes one event; false when there is none.
     pub fn poll(&mut self) -> Result<bool, String> {
         let Some(event) = self.machine.poll_event() else {
-            // What else keeps it from reading: a hand-off, and a question whose answer matters.
+            // Two more reasons not to read: a hand-off, and an open question.
             let waits = match self.machine.phase() {
                 Phase::Closed | Phase::Tls => true,
                 Phase::Answering | Phase::Sasl | Phase::Binding => !self.monitor.end_said,
@@ -366,7 +366,8 @@ impl<M: Party> End<M> {
                 let bound = self.monitor.is_bound();
                 let told = M::END == Side::Server || self.told_bound;
                 ensure(bound && told, || "it tells of a stanza before it is bound")?;
-                // Whoever the client says it is, its address is that which it bound (RFC 6120 §8.1.2.1).
+                // The sender is the bound address, whatever `from` the client sent (RFC 6120
+                // §8.1.2.1).
                 let from = stanza.from().map(xmppwire::Jid::bare_str);
                 let stamped = M::END == Side::Client || from == Some("juliet@example.org");
                 ensure(stamped, || "a client speaks for somebody else")?;
@@ -384,7 +385,7 @@ impl<M: Party> End<M> {
         Ok(true)
     }
 
-    /// Holds the reason of the end against what the driver did.
+    /// Compares the reason of the end with the driver's calls.
     fn expected(&self, reason: &CloseReason) -> Checked {
         let true_reason = match reason {
             CloseReason::TransportEof => self.eof && self.machine.output().is_empty(),
@@ -429,7 +430,7 @@ impl<M: Party> End<M> {
         )
     }
 
-    /// The machine, to see whether it changes.
+    /// The machine as text, to detect changes.
     fn snapshot(&self) -> String {
         match self.careful {
             true => canonical(&self.machine),
@@ -437,7 +438,7 @@ impl<M: Party> End<M> {
         }
     }
 
-    /// What tells this end from others.
+    /// The state as text, to tell ends apart.
     pub fn state(&self) -> String {
         let machine = canonical(&self.machine);
         if self.is_over() {
@@ -454,7 +455,7 @@ impl<M: Party> End<M> {
 }
 
 impl<M: Party> End<M> {
-    /// How it came to an end matters no more, but for what is still to be told and written.
+    /// A finished machine: only its unread events and unwritten output still matter.
     fn state_after_the_end(&self, machine: &str) -> String {
         let (_, end) = machine.split_once("end: ").unwrap_or_default();
         let (end, _) = end.split_once("state: ").unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Negotiation, explored: every state that a machine can be brought into, and what must hold in it.
+//! Explores negotiation: every state that a machine can reach, and the invariants of each.
 //!
-//! `cargo test -p xmppwire --test explore -- --nocapture` prints how much was visited.
+//! `cargo test -p xmppwire --test explore -- --nocapture` prints the number of visited states.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ use std::thread;
 use search::Report;
 use xmppwire::negotiation::{RULES, Side};
 
-/// Every exploration at once, as together they have to use every rule of the table.
+/// All explorations in one test, because together they have to use every rule of the table.
 #[test]
 fn every_state_of_negotiation_holds_what_it_must() {
     let reports = thread::scope(|scope| {

@@ -1,14 +1,14 @@
-//! A wire-tap at one end of a stream, which knows the table of negotiation and RFC 6120, and nothing of
-//! the machine behind.
+//! A monitor of the bytes at one end of a stream. It knows the table of negotiation and RFC 6120,
+//! and nothing of the machine.
 
 use xmppwire::negotiation::{Item, Phase, RULES, Side};
 use xmppwire::{CloseReason, Element, XmlLimits, ns};
 use xmppwire_xml::{Event, Reader, StreamHeader};
 
-/// Follows what one end hears and says.
+/// Follows the input and output of one end.
 pub struct Monitor {
     side: Side,
-    /// Whether nothing of a login may pass in clear text, as far as this end decides that.
+    /// Whether this end forbids a login in clear text.
     tls_required: bool,
     pub phase: Phase,
     pub secured: bool,
@@ -21,14 +21,14 @@ pub struct Monitor {
     pub end_said: bool,
     /// The stream error that was sent, by its condition.
     error_said: Option<String>,
-    /// Why this end must not go on.
+    /// Why this end has to close.
     fatal: Option<String>,
     mechanism: String,
-    /// The id of the last IQ that was said.
+    /// The id of the last IQ on the wire.
     pub iq_id: Option<String>,
-    /// What was said since somebody looked.
+    /// Elements since the last look.
     pub said: Vec<Element>,
-    /// The same as bytes, piece by piece, and whether TLS protects them.
+    /// The same as pieces of bytes, each with whether TLS protects it.
     pub packets: Vec<(bool, Vec<u8>)>,
     pub rules: u128,
 }
@@ -58,8 +58,8 @@ impl Monitor {
 
     // --- What passes ------------------------------------------------------------------------------
 
-    /// Bytes that the machine consumed at once, and what it wrote meanwhile. `genuine` says whether a
-    /// `<success/>` in them is the one that the login earned.
+    /// Takes bytes that the machine consumed in one call, and what it wrote meanwhile. `genuine` is
+    /// true if a `<success/>` in them follows a proven login.
     pub fn hear(&mut self, mut bytes: &[u8], genuine: bool, mut said: &[u8]) -> Result<(), String> {
         while !bytes.is_empty() {
             if self.restarted {
@@ -104,14 +104,14 @@ impl Monitor {
         said: &mut &[u8],
     ) -> Result<(), String> {
         loop {
-            // Who has closed only waits for the other closing tag (RFC 6120 §4.4).
+            // An end that has closed only waits for the other closing tag (RFC 6120 §4.4).
             if self.end_said || self.fatal.is_some() {
                 return Ok(());
             }
             if self.step(self.side.peer(), item, element).is_ok() {
                 return Ok(());
             }
-            // What has no place yet may have one after the answer to what came before it.
+            // A word that has no place yet may have one after the answer to the word before it.
             if said.is_empty() {
                 let phase = self.phase;
                 self.fatal = Some(format!("{item} in phase {phase:?}"));
@@ -121,7 +121,7 @@ impl Monitor {
         }
     }
 
-    /// Bytes that the machine wrote.
+    /// Takes bytes that the machine wrote.
     pub fn say(&mut self, mut bytes: &[u8]) -> Result<(), String> {
         while !bytes.is_empty() {
             self.say_piece(&mut bytes)?;
@@ -152,13 +152,13 @@ impl Monitor {
 
     fn say_header(&mut self, header: &StreamHeader) -> Result<(), String> {
         self.header_said = true;
-        // Who logs in is told only to whom TLS protects (RFC 6120 §4.7.1).
+        // A client names its account only under TLS (RFC 6120 §4.7.1).
         if self.side == Side::Client && !self.secured && header.from.is_some() {
             return Err("its header tells in clear text who it is".into());
         }
         if self.step(self.side, Item::Header, None).is_err() {
-            // A server answers a header that it cannot read, or none at all, with a header of its own
-            // and an error in it (RFC 6120 §4.9.1.2).
+            // A server answers a header that it cannot read, or none at all, with a header of its
+            // own and an error in it (RFC 6120 §4.9.1.2).
             if self.side == Side::Client {
                 return Err(format!("it writes a header in phase {:?}", self.phase));
             }
@@ -211,13 +211,13 @@ impl Monitor {
         Ok(())
     }
 
-    /// The TLS handshake is done.
+    /// Takes the end of the TLS handshake.
     pub fn handshake(&mut self) -> Result<(), String> {
         let made = self.step(Side::Client, Item::Handshake, None);
         made.map_err(|()| format!("a TLS handshake in phase {:?}", self.phase))?;
         self.secured = true;
         self.restart();
-        // TLS protects nothing of what came before, not even white space.
+        // TLS does not protect earlier bytes, not even white space.
         self.restarted = false;
         Ok(())
     }
@@ -253,9 +253,9 @@ impl Monitor {
         self.iq_id = None;
     }
 
-    // --- What the machine says about itself ---------------------------------------------------------
+    // --- The machine's own account ---------------------------------------------------------
 
-    /// Holds the machine's phase against what passed.
+    /// Compares the machine's phase with the bytes.
     pub fn compare(&mut self, phase: Phase) -> Result<(), String> {
         if phase == Phase::Closed {
             return Ok(());
@@ -266,7 +266,7 @@ impl Monitor {
         if self.error_said.is_some() {
             return Err("it goes on after its own stream error".into());
         }
-        // A server that does not answer a session request itself passed it on, as a stanza like others.
+        // A server that does not answer a session request itself has emitted it as a stanza.
         if (self.side, self.phase, phase) == (Side::Server, Phase::Session, Phase::Bound) {
             self.phase = Phase::Bound;
         }
@@ -280,13 +280,13 @@ impl Monitor {
         Ok(())
     }
 
-    /// Holds the reason of the end against what passed.
+    /// Compares the reason of the end with the bytes.
     pub fn closed(&self, reason: &CloseReason) -> Result<(), String> {
         let told = match reason {
             CloseReason::Violation { sent, .. } => {
                 sent.as_ref().map(|error| error.condition().to_string())
             }
-            // Whether these were told depends on the moment.
+            // These reasons depend on the moment.
             CloseReason::Local
             | CloseReason::TimedOut(_)
             | CloseReason::Incompatible(_)
@@ -304,8 +304,8 @@ impl Monitor {
         self.parted(reason)
     }
 
-    /// A stream that was opened is closed on the wire, unless there is nobody to hear it or the
-    /// transport changes (RFC 6120 §4.4).
+    /// A stream that was opened is closed on the wire, unless the transport has ended or is being
+    /// handed to TLS (RFC 6120 §4.4).
     fn parted(&self, reason: &CloseReason) -> Result<(), String> {
         let open = self.header_said && !self.end_said && self.phase != Phase::Tls;
         if open && !matches!(reason, CloseReason::TransportEof) {
@@ -319,7 +319,7 @@ impl Monitor {
         &self.mechanism
     }
 
-    /// Whether no element that was heard is incomplete.
+    /// Returns true if no element is incomplete.
     pub fn hears_nothing_half(&self) -> bool {
         self.hearing.is_idle()
     }
@@ -329,7 +329,7 @@ impl Monitor {
         matches!(self.phase, Phase::Bound) && self.authenticated
     }
 
-    /// What tells this monitor from others.
+    /// The state as text, to tell monitors apart.
     pub fn state(&self) -> String {
         let table = (self.phase, self.secured, self.authenticated);
         let heard = (self.hearing.is_idle(), self.restarted, self.fatal.is_some());

@@ -36,7 +36,7 @@ pub(crate) enum Side {
     Server,
 }
 
-/// What happens next.
+/// An action of the network or the applications.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     /// The next element arrives at that end.
@@ -48,9 +48,9 @@ pub enum Act {
     Lose(Side),
     Repeat(Side),
     Inject(Side, Word),
-    /// Both ends did their TLS handshake, with each other.
+    /// Both ends do their TLS handshake with each other.
     Handshake,
-    /// Both ends did their TLS handshake, with somebody between them.
+    /// Both ends do their TLS handshake with an attacker between them.
     Relay,
     /// The transport ends for that end.
     Cut(Side),
@@ -59,7 +59,7 @@ pub enum Act {
     Wait,
 }
 
-/// What was written at once and is not yet read.
+/// Bytes of one write that have not arrived yet.
 #[derive(Clone, Debug)]
 struct Packet {
     bytes: Vec<u8>,
@@ -73,10 +73,10 @@ pub struct Network {
     server: End<Server>,
     to_client: VecDeque<Packet>,
     to_server: VecDeque<Packet>,
-    /// With SCRAM only what concerns the login is explored.
+    /// With SCRAM only the login is explored.
     mechanism: Mechanism,
     faults: u8,
-    /// Whether somebody closed, lost patience or was disturbed.
+    /// Whether an end closed, timed out or got changed bytes.
     disturbed: bool,
     /// Whether the client and the server sent their stanza.
     sent: [bool; 2],
@@ -115,7 +115,7 @@ impl Network {
         }
     }
 
-    /// Lets both ends do what is theirs to do.
+    /// Lets both ends and their applications act until nothing changes.
     fn turn(&mut self) -> Result<(), String> {
         turn(&mut self.client, &mut self.to_server)?;
         turn(&mut self.server, &mut self.to_client)?;
@@ -131,7 +131,7 @@ impl Network {
         ensure(!stuck, || "nothing is wrong, and it goes no further")
     }
 
-    /// Whether nothing is on its way.
+    /// Returns true if no bytes are on their way.
     fn is_silent(&self) -> bool {
         let hands = self.client.handoff.is_some() && self.server.handoff.is_some();
         self.to_client.is_empty() && self.to_server.is_empty() && !hands
@@ -149,7 +149,7 @@ impl Network {
         self.disturbed = true;
     }
 
-    /// What can happen on the way to one end.
+    /// The actions on bytes on their way to one end.
     fn actions_to(&self, to: Side, acts: &mut Vec<Act>) {
         let (packets, over, eof, secured, finished) = match to {
             Side::Client => {
@@ -261,7 +261,7 @@ fn turn<M: Party>(end: &mut End<M>, out: &mut VecDeque<Packet>) -> Result<(), St
 fn deliver<M: Party>(end: &mut End<M>, packet: &Packet) -> Result<(), String> {
     let secured = end.monitor.secured || end.handoff.is_some();
     if packet.secured != secured {
-        // What is no TLS record ends a TLS connection.
+        // Bytes that are no TLS record end a TLS connection.
         return end.receive_eof();
     }
     end.unread.extend_from_slice(&packet.bytes);
@@ -269,7 +269,7 @@ fn deliver<M: Party>(end: &mut End<M>, packet: &Packet) -> Result<(), String> {
     end.receive()
 }
 
-/// What the application may do by itself.
+/// The actions of an application by itself.
 fn actions_of<M: Party>(end: &End<M>, role: Side, sent: bool, acts: &mut Vec<Act>) {
     if !end.is_over() && !end.monitor.end_said {
         acts.push(Act::Close(role));
@@ -279,7 +279,7 @@ fn actions_of<M: Party>(end: &End<M>, role: Side, sent: bool, acts: &mut Vec<Act
     }
 }
 
-/// What an application that means well answers.
+/// The answer of an honest application.
 fn honest(question: &Question) -> Answer {
     match question {
         Question::Host(request) if request.domain().as_str() == "example.org" => {
@@ -344,7 +344,7 @@ impl World for Network {
                 }
             }
             Act::DeliverHalf(to) => {
-                // That is no fault and must not disturb; it is counted to keep the paths few.
+                // This is no fault. It is counted to limit the number of paths.
                 self.faults = self.faults.saturating_sub(1);
                 if let Some(mut packet) = self.queue(to).pop_front() {
                     packet.whole = false;

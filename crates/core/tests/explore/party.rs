@@ -1,4 +1,4 @@
-//! What the two machines have in common, with the events and questions of both in one shape.
+//! One interface for both roles, with one type for the events and questions of both.
 
 use xmppwire::negotiation;
 use xmppwire::{
@@ -29,7 +29,7 @@ pub enum Question {
     Bind(BindRequest),
 }
 
-/// What the application can say to it.
+/// An answer of the application to it.
 #[derive(Clone, Debug, Hash, PartialEq)]
 pub enum Answer {
     TlsRequired,
@@ -60,7 +60,7 @@ impl Question {
             ],
             Self::Host(request) if request.secured() => &[Answer::TlsRequired],
             Self::Host(_) => &[Answer::TlsRequired, Answer::TlsOptional, Answer::NoTls],
-            // Accepting a SCRAM login that proves itself is the misuse that the machine has to refuse.
+            // Accepting a SCRAM login without its proof is misuse that the machine has to refuse.
             Self::Sasl(_) => &[
                 Answer::Keys,
                 Answer::Accept,
@@ -193,5 +193,5 @@ fn sasl_answer(request: &SaslRequest, answer: &Answer, keys: &ScramKeys) -> Sasl
     }
 }
 
-/// Juliet's.
+/// Juliet's password.
 pub const PASSWORD: &str = "s3cr3t";

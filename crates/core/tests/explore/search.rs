@@ -1,44 +1,44 @@
-//! Breadth-first search over everything that can happen to a world.
+//! Breadth-first search over all actions in a world.
 //!
-//! The machines are not `Clone`, for a copy would repeat nonces; a state is therefore known by the
-//! actions that lead to it, and made again by doing them again. Time and randomness are inputs, so that
-//! gives the same state every time.
+//! The machines are not `Clone`, because a copy would repeat nonces. So the search keeps the
+//! actions that lead to a state and repeats them to reach it again. Time and randomness are inputs,
+//! so the same actions always lead to the same state.
 
 use std::collections::HashSet;
 use std::fmt::{self, Debug};
 
 use sha2::{Digest, Sha256};
 
-/// What can be explored: machines, whoever talks to them, and what is between them.
+/// A world to explore: machines, their peers and applications, and the network.
 pub trait World {
     type Action: Clone + Debug;
 
-    /// What can happen now.
+    /// The actions that are possible now.
     fn actions(&self) -> Vec<Self::Action>;
 
-    /// Whether what happens has to be checked with all care, or was checked before.
+    /// Sets whether actions are checked in full, or are repeated and were checked before.
     fn set_careful(&mut self, careful: bool);
 
-    /// Lets it happen. An `Err` is an invariant that does not hold.
+    /// Does an action. An `Err` is a violated invariant.
     fn act(&mut self, action: &Self::Action) -> Result<(), String>;
 
-    /// What tells this state from others, as text.
+    /// The state as text; equal texts are equal states.
     fn state(&self) -> String;
 
-    /// Whether every connection in it is finished.
+    /// Returns true if every connection is finished.
     fn is_finished(&self) -> bool;
 
-    /// The ways out of here to check; see [`settle`](Self::settle).
+    /// The ways to end from here; see [`settle`](Self::settle).
     fn ways_out(&self) -> &'static [usize];
 
-    /// Leaves the world to itself in one of the ways in which every connection has to end soon.
+    /// Ends the world in one of the ways in which every connection has to end soon.
     fn settle(&mut self, way: usize) -> Result<(), String>;
 
-    /// The rules of the table that were used on the way here, as a bit set.
+    /// The rules of the table that were used so far, as a bit set.
     fn rules(&self) -> u128;
 }
 
-/// What was visited.
+/// The result of explorations.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub states: usize,
@@ -78,7 +78,7 @@ struct Node<A> {
 /// Visits every state that can be reached from the start.
 ///
 /// # Panics
-/// When an invariant does not hold, with the shortest list of actions that shows it.
+/// If an invariant is violated, with the shortest list of actions that leads there.
 pub fn explore<W: World>(name: &str, start: impl Fn() -> W) -> Report {
     let mut report = Report::default();
     let mut nodes = vec![Node {
@@ -147,7 +147,8 @@ pub fn explore<W: World>(name: &str, start: impl Fn() -> W) -> Report {
     report
 }
 
-/// States are many and their texts long, so only this is kept of them.
+/// A hash of a state's text. There are many states and their texts are long, so only hashes are
+/// kept.
 fn fingerprint(world: &impl World) -> [u8; 32] {
     Sha256::digest(world.state()).into()
 }
@@ -162,16 +163,16 @@ fn path<A: Clone>(nodes: &[Node<A>], mut at: usize) -> Vec<A> {
     path
 }
 
-/// Who tells how it came to that.
+/// Reports the actions that led to a failure.
 struct Told<'a, A> {
     name: &'a str,
     path: &'a [A],
 }
 
 impl<A: Debug> Told<'_, A> {
-    /// Runs one step; panics with the way to it when an invariant does not hold.
+    /// Runs one step; if an invariant is violated, panics with the actions that led to it.
     fn check(&self, last: Option<String>, step: impl FnOnce() -> Result<(), String>) {
-        // A panic inside of a machine has to tell its way, too.
+        // A panic inside a machine is reported with its actions, too.
         let step = std::panic::AssertUnwindSafe(step);
         let why = match std::panic::catch_unwind(step) {
             Ok(Ok(())) => return,

@@ -16,7 +16,7 @@ use super::party::PASSWORD;
 use super::search::{Report, explore};
 use super::words::{CLIENT, SCRAM_CLIENT, Word};
 
-/// Every server against it.
+/// Explores every server.
 pub fn explore_all() -> Report {
     let mut report = Report::default();
     let alone = || Alone::new(server(), FalseClient::default());
@@ -64,7 +64,7 @@ fn direct(bindings: ChannelBindings, config: ServerConfig) -> End<Server> {
     End::new(server, false, true)
 }
 
-/// A client that knows Juliet's password, and what a client must not do.
+/// A hostile client that knows Juliet's password.
 #[derive(Default)]
 struct FalseClient {
     scram: bool,
@@ -81,10 +81,10 @@ impl FalseClient {
         }
     }
 
-    /// A login with a nonce that is always the same, so that its messages are, too.
+    /// A login with a fixed nonce, so that its messages are always the same.
     fn exchange(&self, kind: &str, password: &str) -> Option<ClientExchange> {
         let bindings = self.bindings.clone().unwrap_or_default();
-        // What the server offers, as far as it lets itself be heard (XEP-0474).
+        // The server's offer, as far as it was sent (XEP-0474).
         let plain = ["SCRAM-SHA-256", "PLAIN"];
         let offer = match bindings.is_empty() || kind == "downgraded" {
             true => Offer::new(plain),
@@ -100,7 +100,7 @@ impl FalseClient {
         ClientExchange::new(mechanism, &credentials, &bindings, &offer, [4; 24]).ok()
     }
 
-    /// The response to the last challenge. Deriving keys takes its time, so it is done once.
+    /// The response to the last challenge. Deriving keys takes long, so it is done once.
     fn response(&self, kind: &str, password: &str) -> Option<String> {
         type Known = HashMap<(String, String, String), Option<String>>;
         static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
@@ -147,7 +147,7 @@ impl Adversary for FalseClient {
             "first" => first(""),
             "first-plus" => first("plus"),
             "first-downgraded" => first("downgraded"),
-            // Which login it was does not show in the challenge, so one of the three fits.
+            // The challenge does not show which login it answers: one of the three fits.
             "response" => self.response("", PASSWORD),
             "response-plus" => self.response("plus", PASSWORD),
             "response-downgraded" => self.response("downgraded", PASSWORD),
@@ -160,7 +160,7 @@ impl Adversary for FalseClient {
         let login: Vec<_> = login.iter().map(String::as_str).collect();
         matches!(
             login.as_slice(),
-            // What the application accepts needs no second opinion, whatever the authzid.
+            // The application decides, whatever the authorization identity.
             ["PLAIN" | "PLAIN, header" | "PLAIN as Romeo", "Accept"]
                 | [
                     "PLAIN without data",

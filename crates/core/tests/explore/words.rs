@@ -1,7 +1,8 @@
-//! What an adversary may say: everything that has a place somewhere in a stream, and what has none.
+//! The words of an adversary: everything that has a place somewhere in a stream, and bytes that
+//! have none.
 
-/// One thing to say. Braces stand for what only the moment knows: the id of the last request, and the
-/// messages of a SASL exchange.
+/// One word. Braces stand for values of the moment: the id of the last request, and the messages of
+/// a SASL exchange.
 #[derive(Clone, Copy)]
 pub struct Word {
     pub name: &'static str,
@@ -106,7 +107,7 @@ macro_rules! bind_request {
     };
 }
 
-/// What either side may say.
+/// The words of both roles.
 #[rustfmt::skip]
 pub const ANYONE: &[Word] = words! {
     "message" = "<message from='romeo@example.net' to='juliet@example.org'><body>hi</body></message>";
@@ -139,7 +140,7 @@ pub const ANYONE: &[Word] = words! {
     "empty features" = features!();
 };
 
-/// What only a server says.
+/// The words of a server.
 #[rustfmt::skip]
 pub const SERVER: &[Word] = words! {
     "header" = header!("id='1' from='example.org' version='1.0'");
@@ -174,7 +175,7 @@ pub const SERVER: &[Word] = words! {
     "refused" = "<iq type='error' id='{id}'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
 };
 
-/// What only a client says.
+/// The words of a client.
 #[rustfmt::skip]
 pub const CLIENT: &[Word] = words! {
     "header" = header!("to='example.org' version='1.0'");
@@ -205,7 +206,7 @@ pub const CLIENT: &[Word] = words! {
     "bind request, message" = concat!(bind_request!("id='b4'", ""), "<message to='romeo@example.net'/>");
 };
 
-/// What a client says in SCRAM.
+/// The words of a client in SCRAM.
 #[rustfmt::skip]
 pub const SCRAM_CLIENT: &[Word] = words! {
     "SCRAM" = auth!("SCRAM-SHA-256", "{first}");

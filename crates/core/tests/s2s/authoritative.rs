@@ -1,5 +1,5 @@
-//! Verification of keys: the authoritative server, which answers (XEP-0220 §2.2.2), and the receiving server,
-//! which asks (§2.1.2).
+//! Verification of keys: the authoritative server, which answers (XEP-0220 §2.2.2), and the
+//! receiving server, which asks (§2.1.2).
 
 use xmppwire::s2s::{
     IncomingConfig, IncomingEvent, LocalDomains, Outgoing, OutgoingConfig, OutgoingEvent, Verdict,

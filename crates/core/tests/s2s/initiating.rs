@@ -1,4 +1,5 @@
-//! The initiating server: TLS, SASL EXTERNAL, and dialback as the originating server (XEP-0220 §2.1.1).
+//! The initiating server: TLS, SASL EXTERNAL, and dialback as the originating server (XEP-0220
+//! §2.1.1).
 
 use xmppwire::s2s::{OutgoingConfig, OutgoingEvent, PairAdded, Refusal, Trust};
 use xmppwire::{
@@ -52,7 +53,8 @@ fn secure(talk: &mut Talk<xmppwire::s2s::Outgoing>, certificate: Option<&str>) {
     talk.secures(certificate);
 }
 
-/// A certificate that does not name the domain leaves the DNS to vouch for it, and the event says so.
+/// A certificate that does not name the domain leaves the DNS to vouch for it, and the event says
+/// so.
 #[test]
 fn trust_is_that_in_the_certificate_of_the_peer() {
     for (certificate, trust) in [

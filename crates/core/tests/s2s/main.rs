@@ -1,4 +1,5 @@
-//! Streams between servers: what each end says and believes, one rule a test (RFC 6120, XEP-0220, XEP-0288).
+//! Streams between servers: what each end says and believes, one rule a test (RFC 6120, XEP-0220,
+//! XEP-0288).
 
 #![allow(
     clippy::unwrap_used,

@@ -15,7 +15,7 @@ use xmppwire_tokio::{
 
 use crate::support::{next_message, over, piped, run};
 
-/// Polls a future once and drops it, as a `select!` does whose other arm is ready.
+/// Polls a future once and drops it, as `select!` does when another arm is ready.
 async fn glimpse<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
@@ -28,7 +28,7 @@ async fn glimpse<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// The next event, from futures none of which lives for longer than one poll.
+/// The next event, from futures that are each polled once.
 async fn next_event(client: &mut ServerConnection<DuplexStream>) -> Option<ServerEvent> {
     loop {
         if let Some(event) = glimpse(client.next_event()).await {
@@ -125,7 +125,7 @@ fn every_stanza_arrives_once_at_the_server() {
         let client = async {
             let mut waits = 0;
             for n in 0..STANZAS {
-                // One stanza, offered until it is taken: a dropped offer has not been taken.
+                // A dropped `send` has sent nothing, so the stanza is offered until `send` returns.
                 let stanza: Stanza = message(&format!("{n} {padding}")).into();
                 loop {
                     match glimpse(client.send(stanza.clone())).await {

@@ -1,5 +1,5 @@
-//! Both roles over real sockets and real TLS, on the loopback interface: the scenarios that both adapters run, and what
-//! only this adapter can do.
+//! Both roles over real sockets and real TLS, on the loopback interface: the scenarios that both
+//! adapters run, and what only this adapter can do.
 
 #![allow(
     clippy::unwrap_used,

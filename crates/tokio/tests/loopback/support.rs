@@ -23,7 +23,8 @@ pub(crate) fn run_paused<T: Send + 'static>(test: impl AsyncFnOnce() -> T + Send
     })
 }
 
-/// Both ends of one session over a pipe that holds this many bytes each way. With it, time can be paused.
+/// Both ends of one session over a pipe that holds this many bytes each way. With it, time can be
+/// paused.
 pub(crate) async fn piped(
     mode: Mode,
     capacity: usize,

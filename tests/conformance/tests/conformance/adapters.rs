@@ -1,5 +1,5 @@
-//! What the adapters add to the machines: finding a server and reconnecting. The sockets are loopback sockets, and the
-//! name server is the test's own.
+//! What the adapters add to the machines: finding a server and reconnecting. The sockets are
+//! loopback sockets, and the name server is the test's own.
 
 use std::time::Duration;
 

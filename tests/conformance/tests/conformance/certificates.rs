@@ -188,7 +188,8 @@ fn srv_id(authority: &Authority, name: &str) -> Identity {
     other_name(authority, DNS_SRV, 0x16, name)
 }
 
-/// A certificate whose only name is of a kind below id-on, 1.3.6.1.5.5.7.8, as a string of that tag.
+/// A certificate whose only name is of a kind below id-on, 1.3.6.1.5.5.7.8, as a string of that
+/// tag.
 fn other_name(authority: &Authority, kind: u8, tag: u8, name: &str) -> Identity {
     let der = |tag: u8, content: &[u8]| {
         let length = u8::try_from(content.len()).unwrap();
@@ -253,8 +254,9 @@ fn client_meets(proof: &'static Proof, mode: Mode) {
     );
 }
 
-/// Does the TLS handshake of a server that opens a stream to another one with this certificate. The certificate is
-/// checked in the handshake, before the stream between the servers, which is not part of this version.
+/// Does the TLS handshake of a server that opens a stream to another one with this certificate. The
+/// certificate is checked in the handshake, before the stream between the servers, which is not
+/// part of this version.
 fn server_meets(proof: &'static Proof, mode: Mode) {
     let authority = Authority::new();
     let receiving = proof.shown_by(&authority, &Service::SERVER);

@@ -1,8 +1,9 @@
 //! Runs every conformance test and compares `docs/conformance.md` with them.
 //!
-//! The command line is that of the usual test harness, by `libtest-mimic`. A test's name is its role and its title, as
-//! in `[client] xml/over-deep`. A filter that is the name of a feature of RFC 6120 §15 chooses the tests that show the
-//! feature: `cargo test -p xmppwire-conformance --test conformance -- tls-correlate`.
+//! The command line is that of the usual test harness, by `libtest-mimic`. A test's name is its
+//! role and its title, as in `[client] xml/over-deep`. A filter that is the name of a feature of
+//! RFC 6120 §15 chooses the tests that show the feature: `cargo test -p xmppwire-conformance --test
+//! conformance -- tls-correlate`.
 //!
 //! With `UPDATE_DOCS=1` the page is written anew after a whole run in which nothing failed.
 

@@ -254,7 +254,8 @@ fn carry<A: SideData, B: SideData>(
     Ok(())
 }
 
-/// The results of a login over a socket on both sides; the server's is true if the client was bound.
+/// The results of a login over a socket on both sides; the server's is true if the client was
+/// bound.
 fn log_in(
     client: ClientTls,
     server: ServerTls,

@@ -1,4 +1,5 @@
-//! What only sockets and real TLS can show: the loopback scenarios of the test support, over the blocking adapter.
+//! What only sockets and real TLS can show: the loopback scenarios of the test support, over the
+//! blocking adapter.
 
 use xmppwire::Mechanism;
 use xmppwire_conformance::case::Case;

@@ -1,5 +1,5 @@
-//! Every error that a peer may send reaches the application with all that it carries: stream errors (RFC 6120 §4.9.3)
-//! and SASL failures (§6.5).
+//! Every error that a peer may send reaches the application with all that it carries: stream errors
+//! (RFC 6120 §4.9.3) and SASL failures (§6.5).
 
 use xmppwire::{SaslCondition, StreamErrorCondition};
 use xmppwire_conformance::case::Case;
@@ -81,7 +81,8 @@ fn failure(name: &&str) -> Vec<Case> {
     Script::new(format!("told/sasl-{name}"), &[Role::Client], text).into()
 }
 
-/// A bound stream on which `peer` sends the error with a text, a language and an application-specific condition.
+/// A bound stream on which `peer` sends the error with a text, a language and an
+/// application-specific condition.
 fn script(name: &str, roles: &'static [Role], peer: char, own: char) -> Script {
     // The one condition with data: where to connect to (§4.9.3.19).
     let (element, data) = match name {

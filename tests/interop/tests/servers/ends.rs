@@ -8,7 +8,7 @@ use xmppwire_tokio::{CloseReason, Error, Mode, Presence, StreamErrorCondition};
 use crate::environment::{Account, MODES, RESTART, Signal, connector, end_server};
 use crate::stanzas::ping_the_host;
 
-/// How the stream ends, whatever comes before.
+/// Takes stanzas until the end, and returns its reason.
 pub(crate) fn end<C: Client>(session: &mut C) -> Error {
     loop {
         match session.next() {
@@ -30,10 +30,9 @@ fn session<C: Client>(mode: Mode) -> C {
     C::connect_with(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("a session")
 }
 
-/// ejabberd 23.01 ends with the stream error, without a closing tag. Prosody 0.12 sends both, but now
-/// and then it closes before its last words are on the wire, more often than not on a machine that is
-/// busy. That it does not end the stream in order has to be told every time, and the reason as soon as
-/// it gives one.
+/// ejabberd 23.01 ends with the stream error, without a closing tag. Prosody 0.12 sends both, but
+/// it sometimes closes the connection before they are written, mostly on a busy machine. So the
+/// session must never end in order, and must end with the stream error in one of several attempts.
 pub(crate) fn shutdown<C: Client>() {
     for mode in MODES {
         let told = (0..8).any(|_| {
@@ -51,11 +50,11 @@ pub(crate) fn shutdown<C: Client>() {
                 }
             }
         });
-        assert!(told, "{mode:?}: never a word");
+        assert!(told, "{mode:?}: no stream error arrived");
     }
 }
 
-/// An end without a word is not an orderly one.
+/// The end of a connection without a closing tag is not an orderly end.
 pub(crate) fn crash<C: Client>() {
     let mut session = session::<C>(Mode::StartTls);
     let ended = end_server(Signal::Kill);
@@ -73,7 +72,7 @@ pub(crate) fn close<C: Client>() {
     }
 }
 
-/// What a caller does who reconnects by itself.
+/// An application that reconnects by itself.
 pub(crate) fn comes_back<C: Client>() {
     let mut old = session::<C>(Mode::DirectTls);
     let ended = end_server(Signal::Terminate);

@@ -1,4 +1,4 @@
-//! What `with_prosody.py` and `with_ejabberd.py` tell: see README.md.
+//! The environment that `with_prosody.py` and `with_ejabberd.py` set: see README.md.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn get(name: &str) -> String {
         .unwrap_or_else(|_| panic!("{name} is not set: see tests/interop/README.md"))
 }
 
-/// No server needs longer than this to end and to start, on a machine that is busy.
+/// More time than a server needs to end and to start on a busy machine.
 pub(crate) const RESTART: Duration = Duration::from_secs(60);
 
 pub(crate) const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
@@ -87,12 +87,12 @@ pub(crate) fn with_plain(config: ClientConfig) -> ClientConfig {
     config.with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
 }
 
-/// Insists on channel binding.
+/// Requires channel binding.
 pub(crate) fn with_channel_binding(config: ClientConfig) -> ClientConfig {
     config.with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::ScramSha1Plus))
 }
 
-/// The configuration of somebody without an account.
+/// A configuration without an account.
 pub(crate) fn anonymous(host: &str) -> ClientConfig {
     ClientConfig::anonymous(Domainpart::new(&get(host)).expect("a domain"))
 }
@@ -104,17 +104,17 @@ pub(crate) fn identity(name: &str) -> Identity {
     Identity::from_pem(&read("crt"), &read("key")).expect("an identity")
 }
 
-/// Who can say who the server is.
+/// TLS that trusts the authority of the server's certificate.
 pub(crate) fn authority() -> ClientTls {
     trusting("CA").build().expect("a configuration")
 }
 
-/// Somebody who has never heard of it.
+/// TLS that trusts another authority.
 pub(crate) fn other_authority() -> ClientTls {
     trusting("OTHER_CA").build().expect("a configuration")
 }
 
-/// The former, with a certificate for the server.
+/// The same as `authority`, with a certificate of the client.
 pub(crate) fn authority_as(identity: Identity) -> ClientTls {
     let tls = trusting("CA").identity(identity).build();
     tls.expect("a configuration")
@@ -153,7 +153,7 @@ pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
         .with_tls(authority())
 }
 
-/// What the script can do to the process.
+/// A signal for the server's process.
 #[derive(Clone, Copy)]
 pub(crate) enum Signal {
     Terminate,
@@ -183,7 +183,7 @@ impl Ended {
     pub(crate) fn await_restart(self) {
         let deadline = Instant::now() + RESTART;
         let file = get("PIDFILE");
-        // While it is down the file is missing or still the old one.
+        // While the server is down, the file is missing or still has the old process.
         while std::fs::read_to_string(&file).map_or(true, |pid| pid == self.pid) {
             assert!(Instant::now() < deadline, "the server does not come back");
             std::thread::sleep(Duration::from_millis(20));

@@ -1,4 +1,4 @@
-//! Who logs in with a certificate (XEP-0178). Prosody 0.12 lets servers do that, not clients.
+//! Logins by certificate (XEP-0178). Prosody 0.12 has them for servers only.
 
 use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::tls::Identity;
@@ -42,21 +42,21 @@ fn refusal<C: Client>(identity: Identity, mode: Mode) -> ConnectError {
     }
 }
 
-/// The certificate is somebody else's.
+/// The certificate names another account.
 pub(crate) fn other_account<C: Client>() {
     for mode in MODES {
         is_not_authorized(&refusal::<C>(identity("OTHER_IDENTITY"), mode));
     }
 }
 
-/// The certificate says the right thing, but who says so is unknown to the server.
+/// The certificate names the account, and its authority is unknown to the server.
 pub(crate) fn stranger<C: Client>() {
     for mode in MODES {
         is_not_authorized(&refusal::<C>(identity("STRANGER_IDENTITY"), mode));
     }
 }
 
-/// A certificate that is refused leads to the password.
+/// After a refused certificate the client uses its password.
 pub(crate) fn password_after_refusal<C: Client>() {
     for mode in MODES {
         let identity = identity("OTHER_IDENTITY");

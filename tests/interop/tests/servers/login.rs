@@ -1,4 +1,4 @@
-//! Who gets in, how, and who does not.
+//! Which logins succeed, by which mechanism, and which fail.
 
 use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{
@@ -8,7 +8,7 @@ use xmppwire_tokio::{
 use crate::environment::{self, Account, MODES, connector, with_channel_binding, with_plain};
 use crate::stanzas::ping_the_host;
 
-/// Logs in both ways, and out again.
+/// Logs in by STARTTLS and by direct TLS, and closes.
 fn succeeds<C: Client>(config: &ClientConfig) {
     for mode in MODES {
         let session = C::connect_with(&connector(config.clone(), mode))
@@ -20,7 +20,7 @@ fn succeeds<C: Client>(config: &ClientConfig) {
     }
 }
 
-/// Is not let in, either way.
+/// The login fails, by STARTTLS and by direct TLS.
 fn fails<C: Client>(
     connect: impl Fn(Connector) -> Connector,
     config: &ClientConfig,
@@ -28,7 +28,7 @@ fn fails<C: Client>(
 ) {
     for mode in MODES {
         match C::connect_with(&connect(connector(config.clone(), mode))) {
-            Ok(_) => panic!("{mode:?}: somebody is let in who must not be"),
+            Ok(_) => panic!("{mode:?}: the login succeeds"),
             Err(error) => why(&error),
         }
     }
@@ -52,8 +52,8 @@ pub(crate) fn plain_inside_tls<C: Client>() {
     succeeds::<C>(&with_plain(Account::juliet().config("HOST_PLAIN")));
 }
 
-/// A server that offers nothing but PLAIN does not get the password of a client that was not told to
-/// show it.
+/// A client whose policy does not allow PLAIN does not send its password to a server that offers
+/// PLAIN alone.
 pub(crate) fn plain_is_not_used_unasked<C: Client>() {
     let config = Account::juliet().config("HOST_PLAIN");
     fails::<C>(
@@ -70,7 +70,7 @@ pub(crate) fn plain_is_not_used_unasked<C: Client>() {
     );
 }
 
-/// Who insists on channel binding does not log in without it.
+/// A client that requires channel binding does not log in without it.
 pub(crate) fn channel_binding_is_insisted_on<C: Client>() {
     let config = with_channel_binding(Account::juliet().config("HOST_SHA256"));
     let offer = environment::offer("HOST_SHA256");
@@ -88,8 +88,9 @@ pub(crate) fn channel_binding_is_insisted_on<C: Client>() {
     );
 }
 
-/// Both servers offer channel binding over TLS 1.2, and mean tls-unique, which rustls does not tell. The
-/// login must do without, and must not accuse the server of hiding what it offers: Prosody refuses that.
+/// Both servers offer channel binding over TLS 1.2 and mean tls-unique, which rustls does not
+/// provide. The client has to log in without it, and must not send the flag "y": Prosody refuses
+/// that.
 pub(crate) fn channel_binding_over_tls_1_2<C: Client>() {
     for host in ["HOST_SHA1", "HOST_SHA256"] {
         let config = Account::juliet().config(host);
@@ -158,7 +159,7 @@ fn is_tls(error: &ConnectError) {
     );
 }
 
-/// The certificate is signed by an authority that we do not trust.
+/// The client does not trust the authority of the certificate.
 pub(crate) fn other_authority<C: Client>() {
     let config = Account::juliet().config("HOST_SHA256");
     fails::<C>(
@@ -168,7 +169,7 @@ pub(crate) fn other_authority<C: Client>() {
     );
 }
 
-/// The certificate is a trusted one of somebody else.
+/// The certificate is trusted and names another domain.
 pub(crate) fn other_name<C: Client>() {
     fails::<C>(
         |it| it,

@@ -1,5 +1,5 @@
-//! Both adapters against a real server: `tests/interop/run` starts Prosody, `tests/interop/run-ejabberd`
-//! ejabberd, and both set the environment.
+//! Both adapters against a real server: `tests/interop/run` starts Prosody,
+//! `tests/interop/run-ejabberd` ejabberd, and both set the environment.
 //!
 //! Each scenario is written once and run for each adapter.
 
@@ -29,7 +29,8 @@ fn in_time(test: fn()) {
     within_time(PATIENCE, test);
 }
 
-/// Makes a test for each adapter of each scenario, a function over any [`Client`](xmppwire_test_support::adapter::Client).
+/// Makes a test for each adapter of each scenario, a function over any
+/// [`Client`](xmppwire_test_support::adapter::Client).
 macro_rules! scenarios {
     ($module:ident: $($name:ident),+ $(,)?) => {
         mod $module {

@@ -1,4 +1,4 @@
-//! Which resource a session is given, and what becomes of it when another wants the same one.
+//! Which resource a session gets, and what happens when another session asks for the same one.
 
 use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{CloseReason, StanzaErrorCondition, StreamErrorCondition};
@@ -25,7 +25,7 @@ pub(crate) fn own<C: Client>() {
     }
 }
 
-/// A server may end the session that had the resource (RFC 6120 §7.7.2.2), ...
+/// A server may end the session that has the resource (RFC 6120 §7.7.2.2).
 pub(crate) fn taken_over<C: Client>() {
     for mode in MODES {
         let config = Account::juliet().config_as("HOST_SHA256", "balcony");
@@ -40,10 +40,10 @@ pub(crate) fn taken_over<C: Client>() {
     }
 }
 
-/// ... or refuse the one that wants it ...
+/// A server may refuse the resource to the second session (RFC 6120 §7.7.2.2).
 pub(crate) fn refused<C: Client>() {
     for mode in MODES {
-        // Not the resource of the turn before, whose session may not be over yet.
+        // Not the resource of the round before, because its session may not be over yet.
         let config = Account::juliet().config_as("HOST_SHA1", &format!("{mode:?}"));
         let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
         match C::connect_with(&connector(config, mode)) {
@@ -60,7 +60,7 @@ pub(crate) fn refused<C: Client>() {
     }
 }
 
-/// ... or give it another one.
+/// A server may give the second session another resource (RFC 6120 §7.7.2.2).
 pub(crate) fn replaced<C: Client>() {
     for mode in MODES {
         let config = with_plain(Account::juliet().config_as("HOST_PLAIN", "balcony"));

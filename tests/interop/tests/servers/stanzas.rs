@@ -1,4 +1,4 @@
-//! What passes once a client is in.
+//! Stanzas after the login.
 
 use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{
@@ -8,9 +8,8 @@ use xmppwire_tokio::{
 
 use crate::environment::{Account, MODES, connector};
 
-/// What XML has to escape, and what is not ASCII. Prosody 0.12 and ejabberd 23.01 write a carriage return
-/// as it is, so that it comes back as a line feed; what we write and read of it is shown between our own
-/// two sides.
+/// Characters that XML escapes, and characters that are not ASCII. There is no carriage return:
+/// Prosody 0.12 and ejabberd 23.01 write it unescaped, so that it arrives as a line feed.
 const TEXT: &str = "<body> & ]]> \"it's\" \u{a0}é ẞ 漢字 \u{1F339}\u{200D} a\tb\nc";
 
 fn juliet<C: Client>(mode: Mode) -> C {
@@ -23,7 +22,7 @@ fn romeo<C: Client>(mode: Mode) -> C {
         .expect("romeo logs in")
 }
 
-/// The next message, whatever else comes before it.
+/// The next message; other stanzas before it are ignored.
 fn message<C: Client>(session: &mut C) -> Message {
     loop {
         if let Stanza::Message(message) = session.expect() {
@@ -80,7 +79,7 @@ pub(crate) fn ping<C: Client>() {
     for mode in MODES {
         let mut juliet = juliet::<C>(mode);
         ping_the_host(&mut juliet);
-        // And one of ours asks another of ours, over the server.
+        // One client asks another client, over the server.
         let mut romeo = romeo::<C>(mode);
         let question =
             Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid().clone());
@@ -117,7 +116,7 @@ pub(crate) fn presence<C: Client>() {
     };
     assert_eq!(own.presence_type(), None);
     assert_eq!(own.from(), Some(&Jid::from(juliet.jid().clone())));
-    // A second session is told to the first, and its end as well.
+    // The first session is told of the second session and of its end.
     let mut other = self::juliet::<C>(Mode::StartTls);
     other.send(Presence::available()).expect("it is sent");
     let Stanza::Presence(comes) = juliet.expect() else {
@@ -131,7 +130,7 @@ pub(crate) fn presence<C: Client>() {
     assert_eq!(goes.presence_type(), Some(PresenceType::Unavailable));
 }
 
-/// More than fits into any buffer on the way.
+/// More bytes than all buffers on the way hold.
 pub(crate) fn burst<C: Client>() {
     let mut juliet = juliet::<C>(Mode::StartTls);
     let body = "x".repeat(20_000);

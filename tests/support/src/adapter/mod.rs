@@ -1,7 +1,7 @@
 //! Both adapters behind one trait, so that a scenario is written once.
 //!
-//! The calls block, as those of the blocking adapter do; a call of the tokio adapter is run to its end. Each end of a
-//! connection has a thread of its own: see [`both`](crate::both).
+//! The calls block, as those of the blocking adapter do; a call of the tokio adapter is run to its
+//! end. Each end of a connection has a thread of its own: see [`both`](crate::both).
 
 #[cfg(feature = "blocking")]
 mod blocking;

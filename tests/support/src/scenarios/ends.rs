@@ -139,8 +139,8 @@ pub fn the_stream_error_reaches_a_client_that_is_sending<A: Adapter>() {
         let mut client = site.welcome::<A>(Mode::StartTls);
         next_message(&mut client);
         client.close(Some(StreamError::new(StreamErrorCondition::Conflict)));
-        // The socket is dropped after the last event. Unread bytes in it would then reset the connection and destroy
-        // the stream error on its way.
+        // The socket is dropped after the last event. Unread bytes in it would then reset the
+        // connection and destroy the stream error on its way.
         assert_eq!(end(&mut client), CloseReason::Local);
     };
     let client = move || {

@@ -26,7 +26,7 @@ fn certificate(authority: &Authority, addresses: &[&str]) -> Identity {
     })
 }
 
-/// Lets in whoever may log in, and returns by which mechanism that was.
+/// Answers the questions of a login, and returns the mechanism that succeeded.
 fn serve(client: &mut impl Accepted) -> Option<Mechanism> {
     let mut mechanism = None;
     while let Ok(Some(event)) = client.next_event() {
@@ -124,7 +124,8 @@ pub fn a_certificate_is_enough<A: Adapter>() {
     }
 }
 
-/// The server refuses an account that the certificate does not name, and the client goes on with its password.
+/// The server refuses an account that the certificate does not name, and the client goes on with
+/// its password.
 pub fn a_certificate_of_another_account_is_refused<A: Adapter>() {
     let authority = Authority::new();
     let identity = certificate(&authority, &["nurse@example.org"]);
@@ -147,8 +148,9 @@ pub fn a_certificate_of_another_account_is_refused<A: Adapter>() {
     assert_eq!(mechanism, None);
 }
 
-/// Name constraints limit DNS names and say nothing of XMPP addresses. So no XMPP address counts below an authority
-/// that has them: else a partner's authority could name every account of the domain (RFC 5280 §4.2.1.10).
+/// Name constraints limit DNS names, not XMPP addresses. So no XMPP address counts below an
+/// authority that has them: else a partner's authority could name every account of the domain (RFC
+/// 5280 §4.2.1.10).
 pub fn a_constrained_authority_names_no_account<A: Adapter>() {
     let root = Authority::new();
     let partner = root.limited_to("partner.example");

@@ -1,5 +1,5 @@
-//! A client does not talk to a server that cannot prove that it is the domain's (RFC 6120 §13.7.2), and can prove its
-//! own identity.
+//! A client does not talk to a server that cannot prove that it is the domain's (RFC 6120 §13.7.2),
+//! and can prove its own identity.
 
 use rcgen::date_time_ymd;
 use xmppwire_net::client::Verdict;
@@ -94,7 +94,8 @@ pub fn the_next_server_is_tried_where_one_cannot_prove_its_identity<A: Adapter>(
     both(server, move || drop(A::connect_with(&connector).unwrap()));
 }
 
-/// The certificates that a server sees that insists on one signed by this authority, or why the client failed.
+/// The certificates that a server sees that insists on one signed by this authority, or why the
+/// client failed.
 fn shown<A: Adapter>(
     identity: Option<Identity>,
     authority: &Authority,

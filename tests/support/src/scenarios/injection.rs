@@ -1,5 +1,5 @@
-//! Clear text behind `<proceed/>` or `<starttls/>` is an attack (RFC 6120 §5.4.3.3): the attacker wants it to count as
-//! protected by TLS.
+//! Clear text behind `<proceed/>` or `<starttls/>` is an attack (RFC 6120 §5.4.3.3): the attacker
+//! wants it to count as protected by TLS.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

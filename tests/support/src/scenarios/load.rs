@@ -14,8 +14,8 @@ use crate::{JULIET, PASSWORD, PATIENCE, both, config};
 const STANZA: usize = 10 * 1024;
 const STANZAS: usize = 1024;
 
-/// What may wait to be written where the sender looks: the 64 KiB that `send` goes ahead, one stanza, and what TLS has
-/// sealed of them.
+/// What may wait to be written where the sender looks: the 64 KiB that `send` goes ahead, one
+/// stanza, and what TLS has sealed of them.
 const AHEAD: usize = 64 * 1024 + 2 * STANZA;
 
 /// A stream whose backlog grows beyond this ends with an error, on either side.

@@ -52,7 +52,8 @@ pub fn by_direct_tls<A: Adapter>() {
     logs_in_and_talks::<A>(Mode::DirectTls);
 }
 
-/// rustls does not reveal `tls-unique`, so the server offers -PLUS over TLS 1.2 only by choice (RFC 5802 §6.1).
+/// rustls does not reveal `tls-unique`, so the server offers -PLUS over TLS 1.2 only by choice (RFC
+/// 5802 §6.1).
 pub fn by_tls_1_2_with_channel_binding<A: Adapter>() {
     for (config, mechanism) in [
         (config(), Mechanism::ScramSha256),

@@ -1,5 +1,6 @@
-//! Sessions between a client and a server over real sockets and real TLS, on the loopback interface. Each is written once
-//! and run by both adapters; what only one adapter can do stays with its own tests.
+//! Sessions between a client and a server over real sockets and real TLS, on the loopback
+//! interface. Each is written once and run by both adapters; what only one adapter can do stays
+//! with its own tests.
 
 pub mod ask;
 pub mod credentials;
@@ -16,7 +17,8 @@ pub mod scram;
 pub mod srv;
 pub mod tcp;
 
-/// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list of all scenarios.
+/// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list
+/// of all scenarios.
 #[macro_export]
 macro_rules! scenarios {
     ($adapter:ty) => {

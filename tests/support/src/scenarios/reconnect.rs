@@ -155,7 +155,8 @@ pub fn a_session_that_is_redirected_goes_there<A: Adapter>() {
     both(server, client);
 }
 
-/// The server's last words count, also where a send is the first to notice that the session is over.
+/// The server's last words count, also where a send is the first to notice that the session is
+/// over.
 pub fn the_reason_is_told_where_a_send_finds_the_session_lost<A: Adapter>() {
     let site = Site::new();
     let connector = site.juliet(Mode::StartTls);

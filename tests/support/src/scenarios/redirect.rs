@@ -1,4 +1,5 @@
-//! `<see-other-host/>` (RFC 6120 §4.9.3.19) is followed, but only to the domain's own servers and not for ever.
+//! `<see-other-host/>` (RFC 6120 §4.9.3.19) is followed, but only to the domain's own servers and a
+//! limited number of times.
 
 use xmppwire::{
     ClientConfig, CloseReason, Host, HostAnswer, Jid, Mechanism, PeerIncompatible, ServerEvent,

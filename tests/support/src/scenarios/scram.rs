@@ -1,4 +1,5 @@
-//! SCRAM inside real TLS, with each of its hashes, with and without channel binding (RFC 6120 §13.8).
+//! SCRAM inside real TLS, with each of its hashes, with and without channel binding (RFC 6120
+//! §13.8).
 
 use xmppwire::{
     ClientConfig, CloseReason, Host, HostAnswer, Jid, Mechanism, MechanismPolicy, SaslCondition,

@@ -1,5 +1,5 @@
-//! A stream is bound to one TCP connection (RFC 6120 §3, §4.2, §4.4): from the first header through every restart to the
-//! closing tags, and its end is the end of the connection.
+//! A stream is bound to one TCP connection (RFC 6120 §3, §4.2, §4.4): from the first header through
+//! every restart to the closing tags, and its end is the end of the connection.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -12,7 +12,8 @@ use crate::adapter::{Accepted, Adapter, Client};
 use crate::both;
 use crate::site::{MODES, Site, accept, body, end, log_in, message, next_message, visit};
 
-/// Checks that the other end has closed the connection: nothing but the end of its TLS is left to read.
+/// Checks that the other end has closed the connection: nothing but the end of its TLS is left to
+/// read.
 fn is_closed(mut wire: TcpStream) {
     // The clone of a socket that the adapter has made non-blocking is so as well.
     wire.set_nonblocking(false).unwrap();
