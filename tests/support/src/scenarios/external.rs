@@ -3,7 +3,8 @@
 use rcgen::{ExtendedKeyUsagePurpose, OtherNameValue, SanType};
 use xmppwire::{
     BindAnswer, ClientConfig, CloseReason, Domainpart, Host, HostAnswer, Jid, Mechanism,
-    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, ServerEvent, TlsOffer,
+    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, ServerEvent, StreamErrorCondition,
+    TlsOffer,
 };
 use xmppwire_net::client::{ConnectError, Connector};
 use xmppwire_net::find::Mode;
@@ -124,28 +125,41 @@ pub fn a_certificate_is_enough<A: Adapter>() {
     }
 }
 
-/// The server refuses an account that the certificate does not name, and the client goes on with
-/// its password.
+/// The header names an account that the certificate does not name (RFC 6120 §13.7.2), even if the
+/// client has its password.
 pub fn a_certificate_of_another_account_is_refused<A: Adapter>() {
     let authority = Authority::new();
     let identity = certificate(&authority, &["nurse@example.org"]);
     let jid = Jid::new(JULIET).unwrap();
-    let account = ClientConfig::new(jid.clone(), PASSWORD)
+    let names = identity.identities();
+    for account in [
+        ClientConfig::new(jid.clone(), PASSWORD)
+            .unwrap()
+            .with_certificate(&names),
+        ClientConfig::certificate(jid.clone(), &names).unwrap(),
+    ] {
+        let identity = Some(identity.clone());
+        let (bound, mechanism) = login::<A>(&authority, account, identity, Mode::StartTls);
+        let error = bound.unwrap_err();
+        let Some(CloseReason::PeerError(error)) = error.close_reason() else {
+            panic!("{error}");
+        };
+        assert_eq!(error.condition(), StreamErrorCondition::InvalidFrom);
+        assert_eq!(mechanism, None);
+    }
+}
+
+/// The server refuses EXTERNAL, here because no XMPP address counts below a constrained authority,
+/// and the client goes on with its password.
+pub fn a_refused_certificate_leads_to_the_password<A: Adapter>() {
+    let authority = Authority::new();
+    let identity = certificate(&authority.limited_to("partner.example"), &[JULIET]);
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD)
         .unwrap()
         .with_certificate(&identity.identities());
-    let mode = Mode::StartTls;
-    let (bound, mechanism) = login::<A>(&authority, account, Some(identity.clone()), mode);
+    let (bound, mechanism) = login::<A>(&authority, account, Some(identity), Mode::StartTls);
     assert_eq!(bound.unwrap(), JULIET);
     assert_eq!(mechanism, Some(Mechanism::ScramSha256Plus));
-
-    let account = ClientConfig::certificate(jid, &identity.identities()).unwrap();
-    let (bound, mechanism) = login::<A>(&authority, account, Some(identity), mode);
-    let error = bound.unwrap_err();
-    let Some(CloseReason::AuthFailed(failure)) = error.close_reason() else {
-        panic!("{error}");
-    };
-    assert_eq!(failure.condition(), SaslCondition::InvalidAuthzid);
-    assert_eq!(mechanism, None);
 }
 
 /// Name constraints limit DNS names, not XMPP addresses. So no XMPP address counts below an

@@ -55,6 +55,7 @@ macro_rules! scenarios {
             external:
                 a_certificate_is_enough,
                 a_certificate_of_another_account_is_refused,
+                a_refused_certificate_leads_to_the_password,
                 a_constrained_authority_names_no_account,
                 a_certificate_that_was_not_sent_does_not_count,
                 an_anonymous_login_gets_an_account;
