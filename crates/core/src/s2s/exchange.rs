@@ -58,6 +58,8 @@ pub(super) struct Exchange {
     pub(super) secret: Option<DialbackSecret>,
     /// The id in the response header of the present stream.
     pub(super) stream_id: String,
+    /// The default language of the peer's stanzas (RFC 6120 §4.7.4).
+    pub(super) peer_lang: Option<String>,
     /// Whether both sides may send on this stream (XEP-0288).
     pub(super) bidi: bool,
     pub(super) news: VecDeque<News>,
@@ -81,6 +83,7 @@ impl Exchange {
             limits,
             secret,
             stream_id: String::new(),
+            peer_lang: None,
             bidi: false,
             news: VecDeque::new(),
         }
@@ -92,6 +95,7 @@ impl Exchange {
         self.listener.restart();
         self.speaker.restart();
         self.stream_id.clear();
+        self.peer_lang = None;
     }
 
     // --- What is sent -----------------------------------------------------------------------------
@@ -328,8 +332,15 @@ impl Exchange {
             };
             return stream.fail(condition, why);
         }
-        self.news
-            .push_back(parsed.map_or_else(News::Refused, News::Stanza));
+        self.news.push_back(match parsed {
+            Ok(mut stanza) => {
+                if stanza.lang().is_none() && self.peer_lang.is_some() {
+                    stanza.set_lang(self.peer_lang.as_deref());
+                }
+                News::Stanza(stanza)
+            }
+            Err(fault) => News::Refused(fault),
+        });
     }
 
     fn check(
@@ -406,26 +417,22 @@ impl Exchange {
             stream.push_own(&element.to_element());
         }
         while let Some(unanswered) = self.speaker.expire(now, self.limits) {
-            self.give_up(unanswered);
+            self.news.push_back(match unanswered {
+                Unanswered::Pair(pair, why) => News::PairRefused(pair, why),
+                Unanswered::Verification(answer) => News::Verified(answer),
+            });
         }
     }
 
-    /// What is to be told next. At the end of the stream every open request gets its answer.
+    /// What is to be told next. At the end of the stream every request of the application gets its answer.
     pub(super) fn poll(&mut self, stream: &Stream) -> Option<News> {
         if self.news.is_empty()
             && stream.is_over()
-            && let Some(unanswered) = self.speaker.give_up(stream.end_reason())
+            && let Some(answer) = self.speaker.give_up(stream.end_reason())
         {
-            self.give_up(unanswered);
+            return Some(News::Verified(answer));
         }
         self.news.pop_front()
-    }
-
-    fn give_up(&mut self, unanswered: Unanswered) {
-        self.news.push_back(match unanswered {
-            Unanswered::Pair(pair, why) => News::PairRefused(pair, why),
-            Unanswered::Verification(answer) => News::Verified(answer),
-        });
     }
 }
 

@@ -387,6 +387,7 @@ impl Endpoint<Incoming> {
     // --- The steps of negotiation -----------------------------------------------------------------
 
     fn take_header(&mut self, header: &StreamHeader) {
+        self.role.exchange.peer_lang.clone_from(&header.lang);
         match self.check_header(header) {
             Ok((local, remote, legacy)) => {
                 if self.role.proven.is_some() {
@@ -540,6 +541,8 @@ impl Endpoint<Incoming> {
     fn handle_start_tls(&mut self) {
         let policy = self.role.peer.as_ref().map(|peer| &peer.policy);
         if policy.is_some_and(|policy| policy.tls != TlsOffer::Unavailable) {
+            // Nothing may come between <starttls/>, <proceed/> and TLS, and keys of this stream are void then.
+            self.role.exchange.listener.abandon();
             self.stream
                 .push_own(&Element::builder("proceed", ns::TLS).build());
             let serial = self.serial();
@@ -569,6 +572,8 @@ impl Endpoint<Incoming> {
     }
 
     fn handle_auth(&mut self, auth: &Element) {
+        // Nothing may come between the messages of SASL, and keys of this stream are void after it.
+        self.role.exchange.listener.abandon();
         let condition = if auth.attr("mechanism") != Some("EXTERNAL") {
             Condition::InvalidMechanism
         } else if !self.stream.secured() {

@@ -41,6 +41,21 @@ enum Kind {
     Check(String),
 }
 
+impl Question {
+    /// What the peer is told where the application did not answer.
+    fn unanswered(&self, verdict: Verdict) -> Dialback {
+        let pair = self.pair.clone();
+        match &self.kind {
+            Kind::Verify => Dialback::Result { pair, verdict },
+            Kind::Check(stream_id) => Dialback::Verified {
+                pair,
+                stream_id: stream_id.clone(),
+                verdict,
+            },
+        }
+    }
+}
+
 /// What is known of the stream when a request of the peer is looked at.
 pub(super) struct Setting<'a> {
     /// Whether a domain is one of this server's.
@@ -263,6 +278,11 @@ impl Listener {
         }
     }
 
+    /// Closes every question.
+    pub(super) fn abandon(&mut self) {
+        self.questions.clear();
+    }
+
     // --- Time -------------------------------------------------------------------------------------
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -281,15 +301,7 @@ impl Listener {
                 return true;
             }
             let verdict = Verdict::error(Condition::RemoteServerTimeout);
-            let pair = it.pair.clone();
-            expired.push(match &it.kind {
-                Kind::Verify => Dialback::Result { pair, verdict },
-                Kind::Check(stream_id) => Dialback::Verified {
-                    pair,
-                    stream_id: stream_id.clone(),
-                    verdict,
-                },
-            });
+            expired.push(it.unanswered(verdict));
             false
         });
         expired

@@ -37,9 +37,9 @@ pub enum OutgoingEvent {
     StartTls(StartTls),
     /// Stanzas may be sent for this pair from now on.
     Ready(Pair, Trust),
-    /// The pair was refused, or its stream ended before it was answered. What waits for it goes back to its
-    /// senders with the condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely
-    /// close the stream, so nothing more should be sent on it (XEP-0220 §2.1.1).
+    /// The pair was refused, or not answered in time. What waits for it goes back to its senders with the
+    /// condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely close the stream, so
+    /// nothing more should be sent on it (XEP-0220 §2.1.1).
     PairRefused(Pair, Refusal),
     /// The answer to [`Endpoint::verify`]: give it to the connection that asked. Comes for every request,
     /// also where the stream ends before the peer answered.
@@ -60,7 +60,9 @@ pub enum OutgoingEvent {
     /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an attempt to
     /// have stanzas sent to the wrong one (XEP-0220 §3.1).
     Unsolicited(Element),
-    /// The connection has ended. Nothing follows.
+    /// The connection has ended. Nothing follows. Pairs that were asked for and not answered are refused with
+    /// [`Refusal::by_end`], unless another stream is worth a try: after `<see-other-host/>`, or at another address
+    /// of the target domain.
     Closed(CloseReason),
 }
 
@@ -355,6 +357,7 @@ impl Endpoint<Outgoing> {
         self.role.objection = self.role.check_header(header);
         self.role.declares_dialback = header.prefixes().any(|(_, ns)| ns == ns::DIALBACK);
         self.role.exchange.stream_id = header.id.clone().unwrap_or_default();
+        self.role.exchange.peer_lang.clone_from(&header.lang);
         if speaks_1_0(header.version.as_deref()) {
             self.role.state = State::Offering;
             return;

@@ -28,6 +28,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The refusal of a pair that was asked for on a stream that ended before the answer (XEP-0220 §2.1.1).
+    pub fn by_end(reason: &CloseReason) -> Self {
+        Self::Error(DialbackError::new(meaning(reason)))
+    }
+
     /// The condition that the senders of waiting stanzas are told (XEP-0220 §2.1.1).
     pub const fn bounce(&self) -> Condition {
         match self {
@@ -253,17 +258,12 @@ impl Speaker {
         ))
     }
 
-    /// Gives up one request because the stream ended, which is as good as an error for an answer
-    /// (XEP-0220 §2.1.1, §2.1.2).
-    pub(super) fn give_up(&mut self, reason: Option<&CloseReason>) -> Option<Unanswered> {
-        let error = || DialbackError::new(what_ended(reason));
-        if let Some(key) = self.keys.pop() {
-            return Some(Unanswered::Pair(key.pair, Refusal::Error(error())));
-        }
+    /// Gives up one verification because the stream ended, which is as good as an error for an answer
+    /// (XEP-0220 §2.1.2).
+    pub(super) fn give_up(&mut self, reason: Option<&CloseReason>) -> Option<VerifyAnswer> {
         let request = self.verifications.pop()?.request;
-        Some(Unanswered::Verification(
-            request.answer(Verdict::Error(error())),
-        ))
+        let error = DialbackError::new(reason.map_or(Condition::RemoteServerTimeout, meaning));
+        Some(request.answer(Verdict::Error(error)))
     }
 }
 
@@ -276,9 +276,9 @@ pub(super) enum Unanswered {
 
 /// What the end of the stream means for a request on it. Servers that know no dialback errors close instead
 /// (RFC 3920 §8.3).
-fn what_ended(reason: Option<&CloseReason>) -> Condition {
+fn meaning(reason: &CloseReason) -> Condition {
     match reason {
-        Some(CloseReason::PeerError(error)) => match error.condition() {
+        CloseReason::PeerError(error) => match error.condition() {
             StreamErrorCondition::HostUnknown | StreamErrorCondition::HostGone => {
                 Condition::RemoteServerNotFound
             }

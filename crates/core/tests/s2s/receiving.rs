@@ -370,6 +370,25 @@ fn a_stanza_before_the_verdict_is_refused() {
     assert_eq!(Server::failed(&events), StreamErrorCondition::NotAuthorized);
 }
 
+/// RFC 6120 §4.7.4
+#[test]
+fn a_stanza_without_a_language_has_that_of_the_stream() {
+    let mut talk = incoming_secured(config(), Some("a.example"));
+    let id = talk.accepts(&header(&format!("{OUR_HEADER} xml:lang='it'")), policy());
+    let xml = key("a.example", "b.example", &id)
+        + A_TO_B
+        + "<message from='u@a.example' to='v@b.example' xml:lang='de'/>";
+    let langs: Vec<_> = talk
+        .reads(&xml)
+        .into_iter()
+        .filter_map(|event| match event {
+            IncomingEvent::Stanza(stanza) => stanza.lang().map(ToOwned::to_owned),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(langs, ["it", "de"]);
+}
+
 #[test]
 fn a_malformed_stanza_is_told_with_its_answer() {
     let (mut talk, _) = authorised(policy());

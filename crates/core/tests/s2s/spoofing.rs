@@ -175,7 +175,14 @@ fn what_was_verified_in_clear_text_is_forgotten_with_tls() {
     let request = talk.asks(&key("a.example", "b.example", &id));
     talk.wrote();
     talk.connection.receive(talk.now, STARTTLS.as_bytes());
-    talk.wrote();
+    assert_eq!(talk.wrote(), PROCEED);
+    // Nothing may follow in clear text.
+    assert!(
+        !talk
+            .connection
+            .answer_verify(request.clone().answer(Verdict::Valid))
+    );
+    assert_eq!(talk.wrote(), "");
     talk.secures(None);
     assert!(
         !talk
@@ -186,6 +193,24 @@ fn what_was_verified_in_clear_text_is_forgotten_with_tls() {
     let events = talk.reads(A_TO_B);
     let failed = Talk::<Incoming>::failed(&events);
     assert_eq!(failed, StreamErrorCondition::NotAuthorized);
+}
+
+/// SASL is not interrupted.
+#[test]
+fn an_answer_does_not_come_in_the_middle_of_sasl() {
+    let mut talk = incoming_secured(config(), Some("d.example"));
+    let id = talk.accepts(&header(OUR_HEADER), policy());
+    talk.wrote();
+    let request = talk.asks(&key("a.example", "b.example", &id));
+    let wrote = talk.answers(&auth(""));
+    let challenge = "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+    assert_eq!(wrote, challenge);
+    assert!(
+        !talk
+            .connection
+            .answer_verify(request.answer(Verdict::Valid))
+    );
+    assert_eq!(talk.wrote(), "");
 }
 
 /// Names are compared as domains, not as spelled.
