@@ -127,8 +127,7 @@ impl Connector {
     /// at most the budget and one stanza, which the account's
     /// [`Limits`](xmppwire::Limits::after_authentication) bound. Past it, what the caller waits for
     /// ends with [`Error::InboxFull`]; nothing is lost. With the default budget and limits, the
-    /// stanzas of a hostile server held 2.1 MB at most, the one that is being read included
-    /// (`tests/inbox.rs`).
+    /// floods of `tests/inbox.rs` hold 2.2 MB at most, the stanza that is being read included.
     pub const fn with_inbox_bytes(mut self, bytes: usize) -> Self {
         self.inbox_bytes = bytes;
         self
