@@ -11,16 +11,16 @@
 //! stored and no other server is reached. All else follows RFC 6120 and RFC 6121, so that ordinary
 //! clients work with it.
 //!
-//! [`Session`] is the life of one connection. [`House`] knows who is connected, and does what
+//! [`Session`] is the life of one connection. [`Registry`] knows who is connected, and does what
 //! [`route`](xmppwire::routing::route) decides. What a client may cost is bounded: its connections
-//! in [`strangers`] and [`house`], the memory of its stanzas in [`post`], and its lines in the
+//! in [`strangers`] and [`registry`], the memory of its stanzas in [`queue`], and its lines in the
 //! [`log`].
 
 mod answers;
-mod house;
 mod log;
 mod options;
-mod post;
+mod queue;
+mod registry;
 mod session;
 mod strangers;
 
@@ -37,9 +37,9 @@ use tokio::task::JoinSet;
 use xmppwire_tokio::tls::{Identity, ServerTls};
 use xmppwire_tokio::{DecoyKey, Domainpart, Limits, ServerConfig, ServerConnection};
 
-use house::House;
 use log::Log;
 use options::Options;
+use registry::Registry;
 use session::Session;
 use strangers::Strangers;
 
@@ -48,7 +48,7 @@ const MAX_STANZA: usize = 128 * 1024;
 
 /// What all connections share.
 struct Shared {
-    house: Mutex<House>,
+    registry: Mutex<Registry>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
     /// Time without a byte from a client after which it has vanished, and time that it has to read
@@ -71,7 +71,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let domain = Domainpart::new(&options.domain)?;
     let shared = Arc::new(Shared {
-        house: Mutex::new(House::open(&domain, &options.accounts)?),
+        registry: Mutex::new(Registry::open(&domain, &options.accounts)?),
         strangers: Mutex::default(),
         log: Mutex::new(Log::new()),
         idle: options.idle,

@@ -14,8 +14,8 @@ use xmppwire_tokio::{
     StanzaErrorCondition, StreamErrorCondition, TlsOffer, ns,
 };
 
-use crate::house::House;
-use crate::post::{Inbox, Parcel};
+use crate::queue::{Inbox, Queued};
+use crate::registry::Registry;
 use crate::strangers::Ticket;
 use crate::{Shared, lock};
 
@@ -55,7 +55,7 @@ pub(crate) struct Place {
 /// What a connection has to deal with next.
 enum Step {
     Event(Box<ServerEvent>),
-    Parcel(Arc<Parcel>),
+    Stanza(Arc<Queued>),
     /// A newer connection has taken the place.
     Displaced,
     /// What waited is written.
@@ -91,7 +91,7 @@ impl Session {
     pub(crate) async fn run(mut self, stopping: watch::Receiver<()>) {
         let ended = self.serve(stopping).await;
         if let Some(place) = self.place.take() {
-            self.house().leave(place);
+            self.registry().leave(place);
         }
         if let Err(error) = ended {
             self.log(error);
@@ -106,10 +106,10 @@ impl Session {
             tokio::select! {
                 step = step(&mut self.client, &mut self.place, self.read_until) => match step? {
                     Step::Event(event) => self.handle(*event)?,
-                    Step::Parcel(parcel) => {
+                    Step::Stanza(queued) => {
                         // The sender is at fault for a stanza that cannot be written, not this
                         // client.
-                        if let Err(error) = self.client.connection_mut().send(parcel.stanza()) {
+                        if let Err(error) = self.client.connection_mut().send(queued.stanza()) {
                             self.log(error);
                         }
                     }
@@ -134,7 +134,7 @@ impl Session {
         self.ping_later();
         match event {
             ServerEvent::Opened(request) => {
-                let answer = match *request.domain() == self.house().domain {
+                let answer = match *request.domain() == self.registry().domain {
                     true => HostAnswer::Serve(Host::new(TlsOffer::Required, MECHANISMS)),
                     false => HostAnswer::Unknown,
                 };
@@ -144,7 +144,7 @@ impl Session {
                 let hash = request.mechanism().hash().unwrap_or(ScramHash::Sha256);
                 let keys = request
                     .account()
-                    .and_then(|account| self.house().keys(&account, hash));
+                    .and_then(|account| self.registry().keys(&account, hash));
                 let answer = match keys {
                     Some(keys) => SaslAnswer::ScramKeys(keys),
                     None => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),
@@ -156,7 +156,7 @@ impl Session {
                 let Some(place) = &self.place else {
                     return Ok(());
                 };
-                let reply = self.house().take(&place.jid, stanza);
+                let reply = self.registry().take(&place.jid, stanza);
                 reply.map_or(Ok(()), |reply| self.client.connection_mut().send(&reply))
             }
             ServerEvent::Closed(reason) => {
@@ -173,7 +173,7 @@ impl Session {
 
     fn bind(&mut self, request: BindRequest) -> Result<(), ApiMisuse> {
         let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
-        let inbox = self.house().enter(&jid);
+        let inbox = self.registry().enter(&jid);
         let answer = match inbox {
             Some(inbox) => {
                 self.log(format!("is {jid}"));
@@ -194,7 +194,7 @@ impl Session {
             return Ok(());
         };
         let ping = Iq::get("keep-alive", &Element::builder("ping", ns::PING).build())
-            .with_from(self.house().domain.clone())
+            .with_from(self.registry().domain.clone())
             .with_to(place.jid.clone());
         self.client.connection_mut().send(&ping.into())
     }
@@ -208,9 +208,9 @@ impl Session {
         self.client.close(Some(condition.into()));
     }
 
-    /// Nothing is awaited while the house is locked.
-    fn house(&self) -> MutexGuard<'_, House> {
-        lock(&self.shared.house)
+    /// Nothing is awaited while the registry is locked.
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.shared.registry)
     }
 
     fn log(&self, what: impl Display) {
@@ -238,12 +238,12 @@ async fn step(
     }
     tokio::select! {
         event = client.next_event() => Ok(Step::from(event?)),
-        parcel = next(place) => Ok(parcel.map_or(Step::Displaced, Step::Parcel)),
+        queued = next(place) => Ok(queued.map_or(Step::Displaced, Step::Stanza)),
     }
 }
 
 /// The next stanza for the client. Cancel-safe.
-async fn next(place: &mut Option<Place>) -> Option<Arc<Parcel>> {
+async fn next(place: &mut Option<Place>) -> Option<Arc<Queued>> {
     match place {
         Some(place) => place.inbox.next().await,
         None => std::future::pending().await,

@@ -15,25 +15,25 @@ const ALL_QUEUES: usize = 64 * 1024 * 1024;
 
 /// The memory of all queues.
 #[derive(Default)]
-pub(crate) struct Post {
+pub(crate) struct Budget {
     held: Arc<AtomicUsize>,
 }
 
-/// A stanza for any number of queues, which hold it once.
-pub(crate) struct Parcel {
+/// A stanza in any number of queues, held once.
+pub(crate) struct Queued {
     stanza: Stanza,
     size: usize,
     held: Arc<AtomicUsize>,
 }
 
-impl Post {
-    /// Takes a stanza in, or gives it back where there is no memory left.
-    pub(crate) fn parcel(&self, stanza: Stanza) -> Result<Arc<Parcel>, Box<Stanza>> {
-        let size = stanza.heap_size() + size_of::<Parcel>();
+impl Budget {
+    /// Makes a stanza ready for queues, or gives it back where there is no memory left.
+    pub(crate) fn hold(&self, stanza: Stanza) -> Result<Arc<Queued>, Box<Stanza>> {
+        let size = stanza.heap_size() + size_of::<Queued>();
         if !reserve(&self.held, size, ALL_QUEUES) {
             return Err(Box::new(stanza));
         }
-        Ok(Arc::new(Parcel {
+        Ok(Arc::new(Queued {
             stanza,
             size,
             held: Arc::clone(&self.held),
@@ -41,13 +41,13 @@ impl Post {
     }
 }
 
-impl Parcel {
+impl Queued {
     pub(crate) const fn stanza(&self) -> &Stanza {
         &self.stanza
     }
 }
 
-impl Drop for Parcel {
+impl Drop for Queued {
     fn drop(&mut self) {
         self.held.fetch_sub(self.size, Ordering::Relaxed);
     }
@@ -62,14 +62,14 @@ fn reserve(held: &AtomicUsize, size: usize, limit: usize) -> bool {
 
 /// Makes the two ends of a client's queue.
 pub(crate) fn queue() -> (Outlet, Inbox) {
-    let (parcels, arriving) = mpsc::unbounded_channel();
+    let (stanzas, arriving) = mpsc::unbounded_channel();
     let held = Arc::new(AtomicUsize::new(0));
     let outlet = Outlet {
-        parcels,
+        stanzas,
         held: Arc::clone(&held),
     };
     let inbox = Inbox {
-        parcels: arriving,
+        stanzas: arriving,
         held,
     };
     (outlet, inbox)
@@ -77,38 +77,38 @@ pub(crate) fn queue() -> (Outlet, Inbox) {
 
 /// The end of a queue that takes stanzas. The other end notices when it is dropped.
 pub(crate) struct Outlet {
-    parcels: mpsc::UnboundedSender<Arc<Parcel>>,
+    stanzas: mpsc::UnboundedSender<Arc<Queued>>,
     held: Arc<AtomicUsize>,
 }
 
 impl Outlet {
     /// Adds a stanza; false if the queue is full.
-    pub(crate) fn send(&self, parcel: &Arc<Parcel>) -> bool {
-        reserve(&self.held, parcel.size, QUEUE) && self.parcels.send(Arc::clone(parcel)).is_ok()
+    pub(crate) fn send(&self, queued: &Arc<Queued>) -> bool {
+        reserve(&self.held, queued.size, QUEUE) && self.stanzas.send(Arc::clone(queued)).is_ok()
     }
 
     /// Whether the inbox was closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.parcels.is_closed()
+        self.stanzas.is_closed()
     }
 }
 
 /// The end of a queue that gives stanzas to a client.
 pub(crate) struct Inbox {
-    parcels: mpsc::UnboundedReceiver<Arc<Parcel>>,
+    stanzas: mpsc::UnboundedReceiver<Arc<Queued>>,
     held: Arc<AtomicUsize>,
 }
 
 impl Inbox {
     /// The next stanza; `None` once the outlet is gone. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Parcel>> {
-        let parcel = self.parcels.recv().await?;
-        self.held.fetch_sub(parcel.size, Ordering::Relaxed);
-        Some(parcel)
+    pub(crate) async fn next(&mut self) -> Option<Arc<Queued>> {
+        let queued = self.stanzas.recv().await?;
+        self.held.fetch_sub(queued.size, Ordering::Relaxed);
+        Some(queued)
     }
 
     /// Takes no more stanzas.
     pub(crate) fn close(&mut self) {
-        self.parcels.close();
+        self.stanzas.close();
     }
 }

@@ -12,7 +12,7 @@ use xmppwire_tokio::{
 };
 
 use crate::answers::answer;
-use crate::post::{Inbox, Outlet, Parcel, Post, queue};
+use crate::queue::{Budget, Inbox, Outlet, Queued, queue};
 use crate::session::Place;
 use crate::{random, read};
 
@@ -23,10 +23,10 @@ const MAX_RESOURCES: usize = 20;
 const MAX_PRESENCE: usize = 16 * 1024;
 
 /// The accounts, and who is connected to them.
-pub(crate) struct House {
+pub(crate) struct Registry {
     pub(crate) domain: Domainpart,
     accounts: BTreeMap<BareJid, Account>,
-    post: Post,
+    budget: Budget,
 }
 
 struct Account {
@@ -43,10 +43,10 @@ struct Connected {
 
 struct Available {
     priority: i8,
-    parcel: Arc<Parcel>,
+    queued: Arc<Queued>,
 }
 
-impl Directory for House {
+impl Directory for Registry {
     fn is_local(&self, domain: &str) -> bool {
         domain == self.domain.as_str()
     }
@@ -61,7 +61,7 @@ impl Directory for House {
     }
 }
 
-impl House {
+impl Registry {
     pub(crate) fn open(domain: &Domainpart, path: &Path) -> Result<Self, Box<dyn Error>> {
         let text = String::from_utf8(read(path)?)?;
         let mut accounts = BTreeMap::new();
@@ -77,7 +77,7 @@ impl House {
         Ok(Self {
             domain: domain.clone(),
             accounts,
-            post: Post::default(),
+            budget: Budget::default(),
         })
     }
 
@@ -169,18 +169,18 @@ impl House {
     /// it.
     fn deliver(&self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
         let full = StanzaErrorCondition::ResourceConstraint;
-        let parcel = match self.post.parcel(stanza) {
-            Ok(parcel) => parcel,
+        let queued = match self.budget.hold(stanza) {
+            Ok(queued) => queued,
             Err(stanza) => return stanza.error_reply(&full.into()),
         };
         let takes = |jid: &&FullJid| {
             let account = self.accounts.get(&jid.to_bare());
             let connected = account.and_then(|account| account.connected.get(*jid));
-            connected.is_some_and(|connected| connected.outlet.send(&parcel))
+            connected.is_some_and(|connected| connected.outlet.send(&queued))
         };
         let taken = to.iter().filter(takes).count();
-        let lost = taken == 0 && !matches!(parcel.stanza(), Stanza::Presence(_));
-        lost.then(|| parcel.stanza().error_reply(&full.into()))?
+        let lost = taken == 0 && !matches!(queued.stanza(), Stanza::Presence(_));
+        lost.then(|| queued.stanza().error_reply(&full.into()))?
     }
 
     /// Tells the available resources of an account, itself included, about one of them, and a new
@@ -200,17 +200,17 @@ impl House {
             return;
         }
         // Where there is no memory, the resource is unavailable until it sends presence again.
-        let Ok(parcel) = self.post.parcel(presence.into()) else {
+        let Ok(queued) = self.budget.hold(presence.into()) else {
             return;
         };
         if is_available {
-            let parcel = Arc::clone(&parcel);
-            sender.presence = Some(Available { priority, parcel });
+            let queued = Arc::clone(&queued);
+            sender.presence = Some(Available { priority, queued });
         }
         for (jid, connected) in &account.connected {
             // A resource without room for a presence does without it.
             if connected.presence.is_some() || jid == from {
-                connected.outlet.send(&parcel);
+                connected.outlet.send(&queued);
             }
         }
         let Some(sender) = account.connected.get(from).filter(|_| !was_available) else {
@@ -218,7 +218,7 @@ impl House {
         };
         let others = account.connected.iter().filter(|(jid, _)| *jid != from);
         for presence in others.filter_map(|(_, other)| other.presence.as_ref()) {
-            sender.outlet.send(&presence.parcel);
+            sender.outlet.send(&presence.queued);
         }
     }
 }
