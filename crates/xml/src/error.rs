@@ -1,10 +1,10 @@
-//! What can go wrong, in both directions.
+//! Errors of reading and of writing.
 
 use core::fmt;
 
 /// Why the peer's bytes cannot be read any further.
 ///
-/// Everything here is the peer's doing, and final for the stream (RFC 6120
+/// The peer caused every one of these errors, and they are final for the stream (RFC 6120
 /// §4.9.1.1): the [`Reader`](crate::Reader) keeps returning the same error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {detail}")]
@@ -28,12 +28,12 @@ impl ReadError {
         }
     }
 
-    /// The stream error condition that tells the peer about it.
+    /// The stream error condition to send to the peer.
     pub fn kind(&self) -> ReadErrorKind {
         self.kind
     }
 
-    /// What exactly was wrong, for people. The wording may change.
+    /// Describes the error for a log. The wording may change.
     pub fn detail(&self) -> impl fmt::Display + '_ {
         &self.detail
     }
@@ -45,7 +45,7 @@ enum Detail {
     Parser(rxml::Error),
 }
 
-// The parser's error has no `Eq`, but nothing in it either that would forbid it.
+// The parser's error lacks `Eq`, but all of its fields could have it.
 impl Eq for Detail {}
 
 impl fmt::Display for Detail {
@@ -57,34 +57,29 @@ impl fmt::Display for Detail {
     }
 }
 
-/// The stream error conditions of RFC 6120 §4.9.3 that reading XML can lead
-/// to.
+/// The stream error conditions of RFC 6120 §4.9.3 that reading XML can lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadErrorKind {
-    /// `<not-well-formed/>` (§4.9.3.13, §11.3): not XML 1.0, or not
-    /// namespace-well-formed.
+    /// `<not-well-formed/>` (§4.9.3.13, §11.3): not XML 1.0, or not namespace-well-formed.
     ///
-    /// Besides the plain cases: bad UTF-8, an undeclared prefix, attributes
-    /// equal after prefixes are resolved, anything but white space before or
-    /// after the root element, a byte order mark in UTF-8 (§11.6 makes it an
-    /// ordinary character), and a declared version other than 1.0.
+    /// This includes bad UTF-8, an undeclared prefix, attributes that are equal after prefixes are
+    /// resolved, anything but white space before or after the root element, a byte order mark in
+    /// UTF-8 (§11.6 makes it an ordinary character), and a declared version other than 1.0.
     NotWellFormed,
-    /// `<restricted-xml/>` (§4.9.3.18, §11.1): a comment, a processing
-    /// instruction, a document type declaration or a reference to an entity
-    /// that XML does not predefine.
+    /// `<restricted-xml/>` (§4.9.3.18, §11.1): a comment, a processing instruction, a document type
+    /// declaration or a reference to an entity that XML does not predefine.
     RestrictedXml,
-    /// `<unsupported-encoding/>` (§4.9.3.22, §11.6): an encoding other than
-    /// UTF-8, by declaration or by its first bytes.
+    /// `<unsupported-encoding/>` (§4.9.3.22, §11.6): an encoding other than UTF-8, by declaration
+    /// or by its first bytes.
     UnsupportedEncoding,
-    /// `<bad-format/>` (§4.9.3.1): well-formed XML that is no stream, such as
-    /// character data between stanzas or a root that is not `<stream/>`.
+    /// `<bad-format/>` (§4.9.3.1): well-formed XML that is no stream, such as character data
+    /// between stanzas or a root that is not `<stream/>`.
     BadFormat,
-    /// `<policy-violation/>` (§4.9.3.14): over one of the
-    /// [`XmlLimits`](crate::XmlLimits).
+    /// `<policy-violation/>` (§4.9.3.14): over one of the [`XmlLimits`](crate::XmlLimits).
     PolicyViolation,
-    /// `<invalid-namespace/>` (§4.9.3.10): the root element is not in the
-    /// stream namespace (§4.8.1).
+    /// `<invalid-namespace/>` (§4.9.3.10): the root element is not in the stream namespace
+    /// (§4.8.1).
     InvalidNamespace,
 }
 
@@ -108,22 +103,19 @@ impl fmt::Display for ReadErrorKind {
     }
 }
 
-/// Why something cannot be written as XML. Always the caller's doing; what
-/// came out of a [`Reader`](crate::Reader) can be written.
+/// Why something cannot be written as XML. The caller caused it: an element from a
+/// [`Reader`](crate::Reader) can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// An element's or attribute's name or a prefix is no `NCName` (Namespaces
-    /// in XML 1.0 §3), or an attribute is called `xmlns`: declarations are
-    /// the writer's business.
+    /// A name or a prefix is not an `NCName` (Namespaces in XML 1.0 §3), or an attribute is called
+    /// `xmlns`. The writer makes the declarations itself.
     #[error("a name is not an NCName")]
     InvalidName,
-    /// XML 1.0 §2.2 has no way to carry this character, not even as a
-    /// reference.
+    /// XML 1.0 §2.2 cannot carry this character, not even as a reference.
     #[error("XML 1.0 cannot carry the character {0:?}")]
     InvalidCharacter(char),
-    /// The namespace must not be declared (Namespaces in XML 1.0 §3), or not
-    /// in this place.
+    /// The namespace must not be declared, or not here (Namespaces in XML 1.0 §3).
     #[error("the namespace cannot be declared")]
     UndeclarableNamespace,
     /// The element holds more than 4 GiB and was cut while it was built.

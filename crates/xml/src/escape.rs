@@ -1,27 +1,27 @@
-//! Characters: which may be written, and how.
+//! Escapes characters, and says which ones XML can carry.
 
 use alloc::vec::Vec;
 
 use crate::error::WriteError;
 
-/// Where a string is going; the answers differ for quotes and white space.
+/// Where a string is written: quotes and white space are escaped in values only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Context {
     Text,
-    /// A value in single quotes. Line breaks and tabs would come out of any
-    /// parser as spaces (XML 1.0 §3.3.3), unless written as references.
+    /// A value in single quotes. Line breaks and tabs are written as references, because parsers
+    /// read bare ones as spaces (XML 1.0 §3.3.3).
     Attribute,
 }
 
-/// What to do about characters that XML 1.0 has no way to carry.
+/// What to do about characters that XML 1.0 cannot carry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unspeakable {
     Refuse,
-    /// Write a reference that no parser takes but a person can read.
+    /// Write a reference that parsers refuse and people can read.
     Show,
 }
 
-/// Writes a string with everything in it that means something to XML replaced by a reference.
+/// Writes a string and replaces the characters that are markup by references.
 pub(crate) fn write(
     out: &mut Vec<u8>,
     string: &str,
@@ -29,7 +29,7 @@ pub(crate) fn write(
     unspeakable: Unspeakable,
 ) -> Result<(), WriteError> {
     let bytes = string.as_bytes();
-    // Where the run begins that is copied next, and how far it is known to be plain.
+    // The start of the run that is copied next, and the place up to which it is plain.
     let (mut start, mut at) = (0, 0);
     loop {
         let tail = bytes.get(at..).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(crate) fn write(
             Context::Text => plain_text(tail),
             Context::Attribute => plain_value(tail),
         });
-        // All bytes that need a look start a character.
+        // Every byte that stops the search is the first of a character.
         let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) else {
             break;
         };
@@ -67,7 +67,7 @@ fn reference(c: char, context: Context) -> Option<&'static [u8]> {
     Some(match c {
         '&' => b"&amp;",
         '<' => b"&lt;",
-        // Only `]]>` needs it, but a rule without exception is cheaper.
+        // XML needs this in `]]>` only; always escaping it is cheaper than looking.
         '>' => b"&gt;",
         '\'' if is_value => b"&apos;",
         '\t' if is_value => b"&#x9;",
@@ -78,14 +78,14 @@ fn reference(c: char, context: Context) -> Option<&'static [u8]> {
     })
 }
 
-/// How many bytes at the front of a text need no look.
+/// Number of bytes at the front of a text that can be copied as they are.
 fn plain_text(bytes: &[u8]) -> usize {
     plain(bytes, |byte| {
         (byte == b'&') | (byte == b'<') | (byte == b'>') | is_control(byte) | is_high(byte)
     })
 }
 
-/// How many bytes at the front of a value need no look.
+/// Number of bytes at the front of a value that can be copied as they are.
 fn plain_value(bytes: &[u8]) -> usize {
     plain(bytes, |byte| {
         (byte == b'&')
@@ -97,7 +97,7 @@ fn plain_value(bytes: &[u8]) -> usize {
     })
 }
 
-/// Control characters but for those that a text has as they are.
+/// Control characters other than tab and line feed, which text carries as they are.
 fn is_control(byte: u8) -> bool {
     (byte < 0x20) & (byte != b'\n') & (byte != b'\t')
 }
@@ -107,8 +107,8 @@ fn is_high(byte: u8) -> bool {
     byte == 0xEF
 }
 
-/// How many bytes at the front `stops` does not hold for. It looks at blocks without branches first, which
-/// the compiler turns into vector instructions.
+/// Number of bytes at the front for which `stops` is false. Whole blocks are tested without
+/// branches, which the compiler turns into vector instructions.
 fn plain(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
     let (blocks, _) = bytes.as_chunks::<32>();
     let clean = blocks

@@ -1,4 +1,4 @@
-//! The start of a stream.
+//! Stream headers.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,10 +7,10 @@ use crate::error::WriteError;
 use crate::escape::{self, Context, Unspeakable, is_ncname};
 use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
 
-/// A stream header: the XML declaration and the start tag of the root element
-/// (RFC 6120 §4.2, §4.7).
+/// A stream header: the XML declaration and the start tag of the root element (RFC 6120 §4.2,
+/// §4.7).
 ///
-/// All values are as they were received, unchecked and unprepared.
+/// The values are those received, neither checked nor prepared.
 ///
 /// ```
 /// use xmppwire_xml::StreamHeader;
@@ -38,31 +38,29 @@ pub struct StreamHeader {
     pub id: Option<String>,
     /// The `version` attribute (§4.7.5).
     pub version: Option<String>,
-    /// The `xml:lang` attribute (§4.7.4). After reading it is a language tag of RFC 5646 in 35 bytes;
-    /// any other value is dropped, so that it is not copied onto stanzas.
+    /// The `xml:lang` attribute (§4.7.4). The reader keeps a language tag of RFC 5646 of up to 35
+    /// bytes and drops any other value, so that a server does not copy it onto stanzas.
     pub lang: Option<String>,
-    /// The content namespace: what the root declares as the default namespace
-    /// (§4.8.2). Empty if it declares none, or the stream namespace, so that
-    /// each stanza has to be qualified by itself.
+    /// The content namespace, which the root declares as the default namespace (§4.8.2). Empty if
+    /// the root declares none, or the stream namespace: then each stanza declares its own.
     pub content_ns: String,
-    /// The prefix of the root element, `stream` by custom (§4.8.5). Empty in a
-    /// received header whose default namespace is the stream namespace; such a
-    /// header cannot be written.
+    /// The prefix of the root element, `stream` by custom (§4.8.5). Empty in a received header
+    /// whose default namespace is the stream namespace; such a header cannot be written.
     pub prefix: String,
     /// The other prefixes that the root declares, with their namespaces.
     pub(crate) prefixes: Vec<(String, String)>,
 }
 
 impl StreamHeader {
-    /// What a [`Reader`](crate::Reader) lets a stream header declare for the stanzas to come, in bytes.
+    /// Largest number of bytes that a received header may declare for the stanzas that follow.
     ///
-    /// Every namespace counts as it is written, that is with its special characters escaped, plus 16
-    /// bytes for the declaration; the stream namespace is not counted. Each stanza can make a server
-    /// write all of them, and a stanza that uses one need not be longer than `<p:a/>`. A header over the
-    /// limit is a [`PolicyViolation`](crate::ReadErrorKind::PolicyViolation).
+    /// Each namespace except that of streams counts with its special characters escaped, plus 16
+    /// bytes for the declaration. The limit exists because a stanza as short as `<p:a/>` can make a
+    /// server write such a namespace. A header over the limit is a
+    /// [`PolicyViolation`](crate::ReadErrorKind::PolicyViolation).
     pub const MAX_DECLARED_BYTES: usize = 1024;
 
-    /// A header with nothing in it but the namespaces.
+    /// A header with its namespaces and no attributes.
     pub fn new(content_ns: &str) -> Self {
         Self {
             to: None,
@@ -76,16 +74,15 @@ impl StreamHeader {
         }
     }
 
-    /// The prefixes that the root declares besides its own, with their
-    /// namespaces.
+    /// The prefixes that the root declares besides its own, with their namespaces.
     pub fn prefixes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.prefixes
             .iter()
             .map(|(prefix, ns)| (prefix.as_str(), ns.as_str()))
     }
 
-    /// Declares one more prefix on the root, as server dialback has `db` for
-    /// `jabber:server:dialback`. A prefix declared before is given anew.
+    /// Declares one more prefix on the root, as server dialback does with `db` for
+    /// `jabber:server:dialback`. A later declaration of a prefix replaces an earlier one.
     pub fn declare_prefix(&mut self, prefix: &str, ns: &str) {
         self.prefixes.retain(|(known, _)| known != prefix);
         self.prefixes.push((prefix.into(), ns.into()));
@@ -95,9 +92,8 @@ impl StreamHeader {
     ///
     /// # Errors
     ///
-    /// If a value has a character that XML cannot carry, if a prefix is no name
-    /// or is taken, or if a namespace must not be declared. `out` is then as it
-    /// was.
+    /// If a value has a character that XML cannot carry, if a prefix is not a name or is already in
+    /// use, or if a namespace must not be declared. `out` is then unchanged.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let start = out.len();
         let result = self.write_parts(out);
@@ -109,7 +105,7 @@ impl StreamHeader {
 
     fn write_parts(&self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         if self.prefix.is_empty() {
-            // It would take the default namespace away from the content
+            // Without a prefix the stream namespace would be the default namespace of the content
             // (RFC 6120 §4.8.5).
             return Err(WriteError::InvalidName);
         }
@@ -143,7 +139,7 @@ impl StreamHeader {
 }
 
 fn declare(out: &mut Vec<u8>, prefix: &str, ns: &str) -> Result<(), WriteError> {
-    // Namespaces in XML 1.0 §3 reserves both names and both prefixes.
+    // Namespaces in XML 1.0 §3 reserves these prefixes and namespaces.
     if ns.is_empty() || ns == XML_NS || ns == XMLNS_NS {
         return Err(WriteError::UndeclarableNamespace);
     }

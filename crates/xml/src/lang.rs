@@ -1,12 +1,11 @@
-//! Language tags (RFC 5646), as far as XMPP has to look at them.
+//! The form of language tags (RFC 5646).
 
-/// The longest language tag that is taken: RFC 5646 §4.4.1 finds room for every sensible one in 35
-/// characters.
+/// Largest length of a language tag: 35 bytes are enough for all tags in use (RFC 5646 §4.4.1).
 pub(crate) const MAX_BYTES: usize = 35;
 
-/// Whether `tag` has the form of a language tag (RFC 5646 §2.1) and at most [`MAX_BYTES`]: subtags of
-/// one to eight letters and digits joined by hyphens, the first of letters alone. Whether the subtags
-/// are registered is not looked at.
+/// Whether `tag` has the form of a language tag (RFC 5646 §2.1) of at most [`MAX_BYTES`]: subtags
+/// of one to eight letters and digits, joined by hyphens, the first of letters alone. It does not
+/// look up subtags.
 pub(crate) fn is_tag(tag: &str) -> bool {
     let subtag = |part: &str| {
         matches!(part.len(), 1..=8) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())

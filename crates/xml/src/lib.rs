@@ -1,9 +1,9 @@
 //! The XML of XMPP streams (RFC 6120 §11), sans I/O.
 //!
-//! An XMPP stream is one XML document that takes as long as the connection
-//! (RFC 6120 §4). [`Reader`] takes its bytes as they come and gives the
-//! [`StreamHeader`], each complete child of the root as an [`Element`], the
-//! white space between them, and the end. [`Writer`] goes the other way.
+//! An XMPP stream is one XML document that lasts as long as the connection (RFC 6120 §4).
+//! [`Reader`] takes its bytes as they arrive and returns the [`StreamHeader`], each complete child
+//! of the root as an [`Element`], the white space between them, and the end. [`Writer`] writes
+//! elements.
 //!
 //! ```
 //! use xmppwire_xml::{Event, XmlLimits, Reader};
@@ -19,7 +19,7 @@
 //!
 //! let Some(Event::Element(message)) = reader.read(&mut input)? else { panic!() };
 //! assert_eq!(message.child("body", "jabber:client").unwrap().text(), "Good night");
-//! // Nothing behind the element was touched: here TLS could begin.
+//! // The reader took nothing after the element: here TLS could begin.
 //! assert_eq!(input, b" <presen");
 //!
 //! assert!(matches!(reader.read(&mut input)?, Some(Event::Whitespace(1))));
@@ -28,12 +28,11 @@
 //! # Ok::<(), xmppwire_xml::ReadError>(())
 //! ```
 //!
-//! What RFC 6120 §11.1 restricts is refused, and everything that a peer could
-//! make grow has one of the [`XmlLimits`]. An error says which stream error
-//! condition it is ([`ReadErrorKind`]) and stays.
+//! The reader refuses what RFC 6120 §11.1 restricts, and everything that a peer can make grow has
+//! one of the [`XmlLimits`]. An error carries its stream error condition ([`ReadErrorKind`]) and is
+//! final.
 //!
-//! The crate knows nothing of stanzas, addresses or negotiation. It needs
-//! `alloc`, not `std`.
+//! The crate does not know stanzas, addresses or negotiation. It needs `alloc`, not `std`.
 
 #![no_std]
 

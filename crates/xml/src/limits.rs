@@ -1,43 +1,36 @@
-/// What a peer may make the [`Reader`](crate::Reader) hold or do.
+/// XmlLimits on what a peer can make the [`Reader`](crate::Reader) hold or do.
 ///
-/// Going over any of these is
-/// [`PolicyViolation`](crate::ReadErrorKind::PolicyViolation), noticed while
-/// the bytes come in: the byte that is one too many is not consumed, let alone
-/// stored. RFC 6120 §13.12 asks for such limits; it also fixes 10000 bytes as
-/// the least that a stanza must be allowed to have.
+/// Exceeding one is a [`PolicyViolation`](crate::ReadErrorKind::PolicyViolation). The reader
+/// notices it while the bytes arrive and does not consume the first byte over the limit. RFC 6120
+/// §13.12 asks for such limits and requires that stanzas of 10,000 bytes are allowed.
 ///
-/// Every limit is a last allowed value: exactly that much passes.
+/// Each limit is the largest allowed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct XmlLimits {
-    /// Bytes on the wire from a stanza's first `<` to its last `>`, in any
-    /// encoding of its characters (references, CDATA). 262144 by default.
+    /// Bytes of a stanza on the wire, from its first `<` to its last `>`. 262,144 by default.
     /// Values above 1 GiB count as 1 GiB.
     pub max_stanza_bytes: usize,
-    /// Elements inside one another, the stanza itself being the first.
-    /// 64 by default.
+    /// Depth of elements; the stanza itself has depth 1. 64 by default.
     pub max_depth: usize,
-    /// Attributes of one element, namespace declarations included; this holds
-    /// for the stream header too. 64 by default.
+    /// Attributes of one element or of the stream header, namespace declarations included. 64 by
+    /// default.
     pub max_attributes: usize,
-    /// Nodes below a stanza: every element and every run of text at any depth,
-    /// the stanza itself not counted. 8192 by default.
+    /// Elements and runs of text below a stanza, at any depth. 8,192 by default.
     pub max_children: usize,
-    /// Prefixes that may be declared at one place inside a stanza, by an
-    /// element and those around it. The stream header's are not counted, nor
-    /// are default namespaces. 64 by default.
+    /// Prefix declarations in force at one place of a stanza, those of the stream header not
+    /// included. Default namespaces do not count. 64 by default.
     pub max_prefixes: usize,
-    /// Bytes of one name (prefix and colon included) or of one attribute value
-    /// after references have been resolved. Text has no limit but the
-    /// stanza's. 8192 by default. Values above 1 MiB count as 1 MiB.
+    /// Bytes of one name with its prefix and colon, or of one attribute value after references are
+    /// resolved. 8,192 by default. Values above 1 MiB count as 1 MiB. Text has no limit of its own.
     pub max_token_bytes: usize,
-    /// Bytes from the start of the stream to the `>` of the header: white
-    /// space, XML declaration and start tag. 8192 by default.
+    /// Bytes from the start of the stream to the `>` of the header: white space, XML declaration
+    /// and start tag. 8,192 by default.
     pub max_header_bytes: usize,
 }
 
 impl XmlLimits {
-    /// The values that [`Default`] gives, usable in constants.
+    /// The default values, for use in constants.
     pub const DEFAULT: Self = Self {
         max_stanza_bytes: 262_144,
         max_depth: 64,

@@ -1,4 +1,4 @@
-//! Elements to bytes.
+//! Writing elements.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,12 +9,11 @@ use crate::escape::{self, Context, Unspeakable, is_ncname};
 use crate::header::StreamHeader;
 use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
 
-/// Writes elements into a stream whose header has been sent.
+/// Writes elements to a stream whose header was sent.
 ///
-/// It knows what the header declared and declares no more than is missing: an
-/// element in the content namespace goes out bare, one in the stream namespace
-/// with the stream's prefix, and any other declares its namespace as the
-/// default for itself and what is inside it.
+/// It declares only what the header did not: an element in the content namespace has neither prefix
+/// nor declaration, one in the stream namespace has the stream's prefix, and any other declares its
+/// namespace as the default for itself and its content.
 ///
 /// ```
 /// use xmppwire_xml::{Element, STREAMS_NS, Writer};
@@ -36,21 +35,21 @@ use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
 #[derive(Clone, Debug)]
 pub struct Writer {
     content_ns: String,
-    /// The root's prefix, and then the others that it declares.
+    /// The root's prefix, then the others that it declares, with their namespaces.
     prefixes: Vec<(String, String)>,
-    /// What the prefixes made up here start with; none of the above does.
+    /// The start of new prefixes; none of the above starts with it.
     made_up: String,
 }
 
 impl Writer {
-    /// For the stream that [`StreamHeader::new`] starts with the same
-    /// namespace: the root's prefix is `stream`.
+    /// A writer for a stream with a header of [`StreamHeader::new`] with the same namespace: the
+    /// root's prefix is `stream`.
     pub fn new(content_ns: &str) -> Self {
         Self::for_header(&StreamHeader::new(content_ns))
     }
 
-    /// For the stream that `header` starts. It must be the header that was
-    /// sent, not the one received.
+    /// A writer for the stream that `header` starts. It must be the header that was sent, not the
+    /// one received.
     pub fn for_header(header: &StreamHeader) -> Self {
         let mut prefixes = Vec::with_capacity(1 + header.prefixes.len());
         prefixes.push((header.prefix.clone(), STREAMS_NS.into()));
@@ -71,18 +70,17 @@ impl Writer {
 
     /// Appends an element to `out`.
     ///
-    /// A namespace is declared where an element needs it. Where that would take more bytes than the
-    /// declarations of the stanza took on the wire, all of them move to the outermost element and
-    /// get prefixes. With the cap on what a stream header declares (see
-    /// [`StreamHeader::MAX_DECLARED_BYTES`]) this bounds what a peer can make us write: an element from
-    /// a [`Reader`](crate::Reader) takes at most 8 times its own bytes plus 2 KiB, in any content
-    /// namespace, stamped with a language of the header and an address of up to 900 bytes.
+    /// A namespace is declared on the elements that need it. If that takes more bytes than the
+    /// declarations took on the wire, all of them move to the outermost element and get prefixes.
+    /// With the limit on what a received header declares ([`StreamHeader::MAX_DECLARED_BYTES`])
+    /// this bounds what a peer can make a server write: an element from a [`Reader`](crate::Reader)
+    /// takes at most 8 times its own bytes plus 2 KiB in any content namespace, also when stamped
+    /// with the language of the header and an address of up to 900 bytes.
     ///
     /// # Errors
     ///
-    /// If a name is no name, a character is none of XML's or a namespace cannot
-    /// be declared. `out` is then as it was. An element from a
-    /// [`Reader`](crate::Reader) that was not changed has none of these.
+    /// If a name is not a name, XML cannot carry a character, or a namespace cannot be declared.
+    /// `out` is then unchanged. An element from a [`Reader`](crate::Reader) can be written.
     pub fn element(&self, out: &mut Vec<u8>, element: ElementRef<'_>) -> Result<(), WriteError> {
         let scope = Scope {
             default: &self.content_ns,
@@ -102,7 +100,7 @@ impl Writer {
     }
 }
 
-/// An element as a document of its own, whatever is in it.
+/// Writes an element as an XML document, whatever it has.
 pub(crate) fn to_xml(element: ElementRef<'_>) -> String {
     let scope = Scope {
         default: "",
@@ -110,12 +108,12 @@ pub(crate) fn to_xml(element: ElementRef<'_>) -> String {
         made_up: "ns",
     };
     let mut out = Vec::new();
-    // Nothing is refused in this mode.
+    // This mode refuses nothing.
     let _ = write(&mut out, element, scope, Unspeakable::Show);
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// What is declared around the element to be written.
+/// The declarations around the element.
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     default: &'a str,
@@ -135,19 +133,19 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Where the namespaces that the scope lacks are declared.
+/// Where namespaces are declared that the scope lacks.
 enum Style<'a> {
-    /// As the default on each element that needs it, as all implementations do.
+    /// As the default namespace on each element that needs one, as other implementations do.
     Local,
-    /// Once on the outermost element, with prefixes: the namespaces in order, each once.
+    /// Once on the outermost element, with prefixes: the namespaces, sorted and without duplicates.
     Hoisted(Vec<&'a str>),
 }
 
-/// Bytes that one byte becomes when it is escaped, at most: `'` to `&apos;`.
+/// Largest number of bytes that escaping makes of one byte: `'` becomes `&apos;`.
 const ESCAPED: usize = 6;
 
-/// Bytes of declarations that any element may take, beyond what it took on the wire. They pay for
-/// namespaces that the peer's stream header declared.
+/// Bytes of declarations that any element may take in addition to those of the wire, for namespaces
+/// that the peer's stream header declared.
 const FREE_DECLARATIONS: usize = 512;
 
 fn write(
@@ -185,7 +183,7 @@ fn write(
         job.out.truncate(start);
         match stop {
             Stop::Refused(error) => error,
-            // Hoisted declarations are written once each.
+            // Hoisted declarations have no budget.
             Stop::Amplified => WriteError::TooLarge,
         }
     })
@@ -194,8 +192,8 @@ fn write(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Refused(WriteError),
-    /// Declaring namespaces where they are used takes more bytes than it took on the wire: siblings
-    /// that alternate between namespaces bound to prefixes make a small stanza enormous.
+    /// Declaring namespaces where they are needed took more bytes than it may: siblings that
+    /// alternate between prefixes of the wire would make a small stanza enormous.
     Amplified,
 }
 
@@ -212,19 +210,19 @@ struct Job<'a, 'o> {
     unspeakable: Unspeakable,
     style: Style<'a>,
     declarations_left: usize,
-    /// The namespaces of the current element's attributes that got a prefix.
+    /// The namespaces of the current element's attributes that got a new prefix.
     made_up: Vec<&'a str>,
 }
 
-/// An element whose end tag is still to come.
+/// An element whose end tag is not written yet.
 struct Open<'a> {
     end: u32,
-    /// Where its name, prefix included, was written.
+    /// The place of its name with its prefix in the output.
     name_start: usize,
     name_len: usize,
-    /// Its namespace if that is the default namespace inside it.
+    /// Its namespace, if that is the default namespace in its content.
     default_span: Option<Span>,
-    /// The default namespace inside it.
+    /// The default namespace in its content.
     default: &'a str,
 }
 
@@ -272,7 +270,7 @@ impl<'a> Job<'a, '_> {
         }
     }
 
-    /// Writes a start tag up to, but without, its `>`.
+    /// Writes a start tag without its `>`.
     fn start_tag(
         &mut self,
         node: &Node,
@@ -345,8 +343,7 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    /// The prefix for an attribute. One without a prefix has no namespace, so the default namespace is
-    /// of no use to it.
+    /// The prefix of an attribute. The default namespace does not apply to attributes.
     fn attribute_prefix(&mut self, ns: &'a str) -> Result<Prefix<'a>, Stop> {
         if let Some(prefix) = self.prefix_of(ns) {
             return Ok(prefix);
@@ -364,7 +361,7 @@ impl<'a> Job<'a, '_> {
         Ok(Prefix::MadeUp(number))
     }
 
-    /// The prefix that a namespace has in the scope or by hoisting.
+    /// The prefix of a namespace in the scope or among the hoisted.
     fn prefix_of(&self, ns: &str) -> Option<Prefix<'a>> {
         if let Some(prefix) = self.scope.prefix_of(ns) {
             return Some(Prefix::Known(prefix));
@@ -375,7 +372,7 @@ impl<'a> Job<'a, '_> {
         }
     }
 
-    /// Every namespace that the subtree needs and the scope lacks.
+    /// The namespaces that the subtree needs and the scope lacks.
     fn missing_namespaces(&self, top: u32) -> Vec<&'a str> {
         let tree = self.tree;
         let end = tree.node(top).map_or(top, |node| node.end());
@@ -398,7 +395,7 @@ impl<'a> Job<'a, '_> {
         missing
     }
 
-    /// Declares what was hoisted, on the outermost element.
+    /// Declares the hoisted namespaces.
     fn declare_hoisted(&mut self) -> Result<(), Stop> {
         let Style::Hoisted(hoisted) = &mut self.style else {
             return Ok(());
@@ -411,7 +408,7 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    /// Writes a namespace declaration: for the prefix made up for `number`, or the default.
+    /// Writes a namespace declaration, for the new prefix `number` or as the default.
     fn declare(&mut self, number: Option<usize>, ns: &str) -> Result<(), Stop> {
         if ns == XMLNS_NS && self.unspeakable == Unspeakable::Refuse {
             return Err(WriteError::UndeclarableNamespace.into());
@@ -449,7 +446,7 @@ impl<'a> Job<'a, '_> {
 
     fn made_up_prefix(&mut self, number: usize) {
         self.out.extend_from_slice(self.scope.made_up.as_bytes());
-        // People count from one.
+        // Prefixes count from one.
         let number = alloc::format!("{}", number.saturating_add(1));
         self.out.extend_from_slice(number.as_bytes());
     }
@@ -461,8 +458,7 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    /// Names are checked when they come into a tree; only one that has a bad name somewhere needs to be
-    /// searched for it.
+    /// Checks a name if the tree has a bad one. Names are checked when they are added to a tree.
     fn check_name(&self, name: &str) -> Result<(), WriteError> {
         let must_look = self.tree.has_bad_names() && self.unspeakable == Unspeakable::Refuse;
         if must_look && !is_ncname(name) {

@@ -1,5 +1,5 @@
-//! What a peer sends bounds what it makes a server write: routing one stanza writes at most 8 times its own
-//! bytes plus 2 KiB, whatever the peer's stream header declares.
+//! Routing one stanza writes at most 8 times its own bytes plus 2 KiB, whatever the peer's stream
+//! header declares.
 
 #![allow(
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ fn header(declarations: &str) -> String {
     format!("<s:stream xmlns:s='http://etherx.jabber.org/streams' {declarations}>")
 }
 
-/// The header and the stanzas that a stream of these parts gives.
+/// Reads a stream of these parts: its header and its stanzas.
 fn read(header: &str, stanzas: &str) -> Result<(StreamHeader, Vec<Element>), ReadErrorKind> {
     let mut reader = Reader::new(XmlLimits::default());
     let input = [header, stanzas].concat();
@@ -44,8 +44,8 @@ fn read(header: &str, stanzas: &str) -> Result<(StreamHeader, Vec<Element>), Rea
     Ok((head.unwrap(), elements))
 }
 
-/// The most that any stream gets when a server routes a stanza: stamped as a server does it, in its own
-/// content namespace and in others.
+/// The most bytes that routing a stanza writes to any stream. The stanza is stamped as a server
+/// does it, and written in its own content namespace and in others.
 fn routed(header: &StreamHeader, stanza: &Element) -> usize {
     let mut stamped = stanza.clone();
     stamped.set_attr("from", Some(FROM));
@@ -72,7 +72,7 @@ fn routed(header: &StreamHeader, stanza: &Element) -> usize {
             writer.element(&mut out, element.root()).unwrap();
             most = most.max(out.len());
 
-            // What was written means the same there.
+            // The written element is equal to the stanza.
             let mut stream = Vec::new();
             target.write(&mut stream).unwrap();
             stream.extend_from_slice(&out);
@@ -88,7 +88,8 @@ fn routed(header: &StreamHeader, stanza: &Element) -> usize {
     most
 }
 
-/// Routes every stanza and checks the rule; returns the worst ratio, the 2 KiB taken off.
+/// Routes a stanza and checks the rule. Returns the ratio of written to read bytes, without the 2
+/// KiB.
 #[track_caller]
 fn check(declarations: &str, stanza: &str) -> f64 {
     let (header, elements) = read(&header(declarations), stanza).unwrap();
@@ -105,7 +106,7 @@ fn check(declarations: &str, stanza: &str) -> f64 {
     written.saturating_sub(2048) as f64 / stanza.len() as f64
 }
 
-/// The largest namespace of quotes that one prefix of a header may be bound to.
+/// The largest namespace of quotes that a header can declare.
 fn most_quotes() -> String {
     "'".repeat((StreamHeader::MAX_DECLARED_BYTES - 16) / "&apos;".len())
 }
@@ -125,7 +126,7 @@ fn namespaces_of_the_header_are_written_once() {
         check(&prefix, &format!("<a>{attributes}</a>"));
     }
     check(&prefix, "<p:a/>");
-    // As many namespaces as a header may declare, all in use.
+    // The largest number of namespaces that a header can declare, all of them used.
     let (mut many, mut stanza) = (String::new(), String::from("<a>"));
     for number in 0..58 {
         many.push_str(&format!(" xmlns:p{number}='{}'", number % 10));
@@ -185,7 +186,7 @@ fn a_language_is_short_or_unknown() {
     }
 }
 
-/// A stanza that declares its namespaces where it uses them goes out as it came in.
+/// A stanza that declares its namespaces where it uses them is written as it was read.
 #[test]
 fn repeated_declarations_stay_where_they_are() {
     let feedback = "<rtcp-fb xmlns='urn:xmpp:jingle:apps:rtp:rtcp-fb:0' type='nack'/>".repeat(200);
@@ -196,8 +197,8 @@ fn repeated_declarations_stay_where_they_are() {
     assert_eq!(element.root().to_element().to_xml(), stanza);
 }
 
-/// Single pieces, each a way to have more written than was sent, many times over: the worst ratio is that
-/// of a quote in an attribute value.
+/// Pieces that take more bytes to write than to read, repeated. A quote in an attribute value is
+/// the worst.
 #[test]
 fn the_worst_pieces() {
     let declarations = format!("xmlns='{CLIENT}' xmlns:p=\"'\" xmlns:q='v' xml:lang='en'");
@@ -321,7 +322,7 @@ proptest! {
     fn routing_does_not_multiply(declarations in declarations(), content in content()) {
         let head = header(&declarations);
         for stanza in [format!("<a>{content}</a>"), format!("<p:a xmlns:p=\"'\">{content}</p:a>")] {
-            // Over a limit or with an undeclared prefix there is nothing to route.
+            // A stanza that breaks a limit or has an undeclared prefix is not routed.
             if read(&head, &stanza).is_ok() {
                 check(&declarations, &stanza);
             }

@@ -1,4 +1,4 @@
-//! Every fault of XML and its stream error condition, at every split.
+//! Faults of XML and their stream error conditions, at every split.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,7 +27,7 @@ fn check(input: &[u8], kind: ReadErrorKind) {
     );
 }
 
-/// Faults inside a stanza, where most can be.
+/// Faults inside a stanza.
 #[test]
 fn inside_a_stanza() {
     for (content, kind) in [
@@ -49,7 +49,7 @@ fn inside_a_stanza() {
         ("<a>text &x; more</a>", RestrictedXml),
         ("<a b='&nbsp;'/>", RestrictedXml),
         ("<a b='x&y;z'/>", RestrictedXml),
-        // An XML declaration is none where it is not at the start.
+        // An XML declaration is only allowed at the start.
         ("<a><?xml version='1.0'?></a>", NotWellFormed),
         ("<a><?xml?></a>", NotWellFormed),
         // Tags.
@@ -260,7 +260,7 @@ fn before_the_root() {
         check(format!(" {start}{root}").as_bytes(), kind);
     }
     for (start, kind) in [
-        // The declaration has its own tests; here is that it gets through.
+        // The declaration has its own unit tests; these show that its errors are returned.
         ("<?xml?>", NotWellFormed),
         ("<?xml version='1.1'?>", NotWellFormed),
         ("<?xml version='1.0'>", NotWellFormed),
@@ -295,7 +295,7 @@ fn other_encodings() {
     check(b"\xFF\xFE\0\0<\0\0\0", UnsupportedEncoding);
     check(b"\0\0\0<\0\0\0?", UnsupportedEncoding);
     check(b"<\0\0\0?\0\0\0", UnsupportedEncoding);
-    // Once it has begun as UTF-8 it is UTF-8 gone wrong.
+    // A stream that began as UTF-8 is malformed UTF-8 from then on.
     check(b" <\0", NotWellFormed);
     check(b" \xFF\xFE", NotWellFormed);
 }
@@ -346,7 +346,7 @@ fn wrong_roots() {
     }
 }
 
-/// Every way to break UTF-8, in every place a character can be.
+/// Malformed UTF-8 of every kind, wherever a character can be.
 #[test]
 fn bad_utf8() {
     let broken: [&[u8]; 11] = [
@@ -399,10 +399,10 @@ fn bad_utf8() {
     }
 }
 
-/// What is correct but more than the parser behind the reader takes.
+/// Well-formed XML that the parser refuses.
 #[test]
 fn known_restrictions() {
-    // A reference with many leading zeros is lawful XML. Nobody writes it.
+    // A reference with many leading zeros is well-formed, but not used in practice.
     check(&in_stream("<a>&#000000065;</a>"), PolicyViolation);
     check(&in_stream("<a b='&#x000000041;'/>"), PolicyViolation);
     assert_eq!(run(&in_stream("<a>&#00000065;</a>")).kind(), None);
@@ -413,7 +413,7 @@ fn known_restrictions() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
-    /// Whatever comes, it comes to the same in any pieces, and to no panic.
+    /// Any bytes give the same result in any pieces, without a panic.
     #[test]
     fn any_bytes_have_one_outcome(
         with_header in any::<bool>(),
@@ -426,7 +426,7 @@ proptest! {
         run(&[header.as_bytes(), &bytes].concat());
     }
 
-    /// So do streams that were good until a byte of them was changed.
+    /// The same holds for good streams in which one byte was changed.
     #[test]
     fn damaged_streams_have_one_outcome(
         place in any::<prop::sample::Index>(),

@@ -1,5 +1,5 @@
-//! Both lanes of the reader read the same: whatever the bytes are and however reads cut them, the events
-//! are those of the checked lane alone, the errors too, at the same byte.
+//! Both lanes of the reader give the same events and errors, at the same byte, for any bytes and
+//! any reads.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use support::{HEADER, run_reader};
 use xmppwire_xml::{Reader, XmlLimits};
 
-/// Small enough for every one of them to be met.
+/// Small enough for all limits to be reached.
 const TIGHT: XmlLimits = {
     let mut limits = XmlLimits::DEFAULT;
     limits.max_stanza_bytes = 200;
@@ -28,7 +28,8 @@ const TIGHT: XmlLimits = {
     limits
 };
 
-/// Compares the lanes, whole, byte by byte, cut once at every place, and in pieces of some sizes.
+/// Compares the lanes for one read, for reads of several sizes, and for two reads divided at every
+/// place.
 fn compare(limits: XmlLimits, content: &[u8]) {
     let input = [HEADER.as_bytes(), content].concat();
     let ours = |pieces: &mut dyn Iterator<Item = &[u8]>| run_reader(Reader::new(limits), pieces);
@@ -92,7 +93,7 @@ proptest! {
     }
 }
 
-/// Each limit one below, at and above what a stanza needs.
+/// Each limit below, at and above the value that a stanza needs.
 #[test]
 fn the_lanes_agree_about_limits() {
     for stanza in [

@@ -1,4 +1,4 @@
-//! Each limit at its boundary, and how soon it is felt.
+//! Each limit at its boundary, and how early it takes effect.
 
 #![allow(
     clippy::indexing_slicing,
@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use support::{HEADER, Outcome, in_stream, run_within};
 use xmppwire_xml::{Event, ReadErrorKind, Reader, XmlLimits};
 
-/// Checks that `content` passes at the limit that `set` makes of `enough`, and
-/// fails at one less.
+/// Checks that `content` is read with the limit that `set` makes of `enough`, and refused with one
+/// less.
 #[track_caller]
 fn boundary(content: &str, enough: usize, set: impl Fn(&mut XmlLimits, usize)) -> Outcome {
     let input = in_stream(content);
@@ -53,16 +53,16 @@ fn stanza_bytes() {
         let outcome = boundary(stanza, stanza.len(), |limits, value| {
             limits.max_stanza_bytes = value;
         });
-        // The byte that was too many was not taken.
+        // The first byte over the limit was not taken.
         let taken = HEADER.len() + stanza.len() - 1;
         assert_eq!(outcome.error.map(|(_, taken)| taken), Some(taken));
     }
-    // Each stanza has the whole of it, and white space between is not counted.
+    // Every stanza has the whole limit, and white space between stanzas does not count.
     let mut limits = XmlLimits::default();
     limits.max_stanza_bytes = 4;
     let content = "<a/><b/>          <c/>".repeat(100);
     assert_eq!(run_within(limits, &in_stream(&content)).error, None);
-    // Neither is it possible to go on for ever outside of a stanza.
+    // Character data outside of stanzas is limited as well.
     let loose = in_stream(&"]".repeat(100));
     let outcome = run_within(limits, &loose);
     assert!(
@@ -228,8 +228,26 @@ fn limits_can_be_replaced() {
     assert_eq!(error.kind(), ReadErrorKind::PolicyViolation);
 }
 
-/// A megabyte of junk costs no more than the limits allow: they hold while it
-/// comes in and not when it is over.
+/// They can also change where the root has no prefix (RFC 6120 §4.8.2).
+#[test]
+fn limits_can_be_replaced_below_a_root_without_prefix() {
+    let mut reader = Reader::new(XmlLimits::default());
+    let input = "<stream xmlns='http://etherx.jabber.org/streams'><a xmlns='u'/><p:b xmlns:p='u'/></stream>";
+    let mut input = input.as_bytes();
+    reader.read(&mut input).unwrap();
+    let mut limits = XmlLimits::default();
+    limits.max_token_bytes = 100;
+    reader.set_limits(limits);
+    for name in ["a", "b"] {
+        match reader.read(&mut input) {
+            Ok(Some(Event::Element(element))) => assert!(element.is(name, "u")),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(reader.read(&mut input), Ok(Some(Event::End)));
+}
+
+/// The limits hold while a megabyte of junk arrives, not only at its end.
 #[test]
 fn junk_is_refused_early() {
     let count = 1 << 18;
@@ -281,7 +299,7 @@ fn junk_is_refused_early() {
     }
 }
 
-/// Where someone lifts the caps, the work still grows with the bytes alone.
+/// Without limits, the work still grows with the bytes alone.
 #[test]
 fn many_attributes_are_no_quadratic_work() {
     let mut stanza = String::from("<a");
@@ -302,8 +320,8 @@ fn many_attributes_are_no_quadratic_work() {
     assert_eq!(element.attrs().len(), 40_000);
 }
 
-/// Siblings that alternate between namespaces, some bound to prefixes with long
-/// names, must not make a small stanza a large one on its way through.
+/// Siblings that alternate between prefixes with long namespaces must not make a small stanza large
+/// when it is forwarded.
 #[test]
 fn passing_a_stanza_on_does_not_multiply_it() {
     let long = |letter: &str| letter.repeat(4000);

@@ -1,5 +1,5 @@
-//! What is built and written is read again as the same; and what the reader
-//! takes, the parser behind it takes as well.
+//! Elements that are built and written are read as they were. What the reader accepts, the parser
+//! accepts.
 
 #![allow(
     clippy::indexing_slicing,
@@ -72,7 +72,7 @@ fn namespace() -> impl Strategy<Value = String> {
     ]
 }
 
-/// All characters that XML can carry, the troublesome ones often.
+/// Characters that XML can carry, special ones often.
 fn text() -> impl Strategy<Value = String> {
     let c = prop_oneof![
         3 => prop::sample::select("<>&'\"]\r\n\t -!?\u{FFFD}\u{FEFF}\u{7F}".chars().collect::<Vec<_>>()),
@@ -142,7 +142,7 @@ proptest! {
         let read = read_one(&out);
         prop_assert_eq!(&read, &element, "{}", String::from_utf8_lossy(&out));
 
-        // As a document of its own it is the same, and so is a copy.
+        // The element as a document is equal, and so is a copy.
         let again = read_one(&in_bare_stream(&element.to_xml()));
         prop_assert_eq!(&again, &element);
         prop_assert_eq!(&element.root().to_element(), &element);
@@ -171,14 +171,13 @@ proptest! {
         prop_assert_eq!(outcome.events, [(Event::Header(header), out.len())]);
     }
 
-    /// Equality does not depend on the order of attributes, on prefixes or on
-    /// how text was divided.
+    /// Equality does not depend on the order of attributes, on prefixes or on how text was divided.
     #[test]
     fn equality_is_that_of_meaning(plan in plan(), change in text()) {
         let element = plan.build();
         let mut turned = plan.clone();
         turned.attrs.reverse();
-        // Of two with one name the last counts, so turning is no good then.
+        // Of two attributes with one name the last counts, so their order matters.
         let mut names: Vec<_> = plan.attrs.iter().map(|(name, ns, _)| (name, ns)).collect();
         names.sort();
         names.dedup();
@@ -193,7 +192,7 @@ proptest! {
         prop_assert_eq!(&appended, &changed.build());
     }
 
-    /// Changing the root does the same as building it so.
+    /// Changing the root gives the same element as building it that way.
     #[test]
     fn the_root_can_be_changed(plan in plan(), child in plan(), name in name(), ns in namespace(), value in option::of(text())) {
         let mut element = plan.build();
@@ -225,8 +224,8 @@ fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(PIECES.split('|').collect::<Vec<_>>())
 }
 
-/// Small documents: of such pieces alone, which is mostly wrong, or good ones
-/// with a few thrown in.
+/// Small documents: random pieces, which are mostly malformed, or good documents with some pieces
+/// inserted.
 fn document() -> impl Strategy<Value = String> {
     let junk = vec(piece(), 1..14).prop_map(|pieces| format!("<a {}</a>", pieces.concat()));
     let spoilt =
@@ -244,8 +243,7 @@ fn document() -> impl Strategy<Value = String> {
     prop_oneof![junk, spoilt]
 }
 
-/// What the parser behind the reader makes of a document, with namespaces of its
-/// own: the first child of the root.
+/// Reads a document with the parser's own namespaces: the first child of the root.
 fn parser_reads(input: &[u8]) -> Option<Element> {
     let mut parser = rxml::Parser::new();
     let mut rest = input;
@@ -283,8 +281,8 @@ fn parser_reads(input: &[u8]) -> Option<Element> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// What the reader takes the parser takes; what it refuses beyond that is in
-    /// the list.
+    /// What the reader accepts, the parser accepts. The reader refuses more only in the listed
+    /// cases.
     #[test]
     fn the_reader_is_no_laxer_than_the_parser(document in document()) {
         let document = format!("<w>{document}</w>");
@@ -294,12 +292,12 @@ proptest! {
         match outcome.events.into_iter().nth(1) {
             Some((Event::Element(ours), _)) => prop_assert_eq!(Some(ours), theirs, "{:?}", document),
             _ => {
-                // The list: two default namespaces on one element.
+                // The only case: two default namespaces on one element.
                 let stricter = document.matches("xmlns=").count() > 1;
                 prop_assert!(theirs.is_none() || stricter, "{:?} is {:?}", document, theirs);
             }
         }
-        // And it does not depend on the pieces.
+        // The result does not depend on the pieces.
         run(&input);
     }
 }
@@ -419,7 +417,7 @@ fn what_xml_cannot_carry_is_refused() {
         changed.append(&element);
         assert_eq!(written(&changed), Err(error), "{element:?}");
     }
-    // Only what is to be written counts.
+    // Only names that are written count.
     let mixed = a()
         .open("b c", "u")
         .close()
@@ -427,7 +425,7 @@ fn what_xml_cannot_carry_is_refused() {
         .build();
     let good = mixed.child("d", "jabber:client").unwrap().to_element();
     assert_eq!(written(&good).as_deref(), Ok("<d/>"));
-    // For people, nothing is refused and nothing lost.
+    // Documents for logs refuse and lose nothing.
     let bad = a().attr("x y", "\0").text("\u{FFFF}").build();
     assert_eq!(
         format!("{bad:?}"),

@@ -1,4 +1,4 @@
-//! Streams that are as they should be, at every split.
+//! Good streams, at every split.
 
 #![allow(
     clippy::indexing_slicing,
@@ -82,13 +82,13 @@ fn header_variants() {
     assert_eq!((&*foo.prefix, &*foo.content_ns), ("foo", "jabber:server"));
     assert_eq!(foo.version, None);
 
-    // No default namespace; it is not for this crate to ask for one.
+    // Without a default namespace. This crate does not require one.
     let bare = header(&format!("<stream:stream {streams}>"));
     assert_eq!(bare.content_ns, "");
     let undeclared = header(&format!("<stream:stream {streams} xmlns=''>"));
     assert_eq!(undeclared.content_ns, "");
 
-    // More declarations, and attributes nobody knows.
+    // Other declarations and unknown attributes.
     let dialback = header(&format!(
         "<stream:stream xmlns:db='jabber:server:dialback' {streams} xmlns='jabber:server' \
          to='b' db:to='c' unknown='d'>"
@@ -97,7 +97,7 @@ fn header_variants() {
     let prefixes: Vec<_> = dialback.prefixes().collect();
     assert_eq!(prefixes, [("db", "jabber:server:dialback")]);
 
-    // Values are as they were sent, references resolved.
+    // Values are those sent, with references resolved.
     let odd = header(&format!(
         "<stream:stream {streams} to=' a&amp;b&#x20AC; ' version=''>"
     ));
@@ -123,7 +123,8 @@ fn declarations() {
     }
 }
 
-/// Its end would be an event without a byte, for which a driver that waits for bytes would wait too.
+/// The end of an empty root would be an event without a byte, which a driver that waits for bytes
+/// would never read.
 #[test]
 fn an_empty_root_is_no_stream() {
     let input = HEADER.replace("version='1.0'>", "version='1.0'/>");
@@ -257,7 +258,7 @@ fn line_ends_in_text() {
     }
 }
 
-/// XML 1.0 §3.3.3: white space in a value is a space, unless referred to.
+/// XML 1.0 §3.3.3: white space in a value is read as a space, unless it is a reference.
 #[test]
 fn white_space_in_attributes() {
     for (value, read) in [
@@ -291,7 +292,7 @@ fn namespaces() {
     assert_eq!(element.attr("x"), Some("2"));
     assert_eq!(element.attrs().count(), 2);
     let b = element.first_child().unwrap();
-    // A declaration counts for the tag that it stands in.
+    // A declaration holds for the tag that has it.
     assert!(b.is("b", "u3"));
     let inner: Vec<_> = b
         .children()
@@ -306,10 +307,10 @@ fn namespaces() {
     assert!(element.child("e", xmppwire_xml::STREAMS_NS).is_some());
     assert!(element.child("f", "u1").is_some());
 
-    // What is in scope is in scope again in the next stanza, and only that.
+    // Declarations of one stanza do not hold in the next.
     let two = elements("<a xmlns:p='u1'/><b xmlns:p='u2'><p:c/></b>");
     assert!(two[1].child("c", "u2").is_some());
-    // Declaring the reserved as what they are is no offence.
+    // Declaring a reserved prefix with its own namespace is allowed.
     only("<a xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:space='preserve'/>");
     // The same namespace twice, by prefix and as the default, does not clash.
     let both = only("<a xmlns='u' xmlns:p='u' b='1' p:b='2'/>");
@@ -355,8 +356,8 @@ fn a_header_may_leave_the_content_namespace_to_the_stanzas() {
     assert!(elements[1].child("body", "jabber:client").is_some());
 }
 
-/// White space is a keep-alive (RFC 6120 §11.7) when it comes, not when the next
-/// stanza does.
+/// White space is reported when it arrives, not with the next stanza: it is a keep-alive (RFC 6120
+/// §11.7).
 #[test]
 fn white_space_is_seen_at_once() {
     let mut reader = Reader::new(XmlLimits::default());
@@ -377,7 +378,7 @@ fn white_space_is_seen_at_once() {
     assert_eq!(input, b"<a/>");
 }
 
-/// STARTTLS and SASL hand the connection over after an element's last `>`.
+/// STARTTLS and SASL change the stream after an element's last `>`.
 #[test]
 fn not_a_byte_is_taken_after_an_event() {
     let parts = [
@@ -388,7 +389,7 @@ fn not_a_byte_is_taken_after_an_event() {
         "<a  />",
         "</stream:stream>",
     ];
-    // Not even one that could not follow.
+    // Also bytes that could not follow.
     for tail in [
         "",
         "<a/>",
@@ -452,7 +453,7 @@ fn everything_can_cross_threads() {
     sendable::<xmppwire_xml::Writer>();
 }
 
-/// `Debug` of a reader is for logs; what is half read may be a password.
+/// `Debug` shows no content, which may be a password: its output goes to logs.
 #[test]
 fn a_reader_does_not_show_its_input() {
     let mut reader = Reader::new(XmlLimits::default());

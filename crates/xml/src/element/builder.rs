@@ -1,17 +1,18 @@
-//! Making an element.
+//! Building elements.
 
 use alloc::vec::Vec;
 
-use super::tree::{Recent, Tree};
+use super::namespaces::Recent;
+use super::tree::Tree;
+
 use super::{Element, ElementRef};
 use crate::ns::XML_NS;
 
 /// Builds an [`Element`] from the outside in.
 ///
-/// Attributes, text and children go to the innermost element that is open, until
-/// [`close`](Self::close). Nothing here can
-/// fail: any string is taken as it is, and it is the
-/// [`Writer`](crate::Writer) that refuses what XML cannot carry.
+/// Attributes, text and children go to the innermost open element, until [`close`](Self::close).
+/// Building cannot fail: the builder takes any string, and the [`Writer`](crate::Writer) refuses
+/// what XML cannot carry.
 ///
 /// ```
 /// use xmppwire_xml::Element;
@@ -32,9 +33,9 @@ use crate::ns::XML_NS;
 pub struct ElementBuilder {
     tree: Tree,
     recent: Recent,
-    /// The elements that are open below the root, innermost last.
+    /// The open elements below the root, innermost last.
     open: Vec<u32>,
-    /// The last thing added was text, which more text continues.
+    /// The last addition was text of the innermost element, which more text continues.
     in_text: bool,
 }
 
@@ -53,8 +54,7 @@ impl ElementBuilder {
         }
     }
 
-    /// Sets an attribute without a namespace. A second one of the same name
-    /// replaces the first.
+    /// Sets an attribute without a namespace. A second value for a name replaces the first.
     pub fn attr(self, name: &str, value: &str) -> Self {
         self.attr_ns(name, "", value)
     }
@@ -81,7 +81,7 @@ impl ElementBuilder {
         self
     }
 
-    /// Opens a child element; what follows goes into it.
+    /// Opens a child element, which receives what follows.
     pub fn open(mut self, name: &str, ns: &str) -> Self {
         let ns = self.recent.intern(&mut self.tree, ns);
         let parent = self.tree.node(self.open.last().copied().unwrap_or(0));
@@ -94,8 +94,7 @@ impl ElementBuilder {
         self
     }
 
-    /// Closes the innermost open element. The root stays open; closing it is
-    /// [`build`](Self::build).
+    /// Closes the innermost open element. Only [`build`](Self::build) closes the root.
     pub fn close(mut self) -> Self {
         if let Some(index) = self.open.pop() {
             self.tree.close(index);
@@ -104,7 +103,7 @@ impl ElementBuilder {
         self
     }
 
-    /// Adds a copy of a whole element.
+    /// Adds a copy of an element with its content.
     pub fn append<'a>(mut self, element: impl Into<ElementRef<'a>>) -> Self {
         let element = element.into();
         self.tree.copy_from(element.tree, element.index);
@@ -112,7 +111,7 @@ impl ElementBuilder {
         self
     }
 
-    /// The element. What is still open is closed.
+    /// Closes what is open and returns the element.
     pub fn build(mut self) -> Element {
         while let Some(index) = self.open.pop() {
             self.tree.close(index);

@@ -1,21 +1,23 @@
-//! Reading an element.
+//! Reading elements.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
 use super::Element;
-use super::tree::{AttrIter, Node, Tree};
+use super::records::{AttrIter, Node};
+use super::tree::Tree;
+
 use crate::lang;
 use crate::ns::XML_NS;
 use crate::writer;
 
-/// A place in an [`Element`]: one of the elements in it. Cheap to copy; what it
-/// returns lives as long as the element.
+/// A cursor on one element of an [`Element`]. It is cheap to copy, and what it returns lives as
+/// long as the `Element`.
 #[derive(Clone, Copy)]
 pub struct ElementRef<'a> {
     pub(crate) tree: &'a Tree,
-    /// Always the place of an element, never of text.
+    /// The record of an element, never of text.
     pub(crate) index: u32,
 }
 
@@ -24,8 +26,8 @@ pub struct ElementRef<'a> {
 pub enum NodeRef<'a> {
     /// A child element.
     Element(ElementRef<'a>),
-    /// Text between two child elements or at an edge. Never empty, and never
-    /// next to more text.
+    /// A run of text before, between or after child elements. Never empty and never next to another
+    /// run.
     Text(&'a str),
 }
 
@@ -34,9 +36,9 @@ pub enum NodeRef<'a> {
 pub struct Attr<'a> {
     /// The local name.
     pub name: &'a str,
-    /// The namespace, empty for the usual attribute without a prefix.
+    /// The namespace, which is empty for an attribute without a prefix.
     pub ns: &'a str,
-    /// The value, its references resolved.
+    /// The value, with references resolved.
     pub value: &'a str,
 }
 
@@ -76,11 +78,9 @@ impl<'a> ElementRef<'a> {
             .map(|attr| attr.value)
     }
 
-    /// The element's own `xml:lang`. `None` where it has none, and where its value is neither empty (XML
-    /// 1.0 §2.12) nor a language tag of RFC 5646 in 35 bytes: RFC 6120 §8.1.5 allows no other, so the
-    /// language is unknown. [`attr_ns`](Self::attr_ns) gives any value.
-    ///
-    /// The language that an element inherits is not known here.
+    /// The element's own `xml:lang`, not an inherited one. `None` if it has none, or if its value
+    /// is neither empty (XML 1.0 §2.12) nor a language tag of RFC 5646 of up to 35 bytes, which is
+    /// all that RFC 6120 §8.1.5 allows. [`attr_ns`](Self::attr_ns) returns any value.
     pub fn lang(self) -> Option<&'a str> {
         self.attr_ns("lang", XML_NS)
             .filter(|tag| tag.is_empty() || lang::is_tag(tag))
@@ -97,7 +97,7 @@ impl<'a> ElementRef<'a> {
         }
     }
 
-    /// The direct content: elements and text, in order.
+    /// The child elements and the text between them, in order.
     pub fn nodes(self) -> Nodes<'a> {
         Nodes {
             tree: self.tree,
@@ -123,8 +123,8 @@ impl<'a> ElementRef<'a> {
         self.children().next()
     }
 
-    /// The direct text, without that of child elements. Borrowed unless child
-    /// elements divide it.
+    /// The element's own text, without that of child elements. Borrowed unless child elements
+    /// divide it.
     pub fn text(self) -> Cow<'a, str> {
         let mut runs = self.runs();
         let first = runs.next().unwrap_or_default();
@@ -139,7 +139,7 @@ impl<'a> ElementRef<'a> {
         }
     }
 
-    /// Whether there is any direct text.
+    /// Whether the element has text of its own.
     pub fn has_text(self) -> bool {
         self.runs().next().is_some()
     }
@@ -151,7 +151,7 @@ impl<'a> ElementRef<'a> {
         })
     }
 
-    /// A copy of this element and what is in it.
+    /// Copies this element with its content.
     pub fn to_element(self) -> Element {
         if self.index == 0 {
             return Element::from_tree(self.tree.clone());
@@ -161,11 +161,10 @@ impl<'a> ElementRef<'a> {
         Element::from_tree(tree)
     }
 
-    /// The element as a document of its own, for logs and tests.
+    /// The element as an XML document, for logs and tests.
     ///
-    /// Nothing is left out: a character that XML cannot carry appears as a
-    /// reference, such as `&#x0;`, that no parser will take. For the wire there is
-    /// [`Writer`](crate::Writer), which refuses it.
+    /// It shows everything: a character that XML cannot carry appears as a reference that parsers
+    /// refuse, such as `&#x0;`. Use [`Writer`](crate::Writer) for the wire.
     pub fn to_xml(self) -> String {
         writer::to_xml(self)
     }

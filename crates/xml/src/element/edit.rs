@@ -1,16 +1,17 @@
 //! Changes to the root of a finished element, and copies.
 //!
-//! Only the root can be changed: stamping an address on a stanza and adding an
-//! error or a delay to it is what forwarding needs, and nothing else in a flat
-//! tree is cheap.
+//! Only the root can be changed. Forwarding needs to stamp an address on a stanza and to add an
+//! error or a delay, and other changes of a table are not cheap.
 
-use super::tree::{Recent, Span, Tree};
+use super::namespaces::Recent;
+use super::records::Span;
+use super::tree::Tree;
+
 use super::{Element, ElementRef};
 use crate::ns::XML_NS;
 
 impl Element {
-    /// Sets an attribute of the root that has no namespace, or removes it with
-    /// `None`.
+    /// Sets an attribute of the root that has no namespace, or removes it with `None`.
     ///
     /// ```
     /// # use xmppwire_xml::Element;
@@ -39,15 +40,16 @@ impl Element {
         self.tree.close(0);
     }
 
-    /// Moves the root from the namespace `from` to `to`, and with it the descendants that are reached
-    /// through elements of these two alone. What lies inside another namespace's element keeps its own.
+    /// Changes the namespace of the root from `from` to `to`, and that of its descendants which are
+    /// reached through elements of these two namespaces only. The content of other elements keeps
+    /// its namespaces.
     ///
-    /// A server does that with a stanza that it takes from one content namespace to another (RFC 6120
-    /// §4.8.3), and must not do it to a stanza that is quoted in a payload.
+    /// A server does this to a stanza when it moves it from one content namespace to another (RFC
+    /// 6120 §4.8.3). A stanza quoted in a payload must not change.
     ///
-    /// What is of `to` already goes to `from`: it was foreign there and stays so. Else somebody could hide
-    /// in a stanza what only the next server takes for a part of it. So nothing is lost either, and the
-    /// way back leads to the same element.
+    /// Elements already in `to` change to `from`. Without this swap a peer could hide an element
+    /// that only the next server would read as part of the stanza. Changing back restores the
+    /// element.
     ///
     /// ```
     /// # use xmppwire_xml::Element;
@@ -95,8 +97,8 @@ impl Tree {
                 continue;
             }
             match self.str(node.ns()) {
-                ns if ns == from => self.set_ns(node.index(), new),
-                ns if ns == to => self.set_ns(node.index(), old),
+                ns if ns == from => self.set_ns(node.index, new),
+                ns if ns == to => self.set_ns(node.index, old),
                 _ => place = node.end().max(place),
             }
         }

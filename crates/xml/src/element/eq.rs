@@ -1,9 +1,11 @@
-//! Equality of meaning.
+//! Equality of elements.
 //!
-//! Both trees hold their records in document order, text is never next to text and no attribute occurs
-//! twice, so two walks side by side decide.
+//! Both trees hold their records in document order, text is never next to text and no attribute
+//! occurs twice, so two walks side by side decide.
 
-use super::tree::{Attribute, Node, Tree};
+use super::records::{Attribute, Node};
+use super::tree::Tree;
+
 use super::{Element, ElementRef};
 
 impl PartialEq for ElementRef<'_> {

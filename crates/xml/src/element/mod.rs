@@ -1,9 +1,11 @@
-//! A whole element in a few tables, and the ways to read, build and change it.
+//! Elements: their tables, and the ways to read, build and change them.
 
 mod builder;
 mod cursor;
 mod edit;
 mod eq;
+mod namespaces;
+mod records;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -14,21 +16,19 @@ use core::fmt;
 
 pub use builder::ElementBuilder;
 pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
-pub(crate) use tree::{
-    ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Recent, Span, TEXT_WORDS, Tree, declaration_bytes,
-    shared_span,
-};
+pub(crate) use namespaces::{Recent, shared_span};
+pub(crate) use records::{ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
+pub(crate) use tree::{Tree, declaration_bytes};
 
-/// An element with everything in it, owned.
+/// An owned element with its attributes and its content.
 ///
-/// It is held in four tables, however many nodes it has: one buffer with all
-/// names, values and text, and one table each of nodes, attributes and
-/// namespaces. Names are expanded: prefixes and namespace declarations are gone
-/// after reading and come back in writing.
+/// Two allocations hold it, however many nodes it has: a text, and a table of records that point
+/// into the text. Names are expanded: reading resolves prefixes and namespace declarations, and
+/// writing makes new ones.
 ///
-/// Reading goes through [`ElementRef`], a `Copy` cursor; what it offers is
-/// offered here for the root as well. Equality is that of meaning: the same
-/// expanded names, the same attributes in any order, the same content.
+/// [`ElementRef`], a `Copy` cursor, reads it; the methods of the cursor on the root exist here as
+/// well. Two elements are equal if they have the same expanded names, the same attributes in any
+/// order and the same content.
 ///
 /// ```
 /// use xmppwire_xml::Element;
@@ -52,12 +52,12 @@ pub(crate) use tree::{
 /// ```
 #[derive(Clone)]
 pub struct Element {
-    /// Never empty: the first node is the root, and it is an element.
+    /// Never empty: the first record is the root element.
     tree: Tree,
 }
 
 impl Element {
-    /// Starts an element called `name` in the namespace `ns` (empty for none).
+    /// Starts building the element `name` in the namespace `ns`, which is empty for none.
     pub fn builder(name: &str, ns: &str) -> ElementBuilder {
         ElementBuilder::new(name, ns)
     }
@@ -66,7 +66,7 @@ impl Element {
         Self { tree }
     }
 
-    /// The cursor that stands on the root.
+    /// A cursor on the root.
     pub fn root(&self) -> ElementRef<'_> {
         ElementRef {
             tree: &self.tree,
@@ -74,9 +74,9 @@ impl Element {
         }
     }
 
-    /// Bytes of heap memory that the element holds, which is what a queue has to count: the text and
-    /// the tables of nodes, attributes and namespaces, with the room that they keep for more. An
-    /// element that was read holds at most a small multiple of its bytes on the wire.
+    /// Bytes of heap memory that the element holds, which is what a queue has to count: the text
+    /// and the table of records, with their unused room. An element that was read holds at most a
+    /// small multiple of its bytes on the wire.
     ///
     /// ```
     /// use xmppwire_xml::Element;

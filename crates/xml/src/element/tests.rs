@@ -139,7 +139,7 @@ fn differences_are_seen() {
         assert_ne!(element, other);
         assert_ne!(other.root(), element);
     }
-    // A child next to another is not a child inside of it.
+    // A sibling is not a child.
     let beside = base().open("b", "u").close().open("c", "u").build();
     let inside = base().open("b", "u").open("c", "u").build();
     assert_ne!(beside, inside);
@@ -176,7 +176,7 @@ fn a_part_is_an_element_too() {
     );
 }
 
-/// A tree is a table: its depth is nobody's stack.
+/// Deep elements do not use the stack: a tree is a table.
 #[test]
 fn depth_is_no_matter() {
     let mut builder = Element::builder("a", "");
@@ -215,7 +215,8 @@ fn requalifying_keeps_what_is_quoted() {
     assert_eq!(message, quoted("jabber:client"));
 }
 
-/// What is foreign in one content namespace must not be at home in the other.
+/// An element that is foreign to one content namespace must not become a part of the stanza in the
+/// other.
 #[test]
 fn requalifying_hides_nothing_and_loses_nothing() {
     let message = |ns: &str, foreign: &str| {
@@ -232,7 +233,7 @@ fn requalifying_hides_nothing_and_loses_nothing() {
     assert_eq!(element, message("jabber:server", "jabber:client"));
     element.requalify("jabber:server", "jabber:client");
     assert_eq!(element, message("jabber:client", "jabber:server"));
-    // What is at its aim already is left alone.
+    // A root that is in another namespace does not change.
     element.requalify("jabber:server", "jabber:client");
     assert_eq!(element, message("jabber:client", "jabber:server"));
 }

@@ -1,140 +1,11 @@
-//! The two tables behind an element: a text and the records that point into it.
-//!
-//! Records lie in document order, each a few words long:
-//!
-//! | record | words |
-//! |---|---|
-//! | element | size of the subtree in words, number of attributes, name, namespace |
-//! | attribute, behind its element | name, value, namespace |
-//! | text | 3, the text |
-//!
-//! A name, a value, a namespace and a text are a [`Span`], two words. A subtree is a range, and its size
-//! leads past it. Sizes are relative, so that a subtree can be copied, and words can be inserted before
-//! it.
+//! The tables of an element: a text, and records that point into it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::namespaces::{SHARED_START, shared, shared_span};
+use super::records::{ATTR_WORDS, AttrIter, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
 use crate::escape::is_ncname;
-use crate::ns::{STREAMS_NS, XML_NS};
-
-/// A piece of [`Tree::text`], or one of the [`SHARED`] namespaces.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) len: u32,
-}
-
-impl Span {
-    /// The empty string: as a namespace, none.
-    pub(crate) const NONE: Self = Self { start: 0, len: 0 };
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.len == 0
-    }
-
-    fn end(self) -> usize {
-        (self.start as usize).saturating_add(self.len as usize)
-    }
-}
-
-/// Namespaces that no tree has to hold: most elements of most stanzas are in one of them. A span of
-/// one starts at [`SHARED_START`] and its place in this list.
-const SHARED: [&str; 5] = [
-    XML_NS,
-    STREAMS_NS,
-    "jabber:client",
-    "jabber:server",
-    "jabber:component:accept",
-];
-
-/// Behind the end of every text.
-const SHARED_START: u32 = u32::MAX - 16;
-
-/// Words of an element's record without its attributes.
-pub(crate) const ELEMENT_WORDS: usize = 6;
-/// Words of an attribute's record.
-pub(crate) const ATTR_WORDS: usize = 6;
-/// Words of a text's record. The first word has the same value, which no element's can have.
-pub(crate) const TEXT_WORDS: usize = 3;
-
-/// An element or a run of text.
-#[derive(Clone, Copy)]
-pub(crate) struct Node {
-    index: u32,
-    /// Words of the subtree.
-    size: u32,
-    attr_count: u32,
-    /// An element's name, or the text.
-    pub(super) span: Span,
-    ns: Span,
-}
-
-impl Node {
-    pub(crate) fn is_text(&self) -> bool {
-        self.size as usize == TEXT_WORDS
-    }
-
-    pub(crate) fn ns(&self) -> Span {
-        self.ns
-    }
-
-    /// One past the subtree's last word.
-    pub(crate) fn end(&self) -> u32 {
-        self.index.saturating_add(self.size)
-    }
-
-    pub(super) fn index(&self) -> u32 {
-        self.index
-    }
-
-    pub(crate) fn size(&self) -> u32 {
-        self.size
-    }
-
-    pub(crate) fn attr_count(&self) -> u32 {
-        self.attr_count
-    }
-
-    /// Where its first child is, if it has one; else this is its end.
-    pub(crate) fn content(&self) -> u32 {
-        self.attrs_start()
-            .saturating_add(self.attr_count.saturating_mul(ATTR_WORDS as u32))
-    }
-
-    fn attrs_start(&self) -> u32 {
-        self.index.saturating_add(ELEMENT_WORDS as u32)
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Attribute {
-    pub(crate) name: Span,
-    pub(crate) value: Span,
-    pub(crate) ns: Span,
-}
-
-impl Attribute {
-    fn load(words: &[u32; ATTR_WORDS]) -> Self {
-        let [a, b, c, d, e, f] = *words;
-        Self {
-            name: Span { start: a, len: b },
-            value: Span { start: c, len: d },
-            ns: Span { start: e, len: f },
-        }
-    }
-
-    fn words(self) -> [u32; ATTR_WORDS] {
-        [
-            self.name.start,
-            self.name.len,
-            self.value.start,
-            self.value.len,
-            self.ns.start,
-            self.ns.len,
-        ]
-    }
-}
 
 #[derive(Clone, Default)]
 pub(crate) struct Tree {
@@ -142,10 +13,10 @@ pub(crate) struct Tree {
     pub(super) words: Vec<u32>,
     /// See [`Tree::declared`].
     pub(super) declared: u32,
-    /// Some name is no NCName: writing has to find out which elements it may still write. Kept here
-    /// so that names are checked once, when they come in.
+    /// A name is not an NCName, so the writer has to check names. Names are checked once, when they
+    /// are added.
     pub(super) bad_names: bool,
-    /// Something did not fit into 32-bit places and was left out.
+    /// Something was left out because places are 32-bit numbers.
     pub(super) overflown: bool,
 }
 
@@ -203,7 +74,7 @@ impl Tree {
         })
     }
 
-    /// How many words there are: where the next record will be.
+    /// The number of words, which is the place of the next record.
     pub(crate) fn len(&self) -> u32 {
         // `room` keeps the table below this.
         self.words.len() as u32
@@ -243,8 +114,8 @@ impl Tree {
         self.overflown
     }
 
-    /// Bytes that namespace declarations took on the wire this tree was read from, or would take if
-    /// a tree that was built declared each namespace where it begins. Never more than the peer sent.
+    /// Bytes that namespace declarations took on the wire this tree was read from. In a tree that
+    /// was built: bytes that they would take if each namespace were declared where it begins.
     pub(crate) fn declared(&self) -> usize {
         self.declared as usize
     }
@@ -255,8 +126,8 @@ impl Tree {
         self.text.capacity().saturating_add(words)
     }
 
-    /// Gives back the room that growing left over, unless the tree is small: most are, and for them
-    /// moving the tables costs more than the room is worth.
+    /// Frees unused room, unless the tree is small: for a small tree the copy costs more than the
+    /// room is worth.
     pub(crate) fn shrink(&mut self) {
         const SMALL: usize = 4 * 1024;
         if self.held() > SMALL {
@@ -267,7 +138,7 @@ impl Tree {
 
     // --- growing ---
 
-    /// Whether `more` words or bytes fit behind `len` of them.
+    /// Returns `len` as a place if `more` words or bytes fit after it.
     fn room(&mut self, len: usize, more: usize) -> Option<u32> {
         let fits = len
             .checked_add(more)
@@ -292,7 +163,7 @@ impl Tree {
         }
     }
 
-    /// Takes a namespace into the text, unless every tree has it.
+    /// Adds a namespace to the text, unless it is a shared one.
     pub(crate) fn push_ns(&mut self, ns: &str) -> Span {
         if ns.is_empty() {
             return Span::NONE;
@@ -305,14 +176,14 @@ impl Tree {
         self.declared = self.declared.saturating_add(declaration_bytes(ns.len));
     }
 
-    /// Starts an element; its place in the table. Attributes and then children come next, and at last
-    /// [`Tree::close`].
+    /// Starts an element and returns its place. Its attributes and then its content follow, and at
+    /// last [`Tree::close`].
     pub(crate) fn open(&mut self, name: &str, ns: Span) -> u32 {
         self.bad_names |= !is_ncname(name);
         self.open_checked(name, ns)
     }
 
-    /// Like [`Tree::open`] with a name that is known to be an NCName.
+    /// Like [`Tree::open`], for a name that is an NCName.
     pub(crate) fn open_checked(&mut self, name: &str, ns: Span) -> u32 {
         let name = self.push_str(name);
         let Some(index) = self.room(self.words.len(), ELEMENT_WORDS) else {
@@ -329,7 +200,7 @@ impl Tree {
         index
     }
 
-    /// Everything that came since `open` gave `index` is inside it.
+    /// Closes the element that `open` returned as `index`. All records since are its content.
     pub(crate) fn close(&mut self, index: u32) {
         let size = self.len().saturating_sub(index);
         if let Some(word) = self.words.get_mut(index as usize) {
@@ -352,13 +223,13 @@ impl Tree {
         }
     }
 
-    /// Adds an attribute to the element `index`, behind its others and before its content.
+    /// Adds an attribute to the element `index`, after its other attributes.
     pub(crate) fn push_attr(&mut self, index: u32, name: &str, ns: Span, value: &str) {
         self.bad_names |= !is_ncname(name) || (ns.is_empty() && name == "xmlns");
         self.push_attr_checked(index, name, ns, value);
     }
 
-    /// Like [`Tree::push_attr`] with a name that is known to be lawful.
+    /// Like [`Tree::push_attr`], for a name that is allowed.
     pub(crate) fn push_attr_checked(&mut self, index: u32, name: &str, ns: Span, value: &str) {
         let bytes = name.len().saturating_add(value.len());
         let fits = self.room(self.text.len(), bytes).is_some()
@@ -402,8 +273,8 @@ impl Tree {
         self.resize_attrs(index, count);
     }
 
-    /// Notes that the element `index` has another number of attributes now. The element is open or the
-    /// root, so that no other subtree changes its size.
+    /// Sets the number of attributes of the element `index`. The element is open or the root, so no
+    /// other size changes.
     fn resize_attrs(&mut self, index: u32, count: u32) {
         let words = self.words.get_mut(index as usize..);
         if let Some([size, attr_count, ..]) = words {
@@ -427,7 +298,7 @@ impl Tree {
         }
     }
 
-    /// Adds text to the element that is open. `joins` says that the last record is text of the same
+    /// Adds text to the open element. `joins` says that the last record is text of the same
     /// element, which this continues.
     pub(crate) fn push_text(&mut self, joins: bool, string: &str) {
         if string.is_empty() {
@@ -450,7 +321,7 @@ impl Tree {
         };
         let mut span = Span { start, len };
         if span.end() != self.text.len() {
-            // It can only grow at the end of the text: move it there.
+            // Text can grow only at the end of the buffer: move it there.
             let moved = String::from(self.str(span));
             span = self.push_str(&moved);
         }
@@ -465,74 +336,4 @@ impl Tree {
 /// Bytes that a declaration of a namespace of `len` bytes takes.
 pub(crate) fn declaration_bytes(len: u32) -> u32 {
     len.saturating_add(DECLARATION as u32)
-}
-
-/// The namespace that a span stands for which lies behind the text.
-#[inline]
-fn shared(span: Span) -> &'static str {
-    span.start
-        .checked_sub(SHARED_START)
-        .and_then(|place| SHARED.get(place as usize))
-        .copied()
-        .unwrap_or_default()
-}
-
-/// The span of a namespace that no tree has to hold.
-pub(crate) fn shared_span(ns: &str) -> Option<Span> {
-    let place = SHARED.iter().position(|shared| *shared == ns)?;
-    Some(Span {
-        start: SHARED_START.saturating_add(place as u32),
-        len: ns.len() as u32,
-    })
-}
-
-/// The attributes of an element.
-#[derive(Clone, Default)]
-pub(crate) struct AttrIter<'a>(core::slice::Iter<'a, [u32; ATTR_WORDS]>);
-
-impl Iterator for AttrIter<'_> {
-    type Item = Attribute;
-
-    #[inline]
-    fn next(&mut self) -> Option<Attribute> {
-        self.0.next().map(Attribute::load)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl ExactSizeIterator for AttrIter<'_> {}
-
-/// Namespaces that were used last, so that a tree holds each of them once and not at every use.
-///
-/// It remembers a few: a search among all for each of many different namespaces would be quadratic, and
-/// one that is held twice costs its bytes and nothing else.
-#[derive(Clone, Default)]
-pub(crate) struct Recent {
-    spans: [Span; 8],
-    next: usize,
-}
-
-impl Recent {
-    /// The span of `ns` in `tree`, which is the same tree at every call.
-    pub(crate) fn intern(&mut self, tree: &mut Tree, ns: &str) -> Span {
-        if ns.is_empty() {
-            return Span::NONE;
-        }
-        if let Some(span) = shared_span(ns) {
-            return span;
-        }
-        let known = self.spans.iter().find(|span| tree.str(**span) == ns);
-        if let Some(span) = known {
-            return *span;
-        }
-        let span = tree.push_ns(ns);
-        if let Some(slot) = self.spans.get_mut(self.next) {
-            *slot = span;
-        }
-        self.next = self.next.saturating_add(1) % self.spans.len();
-        span
-    }
 }

@@ -1,4 +1,4 @@
-//! From the parser's events to a tree, within the limits.
+//! Builds trees from the parser's events, within the limits.
 
 use alloc::vec::Vec;
 
@@ -17,14 +17,13 @@ pub(super) struct Assembler {
     recent: Recent,
     /// Nodes of the tree.
     nodes: usize,
-    /// The elements that are open, innermost last.
+    /// The open elements, innermost last.
     open: Vec<Open>,
     /// The start tag that is being read.
     tag: Tag,
-    /// The last thing was text of the innermost element, which more text
-    /// continues.
+    /// The last record is text of the innermost element, which more text continues.
     in_text: bool,
-    /// To find duplicates among many attributes.
+    /// Scratch space to find duplicate attributes.
     order: Vec<Attribute>,
 }
 
@@ -35,8 +34,7 @@ struct Open {
     default: Option<Span>,
 }
 
-/// What waits for the end of a start tag: namespaces can be declared after they
-/// are used.
+/// A start tag until its end: an attribute can use a namespace that a later attribute declares.
 #[derive(Default)]
 struct Tag {
     prefix: Option<NcName>,
@@ -44,9 +42,9 @@ struct Tag {
     default: Option<Span>,
     /// Attributes and declarations so far.
     attributes: usize,
-    /// The prefixes of attributes that have one, and which attribute it is.
+    /// The attributes that have a prefix: their number, and the prefix.
     prefixes: Vec<(usize, NcName)>,
-    /// Attributes without the declarations so far.
+    /// Attributes so far, without declarations.
     plain: usize,
 }
 
@@ -72,9 +70,8 @@ impl Assembler {
         core::mem::take(&mut self.tree)
     }
 
-    /// Makes the start tag just read that of the stream: what it declares stays
-    /// in force for all trees to come. Returns its prefix and a tree with
-    /// nothing but its attributes.
+    /// Makes the start tag just read that of the stream: its declarations stay in force for all
+    /// later trees. Returns its prefix and a tree with its attributes only.
     pub(super) fn settle(&mut self) -> (Option<NcName>, Tree) {
         self.scope.settle(&self.tree, self.tag.default);
         self.open.clear();
@@ -170,7 +167,7 @@ impl Assembler {
         self.scope.declare(open.mark, name, ns)
     }
 
-    /// The end of a start tag: now the namespaces are known.
+    /// The end of a start tag, where its namespaces are known.
     pub(super) fn head_done(&mut self) -> Result<(), ReadError> {
         let index = self.innermost();
         let Some(open) = self.open.last_mut() else {
@@ -192,14 +189,13 @@ impl Assembler {
         self.check_duplicates(index)
     }
 
-    /// Attributes must differ after their prefixes are resolved (Namespaces in
-    /// XML 1.0 §6.3).
+    /// Attributes must differ after their prefixes are resolved (Namespaces in XML 1.0 §6.3).
     fn check_duplicates(&mut self, index: u32) -> Result<(), ReadError> {
         let Some(node) = self.tree.node(index) else {
             return Ok(());
         };
         let key = |attr: &Attribute| (self.tree.str(attr.name), self.tree.str(attr.ns));
-        // Sorting keeps the work in bounds whatever the limit on attributes.
+        // Sorting bounds the work whatever the limit on attributes is.
         self.order.clear();
         self.order.extend(self.tree.attrs(&node));
         self.order
@@ -228,7 +224,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// The end of the innermost element; `true` if it was the outermost too.
+    /// The end of the innermost element. Returns true if it was the outermost.
     pub(super) fn close(&mut self) -> bool {
         if let Some(open) = self.open.pop() {
             self.tree.close(open.index);
@@ -242,7 +238,7 @@ impl Assembler {
         self.open.last().map_or(0, |open| open.index)
     }
 
-    /// Whether one more node is allowed. The outermost element is not counted.
+    /// Checks that one more node is allowed. The outermost element does not count.
     fn check_nodes(&self, limits: &XmlLimits) -> Result<(), ReadError> {
         if self.nodes > limits.max_children {
             return Err(policy("a stanza has too many nodes"));
@@ -275,8 +271,7 @@ mod tests {
     use crate::limits::XmlLimits;
     use crate::reader::{Event, Reader};
 
-    /// What an unfinished stanza can hold is a small multiple of what it may
-    /// have on the wire, however it is made up.
+    /// An unfinished stanza holds at most a small multiple of the limit on its bytes.
     #[test]
     fn memory_is_bounded_by_the_stanza_limit() {
         let limits = XmlLimits::default();
@@ -310,12 +305,12 @@ mod tests {
             assert!(held >= stanza.len() / 8, "the test does not reach its aim");
         }
     }
-    /// A finished tree does not keep the room that growing took.
+    /// A finished tree does not keep unused room.
     #[test]
     fn large_finished_trees_are_shrunk() {
         let mut reader = Reader::new(XmlLimits::default());
         let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
-        // One byte more than a power of two, where doubling leaves the most over.
+        // One byte more than a power of two leaves the most unused room.
         let stanza = format!("<a>{}</a>", "x".repeat(65_537));
         let input = format!("{header}{stanza}");
         let mut input = input.as_bytes();

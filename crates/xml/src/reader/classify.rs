@@ -1,23 +1,23 @@
-//! From what the parser complains about to what RFC 6120 calls it.
+//! The stream error condition for each of the parser's errors.
 
 use super::lead::{DOCUMENT_TYPE, INSTRUCTION};
 use crate::error::{ReadError, ReadErrorKind};
 
-/// How many of the last bytes [`classify`] looks at.
+/// Number of last bytes that [`classify`] looks at.
 ///
-/// The longest is `&#x` and the eight digits after which the parser gives up.
+/// The longest case is `&#x` with the eight digits after which the parser stops.
 pub(super) const RECENT: usize = 12;
 
-/// What is wrong.
+/// What an error of the parser means.
 pub(super) enum Verdict {
     Final(ReadError),
-    /// `<?xml` inside the document: the next byte tells a misplaced XML
-    /// declaration from a processing instruction.
+    /// `<?xml` inside the document: the next byte distinguishes a misplaced XML declaration from a
+    /// processing instruction.
     NextByteDecides,
 }
 
-/// `recent` are the bytes that the parser saw last, ending with the one that it
-/// stopped at.
+/// Classifies an error of the parser. `recent` are the last bytes it saw, up to the one it stopped
+/// at.
 pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
     let kind = match error {
         rxml::Error::RestrictedXml("long name or reference" | "event too long") => {
@@ -29,7 +29,7 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
         // Comments and processing instructions.
         rxml::Error::RestrictedXml(_) => ReadErrorKind::RestrictedXml,
         rxml::Error::UndeclaredEntity => reference(recent),
-        // The parser has no name for these.
+        // The parser has no error of its own for these.
         rxml::Error::InvalidSyntax(_) if matches!(recent, [.., b'<', b'!', third] if third.is_ascii_uppercase()) =>
         {
             return Verdict::Final(DOCUMENT_TYPE);
@@ -39,15 +39,13 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
     Verdict::Final(ReadError::from_parser(kind, error))
 }
 
-/// What is wrong with a reference that the parser cannot resolve or has given up
-/// on after eight bytes of it: it does not say whether they are a name.
+/// Classifies a reference that the parser cannot resolve, or stopped reading after eight bytes.
 fn reference(recent: &[u8]) -> ReadErrorKind {
     let start = recent.iter().rposition(|byte| *byte == b'&');
     let after = start.and_then(|start| recent.get(start.saturating_add(1)..));
     let after = after.unwrap_or_default();
     if after.starts_with(b"#") {
-        // Lawful, if the leading digits were zeros, but longer than any
-        // character needs.
+        // Well-formed if the leading digits are zeros, but longer than any character needs.
         return ReadErrorKind::PolicyViolation;
     }
     let (name, is_whole) = match after.strip_suffix(b";") {
@@ -56,7 +54,7 @@ fn reference(recent: &[u8]) -> ReadErrorKind {
     };
     let name = match core::str::from_utf8(name) {
         Ok(name) => name,
-        // Given up on in the middle of a character.
+        // The parser stopped in the middle of a character.
         Err(error) if error.error_len().is_none() && !is_whole => name
             .get(..error.valid_up_to())
             .and_then(|name| core::str::from_utf8(name).ok())
@@ -69,10 +67,10 @@ fn reference(recent: &[u8]) -> ReadErrorKind {
     }
 }
 
-/// Judges by the byte after `<?xml` inside the document.
+/// Classifies by the byte that follows `<?xml` inside the document.
 ///
-/// Names that begin with `xml` are no targets of processing instructions
-/// (XML 1.0 §2.6), except for what W3C itself has defined.
+/// Targets of processing instructions cannot begin with `xml` (XML 1.0 §2.6), except for those that
+/// the W3C defined.
 pub(super) fn judge_target(next: u8) -> ReadError {
     match next {
         b' ' | b'\t' | b'\r' | b'\n' | b'?' => MISPLACED_DECLARATION,

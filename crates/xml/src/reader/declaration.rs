@@ -1,22 +1,22 @@
 //! The XML declaration (XML 1.0 §2.8, RFC 6120 §11.5).
 //!
-//! Read here and not by the parser behind us, which refuses `standalone` where
-//! no encoding is declared and has one word for every complaint.
+//! The parser does not read it, because it refuses `standalone` without an encoding and has one
+//! error for all faults.
 
 use alloc::vec::Vec;
 
 use super::lead::is_space;
 use crate::error::{ReadError, ReadErrorKind};
 
-/// Gathers what follows `<?xml` and judges it at the closing `>`; no value that
-/// is allowed has one. Its length is bounded by the header's limit.
+/// Collects the bytes after `<?xml` and checks them at the closing `>`, which no allowed value has.
+/// The limit on the header bounds its length.
 #[derive(Default)]
 pub(super) struct Declaration {
     content: Vec<u8>,
 }
 
 impl Declaration {
-    /// Takes one byte; `true` at the end of a good declaration.
+    /// Takes one byte. Returns true at the end of a good declaration.
     pub(super) fn push(&mut self, byte: u8) -> Result<bool, ReadError> {
         match byte {
             b'>' => self.judge().map(|()| true),
@@ -36,11 +36,10 @@ impl Declaration {
         if !rest.bytes().all(is_space) {
             return Err(MALFORMED);
         }
-        // XMPP is defined in terms of XML 1.0 alone (RFC 6120 §11.8). From its
-        // fifth edition on XML 1.0 would read a document of another 1.x as its
-        // own (§2.8), but there the same bytes may mean something else. A version
-        // is no feature that RFC 6120 §11.1 restricts; what is left is that this
-        // is not well-formed XML 1.0.
+        // XMPP is defined in terms of XML 1.0 (RFC 6120 §11.8). The fifth edition of XML 1.0 reads
+        // other 1.x documents as 1.0 (§2.8), but the same bytes may mean something else there. RFC
+        // 6120 §11.1 does not list versions as a restricted feature, so the document is not
+        // well-formed XML 1.0.
         if version != "1.0" {
             return Err(ReadError::new(
                 ReadErrorKind::NotWellFormed,
@@ -57,8 +56,7 @@ impl Declaration {
     }
 }
 
-/// RFC 6120 §11.6: UTF-8 and nothing else. Names of encodings do not depend on
-/// case (XML 1.0 §4.3.3).
+/// RFC 6120 §11.6 allows UTF-8 only. The names of encodings ignore case (XML 1.0 §4.3.3).
 fn check_encoding(encoding: &str) -> Result<(), ReadError> {
     if encoding.eq_ignore_ascii_case("utf-8") {
         return Ok(());
@@ -77,7 +75,7 @@ fn check_encoding(encoding: &str) -> Result<(), ReadError> {
     })
 }
 
-/// Takes ` name = 'value'` off the front if it is there.
+/// Removes ` name = 'value'` from the front if it is there.
 fn attribute<'a>(rest: &mut &'a str, name: &str) -> Result<Option<&'a str>, ReadError> {
     let space = |c: char| u8::try_from(c).is_ok_and(is_space);
     let trimmed = rest.trim_start_matches(space);

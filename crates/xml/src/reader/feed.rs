@@ -1,11 +1,9 @@
-//! What the parser gets to see.
+//! Passes bytes to the parser.
 //!
-//! Three things happen to bytes on their way. They are counted against a budget,
-//! so that the one too many is never consumed. Line ends are normalised before
-//! parsing, just as XML 1.0 §2.11 puts it; the parser's own way loses a carriage
-//! return in an attribute value. And they come in small pieces, because the
-//! parser searches all it is given for each token and a token of text has a
-//! limit of its own.
+//! It counts the bytes against a budget and does not consume the first byte over it. It normalises
+//! line ends as XML 1.0 §2.11 says, because the parser loses a carriage return in an attribute
+//! value. It passes small pieces, because the parser searches all of its input for each token and
+//! splits text at a limit.
 
 use alloc::format;
 use alloc::string::String;
@@ -18,30 +16,29 @@ use super::lead::Lead;
 use crate::error::{ReadError, ReadErrorKind};
 use crate::limits::XmlLimits;
 
-/// How many bytes the parser sees at once.
+/// Bytes passed to the parser at once.
 const PIECE: usize = 512;
 
-/// Bounds of what the parser takes for one token. It splits text there, so the
-/// lower one has to have room for any character; and it sets as much memory
-/// aside while it is at work, hence the upper one.
+/// Bounds of the parser's token limit. The parser splits text there, so the lower bound has room
+/// for any character. It allocates this much while it works, hence the upper bound.
 const TOKEN_BYTES: (usize, usize) = (64, 1 << 20);
 
-/// The highest stanza limit: places in a tree are 32-bit numbers.
+/// The largest limit on a stanza: places in a tree are 32-bit numbers.
 const ITEM_BYTES: usize = 1 << 30;
 
 pub(super) struct Feed {
     parser: RawParser,
-    /// The token limit that the parser was made with.
+    /// The token limit of the parser.
     token_bytes: usize,
     /// The root's start tag, to bring another parser to the same place.
     root: Option<String>,
-    /// How many bytes the parser sees at once.
+    /// Bytes passed to the parser at once.
     piece: usize,
-    /// So many bytes at the front of the input are known to have no CR.
+    /// Bytes at the front of the input that are known to have no CR.
     clean: usize,
     /// Bytes of the current item so far.
     spent: usize,
-    /// The last byte was a CR, shown as LF; an LF now belongs to it.
+    /// The last byte was a CR, passed as LF. An LF that follows belongs to it.
     after_cr: bool,
     /// `<?xml` stood inside the document: see [`Verdict::NextByteDecides`].
     target: bool,
@@ -49,7 +46,7 @@ pub(super) struct Feed {
     recent: [u8; RECENT],
 }
 
-/// What the parser made of its bytes.
+/// What the parser returned.
 pub(super) enum Fed {
     Event(RawEvent),
     /// All input is used up.
@@ -72,7 +69,7 @@ impl Feed {
         }
     }
 
-    /// Tells that the next input is not the rest of the last one.
+    /// Notes that the next input does not continue the last one.
     pub(super) fn new_input(&mut self) {
         self.clean = 0;
     }
@@ -83,7 +80,7 @@ impl Feed {
         self.clean = 0;
     }
 
-    /// Takes one byte without showing it to the parser.
+    /// Takes one byte without passing it to the parser.
     pub(super) fn next_byte(
         &mut self,
         input: &mut &[u8],
@@ -101,7 +98,7 @@ impl Feed {
         Ok(Some(*byte))
     }
 
-    /// Shows the parser the start of a tag, which has been counted already.
+    /// Passes the start of a tag, which was counted before, to the parser.
     pub(super) fn begin_tag(&mut self, lead: &Lead, limits: &XmlLimits) -> Result<(), ReadError> {
         if token_bytes(limits) != self.token_bytes {
             self.replace_parser(token_bytes(limits));
@@ -113,13 +110,17 @@ impl Feed {
         }
     }
 
-    /// Remembers the root, so that the parser can be replaced inside of it.
+    /// Keeps the root, so that the parser can be replaced inside of it. Without a prefix it is
+    /// empty.
     pub(super) fn set_root(&mut self, prefix: &str, name: &str) {
-        self.root = Some(format!("<{prefix}:{name}>"));
+        self.root = Some(match prefix {
+            "" => format!("<{name}>"),
+            prefix => format!("<{prefix}:{name}>"),
+        });
     }
 
-    /// The token limit of a parser is fixed: for another one there must be
-    /// another parser, brought to where the old one is, between two stanzas.
+    /// Makes another parser, because the token limit of a parser is fixed, and brings it to the
+    /// place of the old one between two stanzas.
     fn replace_parser(&mut self, token_bytes: usize) {
         self.token_bytes = token_bytes;
         self.parser = parser(token_bytes);
@@ -127,20 +128,19 @@ impl Feed {
         while let Ok(Some(_)) = self.parser.parse(&mut tag, false) {}
     }
 
-    /// From now on the parser sees single bytes and reports text as soon as it
-    /// has a character.
+    /// Passes single bytes from now on, and lets the parser report text as soon as it has a
+    /// character.
     pub(super) fn by_single_bytes(&mut self) {
         self.piece = 1;
         self.parser.set_text_buffering(false);
     }
 
-    /// An event that the parser has in store, with nothing more to see.
+    /// An event that the parser can return without more bytes.
     pub(super) fn stored_event(&mut self) -> Option<RawEvent> {
         self.parser.parse(&mut &[][..], false).ok().flatten()
     }
 
-    /// Lets the parser have bytes until it has an event, within a budget for the
-    /// item as a whole.
+    /// Passes bytes to the parser until it returns an event, within the budget of the item.
     pub(super) fn next_event(
         &mut self,
         input: &mut &[u8],
@@ -185,17 +185,17 @@ impl Feed {
                         return Err(error);
                     }
                 }
-                // The end of its input, of which it is never told.
+                // The end of the document, which the parser is never told.
                 Ok(None) => return Ok(Fed::Hungry),
             }
         }
     }
 
-    /// The next bytes without a CR, as many as the parser may see at once.
+    /// The next bytes without a CR, at most a piece.
     fn piece<'a>(&mut self, input: &'a [u8], left: usize) -> &'a [u8] {
         if self.clean == 0 {
             let front = input.get(..self.piece).unwrap_or(input);
-            // Searching twice only where there is one is the faster way.
+            // A second search is only needed if there is one, which is rare.
             self.clean = if front.contains(&b'\r') {
                 front.iter().take_while(|byte| **byte != b'\r').count()
             } else {
@@ -219,7 +219,7 @@ impl Feed {
         }
     }
 
-    /// What the parser's complaint means, if that is clear yet.
+    /// The meaning of the parser's error, if it is clear yet.
     fn judge(&mut self, error: rxml::Error) -> Option<ReadError> {
         match classify(error, &self.recent) {
             Verdict::Final(error) => Some(error),
@@ -230,8 +230,8 @@ impl Feed {
         }
     }
 
-    /// Gives memory back if no more input is at hand: thousands of connections
-    /// that have nothing to say should cost little.
+    /// Frees the parser's buffers if no more input is at hand, so that idle connections cost
+    /// little.
     pub(super) fn rest(&mut self, input: &[u8]) {
         if input.is_empty() {
             self.parser.release_temporaries();

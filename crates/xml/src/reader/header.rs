@@ -1,4 +1,4 @@
-//! From the root's start tag to a [`StreamHeader`].
+//! Makes the [`StreamHeader`] of the root's start tag.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,9 +12,9 @@ use crate::escape::{self, Context, Unspeakable};
 use crate::header::StreamHeader;
 use crate::ns::STREAMS_NS;
 
-/// RFC 6120 §4.8: the root is `stream`, in the stream namespace. Its prefix is
-/// the sender's choice (§4.8.5); it has none where the stream namespace is the
-/// default namespace, so that no content namespace is (§4.8.2).
+/// RFC 6120 §4.8: the root is `stream`, in the stream namespace. Its prefix is the sender's choice
+/// (§4.8.5); it has none where the stream namespace is the default namespace, so that no content
+/// namespace is (§4.8.2).
 pub(super) fn header(
     prefix: Option<NcName>,
     root: &Element,
@@ -58,7 +58,7 @@ pub(super) fn header(
 /// Bytes that a declaration takes besides its namespace: ` xmlns:ns12=''`.
 const DECLARATION: usize = 16;
 
-/// Holds what the header declares against [`StreamHeader::MAX_DECLARED_BYTES`].
+/// Checks what the header declares against [`StreamHeader::MAX_DECLARED_BYTES`].
 fn check_declared(scope: &Scope) -> Result<(), ReadError> {
     let mut written = Vec::new();
     let mut bytes = 0_usize;
@@ -68,7 +68,7 @@ fn check_declared(scope: &Scope) -> Result<(), ReadError> {
             continue;
         }
         written.clear();
-        // Nothing is refused in this mode.
+        // This mode refuses nothing.
         let _ = escape::write(&mut written, ns, Context::Attribute, Unspeakable::Show);
         bytes = bytes
             .saturating_add(written.len())

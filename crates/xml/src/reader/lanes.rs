@@ -1,4 +1,5 @@
-//! Which lane reads a child of the root: the fast lane first, and the checked lane what that gives up.
+//! Chooses the lane that reads a child of the root: the fast lane, and the checked lane if that
+//! gives up.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -9,7 +10,7 @@ use crate::element::{Element, Tree};
 use crate::error::ReadError;
 
 impl Reader {
-    /// At the first byte of a child of the root, in the fast lane.
+    /// Reads a child of the root from its first byte in the fast lane.
     pub(super) fn fast(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         let mut words = core::mem::take(&mut self.spare);
         if words.capacity() == 0 {
@@ -42,7 +43,7 @@ impl Reader {
         }
     }
 
-    /// Inside a child of the root that was cut, in the fast lane.
+    /// Continues a child of the root that was cut in the fast lane.
     pub(super) fn gather(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         let gather = match core::mem::replace(&mut self.place, Place::Between) {
             Place::Gather(gather) => gather,
@@ -65,8 +66,8 @@ impl Reader {
         }
     }
 
-    /// Gives the checked lane what the fast lane had gathered before the input at hand. The fast lane
-    /// found it plain so far, so it has neither an error nor an end.
+    /// Passes the checked lane the bytes that the fast lane gathered before the present input. They
+    /// were plain so far and therefore have neither an error nor an end.
     fn replay(&mut self, bytes: &[u8]) -> Result<Step, ReadError> {
         let mut rest = bytes;
         self.begin_lead(&mut rest, Level::Stream)?;
@@ -78,7 +79,7 @@ impl Reader {
         Ok(Step::Go)
     }
 
-    /// A finished child of the root; `rest` is what follows it.
+    /// Returns a finished child of the root. `rest` is the input that follows it.
     fn element(&mut self, tree: Tree, rest: &[u8]) -> Step {
         self.place = Place::Between;
         if rest.is_empty() {
@@ -89,7 +90,7 @@ impl Reader {
     }
 }
 
-/// Words that the records of a stanza of so many bytes take, with some to spare: most take three for eight
+/// Words to reserve for the records of a stanza of this many bytes. Most need three words for eight
 /// bytes.
 fn expected_words(bytes: usize) -> usize {
     (bytes / 8).saturating_mul(3).clamp(64, 4096)

@@ -1,9 +1,8 @@
-//! The first bytes of markup that stands outside of any stanza.
+//! The first bytes of markup outside of stanzas.
 //!
-//! The parser behind us names neither document type declarations nor CDATA
-//! sections at this level, and takes an XML declaration as a processing
-//! instruction where it is misplaced. So nothing is handed to it before these
-//! bytes tell that a tag begins.
+//! At this level the parser does not recognise document type declarations and CDATA sections, and
+//! takes a misplaced XML declaration for a processing instruction. So it receives these bytes only
+//! once they are known to begin a tag.
 
 use crate::error::{ReadError, ReadErrorKind};
 
@@ -11,14 +10,14 @@ const CDATA: &[u8] = b"<![CDATA[";
 const COMMENT: &[u8] = b"<!--";
 const DECLARATION: &[u8] = b"<?xml";
 
-/// The bytes since a `<`, as many as it takes to know what begins.
+/// The bytes from a `<` on, until it is known what they begin.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lead {
     bytes: [u8; CDATA.len()],
     len: usize,
 }
 
-/// What begins.
+/// The markup that begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Markup {
     /// More bytes are needed.
@@ -33,8 +32,7 @@ pub(super) enum Markup {
 }
 
 impl Lead {
-    /// `push` never sees more bytes than there is room for, as everything is
-    /// clear by then.
+    /// Adds a byte. There is room for all bytes that are needed.
     pub(super) fn push(&mut self, byte: u8) {
         if let Some(slot) = self.bytes.get_mut(self.len) {
             *slot = byte;
@@ -92,8 +90,7 @@ fn declaration(bytes: &[u8], third: u8) -> Markup {
 pub(super) const INSTRUCTION: ReadError =
     ReadError::new(ReadErrorKind::RestrictedXml, "a processing instruction");
 
-/// All that begins with `<!` and a capital letter is `<!DOCTYPE` or belongs
-/// inside of one.
+/// `<!` and a capital letter begin `<!DOCTYPE` or a declaration inside of one.
 pub(super) const DOCUMENT_TYPE: ReadError =
     ReadError::new(ReadErrorKind::RestrictedXml, "a document type declaration");
 

@@ -1,10 +1,10 @@
-//! Bytes to events.
+//! Reads streams.
 //!
-//! `rxml` is the authority on what is XML. Around it stand, from the outside in:
-//! [`Reader`], which knows where in the stream it is and looks itself at what
-//! stands between stanzas; [`feed`], which hands the parser its bytes within the
-//! budget and with line ends normalised; and [`assembler`], which resolves
-//! namespaces and builds the tree.
+//! Two lanes read the children of the root, with the same result. In the checked lane `rxml`
+//! decides what is XML: [`feed`] passes it the bytes within the budget and with line ends
+//! normalised, and [`assembler`] resolves namespaces and builds the tree. [`fast`] reads plain
+//! children in one pass. [`Reader`] knows the place in the stream and looks itself at what is
+//! between stanzas.
 
 mod assembler;
 mod classify;
@@ -40,10 +40,9 @@ pub enum Event {
     Header(StreamHeader),
     /// A child of the root is complete: a stanza, or an element of negotiation.
     Element(Element),
-    /// So many bytes of white space between the children of the root, or after
-    /// its end. Reported as soon as seen, so the same white space may come as
-    /// one event or as several. It means nothing (RFC 6120 §11.7) and serves as
-    /// a keep-alive.
+    /// White space between the children of the root or after its end: the number of bytes. It is
+    /// reported when it arrives, so reads may divide it into several events. It has no meaning (RFC
+    /// 6120 §11.7) and serves as a keep-alive.
     Whitespace(usize),
     /// The end tag of the root (RFC 6120 §4.4).
     End,
@@ -51,48 +50,48 @@ pub enum Event {
 
 /// Reads one stream, from its header to its end.
 ///
-/// Bytes go in as they come, in pieces of any size; the events do not depend on
-/// the pieces. A stream restart (RFC 6120 §4.3.3) needs a new reader.
+/// It takes bytes in pieces of any size, and the events do not depend on the pieces. A stream
+/// restart (RFC 6120 §4.3.3) needs a new reader.
 pub struct Reader {
     limits: XmlLimits,
     feed: Feed,
     assembler: Assembler,
     place: Place,
     error: Option<ReadError>,
-    /// Leaves the fast lane out.
+    /// Whether the fast lane is left out.
     checked_only: bool,
-    /// A table of the fast lane, to be used again while there is input.
+    /// A table that the fast lane uses again while there is input.
     spare: Vec<u32>,
 }
 
 /// Where in the document the next byte belongs.
 enum Place {
-    /// At its very first byte.
+    /// Before the first byte.
     Start,
-    /// Further on before the root: behind white space or the XML declaration.
+    /// Before the root, after white space or the XML declaration.
     Prolog,
     /// Inside the XML declaration.
     Declaration(Declaration),
-    /// Behind a `<` that is not in any stanza.
+    /// After a `<` outside of stanzas.
     Lead(Lead, Level),
     /// Inside the root's start tag.
     Header,
     /// Between the children of the root.
     Between,
-    /// Inside character data there, with which the stream must end.
+    /// Inside character data between the children of the root, which ends the stream.
     Loose,
     /// Inside a child of the root that the fast lane found to be cut.
     Gather(Box<Gather>),
     /// Inside a child of the root, or in its end tag.
     Item,
-    /// Behind the root.
+    /// After the root.
     After,
 }
 
 /// Where a `<` was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
-    /// At the very start.
+    /// Before anything else.
     Start,
     Prolog,
     Stream,
@@ -113,8 +112,8 @@ impl Reader {
         }
     }
 
-    /// A reader that leaves the fast lane out, to compare the two. Not for other uses: it reads the same
-    /// and takes longer.
+    /// A reader without the fast lane, for tests that compare the two. It reads the same and takes
+    /// longer.
     #[doc(hidden)]
     pub fn checked_only(limits: XmlLimits) -> Self {
         Self {
@@ -123,30 +122,28 @@ impl Reader {
         }
     }
 
-    /// Puts other limits in force, as after an authentication that does not restart the stream. They hold for
-    /// what is half read, too, except that another [`max_token_bytes`](XmlLimits::max_token_bytes) waits for the
-    /// next stanza.
+    /// Sets other limits, as after an authentication that does not restart the stream. They also
+    /// hold for what is partly read, except that another
+    /// [`max_token_bytes`](XmlLimits::max_token_bytes) waits for the next stanza.
     pub fn set_limits(&mut self, limits: XmlLimits) {
         self.limits = limits;
     }
 
-    /// Whether nothing is half read: the stream could fall silent here, or be
-    /// replaced, with nothing lost.
+    /// Returns true if no header, element or tag is partly read: nothing is lost if the stream is
+    /// replaced here.
     pub fn is_idle(&self) -> bool {
         self.error.is_none() && matches!(self.place, Place::Start | Place::Between | Place::After)
     }
 
-    /// Reads up to the next event and moves `input` past what it took.
+    /// Reads up to the next event and moves `input` past the bytes it took.
     ///
-    /// After an event the rest of `input` is untouched: of what follows an
-    /// element's last `>`, not one byte is taken or has any influence. `Ok(None)`
-    /// means that all of `input` was taken and more is needed.
+    /// The bytes after an event are not taken and have no influence on it. `Ok(None)` means that
+    /// all of `input` was taken and more is needed.
     ///
     /// # Errors
     ///
-    /// If the peer broke a rule of XML, of RFC 6120 §11 or of the limits. The
-    /// stream is then beyond help: every further call returns the same error
-    /// and takes nothing.
+    /// If the peer broke a rule of XML, of RFC 6120 §11 or of the limits. Every later call returns
+    /// the same error and takes nothing.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Event>, ReadError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -154,7 +151,7 @@ impl Reader {
         self.feed.new_input();
         let outcome = self.advance(input);
         if let Err(error) = outcome {
-            // What the peer had us collect is of no use any more.
+            // Frees what was collected, which is not needed any more.
             *self = Self::new(self.limits);
             self.error = Some(error);
         }
@@ -188,8 +185,8 @@ impl Reader {
         }
     }
 
-    /// Before the root: white space, a declaration, and then nothing but its
-    /// start tag. The first byte tells of some encodings (XML 1.0 appendix F).
+    /// Before the root only white space, a declaration and a start tag are allowed. The first byte
+    /// identifies some encodings (XML 1.0 appendix F).
     fn prolog(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         let Some(byte) = self.feed.next_byte(input, self.limits.max_header_bytes)? else {
             return Ok(Step::Wait);
@@ -211,11 +208,11 @@ impl Reader {
                 self.place = Place::Prolog;
                 Ok(Step::Go)
             }
-            // UTF-16 and UTF-32, by their byte order marks or by the zeros in
-            // their `<`. Neither FE nor FF is ever part of UTF-8.
+            // UTF-16 and UTF-32, identified by their byte order marks or by the zeros in their `<`.
+            // UTF-8 has neither FE nor FF.
             0x00 | 0xFE | 0xFF if at_start => Err(OTHER_ENCODING),
-            // Among these is U+FEFF in UTF-8, which RFC 6120 §11.6 has us read as
-            // a character like any other and never as a byte order mark.
+            // This includes U+FEFF in UTF-8, which RFC 6120 §11.6 treats as a character and not as
+            // a byte order mark.
             _ => Err(ReadError::new(
                 ReadErrorKind::NotWellFormed,
                 "something other than markup before the root",
@@ -235,8 +232,8 @@ impl Reader {
         Ok(Step::Wait)
     }
 
-    /// Behind a `<` outside of all stanzas: collects bytes until it is clear what
-    /// it begins, and hands them to the parser if it is a tag.
+    /// After a `<` outside of stanzas: collects bytes until it is known what they begin, and passes
+    /// them to the parser if they begin a tag.
     fn lead(&mut self, input: &mut &[u8], mut lead: Lead, level: Level) -> Result<Step, ReadError> {
         let budget = match level {
             Level::Start | Level::Prolog => self.limits.max_header_bytes,
@@ -263,8 +260,8 @@ impl Reader {
                 Ok(Step::Go)
             }
             Markup::Declaration => Err(MISPLACED_DECLARATION),
-            // RFC 6120 has no use for text between stanzas in any spelling, so an
-            // empty section or one of white space is none of a keep-alive either.
+            // RFC 6120 does not allow text between stanzas, so an empty section is refused too, and
+            // one of white space is not a keep-alive.
             Markup::CharacterData if !outside => Err(LOOSE_TEXT),
             Markup::CharacterData => Err(OUTSIDE_ROOT),
             Markup::StartTag | Markup::EndTag if level == Level::After => Err(OUTSIDE_ROOT),
@@ -279,7 +276,7 @@ impl Reader {
     }
 
     fn header(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        // A header is one start tag: the limits of trees have no meaning for it.
+        // A header is one start tag, to which the limits of trees do not apply.
         let limits = XmlLimits {
             max_depth: usize::MAX,
             max_prefixes: usize::MAX,
@@ -302,9 +299,8 @@ impl Reader {
         let root = Element::from_tree(tree);
         let header = header::header(prefix, &root, &self.assembler.scope)?;
         self.feed.set_root(&header.prefix, root.name());
-        // The parser has the end of `<stream:stream/>` in store already. A stream that ends where it
-        // begins is of no use to anybody, and an end without a byte of its own would wait for the next
-        // one, which need not come.
+        // The parser would return the end of `<stream:stream/>` without another byte. A driver that
+        // waits for bytes would not ask for it, and a stream that ends at its start has no use.
         if self.feed.stored_event().is_some() {
             return Err(EMPTY_ROOT);
         }
@@ -340,9 +336,9 @@ impl Reader {
         Ok(Step::Go)
     }
 
-    /// Something else than white space or markup between stanzas. It cannot end
-    /// well; the parser says whether it was at least XML. One byte at a time, so
-    /// that the answer does not depend on how many there are.
+    /// Something other than white space or markup between stanzas, which is an error; the parser
+    /// decides which. It receives single bytes, so that the answer does not depend on how many
+    /// there are.
     fn loose(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         match self.feed.next_event(input, self.limits.max_stanza_bytes)? {
             Fed::Hungry => Ok(Step::Wait),
@@ -369,7 +365,7 @@ impl Reader {
         }
     }
 
-    /// Takes the parser's next event into the tree; `true` if this completes it.
+    /// Adds the parser's event to the tree. Returns true if the tree is complete.
     fn assemble(&mut self, limits: &XmlLimits, event: RawEvent) -> Result<bool, ReadError> {
         match event {
             RawEvent::ElementHeadOpen(_, (prefix, name)) => {
@@ -381,7 +377,7 @@ impl Reader {
             RawEvent::ElementHeadClose(_) => self.assembler.head_done()?,
             RawEvent::Text(_, text) => self.assembler.text(limits, &text)?,
             RawEvent::ElementFoot(_) => return Ok(self.assembler.close()),
-            // Never shown to the parser, so never reported by it.
+            // The parser never receives a declaration.
             RawEvent::XmlDeclaration(..) => return Err(MISPLACED_DECLARATION),
         }
         Ok(false)
@@ -392,14 +388,14 @@ impl Reader {
         Step::Event(Event::End)
     }
 
-    /// A document ends with its root but for white space (XML 1.0 §2.1).
+    /// Only white space may follow the root (XML 1.0 §2.1).
     fn after(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         if let Some(count) = take_space(input) {
             return Ok(Step::Event(Event::Whitespace(count)));
         }
         match input.first() {
             None => Ok(Step::Wait),
-            // It may still be a comment, which is restricted and not malformed.
+            // It may be a comment, which is restricted and not malformed.
             Some(b'<') => self.begin_lead(input, Level::After),
             Some(_) => Err(OUTSIDE_ROOT),
         }
@@ -407,7 +403,7 @@ impl Reader {
 }
 
 impl fmt::Debug for Reader {
-    /// Shows no content: it may be a password.
+    /// Leaves out content, which may be a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
             .field("limits", &self.limits)
@@ -417,16 +413,17 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// What became of one look at the input.
+/// The result of one step.
 enum Step {
-    /// Something changed: look again.
+    /// The place changed; another step is needed.
     Go,
     /// All input is used up.
     Wait,
     Event(Event),
 }
 
-/// Takes white space off the front of the input.
+/// Removes white space from the front of the input. Returns the number of bytes, or `None` if there
+/// are none.
 fn take_space(input: &mut &[u8]) -> Option<usize> {
     let count = input
         .iter()

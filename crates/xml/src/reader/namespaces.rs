@@ -1,5 +1,4 @@
-//! Which prefixes mean what at the place that is being read (Namespaces in
-//! XML 1.0).
+//! The namespace declarations in force at the place that is being read (Namespaces in XML 1.0).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,8 +7,8 @@ use crate::element::{Span, Tree};
 use crate::error::{ReadError, ReadErrorKind};
 use crate::ns::{XML_NS, XMLNS_NS};
 
-/// The declarations in force: those of the stream header, which outlast all
-/// stanzas, and those of the elements that are open inside a stanza.
+/// The declarations of the stream header, which hold for all stanzas, and those of the open
+/// elements of a stanza.
 #[derive(Default)]
 pub(super) struct Scope {
     default: Option<Outer>,
@@ -22,7 +21,7 @@ struct Outer {
     /// Empty for the default namespace.
     prefix: String,
     ns: String,
-    /// Where it is in the current tree, if used there.
+    /// The namespace in the current tree, if it is used there.
     place: Option<Span>,
 }
 
@@ -32,13 +31,13 @@ struct Inner {
     ns: Span,
 }
 
-/// A place to return to when an element ends.
+/// The declarations to return to when an element ends.
 #[derive(Clone, Copy)]
 pub(super) struct Mark(usize);
 
 impl Scope {
-    /// Takes over what `inner` declares as the declarations of the stream
-    /// header. `default` is the default namespace.
+    /// Makes the declarations of `inner` those of the stream header. `default` is the default
+    /// namespace.
     pub(super) fn settle(&mut self, tree: &Tree, default: Option<Span>) {
         let outer = |prefix: String, ns: Span| Outer {
             prefix,
@@ -73,7 +72,7 @@ impl Scope {
         }
     }
 
-    /// The default namespace outside of all stanzas, placed in `tree`.
+    /// The default namespace of the stream, added to `tree`.
     pub(super) fn outer_default(&mut self, tree: &mut Tree) -> Span {
         self.default
             .as_mut()
@@ -105,7 +104,7 @@ impl Scope {
         Ok(())
     }
 
-    /// What a prefix means here, placed in `tree`.
+    /// The namespace of a prefix, added to `tree`.
     pub(super) fn resolve(&mut self, prefix: &str, tree: &mut Tree) -> Result<Span, ReadError> {
         if prefix == "xml" {
             return Ok(tree.push_ns(XML_NS));
@@ -127,8 +126,8 @@ impl Outer {
     }
 }
 
-/// Namespaces in XML 1.0 §3, "Reserved Prefixes and Namespace Names" and "No
-/// Prefix Undeclaring". `prefix` is empty for the default namespace.
+/// Namespaces in XML 1.0 §3, "Reserved Prefixes and Namespace Names" and "No Prefix Undeclaring".
+/// `prefix` is empty for the default namespace.
 pub(super) fn check_declaration(prefix: &str, ns: &str) -> Result<(), ReadError> {
     if prefix == "xmlns" || (prefix == "xml") != (ns == XML_NS) || ns == XMLNS_NS {
         return Err(not_well_formed("a reserved prefix or namespace"));

@@ -1,5 +1,4 @@
-//! Runs a stream through the reader whole, byte by byte and in random pieces,
-//! and sees to it that it makes no difference.
+//! Reads a stream whole, byte by byte and in random pieces, and checks that the result is the same.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -9,13 +8,13 @@ use xmppwire_xml::{Event, ReadErrorKind, Reader, XmlLimits};
 pub(crate) const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
      xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
 
-/// What came out of a stream.
+/// The result of reading a stream.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Outcome {
-    /// The events, each with how many bytes had been taken by then. White space
-    /// is joined to one event, as its division is that of the input.
+    /// The events, each with the number of bytes taken up to it. White space is joined to one
+    /// event, because the pieces divide it.
     pub(crate) events: Vec<(Event, usize)>,
-    /// The error, and how many bytes had been taken by then.
+    /// The error and the number of bytes taken up to it.
     pub(crate) error: Option<(ReadErrorKind, usize)>,
     pub(crate) is_idle: bool,
 }
@@ -37,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// Runs `input` in every way and returns the outcome that they share.
+/// Reads `input` in every way and returns the common result.
 pub(crate) fn run(input: &[u8]) -> Outcome {
     run_within(XmlLimits::default(), input)
 }
@@ -71,7 +70,7 @@ fn assert_same(input: &[u8], how: &str, whole: &Outcome, other: &Outcome) {
     );
 }
 
-/// Runs the pieces one after the other, each until it is used up.
+/// Reads the pieces one after the other.
 pub(crate) fn run_pieces<'a>(
     limits: XmlLimits,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -79,10 +78,10 @@ pub(crate) fn run_pieces<'a>(
     run_reader(Reader::new(limits), &mut pieces.into_iter())
 }
 
-/// Runs the pieces through a reader.
-pub(crate) fn run_reader<'a>(
+/// Reads the pieces with a reader.
+pub(crate) fn run_reader(
     mut reader: Reader,
-    pieces: &mut dyn Iterator<Item = &'a [u8]>,
+    pieces: &mut dyn Iterator<Item = &[u8]>,
 ) -> Outcome {
     let mut events: Vec<(Event, usize)> = Vec::new();
     let mut error = None;
@@ -107,7 +106,7 @@ pub(crate) fn run_reader<'a>(
                     break;
                 }
                 Err(fault) => {
-                    // An error stays, and takes nothing more.
+                    // The error is final, and later calls take nothing.
                     let mut more: &[u8] = b"<a/>";
                     assert_eq!(reader.read(&mut more), Err(fault));
                     assert_eq!(more, b"<a/>");
@@ -125,7 +124,7 @@ pub(crate) fn run_reader<'a>(
     }
 }
 
-/// A small generator, so that every run tests the same.
+/// A small generator of random numbers, the same in every run.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

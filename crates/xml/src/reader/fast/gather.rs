@@ -1,4 +1,4 @@
-//! A stanza that is cut by reads.
+//! Stanzas that arrive in several reads.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,27 +7,28 @@ use super::scan::{Outcome, Scan};
 use crate::element::Tree;
 use crate::limits::XmlLimits;
 
-/// The first bytes of a stanza, and how far they were scanned.
+/// The first bytes of a stanza and the state of their scan.
 pub(crate) struct Gather {
     scan: Scan,
     bytes: Vec<u8>,
 }
 
-/// What became of more bytes.
+/// The result of more bytes.
 pub(crate) enum Gathered {
     /// The stanza, and how many of the new bytes belong to it.
     Whole(Tree, usize),
-    /// It is still cut. All of the new bytes are gathered.
+    /// The stanza is still cut. All of the new bytes were taken.
     Cut(Box<Gather>),
-    /// It is for the other lane: what was gathered before these bytes, of which none is taken.
+    /// The checked lane has to read the stanza: the bytes before the new ones, of which none was
+    /// taken.
     Doubt(Vec<u8>),
 }
 
-/// The least bytes that are gathered at once.
+/// Smallest number of bytes gathered at once.
 const STEP: usize = 256;
 
 impl Gather {
-    /// Keeps the first bytes of a stanza that was found to be cut.
+    /// Keeps the first bytes of a stanza that is cut.
     pub(crate) fn new(scan: Scan, bytes: &[u8]) -> Self {
         Self {
             scan,
@@ -35,12 +36,13 @@ impl Gather {
         }
     }
 
-    /// Goes on with more bytes.
+    /// Takes more bytes.
     pub(crate) fn push(mut self: Box<Self>, input: &[u8], limits: &XmlLimits) -> Gathered {
         let before = self.bytes.len();
         let mut rest = input;
         while !rest.is_empty() {
-            // What follows the stanza is copied for nothing: no more than is there already.
+            // Bytes that follow the stanza are copied in vain, but no more than were gathered
+            // before.
             let step = self.bytes.len().max(STEP).min(rest.len());
             let (step, tail) = rest.split_at_checked(step).unwrap_or((rest, &[]));
             self.bytes.extend_from_slice(step);
@@ -73,7 +75,7 @@ impl Gather {
     }
 }
 
-/// Hands over what was there before the bytes of this call.
+/// Returns the bytes that were gathered before this call.
 fn give_up(mut bytes: Vec<u8>, before: usize) -> Gathered {
     bytes.truncate(before);
     Gathered::Doubt(bytes)

@@ -1,17 +1,20 @@
-//! The fast lane: a plain stanza goes from its bytes into a tree in one pass.
+//! The fast lane: reads a plain stanza into a tree in one pass.
 //!
-//! Plain means: UTF-8 with elements, attributes and text, default namespaces, `xml:lang` and references to
-//! characters, all within the limits and without a carriage return. Of anything else, and of any mistake,
-//! this lane has no opinion: it gives up, and the checked lane reads the stanza from its first byte. So
-//! it never finds an error; it only has to give up at or before the byte that the checked lane refuses.
+//! A plain stanza is UTF-8 with elements, attributes, text, default namespaces, `xml:lang` and
+//! references to characters, within all limits and without a carriage return. For anything else,
+//! and for any fault, this lane gives up, and the checked lane reads the stanza from its first
+//! byte. So this lane never reports an error; it has to give up at or before the byte that the
+//! checked lane refuses.
 //!
-//! A tree made here holds the stanza's bytes as its text, and names, values and text are places in it.
-//! What has references is resolved behind the stanza.
+//! The text of the tree is the stanza itself: names, values and text are places in it. Values and
+//! text with references follow the stanza in resolved form.
 //!
-//! A stanza that is cut by reads is gathered by [`Gather`], and the scan resumes where it stopped.
+//! [`Gather`] collects a stanza that arrives in several reads, and the scan resumes where it
+//! stopped.
 
 mod gather;
 mod scan;
+mod tags;
 mod text;
 
 pub(super) use self::gather::{Gather, Gathered};

@@ -7,7 +7,7 @@ use super::{Gather, Gathered, Outcome, Scan};
 use crate::element::Element;
 use crate::limits::XmlLimits;
 
-/// What the lane makes of a stanza: `None` where it gives up.
+/// Reads a stanza in this lane. `None` if it gives up.
 fn scan(stanza: &str) -> Option<String> {
     let mut scan = Scan::new(Vec::new(), "jabber:client");
     match scan.run(stanza.as_bytes(), &XmlLimits::default()) {
@@ -35,7 +35,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("<a xmlns='u'><b/></a>", "<a xmlns='u'><b/></a>"),
 ];
 
-/// The traffic of streams does take this lane.
+/// Ordinary stanzas are read in this lane.
 #[test]
 fn plain_stanzas() {
     for (stanza, read) in PLAIN {
@@ -78,8 +78,7 @@ fn doubts() {
     }
 }
 
-/// Gathering byte by byte scans no token twice: the work grows with the bytes alone. Told by what is left
-/// to do when the last byte comes.
+/// A stanza that arrives in pieces gives the same tree.
 #[test]
 fn a_cut_stanza_resumes() {
     for (stanza, read) in PLAIN {
@@ -99,7 +98,7 @@ fn a_cut_stanza_resumes() {
                         assert_eq!(Element::from_tree(tree).to_xml(), *read);
                         break;
                     }
-                    // A reference that is cut.
+                    // A cut reference is for the checked lane.
                     Gathered::Doubt(bytes) => {
                         assert!(stanza.contains('&'), "{stanza}");
                         assert!(stanza.as_bytes().starts_with(&bytes));
@@ -111,7 +110,7 @@ fn a_cut_stanza_resumes() {
     }
 }
 
-/// What a cut stanza holds is a small multiple of its limit on the wire.
+/// A cut stanza holds at most a small multiple of the limit on its bytes.
 #[test]
 fn memory_is_bounded_by_the_stanza_limit() {
     let limits = XmlLimits::default();
@@ -132,7 +131,7 @@ fn memory_is_bounded_by_the_stanza_limit() {
         for piece in stanza.as_bytes()[3..].chunks(1000) {
             match gather.push(piece, &limits) {
                 Gathered::Cut(more) => gather = more,
-                // Too many nodes.
+                // Over the limit on nodes.
                 _ => return,
             }
         }

@@ -1,16 +1,16 @@
-//! Which bytes are characters of XML, and what references stand for.
+//! Characters, references and classes of bytes.
 
-/// What the bytes of a stanza have that concerns more than one token.
+/// Properties of bytes that do not belong to one token.
 pub(super) struct Survey {
-    /// A control character that XML does not have, or a carriage return.
+    /// Has a control character that XML does not allow, or a carriage return.
     pub(super) control: bool,
-    /// A byte of a character that is not ASCII.
+    /// Has a byte that is not ASCII.
     pub(super) high: bool,
-    /// A `]`, with which `]]>` begins.
+    /// Has a `]`, the first byte of `]]>`.
     pub(super) bracket: bool,
 }
 
-/// Looks at all bytes without a branch on any of them, which the compiler turns into vector instructions.
+/// Examines all bytes without branches, which the compiler turns into vector instructions.
 pub(super) fn survey(bytes: &[u8]) -> Survey {
     let mut found = Survey {
         control: false,
@@ -39,15 +39,14 @@ fn look(bytes: &[u8], found: &mut Survey) {
     found.bracket |= bracket != 0;
 }
 
-/// Whether UTF-8 has U+FFFE or U+FFFF, the only characters besides controls that XML does not have (XML
-/// 1.0 §2.2).
+/// Whether UTF-8 has U+FFFE or U+FFFF, which XML does not allow (XML 1.0 §2.2).
 pub(super) fn has_noncharacter(bytes: &[u8]) -> bool {
     memchr::memchr_iter(0xEF, bytes)
         .any(|at| matches!(bytes.get(at..), Some([_, 0xBF, 0xBE | 0xBF, ..])))
 }
 
-/// The character that a reference at the front stands for, and the reference's length. `None` where it is
-/// not one of XML's five, of a character of XML, short and whole.
+/// Resolves the reference at the front: its character and its length. `None` unless it is one of
+/// the five predefined entities or a short, complete reference to a character that XML allows.
 pub(super) fn reference(bytes: &[u8]) -> Option<(char, usize)> {
     Some(match bytes {
         [b'&', b'a', b'm', b'p', b';', ..] => ('&', 5),
@@ -61,7 +60,7 @@ pub(super) fn reference(bytes: &[u8]) -> Option<(char, usize)> {
     })
 }
 
-/// How many digits of a reference are looked at. The parser of the checked lane has a limit, too.
+/// Largest number of digits in a reference. The parser of the checked lane has a limit as well.
 const DIGITS: usize = 5;
 
 fn number(bytes: &[u8], radix: u32, before: usize) -> Option<(char, usize)> {
@@ -79,10 +78,10 @@ fn number(bytes: &[u8], radix: u32, before: usize) -> Option<(char, usize)> {
     None
 }
 
-/// What a byte may be part of.
+/// Classes of bytes.
 pub(super) const NAME_START: u8 = 1;
 pub(super) const NAME: u8 = 2;
-/// Goes on with a value in quotes.
+/// Continues a value in quotes.
 pub(super) const VALUE: u8 = 4;
 pub(super) const SPACE: u8 = 8;
 
@@ -129,7 +128,7 @@ pub(super) fn is(byte: u8, class: u8) -> bool {
     classes & class != 0
 }
 
-/// How many bytes from `at` on are of a class; the place behind them.
+/// The place after the bytes from `at` on that are of a class.
 #[inline]
 pub(super) fn skip(bytes: &[u8], at: usize, class: u8) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();

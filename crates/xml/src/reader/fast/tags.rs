@@ -1,0 +1,300 @@
+//! Start tags with their attributes, and end tags.
+
+use super::scan::{Place, Scan, Stop, Tag};
+use super::text::{NAME, NAME_START, SPACE, VALUE, is, skip};
+use crate::element::{ATTR_WORDS, ELEMENT_WORDS, Span, declaration_bytes, shared_span};
+use crate::limits::XmlLimits;
+use crate::ns::{XML_NS, XMLNS_NS};
+
+/// Longest name that may be cut, because the scan resumes at its first byte.
+const MAX_CUT_NAME: usize = 128;
+
+/// Largest number of attributes that are compared pairwise to find duplicates.
+const MAX_ATTRS: u32 = 24;
+
+impl Scan {
+    /// A start tag up to the end of the name.
+    pub(super) fn start_tag(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
+        let start = self.at.saturating_add(1);
+        let end = self.name(bytes, start, limits)?;
+        let follows = bytes.get(end).copied().unwrap_or_default();
+        // The checked lane reads prefixes.
+        if !is(follows, SPACE) && follows != b'>' && follows != b'/' {
+            return Err(Stop::Doubt);
+        }
+        if self.depth >= limits.max_depth || self.nodes > limits.max_children {
+            return Err(Stop::Doubt);
+        }
+        let default = self.ns_of(self.current).unwrap_or(self.default);
+        let index = self.words.len() as u32;
+        self.words.extend_from_slice(&[
+            self.current,
+            0,
+            start as u32,
+            end.saturating_sub(start) as u32,
+            default.start,
+            default.len,
+        ]);
+        self.current = index;
+        self.depth = self.depth.saturating_add(1);
+        self.nodes = self.nodes.saturating_add(1);
+        self.at = end;
+        self.place = Place::Tag(Tag::default());
+        Ok(())
+    }
+
+    /// The end of the name that starts at `start`, if another byte follows.
+    fn name(&self, bytes: &[u8], start: usize, limits: &XmlLimits) -> Result<usize, Stop> {
+        match bytes.get(start) {
+            Some(byte) if is(*byte, NAME_START) => {}
+            Some(_) => return Err(Stop::Doubt),
+            None => return Err(Stop::Cut),
+        }
+        let end = skip(bytes, start, NAME);
+        let len = end.saturating_sub(start);
+        if len >= limits.max_token_bytes {
+            return Err(Stop::Doubt);
+        }
+        if end >= bytes.len() {
+            return Err(match len {
+                0..MAX_CUT_NAME => Stop::Cut,
+                _ => Stop::Doubt,
+            });
+        }
+        Ok(end)
+    }
+
+    /// The rest of a start tag.
+    pub(super) fn tag(
+        &mut self,
+        bytes: &[u8],
+        limits: &XmlLimits,
+        mut tag: Tag,
+    ) -> Result<(), Stop> {
+        loop {
+            let start = skip(bytes, self.at, SPACE);
+            tag.spaced |= start > self.at;
+            self.at = start;
+            self.place = Place::Tag(tag);
+            match bytes.get(start..) {
+                Some([b'>', ..]) => {
+                    self.check_duplicates(bytes)?;
+                    self.at = start.saturating_add(1);
+                    self.place = Place::Content;
+                    return Ok(());
+                }
+                Some([b'/', rest @ ..]) => {
+                    self.check_duplicates(bytes)?;
+                    match rest.first() {
+                        Some(b'>') => {}
+                        Some(_) => return Err(Stop::Doubt),
+                        None => return Err(Stop::Cut),
+                    }
+                    self.at = start.saturating_add(2);
+                    self.place = Place::Content;
+                    self.close();
+                    return Ok(());
+                }
+                None | Some([]) => return Err(Stop::Cut),
+                Some(_) if tag.spaced => self.attribute(bytes, limits, &mut tag)?,
+                Some(_) => return Err(Stop::Doubt),
+            }
+        }
+    }
+
+    fn attribute(&mut self, bytes: &[u8], limits: &XmlLimits, tag: &mut Tag) -> Result<(), Stop> {
+        let start = self.at;
+        let mut end = self.name(bytes, start, limits)?;
+        let mut name = Span {
+            start: start as u32,
+            len: end.saturating_sub(start) as u32,
+        };
+        let mut ns = Span::NONE;
+        let mut is_declaration = false;
+        match bytes.get(start..end) {
+            Some(b"xmlns") => is_declaration = true,
+            Some(b"xml") if bytes.get(end) == Some(&b':') => {
+                let local = end.saturating_add(1);
+                end = self.name(bytes, local, limits)?;
+                if bytes.get(local..end) != Some(b"lang") {
+                    return Err(Stop::Doubt);
+                }
+                name = Span {
+                    start: local as u32,
+                    len: 4,
+                };
+                ns = shared_span(XML_NS).unwrap_or_default();
+            }
+            _ => {}
+        }
+        let too_long = end.saturating_sub(start) >= limits.max_token_bytes;
+        if too_long || tag.attributes >= limits.max_attributes {
+            return Err(Stop::Doubt);
+        }
+        let quote = match bytes.get(end..) {
+            Some([b'=', quote @ (b'\'' | b'"'), ..]) => *quote,
+            Some([b'='] | []) => return Err(Stop::Cut),
+            _ => return Err(Stop::Doubt),
+        };
+        let value_start = end.saturating_add(2);
+        let (value, end) = self.value(bytes, value_start, quote, limits)?;
+        self.searched = 0;
+        self.at = end;
+        tag.attributes = tag.attributes.saturating_add(1);
+        tag.spaced = false;
+        if is_declaration {
+            return self.declare(bytes, value, tag);
+        }
+        self.words.extend_from_slice(&[
+            name.start,
+            name.len,
+            value.start,
+            value.len,
+            ns.start,
+            ns.len,
+        ]);
+        if let Some([_, count, ..]) = self.words.get_mut(self.current as usize..) {
+            *count = count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The value that starts at `start`, and the place after its closing quote.
+    fn value(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        quote: u8,
+        limits: &XmlLimits,
+    ) -> Result<(Span, usize), Stop> {
+        let mut at = start.max(self.searched);
+        loop {
+            at = skip(bytes, at, VALUE);
+            if at.saturating_sub(start) >= limits.max_token_bytes {
+                return Err(Stop::Doubt);
+            }
+            match bytes.get(at) {
+                Some(byte) if *byte == quote => {
+                    let span = Span {
+                        start: start as u32,
+                        len: at.saturating_sub(start) as u32,
+                    };
+                    return Ok((span, at.saturating_add(1)));
+                }
+                // The other quote.
+                Some(b'\'' | b'"') => at = at.saturating_add(1),
+                Some(b'&') => return self.value_with_references(bytes, start, at, quote, limits),
+                Some(_) => return Err(Stop::Doubt),
+                None => {
+                    self.searched = at;
+                    return Err(Stop::Cut);
+                }
+            }
+        }
+    }
+
+    /// The value that starts at `start` and has its first reference at `at`. The checked lane reads
+    /// such a value if it is cut.
+    fn value_with_references(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        mut at: usize,
+        quote: u8,
+        limits: &XmlLimits,
+    ) -> Result<(Span, usize), Stop> {
+        let behind = self.resolved.len();
+        let mut from = start;
+        loop {
+            let run = bytes.get(from..at).unwrap_or_default();
+            match bytes.get(at) {
+                Some(byte) if *byte == quote => {
+                    self.resolved.extend_from_slice(run);
+                    break;
+                }
+                Some(b'\'' | b'"') => at = at.saturating_add(1),
+                Some(b'&') => {
+                    self.resolved.extend_from_slice(run);
+                    at = at.saturating_add(self.reference(bytes, at)?);
+                    from = at;
+                }
+                _ => return Err(Stop::Doubt),
+            }
+            at = skip(bytes, at, VALUE);
+            if at.saturating_sub(start) >= limits.max_token_bytes {
+                return Err(Stop::Doubt);
+            }
+        }
+        Ok((self.span_behind(behind), at.saturating_add(1)))
+    }
+
+    /// Declares a default namespace.
+    fn declare(&mut self, bytes: &[u8], ns: Span, tag: &mut Tag) -> Result<(), Stop> {
+        let range = ns.start as usize..(ns.start as usize).saturating_add(ns.len as usize);
+        // A value with references is not a place in the stanza.
+        let value = bytes.get(range).ok_or(Stop::Doubt)?;
+        if tag.declares || value == XML_NS.as_bytes() || value == XMLNS_NS.as_bytes() {
+            return Err(Stop::Doubt);
+        }
+        tag.declares = true;
+        self.declared = self.declared.saturating_add(declaration_bytes(ns.len));
+        let ns = if ns.is_empty() { Span::NONE } else { ns };
+        if let Some([_, _, _, _, start, len, ..]) = self.words.get_mut(self.current as usize..) {
+            (*start, *len) = (ns.start, ns.len);
+        }
+        Ok(())
+    }
+
+    /// Attributes must differ (XML 1.0 §3.1). Only `xml:lang` is in a namespace.
+    fn check_duplicates(&self, bytes: &[u8]) -> Result<(), Stop> {
+        let record = self.words.get(self.current as usize..).unwrap_or_default();
+        let count = record.get(1).copied().unwrap_or_default();
+        if count > MAX_ATTRS {
+            return Err(Stop::Doubt);
+        }
+        let attrs = record.get(ELEMENT_WORDS..).unwrap_or_default();
+        let (attrs, _) = attrs.as_chunks::<ATTR_WORDS>();
+        let mut rest = attrs.iter();
+        while let Some([start, len, .., ns]) = rest.next() {
+            let name = |start: u32| {
+                let start = start as usize;
+                bytes.get(start..start.saturating_add(*len as usize))
+            };
+            let is_same = |[other, other_len, .., other_ns]: &[u32; ATTR_WORDS]| {
+                len == other_len && ns == other_ns && name(*start) == name(*other)
+            };
+            if rest.clone().any(is_same) {
+                return Err(Stop::Doubt);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_tag(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let Some([_, _, start, len, ..]) = self.words.get(self.current as usize..) else {
+            return Err(Stop::Doubt);
+        };
+        let start = *start as usize;
+        let name = bytes.get(start..start.saturating_add(*len as usize));
+        let name = name.unwrap_or_default();
+        let tail = bytes.get(self.at.saturating_add(2)..).unwrap_or_default();
+        match tail.strip_prefix(name) {
+            Some([b'>', ..]) => {}
+            Some([]) => return Err(Stop::Cut),
+            None if name.starts_with(tail) && tail.len() < MAX_CUT_NAME => return Err(Stop::Cut),
+            _ => return Err(Stop::Doubt),
+        }
+        self.at = self.at.saturating_add(name.len()).saturating_add(3);
+        self.close();
+        Ok(())
+    }
+
+    /// Closes the innermost element.
+    fn close(&mut self) {
+        let size = (self.words.len() as u32).saturating_sub(self.current);
+        if let Some(word) = self.words.get_mut(self.current as usize) {
+            self.current = core::mem::replace(word, size);
+        }
+        self.depth = self.depth.saturating_sub(1);
+    }
+}
