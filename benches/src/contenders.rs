@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rxml::Parse as _;
-use xmppwire_xml::{Element, Event, Limits, Reader, Writer};
+use xmppwire_xml::{Element, Event, XmlLimits, Reader, Writer};
 
 use crate::traffic::HEADER;
 
@@ -22,16 +22,16 @@ fn elements(mut reader: Reader, stream: &[u8], size: usize) -> usize {
 }
 
 pub fn ours(stream: &[u8], size: usize) -> usize {
-    elements(Reader::new(Limits::default()), stream, size)
+    elements(Reader::new(XmlLimits::default()), stream, size)
 }
 
 pub fn ours_checked(stream: &[u8], size: usize) -> usize {
-    elements(Reader::checked_only(Limits::default()), stream, size)
+    elements(Reader::checked_only(XmlLimits::default()), stream, size)
 }
 
 /// The elements themselves, to be written.
 pub fn parsed(stream: &[u8]) -> Vec<Element> {
-    let mut reader = Reader::new(Limits::default());
+    let mut reader = Reader::new(XmlLimits::default());
     let (mut rest, mut elements) = (stream, Vec::new());
     while let Some(event) = reader.read(&mut rest).expect("a good stream") {
         if let Event::Element(element) = event {
