@@ -79,10 +79,7 @@ pub(crate) fn run_pieces<'a>(
 }
 
 /// Reads the pieces with a reader.
-pub(crate) fn run_reader(
-    mut reader: Reader,
-    pieces: &mut dyn Iterator<Item = &[u8]>,
-) -> Outcome {
+pub(crate) fn run_reader(mut reader: Reader, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
     let mut events: Vec<(Event, usize)> = Vec::new();
     let mut error = None;
     let mut taken = 0;
