@@ -112,8 +112,8 @@ pub use xmppwire_jid::{
 pub use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
     Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, KeysError, Mechanism,
-    MessageError as SaslMessageError, Password, Policy as MechanismPolicy, SaslPrepError,
-    ScramHash, ScramKeys, ScramServerError,
+    MechanismPolicy, MessageError as SaslMessageError, Password, SaslPrepError, ScramHash,
+    ScramKeys, ScramServerError,
 };
 pub use xmppwire_xml::{
     Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ReadError,

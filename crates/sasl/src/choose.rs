@@ -11,13 +11,13 @@ use crate::offer::Offer;
 /// decisions: the user's, to lower the floor, and the caller's, that this channel is confidential.
 ///
 /// ```
-/// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, Policy, choose};
+/// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, MechanismPolicy, choose};
 ///
 /// let none = ChannelBindings::none();
 /// let juliet = Credentials::new("juliet", "r0m30myr0m30");
 /// let offer = Offer::new(["PLAIN"]);
-/// let policy = Policy::default().with_floor(Mechanism::Plain);
-/// assert_eq!(choose(&offer, &juliet, &none, Policy::default()), None);
+/// let policy = MechanismPolicy::default().with_floor(Mechanism::Plain);
+/// assert_eq!(choose(&offer, &juliet, &none, MechanismPolicy::default()), None);
 /// assert_eq!(choose(&offer, &juliet, &none, policy), None);
 /// let policy = policy.on_confidential_channel(true);
 /// assert_eq!(choose(&offer, &juliet, &none, policy), Some(Mechanism::Plain));
@@ -51,14 +51,14 @@ use crate::offer::Offer;
 /// | `-PLUS` | nothing, TLS 1.2 without `tls-unique` | flag `n` | no login |
 /// | no `-PLUS` | anything | flag `y` | no login |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct MechanismPolicy {
     floor: Mechanism,
     /// Only what is weaker than this is left, because this was refused.
     refused: Option<Mechanism>,
     confidential: bool,
 }
 
-impl Policy {
+impl MechanismPolicy {
     /// Sets the weakest mechanism that is acceptable, in the order of [`Mechanism`]. ANONYMOUS needs
     /// no permission: it reveals nothing, and only [`Credentials::anonymous`] choose it.
     #[must_use]
@@ -82,9 +82,9 @@ impl Policy {
     /// password: nothing in it was weaker for it.
     ///
     /// ```
-    /// use xmppwire_sasl::{Mechanism, Policy};
+    /// use xmppwire_sasl::{Mechanism, MechanismPolicy};
     ///
-    /// let policy = Policy::default().after(Mechanism::ScramSha512Plus);
+    /// let policy = MechanismPolicy::default().after(Mechanism::ScramSha512Plus);
     /// assert!(policy.permits(Mechanism::ScramSha256Plus));
     /// assert!(!policy.permits(Mechanism::ScramSha512Plus));
     /// assert!(!policy.permits(Mechanism::ScramSha512));
@@ -111,7 +111,7 @@ impl Policy {
     }
 }
 
-impl Default for Policy {
+impl Default for MechanismPolicy {
     fn default() -> Self {
         Self {
             floor: Mechanism::ScramSha1,
@@ -125,14 +125,14 @@ impl Default for Policy {
 /// connection can carry, and the policy permits. `None` if there is none: then do not log in.
 ///
 /// ```
-/// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, Policy, choose};
+/// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, MechanismPolicy, choose};
 ///
 /// let offer = Offer::new(["EXTERNAL", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "PLAIN"])
 ///     .with_channel_bindings(["tls-exporter"]);
 /// let tls = ChannelBindings::tls13([7; 32]);
 /// let none = ChannelBindings::none();
 /// let juliet = Credentials::new("juliet", "r0m30myr0m30");
-/// let pick = |bindings| choose(&offer, &juliet, bindings, Policy::default());
+/// let pick = |bindings| choose(&offer, &juliet, bindings, MechanismPolicy::default());
 /// assert_eq!(pick(&tls), Some(Mechanism::ScramSha1Plus));
 /// assert_eq!(pick(&none), Some(Mechanism::ScramSha256));
 /// ```
@@ -140,7 +140,7 @@ pub fn choose(
     offer: &Offer,
     credentials: &Credentials,
     bindings: &ChannelBindings,
-    policy: Policy,
+    policy: MechanismPolicy,
 ) -> Option<Mechanism> {
     let binding = if policy.floor.is_plus() {
         offer.binding(bindings)

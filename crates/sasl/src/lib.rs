@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use xmppwire_sasl::{
-//!     ChannelBindings, ClientExchange, Credentials, Offer, Policy, choose, wire,
+//!     ChannelBindings, ClientExchange, Credentials, Offer, MechanismPolicy, choose, wire,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +16,7 @@
 //! let nonce = [7; 24]; // random in earnest
 //!
 //! let credentials = Credentials::new("juliet", "r0m30myr0m30");
-//! let mechanism = choose(&offer, &credentials, &bindings, Policy::default());
+//! let mechanism = choose(&offer, &credentials, &bindings, MechanismPolicy::default());
 //! let mechanism = mechanism.ok_or("no mechanism")?;
 //! let mut login = ClientExchange::new(mechanism, &credentials, &bindings, &offer, nonce)?;
 //! let auth = wire::encode(&login.initial_response()); // the text of <auth/>
@@ -76,7 +76,7 @@ mod server;
 pub mod wire;
 
 pub use channel_binding::{ChannelBindingType, ChannelBindings};
-pub use choose::{Policy, choose};
+pub use choose::{MechanismPolicy, choose};
 pub use client::{ClientExchange, ClientStep};
 pub use condition::Condition;
 pub use credentials::{Credentials, Password};

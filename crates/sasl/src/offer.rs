@@ -71,7 +71,7 @@ impl Offer {
     /// The channel binding type that both sides are known to have: the best of those announced.
     ///
     /// A server that announces none has `tls-unique` at least, where that exists: RFC 5802,
-    /// Section 6.1 wants it of every server. See [`Policy`](crate::Policy) for what that means with
+    /// Section 6.1 wants it of every server. See [`MechanismPolicy`](crate::MechanismPolicy) for what that means with
     /// TLS 1.3.
     pub fn common_binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
         match &self.channel_bindings {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use xmppwire_jid::{BareJid, Domainpart, Jid, Resourcepart};
-use xmppwire_sasl::{Credentials, Password, Policy};
+use xmppwire_sasl::{Credentials, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
@@ -24,7 +24,7 @@ pub struct ClientConfig {
     pub(super) resource: Option<Resourcepart>,
     pub(super) credentials: Credentials,
     pub(super) tls: TlsPolicy,
-    pub(super) mechanisms: Policy,
+    pub(super) mechanisms: MechanismPolicy,
     pub(super) lang: Option<String>,
     pub(super) limits: Limits,
 }
@@ -104,7 +104,7 @@ impl ClientConfig {
                 .and_then(|resource| Resourcepart::new(resource).ok()),
             jid: jid.to_bare(),
             tls: TlsPolicy::default(),
-            mechanisms: Policy::default(),
+            mechanisms: MechanismPolicy::default(),
             lang: None,
             limits: Limits::default(),
         }
@@ -134,7 +134,7 @@ impl ClientConfig {
     /// With a floor that is a -PLUS mechanism the client insists on channel binding, which is the one
     /// thing that detects somebody between the two TLS sessions who has a certificate of the server.
     #[must_use]
-    pub fn with_mechanisms(mut self, mechanisms: Policy) -> Self {
+    pub fn with_mechanisms(mut self, mechanisms: MechanismPolicy) -> Self {
         self.mechanisms = mechanisms;
         self
     }

@@ -6,7 +6,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use xmppwire_jid::{Domainpart, FullJid};
-use xmppwire_sasl::{ChannelBindings, ClientExchange, Condition, Mechanism, Policy, choose, wire};
+use xmppwire_sasl::{
+    ChannelBindings, ClientExchange, Condition, Mechanism, MechanismPolicy, choose, wire,
+};
 use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
@@ -53,7 +55,7 @@ pub struct Client {
     state: State,
     features: Option<StreamFeatures>,
     /// What may still be logged in with: less after each refusal.
-    mechanisms: Policy,
+    mechanisms: MechanismPolicy,
     /// The default language of the server's stanzas (RFC 6120 §4.7.4).
     stream_lang: Option<String>,
     /// The server called itself by another name than that of the domain.

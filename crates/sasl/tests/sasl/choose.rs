@@ -1,6 +1,6 @@
 //! The choice of a mechanism.
 
-use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, Policy};
+use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, MechanismPolicy, Offer};
 
 use crate::pair::{Account, tls};
 
@@ -20,15 +20,15 @@ const ALL: [&str; 9] = [
 fn choose<const N: usize>(
     offered: [&str; N],
     bindings: &ChannelBindings,
-    policy: Policy,
+    policy: MechanismPolicy,
 ) -> Option<Mechanism> {
     let types = ["tls-exporter", "tls-unique", "tls-server-end-point"];
     let offer = Offer::new(offered).with_channel_bindings(types);
     xmppwire_sasl::choose(&offer, &Account::juliet().credentials(), bindings, policy)
 }
 
-fn everything_permitted() -> Policy {
-    Policy::default()
+fn everything_permitted() -> MechanismPolicy {
+    MechanismPolicy::default()
         .with_floor(Mechanism::Anonymous)
         .on_confidential_channel(true)
 }
@@ -57,7 +57,7 @@ fn all_is_in_order_of_preference() {
 
 #[test]
 fn takes_the_best_that_can_be_carried() {
-    let policy = Policy::default();
+    let policy = MechanismPolicy::default();
     let none = ChannelBindings::none();
     assert_eq!(
         choose(ALL, &tls(), policy),
@@ -74,11 +74,11 @@ fn takes_the_best_that_can_be_carried() {
 #[test]
 fn never_slips_to_plain() {
     let none = ChannelBindings::none();
-    let lowered = Policy::default().with_floor(Mechanism::Plain);
+    let lowered = MechanismPolicy::default().with_floor(Mechanism::Plain);
     for offered in [["PLAIN"; 3], ["PLAIN", "SCRAM-SHA-384", "PLAIN"]] {
         for refusing in [
-            Policy::default(),
-            Policy::default().on_confidential_channel(true),
+            MechanismPolicy::default(),
+            MechanismPolicy::default().on_confidential_channel(true),
             lowered,
             lowered
                 .on_confidential_channel(true)
@@ -100,13 +100,13 @@ fn never_slips_to_plain() {
 #[test]
 fn the_floor_holds() {
     let none = ChannelBindings::none();
-    let policy = Policy::default().with_floor(Mechanism::ScramSha256);
+    let policy = MechanismPolicy::default().with_floor(Mechanism::ScramSha256);
     assert_eq!(choose(["SCRAM-SHA-1"], &none, policy), None);
     assert_eq!(choose(ALL, &none, policy), Some(Mechanism::ScramSha512));
-    let policy = Policy::default().with_floor(Mechanism::ScramSha1Plus);
+    let policy = MechanismPolicy::default().with_floor(Mechanism::ScramSha1Plus);
     assert_eq!(choose(ALL, &none, policy), None);
     assert_eq!(choose([], &tls(), policy), None);
-    let policy = Policy::default().with_floor(Mechanism::External);
+    let policy = MechanismPolicy::default().with_floor(Mechanism::External);
     assert_eq!(choose(ALL, &tls(), policy), None);
 }
 
@@ -124,13 +124,13 @@ fn credentials_decide_the_kind() {
         (Credentials::certificate(None), Mechanism::External),
         (Credentials::anonymous(), Mechanism::Anonymous),
     ] {
-        for policy in [Policy::default(), everything_permitted()] {
+        for policy in [MechanismPolicy::default(), everything_permitted()] {
             assert_eq!(pick(&credentials, policy), Some(expected));
             assert!(credentials.fit(expected));
         }
     }
     // A floor is about what a secret is worth; who has none may stay below it.
-    let strict = Policy::default().with_floor(Mechanism::External);
+    let strict = MechanismPolicy::default().with_floor(Mechanism::External);
     assert_eq!(
         pick(&Credentials::anonymous(), strict),
         Some(Mechanism::Anonymous)
@@ -143,12 +143,12 @@ fn credentials_decide_the_kind() {
     }
 }
 
-/// The table in the documentation of [`Policy`].
+/// The table in the documentation of [`MechanismPolicy`].
 #[test]
 fn channel_binding_is_never_guessed() {
     let credentials = Account::juliet().credentials();
-    let relaxed = Policy::default();
-    let strict = Policy::default().with_floor(Mechanism::ScramSha1Plus);
+    let relaxed = MechanismPolicy::default();
+    let strict = MechanismPolicy::default().with_floor(Mechanism::ScramSha1Plus);
     let plus = || Offer::new(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
     let tls12 = ChannelBindings::tls12_unique(b"finished");
     let (bound, unbound) = (Some(Mechanism::ScramSha1Plus), Some(Mechanism::ScramSha1));
@@ -185,7 +185,7 @@ fn refusals_lead_down_within_a_kind() {
         ScramSha512, ScramSha512Plus,
     };
     let both = Account::juliet().credentials().with_certificate(None);
-    let tried = |credentials: &Credentials, bindings: &ChannelBindings, policy: Policy| {
+    let tried = |credentials: &Credentials, bindings: &ChannelBindings, policy: MechanismPolicy| {
         let offer = Offer::new(ALL).with_channel_bindings(["tls-exporter"]);
         let mut policy = policy;
         let mut tried = Vec::new();
@@ -196,7 +196,7 @@ fn refusals_lead_down_within_a_kind() {
         tried
     };
     let none = ChannelBindings::none();
-    for policy in [Policy::default(), everything_permitted()] {
+    for policy in [MechanismPolicy::default(), everything_permitted()] {
         assert_eq!(
             tried(&both, &tls(), policy),
             [External, ScramSha512Plus, ScramSha256Plus, ScramSha1Plus]
@@ -211,7 +211,11 @@ fn refusals_lead_down_within_a_kind() {
         );
     }
     assert_eq!(
-        tried(&both, &none, Policy::default().with_floor(ScramSha256)),
+        tried(
+            &both,
+            &none,
+            MechanismPolicy::default().with_floor(ScramSha256)
+        ),
         [External, ScramSha512, ScramSha256]
     );
     let after_certificate = everything_permitted().after(External);
