@@ -26,7 +26,13 @@ struct Vector {
 
 impl Vector {
     fn check(&self) {
-        let offer = Offer::new([self.mechanism.name()]);
+        // Without an announcement a client uses only the default type of the TLS version. The vectors with
+        // a hash of the offer (XEP-0474) announce nothing.
+        let is_hashed = self.server_first.contains(",h=");
+        let mut offer = Offer::new([self.mechanism.name()]);
+        if !is_hashed {
+            offer = offer.with_channel_bindings(self.bindings.types().map(|kind| kind.name()));
+        }
         let mut client = ClientExchange::with_nonce(
             self.mechanism,
             &self.credentials,
@@ -42,7 +48,7 @@ impl Vector {
             String::from(self.server_nonce),
             DecoyKey::new([0; 32]),
         );
-        if !self.server_first.contains(",h=") {
+        if !is_hashed {
             server = server.without_downgrade_protection();
         }
 

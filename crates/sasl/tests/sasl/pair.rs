@@ -1,9 +1,9 @@
 //! A client and a server, the server's accounts, and a place to stand in between.
 
 use xmppwire_sasl::{
-    ChannelBindings, ClientError, ClientExchange, Condition, Credentials, DecoyKey, Mechanism,
-    Offer, Rejection, ScramHash, ScramKeys, ServerAnswer, ServerExchange, ServerQuestion,
-    ServerStep,
+    ChannelBindingType, ChannelBindings, ClientError, ClientExchange, Condition, Credentials,
+    DecoyKey, Mechanism, Offer, Rejection, ScramHash, ScramKeys, ServerAnswer, ServerExchange,
+    ServerQuestion, ServerStep,
 };
 
 pub(crate) const CLIENT_NONCE: [u8; 24] = [1; 24];
@@ -24,7 +24,13 @@ pub(crate) fn tls() -> ChannelBindings {
 /// What a server offers, with or without channel binding.
 pub(crate) fn offer(plus: bool) -> Offer {
     let plus = plus.then_some("SCRAM-SHA-256-PLUS");
-    Offer::new(plus.into_iter().chain(["SCRAM-SHA-256"]))
+    let names = Offer::new(plus.into_iter().chain(["SCRAM-SHA-256"]));
+    match plus {
+        Some(_) => {
+            names.with_channel_bindings(ChannelBindingType::ALL.iter().map(|kind| kind.name()))
+        }
+        None => names,
+    }
 }
 
 /// The one account there is.
