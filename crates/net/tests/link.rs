@@ -9,11 +9,12 @@
 
 use std::task::Poll;
 
-use xmppwire::{ClientEvent, Endpoint, Instant, Jid, Message, Role, Server, ServerEvent};
-use xmppwire_net::client::Connector;
+use xmppwire::{
+    Client, ClientConfig, ClientEvent, Endpoint, Instant, Jid, Message, Role, Server, ServerEvent,
+};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide, Wire};
-use xmppwire_test_support::{Authority, DOMAIN, Porter, config, juliet};
+use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, Porter, config};
 
 const NOW: Instant = Instant::ORIGIN;
 
@@ -99,27 +100,28 @@ fn session(
     piece: usize,
     behind: &[u8],
     mut typist: Option<Typist>,
-) -> (Side<xmppwire::Client>, Side<Server>) {
+) -> (Side<Client>, Side<Server>) {
     let authority = Authority::new();
-    let connector: Connector = juliet(&authority);
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
+    let seed = || xmppwire::Entropy::from_seed([1; 32]);
+    let near = TlsSide::client(authority.client(), DOMAIN.parse().unwrap());
     let tls = authority.server(DOMAIN);
     let (client, server) = match mode {
         Mode::StartTls => {
             let server = Server::new(config(), xmppwire::Entropy::from_seed([2; 32]), NOW);
             let server = Link::new(server, Some(TlsSide::server(tls)));
-            (connector.link(NOW, None).unwrap(), server)
+            let client = Client::new(account, seed(), NOW);
+            (Link::new(client, Some(near)), server)
         }
         _ => {
-            let mut near = connector.handshake(NOW).unwrap();
             let late = NOW + std::time::Duration::from_secs(10);
+            let mut near = Handshake::new(near, late).unwrap();
             let mut far = Handshake::new(TlsSide::server(tls), late).unwrap();
             let (near, far) = shake_hands(&mut near, &mut far, piece);
             let entropy = xmppwire::Entropy::from_seed([2; 32]);
             let server = Server::with_direct_tls(config(), entropy, NOW, far.info());
-            (
-                connector.link(NOW, Some(near)).unwrap(),
-                Link::over_tls(server, far),
-            )
+            let client = Client::with_direct_tls(account, seed(), NOW, near.info());
+            (Link::over_tls(client, near), Link::over_tls(server, far))
         }
     };
     let (mut client, mut server) = (Side::new(client), Side::new(server));

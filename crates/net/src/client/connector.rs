@@ -184,24 +184,16 @@ impl Connector {
     }
 
     /// The TLS handshake that begins a connection of mode [`Mode::DirectTls`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Tls`] if the configuration cannot be used.
-    pub fn handshake(&self, now: Instant) -> Result<Handshake, Error> {
-        self.handshake_until(now + self.connect_timeout)
-    }
-
-    pub(crate) fn handshake_until(&self, deadline: Instant) -> Result<Handshake, Error> {
+    pub(super) fn handshake(&self, deadline: Instant) -> Result<Handshake, Error> {
         Ok(Handshake::new(self.side(), deadline)?)
     }
 
     /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Entropy`]
-    pub fn link(&self, now: Instant, secured: Option<Secured>) -> Result<Link<Client>, Error> {
+    pub(super) fn link(
+        &self,
+        now: Instant,
+        secured: Option<Secured>,
+    ) -> Result<Link<Client>, Error> {
         let entropy = Entropy::from_os()?;
         let account = self.account.clone();
         Ok(match secured {

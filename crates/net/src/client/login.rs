@@ -50,7 +50,7 @@ impl Login {
         let stage = match mode {
             Mode::DirectTls => {
                 let end = deadline.min(now + connector.connect_timeout());
-                Stage::Handshake(Box::new(connector.handshake_until(end)?))
+                Stage::Handshake(Box::new(connector.handshake(end)?))
             }
             Mode::StartTls => stream(connector, now, None, deadline)?,
         };

@@ -159,17 +159,17 @@ impl<R: Role> Link<R> {
     }
 
     /// Whether the stream is over or ending. What is sent now would not arrive.
-    pub const fn is_ending(&self) -> bool {
+    pub(crate) const fn is_ending(&self) -> bool {
         !matches!(self.end, End::NotYet) || matches!(self.failure, Some(LinkError::Tls(_)))
     }
 
     /// The error that ended the output, if one did.
-    pub const fn write_error(&self) -> Option<io::ErrorKind> {
+    pub(crate) const fn write_error(&self) -> Option<io::ErrorKind> {
         self.write_dead
     }
 
     /// Wakes the driver at this time, besides the connection's own deadlines.
-    pub const fn set_alarm(&mut self, alarm: Option<Instant>) {
+    pub(crate) const fn set_alarm(&mut self, alarm: Option<Instant>) {
         self.alarm = alarm;
     }
 
