@@ -63,7 +63,7 @@ async fn silent_connections_lock_nobody_out() {
         let address = format!("juliet@localhost/{resource}");
         let connector = connector(&server, &address, "O Romeo, Romeo!");
         let login = Client::over(socket, Mode::StartTls, &connector);
-        let login = timeout(Duration::from_secs(20), login).await;
+        let login = timeout(PATIENCE, login).await;
         let mut client = login.expect("in time").expect("a login");
         let message = Message::chat(jid("romeo@localhost"), resource);
         client.send(message).await.expect("sent");
@@ -87,7 +87,7 @@ async fn pong(client: &mut Client) {
 
 #[tokio::test]
 async fn a_client_that_vanished_loses_its_place() {
-    let server = Server::start_with("server-vanished", &["--idle", "2"]);
+    let server = Server::start_with("server-vanished", &["--idle", "6"]);
     let mut juliet = login(&server, "juliet", "balcony").await;
     let mut nurse = login(&server, "nurse", "hall").await;
     // Nothing runs in the background of a client, so one that is not awaited is as good as gone.
@@ -139,7 +139,7 @@ async fn a_client_that_vanished_loses_its_place() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_loses_its_place() {
-    let server = Server::start_with("server-unread", &["--idle", "2"]);
+    let server = Server::start_with("server-unread", &["--idle", "6"]);
     let mut juliet = login(&server, "juliet", "balcony").await;
     let _romeo = login(&server, "romeo", "orchard").await;
     let body = "x".repeat(100_000);
