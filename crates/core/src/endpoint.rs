@@ -215,8 +215,8 @@ impl<R: Role> Endpoint<R> {
     // --- What arrives -----------------------------------------------------------------------------
 
     /// Whether neither an event nor a question to the application is open. Once this side has
-    /// closed, no answer of the application matters, and the peer's closing tag has to be read (RFC
-    /// 6120 §4.4).
+    /// closed, no answer of the application matters, and the peer's closing tag has to be read
+    /// (RFC 6120 §4.4).
     pub(crate) fn wants_input(&self) -> bool {
         let asking = self.role.is_asking() && !self.stream.is_closing();
         self.event.is_none() && !self.role.has_news() && !asking

@@ -1,8 +1,8 @@
-//! Who may send what, in which phase of a stream: the one table that all roles obey.
+//! The table of who may send what in which phase of a stream, for all roles.
 //!
-//! [`RULES`] is role-blind: each rule names the sender, so the same line allows one side to send an item
-//! and the other side to receive it. What no rule allows is a violation. The tests walk this table, and
-//! it is the source of the diagram in the documentation.
+//! Each of the [`RULES`] names the sender, so one line allows one side to send an item and the
+//! other side to receive it. An item that no rule allows is a violation. The tests walk this table,
+//! and the diagram in the documentation is drawn from it.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use xmppwire_xml::Element;
 
 use crate::ns;
 
-/// One of the two ends of a stream.
+/// A side of a stream: one of its two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Side {
@@ -25,7 +25,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other end.
+    /// The other side of the same stream.
     pub const fn peer(self) -> Self {
         match self {
             Self::Client => Self::Server,
@@ -36,18 +36,19 @@ impl Side {
     }
 }
 
-/// How far a stream has come.
+/// How far the negotiation of a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The initiating entity's stream header is awaited: at the start and after every restart (RFC 6120 §4.3.3).
+    /// The initiating entity's stream header is awaited: at the start and after every restart
+    /// (RFC 6120 §4.3.3).
     Opening,
     /// The receiving entity's stream header is awaited (§4.2).
     Answering,
     /// The receiving entity's features are awaited (§4.3.2).
     Offering,
-    /// The initiating entity's choice among the features is awaited (§4.3.2). Between servers, dialback runs in
-    /// this phase until it authorises the first pair.
+    /// The initiating entity's choice among the features is awaited (§4.3.2). Between servers,
+    /// dialback runs in this phase until it authorises the first pair.
     Choosing,
     /// The answer to `<starttls/>` is awaited (§5.4.2).
     StartingTls,
@@ -59,9 +60,10 @@ pub enum Phase {
     Binding,
     /// The server's answer to the legacy session request is awaited (RFC 3921 §3).
     Session,
-    /// A resource is bound: stanzas flow (§7.3.1, §8).
+    /// A resource is bound, and stanzas are exchanged (§7.3.1, §8).
     Bound,
-    /// Between servers: stanzas of authorised pairs flow, and dialback goes on beside them (XEP-0220 §2.6).
+    /// Between servers: stanzas of authorised pairs are exchanged, and dialback for further pairs
+    /// continues (XEP-0220 §2.6).
     Serving,
     /// The stream has ended (§4.4).
     Closed,
@@ -85,7 +87,8 @@ impl Phase {
 pub enum Item {
     /// The stream header.
     Header,
-    /// The header of a stream without a version, as servers of before RFC 3920 send it (RFC 6120 §4.7.5).
+    /// The header of a stream without a version, as servers of before RFC 3920 send it (RFC 6120
+    /// §4.7.5).
     LegacyHeader,
     /// `<stream:features/>`
     Features,
@@ -131,12 +134,12 @@ pub enum Item {
     Invalid,
     /// Any other stanza.
     Stanza,
-    /// What is none of these.
+    /// Anything else.
     Other,
 }
 
 impl Item {
-    /// What an element is.
+    /// Classifies an element.
     pub fn of(element: &Element) -> Self {
         match (element.ns(), element.name()) {
             (ns::STREAMS, "features") => Self::Features,
@@ -172,7 +175,7 @@ impl Item {
         }
     }
 
-    /// Whether it is a stanza of RFC 6120 §8, also where it serves the negotiation.
+    /// Whether it is a stanza (RFC 6120 §8), including those that belong to the negotiation.
     pub const fn is_stanza(self) -> bool {
         matches!(
             self,
@@ -224,9 +227,9 @@ impl fmt::Display for Item {
 pub struct Rule {
     /// The phase in which it holds.
     pub phase: Phase,
-    /// Who sends.
+    /// The side that sends.
     pub sender: Side,
-    /// What is sent.
+    /// The item that is sent.
     pub item: Item,
     /// The phase that follows.
     pub next: Phase,
@@ -238,7 +241,7 @@ pub struct Rule {
     pub bidirectional: bool,
 }
 
-/// What is known of a stream beside its phase.
+/// The state of a stream beside its phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Given {
     /// Whether TLS protects it.
@@ -287,7 +290,8 @@ impl Rule {
     }
 }
 
-/// The whole of negotiation (RFC 6120 §4.3 to §7). Stream errors and closing tags are allowed anywhere.
+/// All rules of negotiation (RFC 6120 §4.3 to §7). Stream errors and closing tags are allowed in
+/// every phase.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = {
     use {Item as I, Phase as P, Side::{Client, Incoming, Outgoing, Server}};
@@ -315,7 +319,8 @@ pub const RULES: &[Rule] = {
         rule(P::Binding,     Server, I::Error,       P::Choosing),
         rule(P::Binding,     Server, I::Result,      P::Bound),
 
-        // A server answers the legacy session request at any time; a client of such a server waits.
+        // A server answers the legacy session request at any time. A client that has to send it
+        // waits for the answer.
         rule(P::Bound,       Client, I::Session,     P::Session),
         rule(P::Session,     Server, I::Result,      P::Bound),
         rule(P::Session,     Server, I::Error,       P::Bound),
@@ -324,7 +329,7 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Client, I::Result,      P::Bound),
         rule(P::Bound,       Client, I::Error,       P::Bound),
         rule(P::Bound,       Client, I::Bind,        P::Bound),
-        // Features may be offered anew at any time (§4.3.5).
+        // A server may offer features again at any time (§4.3.5).
         rule(P::Bound,       Server, I::Features,    P::Bound),
         rule(P::Bound,       Server, I::Stanza,      P::Bound),
         rule(P::Bound,       Server, I::Result,      P::Bound),
@@ -377,7 +382,7 @@ pub const RULES: &[Rule] = {
     ]
 };
 
-/// The phase that follows when `sender` sends `item`; `None` where that is not allowed.
+/// The phase that follows when `sender` sends `item`, or `None` if no rule allows it.
 pub fn next(phase: Phase, sender: Side, item: Item, given: Given) -> Option<Phase> {
     RULES
         .iter()
