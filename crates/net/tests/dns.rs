@@ -51,7 +51,7 @@ fn records_are_found() {
 }
 
 #[test]
-fn the_root_as_target_is_told_apart() {
+fn the_root_as_target_is_recognised() {
     let server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
     let records = resolver(&[server.address], PATIENT).srv(NAME, Duration::MAX);
     assert_eq!(records, Ok(vec![SrvRecord::new(0, 0, 0, None)]));
@@ -120,7 +120,7 @@ fn a_server_that_recovers_is_asked_again() {
 }
 
 #[test]
-fn failures_are_told_apart() {
+fn failures_have_different_errors() {
     let silent = NameServer::start(|_, _| vec![]);
     let start = Instant::now();
     assert_eq!(

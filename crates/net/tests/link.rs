@@ -223,7 +223,7 @@ fn bodies(events: &[ClientEvent]) -> Vec<String> {
 }
 
 #[test]
-fn every_cut_tells_the_same_story() {
+fn the_events_are_the_same_however_the_bytes_are_cut() {
     for mode in [Mode::StartTls, Mode::DirectTls] {
         for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
             let (client, server) = session(mode, piece, b"", None);

@@ -60,7 +60,7 @@ fn two_lists_of_names_are_none() {
 
 /// An extension of another kind, with any content.
 #[test]
-fn other_extensions_name_nobody() {
+fn other_extensions_give_no_names() {
     let mut certificate = NAMES.to_vec();
     if let Some(octet) = certificate.get_mut(list() + 4) {
         // The issuer's alternative names.
@@ -70,7 +70,7 @@ fn other_extensions_name_nobody() {
 }
 
 #[test]
-fn what_is_no_certificate_names_nobody() {
+fn what_is_no_certificate_gives_no_names() {
     for length in 0..NAMES.len() {
         assert_eq!(
             read(NAMES.get(..length).unwrap_or_default()),

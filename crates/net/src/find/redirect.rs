@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_and_ports_are_told_apart() {
+    fn hosts_and_ports_are_split() {
         for (text, host, port) in [
             ("im.example.org", "im.example.org", None),
             ("im.example.org:9090", "im.example.org", Some(9090)),

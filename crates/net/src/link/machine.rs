@@ -58,7 +58,7 @@ pub struct Link<R: Role> {
 enum Eof {
     No,
     Seen,
-    Told,
+    Reported,
 }
 
 /// How far the end has come.
@@ -202,7 +202,7 @@ impl<R: Role> Link<R> {
                 let consumed = self.connection.receive(now, self.input.pending());
                 self.input.consume(consumed);
             } else if self.eof == Eof::Seen && self.input.is_empty() {
-                self.eof = Eof::Told;
+                self.eof = Eof::Reported;
                 match self.failure.take() {
                     Some(error) => self.finish(now, Err(error), false),
                     None => self.connection.receive_eof(now),

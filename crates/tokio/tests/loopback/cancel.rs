@@ -149,7 +149,7 @@ fn every_stanza_arrives_once_at_the_server() {
 }
 
 #[test]
-fn a_request_that_nobody_waits_for_is_answered_all_the_same() {
+fn an_abandoned_request_is_still_answered() {
     run(async || {
         let (mut client, mut server) = piped(Mode::DirectTls, 61, |connector| connector).await;
         let ping = || {

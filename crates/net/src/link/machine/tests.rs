@@ -41,7 +41,7 @@ fn a_full_output_that_cannot_be_written_does_not_hide_the_end() {
 }
 
 #[test]
-fn what_failed_is_told_rather_than_what_follows_from_it() {
+fn the_first_failure_is_reported() {
     let mut link = link();
     link.write_failed(io::ErrorKind::BrokenPipe.into());
     assert_eq!(link.write_error(), Some(io::ErrorKind::BrokenPipe));
