@@ -87,12 +87,12 @@ impl CertificateIdentities {
         accounts
     }
 
-    /// Whether the certificate is one of a server of this domain, as the other end of a stream
-    /// between servers shows it (RFC 6120 §13.7.2.1).
+    /// Whether the certificate belongs to a server of this domain, for streams between servers
+    /// (RFC 6120 §13.7.2.1).
     ///
-    /// It is where a dNSName is the domain, or has `*` for its whole first label (RFC 6125 §6.4.3);
-    /// where an SRV-ID names the service `_xmpp-server` on it (RFC 4985); or where an XMPP address
-    /// is the domain alone (RFC 6120 §13.7.1.4). A common name does not count.
+    /// True if a dNSName is the domain, or has `*` for its whole first label (RFC 6125 §6.4.3); if an
+    /// SRV-ID names the service `_xmpp-server` of the domain (RFC 4985); or if an XMPP address is the
+    /// domain (RFC 6120 §13.7.1.4). A common name does not count.
     ///
     /// ```
     /// use xmppwire::{CertificateIdentities, Domainpart};

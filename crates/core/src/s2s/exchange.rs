@@ -34,7 +34,7 @@ pub(super) enum News {
     Refused(StanzaFault),
 }
 
-/// What became of [`Endpoint::add_pair`].
+/// The result of [`Endpoint::add_pair`](crate::Endpoint::add_pair).
 #[must_use = "a pair that needs another stream is not asked for on this one"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairAdded {

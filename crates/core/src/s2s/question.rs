@@ -5,12 +5,12 @@ use core::fmt;
 
 use super::{Pair, Verdict};
 
-/// A server wants to send for a pair and gave a key: did the authoritative server of the sender domain make
-/// it (XEP-0220 §2.1.2)?
+/// A server wants to send for a pair and gave a key: did the authoritative server of the sender
+/// domain make it (XEP-0220 §2.1.2)?
 ///
-/// Give it to [`Outgoing::verify`](super::Outgoing::verify) of a stream to the sender domain, one that was
-/// found by an own DNS look-up, and give what comes out to the connection that asked. Where no such stream can
-/// be had, [`answer`](Self::answer) the request with an error.
+/// Give it to [`Endpoint::verify`](crate::Endpoint::verify) of a stream to the sender domain, one
+/// that was found by an own DNS look-up, and give what comes out to the connection that asked.
+/// Where no such stream can be had, [`answer`](Self::answer) the request with an error.
 #[must_use = "a dropped request makes the peer wait until its time is over"]
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyRequest {
@@ -21,8 +21,8 @@ pub struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    /// The request that another machine of a cluster received. Its answer holds the [`Verdict`] to go back
-    /// with; the machine that holds the connection then answers its own token.
+    /// The request that another machine of a cluster received. Its answer holds the [`Verdict`] to
+    /// go back with; the machine that holds the connection then answers its own token.
     pub const fn new(pair: Pair, stream_id: String, key: String) -> Self {
         Self {
             serial: 0,
@@ -91,8 +91,8 @@ impl VerifyAnswer {
     }
 }
 
-/// Another server asks whether this server made a key (XEP-0220 §2.2.2). Emitted only where the connection
-/// has no [`DialbackSecret`](super::DialbackSecret) to find the answer itself.
+/// Another server asks whether this server made a key (XEP-0220 §2.2.2). Emitted only where the
+/// connection has no [`DialbackSecret`](super::DialbackSecret) to find the answer itself.
 #[must_use = "a dropped request makes the peer wait until its time is over"]
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyRequest {
