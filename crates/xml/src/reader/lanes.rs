@@ -1,10 +1,7 @@
-//! Chooses the lane that reads a child of the root: the fast lane, and the checked lane if that
-//! gives up.
+//! Chooses the lane that reads a child of the root: the fast lane, and the checked lane if that gives
+//! up.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-
-use super::fast::{Gather, Gathered, Outcome, Scan};
+use super::fast::{Found, Gathered};
 use super::{Event, Level, Place, Reader, Step};
 use crate::element::{Element, Tree};
 use crate::error::ReadError;
@@ -12,49 +9,25 @@ use crate::error::ReadError;
 impl Reader {
     /// Reads a child of the root from its first byte in the fast lane.
     pub(super) fn fast(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        let mut words = core::mem::take(&mut self.spare);
-        if words.capacity() == 0 {
-            words.reserve_exact(expected_words(input.len()));
-        }
-        let mut scan = Scan::new(words, self.assembler.scope.default_ns());
-        match scan.run(input, &self.limits) {
-            Outcome::Whole(len) => {
-                if let Some((stanza, rest)) = input.split_at_checked(len) {
-                    let (tree, spare) = scan.tree_of(stanza);
-                    if let Some(tree) = tree {
-                        *input = rest;
-                        if !rest.is_empty() {
-                            self.spare = spare;
-                        }
-                        return Ok(self.element(tree, input));
-                    }
-                }
-                self.begin_lead(input, Level::Stream)
+        let default = self.assembler.scope.default_ns();
+        match self.lane.read(input, default, &self.limits) {
+            Found::Whole(tree, len) => {
+                *input = input.get(len..).unwrap_or_default();
+                Ok(self.element(tree, input))
             }
-            Outcome::Cut => {
-                self.place = Place::Gather(Box::new(Gather::new(scan, input)));
+            Found::Cut => {
+                self.place = Place::Gather;
                 *input = &[];
                 Ok(Step::Wait)
             }
-            Outcome::Doubt => {
-                self.spare = scan.into_words();
-                self.begin_lead(input, Level::Stream)
-            }
+            Found::Doubt => self.begin_lead(input, Level::Stream),
         }
     }
 
     /// Continues a child of the root that was cut in the fast lane.
     pub(super) fn gather(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        let gather = match core::mem::replace(&mut self.place, Place::Between) {
-            Place::Gather(gather) => gather,
-            other => {
-                self.place = other;
-                return Ok(Step::Go);
-            }
-        };
-        match gather.push(input, &self.limits) {
-            Gathered::Cut(gather) => {
-                self.place = Place::Gather(gather);
+        match self.lane.push(input, &self.limits) {
+            Gathered::Cut => {
                 *input = &[];
                 Ok(Step::Wait)
             }
@@ -79,19 +52,14 @@ impl Reader {
         Ok(Step::Go)
     }
 
-    /// Returns a finished child of the root. `rest` is the input that follows it.
-    fn element(&mut self, tree: Tree, rest: &[u8]) -> Step {
+    /// Returns a finished child of the root. `rest` is the input that follows it. Without any, buffers
+    /// are freed: thousands of idle connections should cost little.
+    pub(super) fn element(&mut self, tree: Tree, rest: &[u8]) -> Step {
         self.place = Place::Between;
         if rest.is_empty() {
-            self.spare = Vec::new();
+            self.lane.release();
         }
         self.feed.rest(rest);
         Step::Event(Event::Element(Element::from_tree(tree)))
     }
-}
-
-/// Words to reserve for the records of a stanza of this many bytes. Most need three words for eight
-/// bytes.
-fn expected_words(bytes: usize) -> usize {
-    (bytes / 8).saturating_mul(3).clamp(64, 4096)
 }

@@ -16,8 +16,6 @@ mod lanes;
 mod lead;
 mod namespaces;
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 
 use rxml::RawEvent;
@@ -25,7 +23,7 @@ use rxml::RawEvent;
 use self::assembler::Assembler;
 use self::classify::MISPLACED_DECLARATION;
 use self::declaration::Declaration;
-use self::fast::Gather;
+use self::fast::Lane;
 use self::feed::{Fed, Feed};
 use self::lead::{Lead, Markup, is_space};
 use crate::element::Element;
@@ -60,8 +58,7 @@ pub struct Reader {
     error: Option<ReadError>,
     /// Whether the fast lane is left out.
     checked_only: bool,
-    /// A table that the fast lane uses again while there is input.
-    spare: Vec<u32>,
+    lane: Lane,
 }
 
 /// Where in the document the next byte belongs.
@@ -81,7 +78,7 @@ enum Place {
     /// Inside character data between the children of the root, which ends the stream.
     Loose,
     /// Inside a child of the root that the fast lane found to be cut.
-    Gather(Box<Gather>),
+    Gather,
     /// Inside a child of the root, or in its end tag.
     Item,
     /// After the root.
@@ -108,7 +105,7 @@ impl Reader {
             place: Place::Start,
             error: None,
             checked_only: cfg!(feature = "checked-only"),
-            spare: Vec::new(),
+            lane: Lane::default(),
         }
     }
 
@@ -181,7 +178,7 @@ impl Reader {
             Place::Loose => self.loose(input),
             Place::Item => self.item(input),
             Place::After => self.after(input),
-            Place::Gather(_) => self.gather(input),
+            Place::Gather => self.gather(input),
         }
     }
 
@@ -358,9 +355,7 @@ impl Reader {
             let limits = self.limits;
             if self.assemble(&limits, event)? {
                 let tree = self.assembler.take();
-                self.place = Place::Between;
-                self.feed.rest(input);
-                return Ok(Step::Event(Event::Element(Element::from_tree(tree))));
+                return Ok(self.element(tree, input));
             }
         }
     }

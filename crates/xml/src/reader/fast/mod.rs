@@ -9,7 +9,7 @@
 //! The text of the tree is the stanza itself: names, values and text are places in it. Values and
 //! text with references follow the stanza in resolved form.
 //!
-//! [`Gather`] collects a stanza that arrives in several reads, and the scan resumes where it
+//! [`Lane`] collects a stanza that arrives in several reads, and the scan resumes where it
 //! stopped.
 
 mod gather;
@@ -17,8 +17,7 @@ mod scan;
 mod tags;
 mod text;
 
-pub(super) use self::gather::{Gather, Gathered};
-pub(super) use self::scan::{Outcome, Scan};
+pub(super) use self::gather::{Found, Gathered, Lane};
 
 #[cfg(test)]
 mod tests;

@@ -30,12 +30,13 @@ const BEHIND: u32 = 1 << 31;
 const MAX_BYTES: usize = 1 << 30;
 
 /// Room in a tree for what a server stamps on a stanza: an address and a language.
-const STAMP_BYTES: usize = 64;
+pub(super) const STAMP_BYTES: usize = 64;
 const STAMP_WORDS: usize = 2 * ATTR_WORDS;
 
 /// The parent of the outermost element.
 const NO_ELEMENT: u32 = u32::MAX;
 
+#[derive(Default)]
 pub(crate) struct Scan {
     /// The records of the tree: see [`Tree`]. While an element is open, its first word is the place
     /// of its parent.
@@ -59,8 +60,9 @@ pub(crate) struct Scan {
     pub(super) place: Place,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) enum Place {
+    #[default]
     Content,
     /// In text, of which a part is in `resolved` from this place on.
     Text(usize),
@@ -79,34 +81,35 @@ pub(super) struct Tag {
 }
 
 impl Scan {
-    /// Begins a stanza in a stream with the default namespace `default`. Reuses the memory of
-    /// `words`.
-    pub(crate) fn new(mut words: Vec<u32>, default: &str) -> Self {
-        words.clear();
-        let mut resolved = Vec::new();
-        let default = if default.is_empty() {
+    /// Begins a stanza in a stream with the default namespace `default`, reusing the memory of the last
+    /// one.
+    pub(crate) fn begin(&mut self, default: &str) {
+        self.words.clear();
+        self.resolved.clear();
+        self.default = if default.is_empty() {
             Span::NONE
         } else {
             shared_span(default).unwrap_or_else(|| {
-                resolved.extend_from_slice(default.as_bytes());
-                Span {
-                    start: BEHIND,
-                    len: default.len() as u32,
-                }
+                self.resolved.extend_from_slice(default.as_bytes());
+                self.span_behind(0)
             })
         };
-        Self {
-            words,
-            resolved,
-            default,
-            current: NO_ELEMENT,
-            depth: 0,
-            nodes: 0,
-            declared: 0,
-            at: 0,
-            searched: 0,
-            checked: 0,
-            place: Place::Content,
+        self.current = NO_ELEMENT;
+        self.depth = 0;
+        self.nodes = 0;
+        self.declared = 0;
+        self.at = 0;
+        self.searched = 0;
+        self.checked = 0;
+        self.place = Place::Content;
+    }
+
+    /// Reserves room for the records of a stanza that may have this many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        // Most stanzas need three words for eight bytes.
+        let words = (bytes / 8).saturating_mul(3).clamp(64, 4096);
+        if self.words.capacity() == 0 {
+            self.words.reserve_exact(words);
         }
     }
 
@@ -116,7 +119,10 @@ impl Scan {
         let most = limits.max_stanza_bytes.min(MAX_BYTES);
         let bytes = bytes.get(..most.saturating_add(1)).unwrap_or(bytes);
         match self.advance(bytes, limits) {
-            Ok(()) if self.at <= most && self.check(bytes.get(..self.at).unwrap_or_default()) => {
+            Ok(())
+                if self.at <= most
+                    && self.check_whole(bytes.get(..self.at).unwrap_or_default()) =>
+            {
                 Outcome::Whole(self.at)
             }
             Err(Stop::Cut) if bytes.len() <= most && self.check(bytes) => Outcome::Cut,
@@ -124,37 +130,29 @@ impl Scan {
         }
     }
 
-    /// The tree of a complete stanza. `text` are its bytes, which are returned if they are not
-    /// UTF-8.
-    pub(crate) fn tree(mut self, mut text: Vec<u8>) -> Result<Tree, Vec<u8>> {
+    /// Bytes that [`Scan::tree`] adds to the stanza.
+    pub(crate) fn resolved_len(&self) -> usize {
+        self.resolved.len()
+    }
+
+    /// The tree of a complete stanza. `text` are its bytes, which are returned if they are not UTF-8. The
+    /// table of records is copied, unless the tree can have it without wasting memory and `is_last` says
+    /// that no other stanza needs it.
+    pub(crate) fn tree(&mut self, mut text: Vec<u8>, is_last: bool) -> Result<Tree, Vec<u8>> {
         let len = text.len() as u32;
         if !self.resolved.is_empty() {
             text.extend_from_slice(&self.resolved);
             self.settle(len);
         }
         let text = String::from_utf8(text).map_err(|error| error.into_bytes())?;
-        Ok(Tree::from_parts(text, self.words, self.declared))
-    }
-
-    /// Like [`Scan::tree`], with bytes that are copied. Also returns a table that the next scan can
-    /// use.
-    pub(crate) fn tree_of(mut self, bytes: &[u8]) -> (Option<Tree>, Vec<u32>) {
-        let len = bytes.len().saturating_add(self.resolved.len());
-        let mut text = Vec::with_capacity(len.saturating_add(STAMP_BYTES));
-        text.extend_from_slice(bytes);
-        let mut spare = Vec::new();
-        if self.words.len() < self.words.capacity() / 2 {
-            spare = core::mem::take(&mut self.words);
-            self.words
-                .reserve_exact(spare.len().saturating_add(STAMP_WORDS));
-            self.words.extend_from_slice(&spare);
-        }
-        (self.tree(text).ok(), spare)
-    }
-
-    /// The table, for the next scan.
-    pub(crate) fn into_words(self) -> Vec<u32> {
-        self.words
+        let words = if is_last && self.words.len() >= self.words.capacity() / 2 {
+            core::mem::take(&mut self.words)
+        } else {
+            let mut words = Vec::with_capacity(self.words.len().saturating_add(STAMP_WORDS));
+            words.extend_from_slice(&self.words);
+            words
+        };
+        Ok(Tree::from_parts(text, words, self.declared))
     }
 
     /// Bytes of memory that the scan holds.
@@ -165,36 +163,39 @@ impl Scan {
 
     // --- Characters ---
 
+    /// Whether the bytes that were not checked before are valid characters, if they are UTF-8, which
+    /// [`Scan::tree`] finds out.
+    fn check_whole(&mut self, bytes: &[u8]) -> bool {
+        let new = bytes.get(self.checked..).unwrap_or_default();
+        let found = text::survey(new);
+        let is_wrong = found.control
+            || found.high && text::has_noncharacter(new)
+            || self.ends_section(bytes, found.bracket);
+        !is_wrong
+    }
+
     /// Whether the bytes that were not checked before are valid characters. `bytes` may end in the
     /// middle of a character.
     fn check(&mut self, bytes: &[u8]) -> bool {
         let new = bytes.get(self.checked..).unwrap_or_default();
-        let found = text::survey(new);
-        if found.control {
+        if !self.check_whole(bytes) {
             return false;
         }
-        // The first byte of a `]]>` may be among those checked before.
-        let before = bytes.get(self.checked.saturating_sub(2)..);
-        let before = before.unwrap_or_default();
-        let may_end =
-            found.bracket || before.first() == Some(&b']') || before.get(1) == Some(&b']');
-        // An attribute value may have `]]>`, but does not in practice.
-        if may_end && memchr::memmem::find(before, b"]]>").is_some() {
-            return false;
-        }
-        self.checked = bytes.len();
-        if found.high {
-            if text::has_noncharacter(new) {
-                return false;
-            }
-            if let Err(error) = core::str::from_utf8(new) {
-                let cut = new.len().saturating_sub(error.valid_up_to());
-                self.checked = bytes.len().saturating_sub(cut);
-                // A complete stanza ends with `>`, so no character is cut there.
-                return error.error_len().is_none();
-            }
-        }
-        true
+        let (valid, is_valid) = match core::str::from_utf8(new) {
+            Ok(valid) => (valid.len(), true),
+            Err(error) => (error.valid_up_to(), error.error_len().is_none()),
+        };
+        self.checked = self.checked.saturating_add(valid);
+        is_valid
+    }
+
+    /// Whether there is a `]]>`. An attribute value may have one, but does not in practice.
+    fn ends_section(&self, bytes: &[u8], bracket: bool) -> bool {
+        // Its first byte may be among those checked before.
+        let from = bytes.get(self.checked.saturating_sub(2)..);
+        let from = from.unwrap_or_default();
+        let may_end = bracket || from.first() == Some(&b']') || from.get(1) == Some(&b']');
+        may_end && memchr::memmem::find(from, b"]]>").is_some()
     }
 
     // --- Tokens ---

@@ -1,21 +1,16 @@
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use super::{Gather, Gathered, Outcome, Scan};
+use super::{Found, Gathered, Lane};
 use crate::element::Element;
 use crate::limits::XmlLimits;
 
 /// Reads a stanza in this lane. `None` if it gives up.
-fn scan(stanza: &str) -> Option<String> {
-    let mut scan = Scan::new(Vec::new(), "jabber:client");
-    match scan.run(stanza.as_bytes(), &XmlLimits::default()) {
-        Outcome::Whole(len) => {
-            let (tree, _) = scan.tree_of(stanza.get(..len)?.as_bytes());
-            Some(Element::from_tree(tree?).to_xml())
-        }
-        Outcome::Cut | Outcome::Doubt => None,
+fn read(stanza: &str) -> Option<String> {
+    let mut lane = Lane::default();
+    match lane.read(stanza.as_bytes(), "jabber:client", &XmlLimits::default()) {
+        Found::Whole(tree, _) => Some(Element::from_tree(tree).to_xml()),
+        Found::Cut | Found::Doubt => None,
     }
 }
 
@@ -38,8 +33,8 @@ const PLAIN: &[(&str, &str)] = &[
 /// Ordinary stanzas are read in this lane.
 #[test]
 fn plain_stanzas() {
-    for (stanza, read) in PLAIN {
-        assert_eq!(scan(stanza).as_deref(), Some(*read), "{stanza}");
+    for (stanza, expected) in PLAIN {
+        assert_eq!(read(stanza).as_deref(), Some(*expected), "{stanza}");
     }
 }
 
@@ -74,26 +69,25 @@ fn doubts() {
         "<1/>",
         "<a b='&'/>",
     ] {
-        assert_eq!(scan(stanza), None, "{stanza}");
+        assert_eq!(read(stanza), None, "{stanza}");
     }
 }
 
 /// A stanza that arrives in pieces gives the same tree.
 #[test]
 fn a_cut_stanza_resumes() {
+    let limits = XmlLimits::default();
     for (stanza, read) in PLAIN {
-        let limits = XmlLimits::default();
         for size in [1, 2, 3, 7, 50] {
+            let mut lane = Lane::default();
             let mut pieces = stanza.as_bytes().chunks(size);
             let first = pieces.next().unwrap_or_default();
-            let mut scan = Scan::new(Vec::new(), "jabber:client");
-            if !matches!(scan.run(first, &limits), Outcome::Cut) {
+            if !matches!(lane.read(first, "jabber:client", &limits), Found::Cut) {
                 continue;
             }
-            let mut gather = Box::new(Gather::new(scan, first));
             for piece in pieces {
-                match gather.push(piece, &limits) {
-                    Gathered::Cut(more) => gather = more,
+                match lane.push(piece, &limits) {
+                    Gathered::Cut => {}
                     Gathered::Whole(tree, _) => {
                         assert_eq!(Element::from_tree(tree).to_xml(), *read);
                         break;
@@ -123,19 +117,18 @@ fn memory_is_bounded_by_the_stanza_limit() {
     ] {
         let content = unit.repeat((limits.max_stanza_bytes - 100) / unit.len());
         let stanza = format!("<a>{content}");
-        let mut scan = Scan::new(Vec::new(), "jabber:client");
-        let mut gather = match scan.run(b"<a>", &limits) {
-            Outcome::Cut => Box::new(Gather::new(scan, b"<a>")),
-            _ => panic!("a cut stanza"),
-        };
+        let mut lane = Lane::default();
+        assert!(matches!(
+            lane.read(b"<a>", "jabber:client", &limits),
+            Found::Cut
+        ));
         for piece in stanza.as_bytes()[3..].chunks(1000) {
-            match gather.push(piece, &limits) {
-                Gathered::Cut(more) => gather = more,
-                // Over the limit on nodes.
-                _ => return,
+            // Over the limit on nodes the checked lane takes over.
+            if !matches!(lane.push(piece, &limits), Gathered::Cut) {
+                break;
             }
         }
-        let held = gather.held();
+        let held = lane.held();
         assert!(held <= 8 * limits.max_stanza_bytes, "{held} for {unit}");
     }
 }
