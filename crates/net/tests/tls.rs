@@ -10,10 +10,9 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    OtherNameValue, SanType, SignatureAlgorithm, date_time_ymd,
+    ExtendedKeyUsagePurpose, KeyPair, OtherNameValue, SanType, SignatureAlgorithm, date_time_ymd,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
     CertificateError, CipherSuite, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
@@ -25,39 +24,12 @@ use xmppwire_net::tls::{
     ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError, TlsSummary,
     TlsVersion, roots_from_pem,
 };
+use xmppwire_test_support::Authority;
 
-/// A certificate authority of its own for each test.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn issue(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
-    }
-
-    fn server(&self, names: &[&str]) -> ServerTls {
-        ServerTls::builder(self.issue(names, |_| {}))
-            .build()
-            .unwrap()
-    }
-
-    fn roots(&self) -> rustls::RootCertStore {
-        roots_from_pem(self.0.pem().as_bytes()).unwrap()
-    }
-
-    fn client(&self) -> ClientTls {
-        ClientTls::builder(self.roots()).build().unwrap()
-    }
+/// A server with a certificate for these names.
+fn server_for(authority: &Authority, names: &[&str]) -> ServerTls {
+    let identity = authority.issue_for(names, &KeyPair::generate().unwrap(), |_| {});
+    ServerTls::builder(identity).build().unwrap()
 }
 
 fn domain(domainpart: &str) -> Domain {
@@ -137,7 +109,7 @@ fn the_domain_is_accepted_in_every_spelling() {
         "127.0.0.1",
         "::1",
     ];
-    let (client, server) = (authority.client(), authority.server(&names));
+    let (client, server) = (authority.client(), server_for(&authority, &names));
     for name in [
         "example.org",
         "Example.ORG.",
@@ -155,7 +127,7 @@ fn another_name_is_refused() {
     let authority = Authority::new();
     let (client, server) = (
         authority.client(),
-        authority.server(&["example.org", "*.wild.example"]),
+        server_for(&authority, &["example.org", "*.wild.example"]),
     );
     for name in [
         "example.com",
@@ -175,7 +147,7 @@ fn another_name_is_refused() {
 #[test]
 fn certificates_out_of_their_time_are_refused() {
     let authority = Authority::new();
-    let expired = authority.issue(&["example.org"], |params| {
+    let expired = authority.issue("example.org", |params| {
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2001, 1, 1);
     });
@@ -186,7 +158,7 @@ fn certificates_out_of_their_time_are_refused() {
         "{error:?}"
     );
 
-    let future = authority.issue(&["example.org"], |params| {
+    let future = authority.issue("example.org", |params| {
         params.not_before = date_time_ymd(4000, 1, 1);
     });
     let server = ServerTls::builder(future).build().unwrap();
@@ -199,7 +171,7 @@ fn certificates_out_of_their_time_are_refused() {
 
 #[test]
 fn another_authority_is_refused() {
-    let server = Authority::new().server(&["example.org"]);
+    let server = Authority::new().server("example.org");
     let error = refusal(&Authority::new().client(), &server, "example.org");
     assert!(
         matches!(
@@ -213,7 +185,7 @@ fn another_authority_is_refused() {
 #[test]
 fn a_certificate_for_clients_is_no_certificate_for_servers() {
     let authority = Authority::new();
-    let identity = authority.issue(&["example.org"], |params| {
+    let identity = authority.issue("example.org", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let server = ServerTls::builder(identity).build().unwrap();
@@ -227,7 +199,7 @@ fn a_certificate_for_clients_is_no_certificate_for_servers() {
 #[test]
 fn both_ends_have_the_same_bindings_on_tls_1_3() {
     let authority = Authority::new();
-    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (client, server) = (authority.client(), authority.server("example.org"));
     let (of_client, of_server) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
     assert_eq!(of_client.version, TlsVersion::Tls13);
     assert_eq!(of_server.version, TlsVersion::Tls13);
@@ -262,11 +234,8 @@ fn identity_and_key(
     algorithm: &'static SignatureAlgorithm,
 ) -> (Identity, PrivateKeyDer<'static>) {
     let key = KeyPair::generate_for(algorithm).unwrap();
-    let params = CertificateParams::new(vec!["example.org".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority.0).unwrap();
-    let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let chain = [CertificateDer::from(certificate)];
-    (Identity::from_der(chain, der.clone_key()).unwrap(), der)
+    let identity = authority.issue_for(&["example.org"], &key, |_| {});
+    (identity, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
 }
 
 #[test]
@@ -296,7 +265,7 @@ fn without_certain_extended_master_secret_tls_1_2_has_no_exporter() {
     assert_eq!((of_client.exporter, of_server.exporter), (None, None));
     assert!(of_client.server_end_point.is_some());
 
-    let new_server = authority.server(&["example.org"]);
+    let new_server = authority.server("example.org");
     let (of_client, _) = connect(&client, &new_server, "example.org", Mode::StartTls).unwrap();
     assert!(of_client.exporter.is_some(), "TLS 1.3 needs no extension");
 }
@@ -330,7 +299,7 @@ fn the_end_point_hash_is_that_of_the_issuers_signature() {
 #[test]
 fn only_direct_tls_names_the_protocol() {
     let authority = Authority::new();
-    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (client, server) = (authority.client(), authority.server("example.org"));
     let (of_client, of_server) = connect(&client, &server, "example.org", Mode::DirectTls).unwrap();
     assert_eq!(of_client.alpn.as_deref(), Some(&b"xmpp-client"[..]));
     assert_eq!(of_server.alpn, of_client.alpn);
@@ -338,7 +307,7 @@ fn only_direct_tls_names_the_protocol() {
     let (of_client, of_server) = connect(&client, &server, "example.org", Mode::StartTls).unwrap();
     assert_eq!((of_client.alpn, of_server.alpn), (None, None));
 
-    let other = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+    let other = ServerTls::builder(authority.issue("example.org", |_| {}))
         .service(Service::SERVER)
         .build()
         .unwrap();
@@ -348,7 +317,7 @@ fn only_direct_tls_names_the_protocol() {
 #[test]
 fn peers_that_name_no_protocol_are_served_over_direct_tls() {
     let authority = Authority::new();
-    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (client, server) = (authority.client(), authority.server("example.org"));
     let mut silent = client
         .connect(&domain("example.org"), Mode::StartTls)
         .unwrap();
@@ -361,13 +330,13 @@ fn peers_that_name_no_protocol_are_served_over_direct_tls() {
 fn client_certificates_are_ignored_requested_or_required() {
     let authority = Authority::new();
     let server = |policy| {
-        ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+        ServerTls::builder(authority.issue("example.org", |_| {}))
             .client_certificates(policy)
             .build()
             .unwrap()
     };
     let client_of = |issuer: &Authority| {
-        let identity = issuer.issue(&["juliet.example.org"], |_| {});
+        let identity = issuer.issue("juliet.example.org", |_| {});
         let certificate = identity.certificate().clone();
         let client = ClientTls::builder(authority.roots()).identity(identity);
         (client.build().unwrap(), certificate)
@@ -398,7 +367,7 @@ fn the_features_choose_the_cryptography() {
     } else {
         "Ring"
     };
-    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (client, server) = (authority.client(), authority.server("example.org"));
     let providers = [
         client.config(Mode::StartTls).crypto_provider(),
         server.config(Mode::StartTls).crypto_provider(),
@@ -416,7 +385,7 @@ fn a_given_provider_is_used() {
     let only = CipherSuite::TLS13_CHACHA20_POLY1305_SHA256;
     provider.cipher_suites.retain(|suite| suite.suite() == only);
     let provider = Arc::new(provider);
-    let server = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+    let server = ServerTls::builder(authority.issue("example.org", |_| {}))
         .tls13_only()
         .provider(provider.clone());
     let client = ClientTls::builder(authority.roots())
@@ -425,7 +394,7 @@ fn a_given_provider_is_used() {
     let [one, other] = [
         (
             client.clone().build().unwrap(),
-            authority.server(&["example.org"]),
+            authority.server("example.org"),
         ),
         (authority.client(), server.build().unwrap()),
     ]
@@ -442,7 +411,7 @@ fn a_given_provider_is_used() {
 #[test]
 fn no_session_is_resumed() {
     let authority = Authority::new();
-    let (client, server) = (authority.client(), authority.server(&["example.org"]));
+    let (client, server) = (authority.client(), authority.server("example.org"));
     for _ in 0..2 {
         let mut to_server = client
             .connect(&domain("example.org"), Mode::StartTls)
@@ -467,7 +436,7 @@ fn a_configuration_made_elsewhere_keeps_its_settings() {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let client = ClientTls::from_config(config, &Service::CLIENT);
-    let server = authority.server(&["example.org"]);
+    let server = authority.server("example.org");
     let (of_client, of_server) = connect(&client, &server, "example.org", Mode::DirectTls).unwrap();
     assert_eq!(of_client.version, TlsVersion::Tls12);
     assert_eq!(of_client.alpn.as_deref(), Some(&b"xmpp-client"[..]));
@@ -478,7 +447,6 @@ fn a_configuration_made_elsewhere_keeps_its_settings() {
 /// The constraints of a trust anchor say nothing of XMPP addresses, so none counts below it.
 #[test]
 fn a_constrained_trust_anchor_names_no_server_by_xmpp_address() {
-    use xmppwire_test_support::Authority;
     let anchor = Authority::new().limited_to("example.org").into_root();
     for (issuer, accepted) in [(Authority::new(), true), (anchor, false)] {
         let identity = issuer.issue("example.org", |params| {
@@ -515,7 +483,7 @@ fn a_server_configuration_made_elsewhere_has_to_vouch_for_xmpp_addresses() {
         .unwrap();
     let server = ServerTls::from_config(config, certificate, &Service::CLIENT);
 
-    let juliet = authority.issue(&["juliet.example.org"], |params| {
+    let juliet = authority.issue("juliet.example.org", |params| {
         let value = OtherNameValue::Utf8String("juliet@example.org".into());
         let xmpp_addr = SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 5], value));
         params.subject_alt_names.push(xmpp_addr);
@@ -535,7 +503,7 @@ fn a_server_configuration_made_elsewhere_has_to_vouch_for_xmpp_addresses() {
 #[test]
 fn unusable_identities_and_roots_are_refused() {
     let authority = Authority::new();
-    let one = authority.issue(&["example.org"], |_| {});
+    let one = authority.issue("example.org", |_| {});
     let other_key = KeyPair::generate().unwrap().serialize_der();
     let mismatched = Identity::from_der(
         [one.certificate().clone()],
@@ -558,7 +526,7 @@ fn unusable_identities_and_roots_are_refused() {
         Identity::from_pem(b"", key.as_bytes()),
         Err(TlsError::NoCertificate)
     ));
-    let certificate = authority.0.pem();
+    let certificate = authority.pem();
     assert!(matches!(
         Identity::from_pem(certificate.as_bytes(), b"nothing"),
         Err(TlsError::Pem(_))
@@ -582,12 +550,12 @@ fn unusable_revocation_lists_are_refused() {
     let authority = Authority::new();
     let client = ClientTls::builder(authority.roots()).revocation_lists(lists(b"no list"));
     assert!(matches!(client.build(), Err(TlsError::Verifier(_))));
-    let server = ServerTls::builder(authority.issue(&["example.org"], |_| {}))
+    let server = ServerTls::builder(authority.issue("example.org", |_| {}))
         .client_certificates(ClientCertificates::Requested(authority.roots()))
         .revocation_lists(lists(b""));
     assert!(matches!(server.build(), Err(TlsError::Verifier(_))));
     assert!(matches!(
-        RevocationLists::from_pem(authority.0.pem().as_bytes()),
+        RevocationLists::from_pem(authority.pem().as_bytes()),
         Err(TlsError::NoRevocationList)
     ));
 }
@@ -613,7 +581,7 @@ fn platforms_have_roots_or_say_so() {
 #[test]
 fn bundled_roots_know_nothing_of_a_private_authority() {
     let client = ClientTls::builder(xmppwire_net::tls::bundled_roots());
-    let server = Authority::new().server(&["example.org"]);
+    let server = Authority::new().server("example.org");
     let error = refusal(&client.build().unwrap(), &server, "example.org");
     assert_eq!(error, CertificateError::UnknownIssuer);
 }

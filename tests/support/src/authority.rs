@@ -99,10 +99,20 @@ impl Authority {
 
     /// A certificate for this name, with its key.
     pub fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        self.issue_for(&[name], &KeyPair::generate().unwrap(), change)
+    }
+
+    /// A certificate for these names and this key.
+    pub fn issue_for(
+        &self,
+        names: &[&str],
+        key: &KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let chain = params.signed_by(&key, &self.issuer).unwrap().pem() + &self.chain;
+        let chain = params.signed_by(key, &self.issuer).unwrap().pem() + &self.chain;
         Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
     }
 
@@ -138,6 +148,11 @@ impl Authority {
     }
 
     pub fn roots(&self) -> RootCertStore {
-        roots_from_pem(self.issuer.pem().as_bytes()).unwrap()
+        roots_from_pem(self.pem().as_bytes()).unwrap()
+    }
+
+    /// The certificate of the authority.
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
     }
 }
