@@ -12,23 +12,25 @@ use xmppwire_tokio::{
 };
 
 use crate::server::{connector, jid, login, next, next_message};
-use crate::support::{PATIENCE, Server};
+use crate::support::{PATIENCE, Server, run};
 
 /// More silent connections than the server serves clients.
 const FLOOD: usize = 1100;
 
-#[tokio::test]
-async fn a_silent_reader_gets_everything() {
-    let server = Server::start("server-reader");
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let mut romeo = login(&server, "romeo", "orchard").await;
-    for body in ["x".repeat(100_000), "one more".into(), "and another".into()] {
-        let message = Message::chat(jid("romeo@localhost"), body.clone());
-        juliet.send(message).await.expect("sent");
-        juliet.flush().await.expect("written");
-        let heard = next_message(&mut romeo).await;
-        assert_eq!(heard.body().as_deref(), Some(body.as_str()));
-    }
+#[test]
+fn a_silent_reader_gets_everything() {
+    run(async || {
+        let server = Server::start("server-reader");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        for body in ["x".repeat(100_000), "one more".into(), "and another".into()] {
+            let message = Message::chat(jid("romeo@localhost"), body.clone());
+            juliet.send(message).await.expect("sent");
+            juliet.flush().await.expect("written");
+            let heard = next_message(&mut romeo).await;
+            assert_eq!(heard.body().as_deref(), Some(body.as_str()));
+        }
+    });
 }
 
 /// A connection from another address of the loopback interface.
@@ -40,37 +42,39 @@ async fn connect_from(server: &Server, address: [u8; 4]) -> TcpStream {
     connection.expect("a connection")
 }
 
-#[tokio::test]
-async fn silent_connections_lock_nobody_out() {
-    let needed = u64::try_from(FLOOD).expect("a number") + 100;
-    let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).expect("a limit");
-    if soft < needed {
-        let raised = rlimit::setrlimit(rlimit::Resource::NOFILE, needed, hard);
-        raised.expect("enough descriptors");
-    }
-    let server = Server::start("server-flood");
-    let mut romeo = login(&server, "romeo", "orchard").await;
-    let early = connect_from(&server, [127, 0, 0, 3]).await;
-    let mut flood = Vec::new();
-    for _ in 0..FLOOD {
-        flood.push(connect_from(&server, [127, 0, 0, 2]).await);
-    }
+#[test]
+fn silent_connections_lock_nobody_out() {
+    run(async || {
+        let needed = u64::try_from(FLOOD).expect("a number") + 100;
+        let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).expect("a limit");
+        if soft < needed {
+            let raised = rlimit::setrlimit(rlimit::Resource::NOFILE, needed, hard);
+            raised.expect("enough descriptors");
+        }
+        let server = Server::start("server-flood");
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        let early = connect_from(&server, [127, 0, 0, 3]).await;
+        let mut flood = Vec::new();
+        for _ in 0..FLOOD {
+            flood.push(connect_from(&server, [127, 0, 0, 2]).await);
+        }
 
-    // One that came before the flood, one of another address, and one of the flood's own address.
-    let late = connect_from(&server, [127, 0, 0, 1]).await;
-    let same = connect_from(&server, [127, 0, 0, 2]).await;
-    for (socket, resource) in [(early, "early"), (late, "late"), (same, "same")] {
-        let address = format!("juliet@localhost/{resource}");
-        let connector = connector(&server, &address, "O Romeo, Romeo!");
-        let login = Client::over(socket, Mode::StartTls, &connector);
-        let login = timeout(PATIENCE, login).await;
-        let mut client = login.expect("in time").expect("a login");
-        let message = Message::chat(jid("romeo@localhost"), resource);
-        client.send(message).await.expect("sent");
-        client.flush().await.expect("written");
-        let heard = next_message(&mut romeo).await;
-        assert_eq!(heard.body().as_deref(), Some(resource));
-    }
+        // One that came before the flood, one of another address, and one of the flood's own address.
+        let late = connect_from(&server, [127, 0, 0, 1]).await;
+        let same = connect_from(&server, [127, 0, 0, 2]).await;
+        for (socket, resource) in [(early, "early"), (late, "late"), (same, "same")] {
+            let address = format!("juliet@localhost/{resource}");
+            let connector = connector(&server, &address, "O Romeo, Romeo!");
+            let login = Client::over(socket, Mode::StartTls, &connector);
+            let login = timeout(PATIENCE, login).await;
+            let mut client = login.expect("in time").expect("a login");
+            let message = Message::chat(jid("romeo@localhost"), resource);
+            client.send(message).await.expect("sent");
+            client.flush().await.expect("written");
+            let heard = next_message(&mut romeo).await;
+            assert_eq!(heard.body().as_deref(), Some(resource));
+        }
+    });
 }
 
 /// Answers pings and nothing else.
@@ -85,115 +89,123 @@ async fn pong(client: &mut Client) {
     }
 }
 
-#[tokio::test]
-async fn a_client_that_vanished_loses_its_place() {
-    let server = Server::start_with("server-vanished", &["--idle", "6"]);
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let mut nurse = login(&server, "nurse", "hall").await;
-    // Nothing runs in the background of a client, so one that is not awaited is as good as gone.
-    let _romeo = login(&server, "romeo", "orchard").await;
+#[test]
+fn a_client_that_vanished_loses_its_place() {
+    run(async || {
+        let server = Server::start_with("server-vanished", &["--idle", "6"]);
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let mut nurse = login(&server, "nurse", "hall").await;
+        // Nothing runs in the background of a client, so one that is not awaited is as good as gone.
+        let _romeo = login(&server, "romeo", "orchard").await;
 
-    let romeo_is_gone = async {
+        let romeo_is_gone = async {
+            loop {
+                let message = Message::chat(jid("romeo@localhost/orchard"), "Art thou gone?");
+                juliet.send(message).await.expect("sent");
+                let answer = timeout(Duration::from_millis(200), juliet.next()).await;
+                let stanza = answer.map(|stanza| stanza.expect("a stream").expect("an open one"));
+                match stanza {
+                    Ok(Stanza::Message(answer)) => {
+                        assert_eq!(answer.message_type(), MessageType::Error);
+                        return;
+                    }
+                    Ok(Stanza::Iq(ping)) => {
+                        if let Some(pong) = Iq::result(&ping, None) {
+                            juliet.send(pong).await.expect("sent");
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        };
+        let keep_answering = async {
+            loop {
+                pong(&mut nurse).await;
+            }
+        };
+        tokio::select! {
+            gone = timeout(PATIENCE, romeo_is_gone) => gone.expect("in time"),
+            () = keep_answering => {}
+        }
+        // Who answers keeps its place.
+        let message = Message::chat(jid("nurse@localhost"), "Hie you hence");
+        juliet.send(message).await.expect("sent");
+        juliet.flush().await.expect("written");
         loop {
-            let message = Message::chat(jid("romeo@localhost/orchard"), "Art thou gone?");
-            juliet.send(message).await.expect("sent");
-            let answer = timeout(Duration::from_millis(200), juliet.next()).await;
-            let stanza = answer.map(|stanza| stanza.expect("a stream").expect("an open one"));
-            match stanza {
-                Ok(Stanza::Message(answer)) => {
-                    assert_eq!(answer.message_type(), MessageType::Error);
+            match next(&mut nurse).await {
+                Stanza::Message(message) => {
+                    assert_eq!(message.body().as_deref(), Some("Hie you hence"));
                     return;
                 }
-                Ok(Stanza::Iq(ping)) => {
-                    if let Some(pong) = Iq::result(&ping, None) {
-                        juliet.send(pong).await.expect("sent");
-                    }
+                Stanza::Iq(_) | Stanza::Presence(_) => {}
+            }
+        }
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_loses_its_place() {
+    run(async || {
+        let server = Server::start_with("server-unread", &["--idle", "6"]);
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let _romeo = login(&server, "romeo", "orchard").await;
+        let body = "x".repeat(100_000);
+        let romeo_is_gone = async {
+            let mut seen = Vec::new();
+            while seen.last() != Some(&StanzaErrorCondition::ServiceUnavailable) {
+                let message = Message::chat(jid("romeo@localhost/orchard"), body.clone());
+                juliet.send(message).await.expect("sent");
+                juliet.flush().await.expect("written");
+                while let Ok(stanza) = timeout(Duration::from_millis(10), juliet.next()).await {
+                    let stanza = stanza.expect("a stream").expect("an open one");
+                    seen.extend(stanza.error().map(|error| error.condition()));
                 }
-                _ => {}
             }
-        }
-    };
-    let keep_answering = async {
-        loop {
-            pong(&mut nurse).await;
-        }
-    };
-    tokio::select! {
-        gone = timeout(PATIENCE, romeo_is_gone) => gone.expect("in time"),
-        () = keep_answering => {}
-    }
-    // Who answers keeps its place.
-    let message = Message::chat(jid("nurse@localhost"), "Hie you hence");
-    juliet.send(message).await.expect("sent");
-    juliet.flush().await.expect("written");
-    loop {
-        match next(&mut nurse).await {
-            Stanza::Message(message) => {
-                assert_eq!(message.body().as_deref(), Some("Hie you hence"));
-                return;
-            }
-            Stanza::Iq(_) | Stanza::Presence(_) => {}
-        }
-    }
+            seen
+        };
+        let seen = timeout(PATIENCE, romeo_is_gone).await.expect("in time");
+        // The queue was full before the place was lost.
+        assert!(seen.contains(&StanzaErrorCondition::ResourceConstraint));
+    });
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_read_loses_its_place() {
-    let server = Server::start_with("server-unread", &["--idle", "6"]);
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let _romeo = login(&server, "romeo", "orchard").await;
-    let body = "x".repeat(100_000);
-    let romeo_is_gone = async {
-        let mut seen = Vec::new();
-        while seen.last() != Some(&StanzaErrorCondition::ServiceUnavailable) {
-            let message = Message::chat(jid("romeo@localhost/orchard"), body.clone());
-            juliet.send(message).await.expect("sent");
-            juliet.flush().await.expect("written");
-            while let Ok(stanza) = timeout(Duration::from_millis(10), juliet.next()).await {
-                let stanza = stanza.expect("a stream").expect("an open one");
-                seen.extend(stanza.error().map(|error| error.condition()));
-            }
+#[test]
+fn one_client_cannot_fill_the_log() {
+    run(async || {
+        let server = Server::start("server-log");
+        for _ in 0..500 {
+            let mut socket = TcpStream::connect(server.address).await.expect("a server");
+            socket.write_all(b"<hello/>").await.expect("written");
+            let mut answer = Vec::new();
+            // The end of a socket may be a reset.
+            let _ = socket.read_to_end(&mut answer).await;
         }
-        seen
-    };
-    let seen = timeout(PATIENCE, romeo_is_gone).await.expect("in time");
-    // The queue was full before the place was lost.
-    assert!(seen.contains(&StanzaErrorCondition::ResourceConstraint));
-}
-
-#[tokio::test]
-async fn one_client_cannot_fill_the_log() {
-    let server = Server::start("server-log");
-    for _ in 0..500 {
-        let mut socket = TcpStream::connect(server.address).await.expect("a server");
-        socket.write_all(b"<hello/>").await.expect("written");
-        let mut answer = Vec::new();
-        // The end of a socket may be a reset.
-        let _ = socket.read_to_end(&mut answer).await;
-    }
-    let lines = server.log().lines().count();
-    assert!((1..200).contains(&lines), "{lines} lines");
+        let lines = server.log().lines().count();
+        assert!((1..200).contains(&lines), "{lines} lines");
+    });
 }
 
 /// A message for many resources is held once, and a queue is bounded in bytes.
-#[tokio::test]
-async fn queues_are_bounded_in_memory() {
-    let server = Server::start("server-queues");
-    let mut resources = Vec::new();
-    for n in 0..20 {
-        resources.push(login(&server, "juliet", &format!("room{n}")).await);
-    }
-    let mut romeo = login(&server, "romeo", "orchard").await;
-    let body = "x".repeat(100_000);
-    for _ in 0..200 {
-        let message = Message::chat(jid("juliet@localhost"), body.clone());
-        romeo.send(message).await.expect("sent");
-        romeo.flush().await.expect("written");
-        // The errors for what is refused have to be read.
-        while let Ok(stanza) = timeout(Duration::from_millis(1), romeo.next()).await {
-            stanza.expect("a stream").expect("an open stream");
+#[test]
+fn queues_are_bounded_in_memory() {
+    run(async || {
+        let server = Server::start("server-queues");
+        let mut resources = Vec::new();
+        for n in 0..20 {
+            resources.push(login(&server, "juliet", &format!("room{n}")).await);
         }
-    }
-    let peak = server.peak_memory();
-    assert!(peak < 64 * 1024, "{peak} KiB");
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        let body = "x".repeat(100_000);
+        for _ in 0..200 {
+            let message = Message::chat(jid("juliet@localhost"), body.clone());
+            romeo.send(message).await.expect("sent");
+            romeo.flush().await.expect("written");
+            // The errors for what is refused have to be read.
+            while let Ok(stanza) = timeout(Duration::from_millis(1), romeo.next()).await {
+                stanza.expect("a stream").expect("an open stream");
+            }
+        }
+        let peak = server.peak_memory();
+        assert!(peak < 64 * 1024, "{peak} KiB");
+    });
 }

@@ -10,7 +10,7 @@ use xmppwire_tokio::{
     StanzaErrorCondition, StreamErrorCondition, ns,
 };
 
-use crate::support::{ACCOUNTS, Server};
+use crate::support::{ACCOUNTS, Server, run};
 
 const ROSTER: &str = "jabber:iq:roster";
 
@@ -108,240 +108,254 @@ async fn refusal(client: &mut Client, request: Iq) -> StanzaErrorCondition {
     }
 }
 
-#[tokio::test]
-async fn messages_reach_whom_they_are_for() {
-    let server = Server::start("server-messages");
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let mut romeo = login(&server, "romeo", "orchard").await;
+#[test]
+fn messages_reach_whom_they_are_for() {
+    run(async || {
+        let server = Server::start("server-messages");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let mut romeo = login(&server, "romeo", "orchard").await;
 
-    // To the account, and back to the resource; a false `from` is replaced (RFC 6120 §8.1.2.1).
-    let message = Message::chat(jid("romeo@localhost"), "Wherefore art thou?");
-    juliet
-        .send(message.with_from(jid("nurse@localhost/hall")))
-        .await
-        .expect("sent");
-    let heard = next_message(&mut romeo).await;
-    assert_eq!(
-        heard.from().map(Jid::as_str),
-        Some("juliet@localhost/balcony")
-    );
-    assert_eq!(heard.body().as_deref(), Some("Wherefore art thou?"));
-    romeo
-        .send(heard.reply("I know not how to tell thee"))
-        .await
-        .expect("sent");
-    let answer = next_message(&mut juliet).await;
-    assert_eq!(
-        answer.to().map(Jid::as_str),
-        Some("juliet@localhost/balcony")
-    );
-
-    // Nobody there, no such account, no such server.
-    for (to, expected) in [
-        ("nurse@localhost", StanzaErrorCondition::ServiceUnavailable),
-        ("nobody@localhost", StanzaErrorCondition::ServiceUnavailable),
-        ("localhost", StanzaErrorCondition::ServiceUnavailable),
-        (
-            "romeo@example.net",
-            StanzaErrorCondition::RemoteServerNotFound,
-        ),
-    ] {
+        // To the account, and back to the resource; a false `from` is replaced (RFC 6120 §8.1.2.1).
+        let message = Message::chat(jid("romeo@localhost"), "Wherefore art thou?");
         juliet
-            .send(Message::chat(jid(to), "Anon!"))
+            .send(message.with_from(jid("nurse@localhost/hall")))
             .await
             .expect("sent");
-        let error = next_message(&mut juliet).await;
-        assert_eq!(error.message_type(), MessageType::Error);
-        assert_eq!(error.from(), Some(&jid(to)));
+        let heard = next_message(&mut romeo).await;
         assert_eq!(
-            error.error().expect("an error").condition(),
-            expected,
-            "{to}"
+            heard.from().map(Jid::as_str),
+            Some("juliet@localhost/balcony")
         );
-    }
-    juliet.close().await.expect("an orderly end");
-    romeo.close().await.expect("an orderly end");
+        assert_eq!(heard.body().as_deref(), Some("Wherefore art thou?"));
+        romeo
+            .send(heard.reply("I know not how to tell thee"))
+            .await
+            .expect("sent");
+        let answer = next_message(&mut juliet).await;
+        assert_eq!(
+            answer.to().map(Jid::as_str),
+            Some("juliet@localhost/balcony")
+        );
+
+        // Nobody there, no such account, no such server.
+        for (to, expected) in [
+            ("nurse@localhost", StanzaErrorCondition::ServiceUnavailable),
+            ("nobody@localhost", StanzaErrorCondition::ServiceUnavailable),
+            ("localhost", StanzaErrorCondition::ServiceUnavailable),
+            (
+                "romeo@example.net",
+                StanzaErrorCondition::RemoteServerNotFound,
+            ),
+        ] {
+            juliet
+                .send(Message::chat(jid(to), "Anon!"))
+                .await
+                .expect("sent");
+            let error = next_message(&mut juliet).await;
+            assert_eq!(error.message_type(), MessageType::Error);
+            assert_eq!(error.from(), Some(&jid(to)));
+            assert_eq!(
+                error.error().expect("an error").condition(),
+                expected,
+                "{to}"
+            );
+        }
+        juliet.close().await.expect("an orderly end");
+        romeo.close().await.expect("an orderly end");
+    });
 }
 
-#[tokio::test]
-async fn requests_are_answered() {
-    let server = Server::start("server-requests");
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let host = || jid("localhost");
+#[test]
+fn requests_are_answered() {
+    run(async || {
+        let server = Server::start("server-requests");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let host = || jid("localhost");
 
-    juliet
-        .request(get("ping", ns::PING).with_to(host()))
-        .await
-        .expect("a pong");
-    juliet
-        .request(get("ping", ns::PING))
-        .await
-        .expect("a pong of the account");
-    let roster = juliet
-        .request(get("query", ROSTER))
-        .await
-        .expect("a roster");
-    let roster = roster
-        .payload("query", ROSTER)
-        .expect("a roster")
-        .to_element();
-    assert!(
-        roster.root().first_child().is_none(),
-        "not empty: {}",
-        roster.to_xml()
-    );
-    let info = "http://jabber.org/protocol/disco#info";
-    let answer = juliet
-        .request(get("query", info).with_to(host()))
-        .await
-        .expect("disco#info");
-    let identity = answer
-        .payload("query", info)
-        .and_then(|query| query.child("identity", info));
-    assert_eq!(
-        identity.and_then(|identity| identity.attr("category")),
-        Some("server")
-    );
-
-    let strange = || get("query", "urn:example:unheard-of");
-    for to in [
-        None,
-        Some("localhost"),
-        Some("romeo@localhost"),
-        Some("nobody@localhost/x"),
-    ] {
-        let request = to.map_or_else(strange, |to| strange().with_to(jid(to)));
-        let condition = refusal(&mut juliet, request).await;
-        assert_eq!(
-            condition,
-            StanzaErrorCondition::ServiceUnavailable,
-            "{to:?}"
+        juliet
+            .request(get("ping", ns::PING).with_to(host()))
+            .await
+            .expect("a pong");
+        juliet
+            .request(get("ping", ns::PING))
+            .await
+            .expect("a pong of the account");
+        let roster = juliet
+            .request(get("query", ROSTER))
+            .await
+            .expect("a roster");
+        let roster = roster
+            .payload("query", ROSTER)
+            .expect("a roster")
+            .to_element();
+        assert!(
+            roster.root().first_child().is_none(),
+            "not empty: {}",
+            roster.to_xml()
         );
-    }
-    let set = Iq::set("", &Element::builder("query", ROSTER).build());
-    assert_eq!(
-        refusal(&mut juliet, set).await,
-        StanzaErrorCondition::NotAllowed
-    );
+        let info = "http://jabber.org/protocol/disco#info";
+        let answer = juliet
+            .request(get("query", info).with_to(host()))
+            .await
+            .expect("disco#info");
+        let identity = answer
+            .payload("query", info)
+            .and_then(|query| query.child("identity", info));
+        assert_eq!(
+            identity.and_then(|identity| identity.attr("category")),
+            Some("server")
+        );
+
+        let strange = || get("query", "urn:example:unheard-of");
+        for to in [
+            None,
+            Some("localhost"),
+            Some("romeo@localhost"),
+            Some("nobody@localhost/x"),
+        ] {
+            let request = to.map_or_else(strange, |to| strange().with_to(jid(to)));
+            let condition = refusal(&mut juliet, request).await;
+            assert_eq!(
+                condition,
+                StanzaErrorCondition::ServiceUnavailable,
+                "{to:?}"
+            );
+        }
+        let set = Iq::set("", &Element::builder("query", ROSTER).build());
+        assert_eq!(
+            refusal(&mut juliet, set).await,
+            StanzaErrorCondition::NotAllowed
+        );
+    });
 }
 
 /// What is sent to an account does not show whether there is one.
-#[tokio::test]
-async fn accounts_cannot_be_listed() {
-    let server = Server::start("server-accounts");
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    let own = ("juliet@localhost/balcony".into(), None);
-    assert_eq!(next_presence(&mut juliet).await, own);
+#[test]
+fn accounts_cannot_be_listed() {
+    run(async || {
+        let server = Server::start("server-accounts");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let own = ("juliet@localhost/balcony".into(), None);
+        assert_eq!(next_presence(&mut juliet).await, own);
 
-    let to = |name: &str| jid(&format!("{name}@localhost"));
-    for name in ["romeo", "nobody"] {
-        // Subscriptions are declined.
-        let subscribe = Presence::available().with_type(PresenceType::Subscribe);
-        let stanza = subscribe.with_to(to(name));
-        juliet.send(stanza).await.expect("sent");
-        let declined = (to(name).to_string(), Some(PresenceType::Unsubscribed));
-        assert_eq!(next_presence(&mut juliet).await, declined);
-
-        for kind in [
-            PresenceType::Unsubscribe,
-            PresenceType::Subscribed,
-            PresenceType::Unsubscribed,
-            PresenceType::Probe,
-            PresenceType::Unavailable,
-        ] {
-            let stanza = Presence::available().with_type(kind).with_to(to(name));
+        let to = |name: &str| jid(&format!("{name}@localhost"));
+        for name in ["romeo", "nobody"] {
+            // Subscriptions are declined.
+            let subscribe = Presence::available().with_type(PresenceType::Subscribe);
+            let stanza = subscribe.with_to(to(name));
             juliet.send(stanza).await.expect("sent");
-        }
-        let headline = Message::new(to(name)).with_type(MessageType::Headline);
-        let headline = headline.with_id("headline");
-        juliet.send(headline).await.expect("sent");
-        // No answer comes before the one to this.
-        let chat = Message::chat(to(name), "Anon!").with_id("last");
-        juliet.send(chat).await.expect("sent");
-        let error = next_message(&mut juliet).await;
-        assert_eq!(error.id(), Some("last"), "{name}");
-    }
-}
+            let declined = (to(name).to_string(), Some(PresenceType::Unsubscribed));
+            assert_eq!(next_presence(&mut juliet).await, declined);
 
-#[tokio::test]
-async fn resources_of_an_account_see_each_other() {
-    let server = Server::start("server-presence");
-    let mut balcony = login(&server, "juliet", "balcony").await;
-    assert_eq!(
-        next_presence(&mut balcony).await,
-        ("juliet@localhost/balcony".into(), None)
-    );
-
-    let mut chamber = login(&server, "juliet", "chamber").await;
-    let mut seen = [
-        next_presence(&mut chamber).await,
-        next_presence(&mut chamber).await,
-    ];
-    seen.sort_by(|(one, _), (other, _)| one.cmp(other));
-    assert_eq!(
-        seen.map(|(from, _)| from),
-        ["juliet@localhost/balcony", "juliet@localhost/chamber"]
-    );
-    assert_eq!(
-        next_presence(&mut balcony).await,
-        ("juliet@localhost/chamber".into(), None)
-    );
-
-    balcony.close().await.expect("an orderly end");
-    let gone = (
-        "juliet@localhost/balcony".into(),
-        Some(PresenceType::Unavailable),
-    );
-    assert_eq!(next_presence(&mut chamber).await, gone);
-}
-
-#[tokio::test]
-async fn a_newer_connection_takes_the_resource() {
-    let server = Server::start("server-conflict");
-    let mut older = login(&server, "juliet", "balcony").await;
-    let mut newer = login(&server, "juliet", "balcony").await;
-    assert_eq!(
-        stream_error(&mut older).await,
-        StreamErrorCondition::Conflict
-    );
-    // What the older one leaves behind is not the newer one's place.
-    drop(older);
-    newer
-        .send(Message::chat(jid("juliet@localhost/balcony"), "still here"))
-        .await
-        .expect("sent");
-    assert_eq!(
-        next_message(&mut newer).await.body().as_deref(),
-        Some("still here")
-    );
-}
-
-#[tokio::test]
-async fn strangers_stay_outside() {
-    let server = Server::start("server-strangers");
-    for (address, password) in [("juliet@localhost", "wrong"), ("nobody@localhost", "wrong")] {
-        let error = try_login(&server, address, password)
-            .await
-            .expect_err("no login");
-        match error.close_reason() {
-            Some(CloseReason::AuthFailed(failure)) => {
-                assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
+            for kind in [
+                PresenceType::Unsubscribe,
+                PresenceType::Subscribed,
+                PresenceType::Unsubscribed,
+                PresenceType::Probe,
+                PresenceType::Unavailable,
+            ] {
+                let stanza = Presence::available().with_type(kind).with_to(to(name));
+                juliet.send(stanza).await.expect("sent");
             }
-            other => panic!("{other:?}"),
+            let headline = Message::new(to(name)).with_type(MessageType::Headline);
+            let headline = headline.with_id("headline");
+            juliet.send(headline).await.expect("sent");
+            // No answer comes before the one to this.
+            let chat = Message::chat(to(name), "Anon!").with_id("last");
+            juliet.send(chat).await.expect("sent");
+            let error = next_message(&mut juliet).await;
+            assert_eq!(error.id(), Some("last"), "{name}");
         }
-    }
-    login(&server, "nurse", "hall").await;
+    });
+}
+
+#[test]
+fn resources_of_an_account_see_each_other() {
+    run(async || {
+        let server = Server::start("server-presence");
+        let mut balcony = login(&server, "juliet", "balcony").await;
+        assert_eq!(
+            next_presence(&mut balcony).await,
+            ("juliet@localhost/balcony".into(), None)
+        );
+
+        let mut chamber = login(&server, "juliet", "chamber").await;
+        let mut seen = [
+            next_presence(&mut chamber).await,
+            next_presence(&mut chamber).await,
+        ];
+        seen.sort_by(|(one, _), (other, _)| one.cmp(other));
+        assert_eq!(
+            seen.map(|(from, _)| from),
+            ["juliet@localhost/balcony", "juliet@localhost/chamber"]
+        );
+        assert_eq!(
+            next_presence(&mut balcony).await,
+            ("juliet@localhost/chamber".into(), None)
+        );
+
+        balcony.close().await.expect("an orderly end");
+        let gone = (
+            "juliet@localhost/balcony".into(),
+            Some(PresenceType::Unavailable),
+        );
+        assert_eq!(next_presence(&mut chamber).await, gone);
+    });
+}
+
+#[test]
+fn a_newer_connection_takes_the_resource() {
+    run(async || {
+        let server = Server::start("server-conflict");
+        let mut older = login(&server, "juliet", "balcony").await;
+        let mut newer = login(&server, "juliet", "balcony").await;
+        assert_eq!(
+            stream_error(&mut older).await,
+            StreamErrorCondition::Conflict
+        );
+        // What the older one leaves behind is not the newer one's place.
+        drop(older);
+        newer
+            .send(Message::chat(jid("juliet@localhost/balcony"), "still here"))
+            .await
+            .expect("sent");
+        assert_eq!(
+            next_message(&mut newer).await.body().as_deref(),
+            Some("still here")
+        );
+    });
+}
+
+#[test]
+fn strangers_stay_outside() {
+    run(async || {
+        let server = Server::start("server-strangers");
+        for (address, password) in [("juliet@localhost", "wrong"), ("nobody@localhost", "wrong")] {
+            let error = try_login(&server, address, password)
+                .await
+                .expect_err("no login");
+            match error.close_reason() {
+                Some(CloseReason::AuthFailed(failure)) => {
+                    assert_eq!(failure.condition(), SaslCondition::NotAuthorized);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        login(&server, "nurse", "hall").await;
+    });
 }
 
 #[cfg(unix)]
-#[tokio::test]
-async fn says_goodbye() {
-    let mut server = Server::start("server-goodbye");
-    let mut juliet = login(&server, "juliet", "balcony").await;
-    server.terminate();
-    assert_eq!(
-        stream_error(&mut juliet).await,
-        StreamErrorCondition::SystemShutdown
-    );
-    assert!(server.wait().success());
+#[test]
+fn says_goodbye() {
+    run(async || {
+        let mut server = Server::start("server-goodbye");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        server.terminate();
+        assert_eq!(
+            stream_error(&mut juliet).await,
+            StreamErrorCondition::SystemShutdown
+        );
+        assert!(server.wait().success());
+    });
 }

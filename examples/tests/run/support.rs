@@ -9,8 +9,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xmppwire_test_support::within_time;
+
 /// The longest that an example may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a test on a runtime with one thread, and fails if it hangs.
+pub(crate) fn run(test: impl AsyncFnOnce() + Send + 'static) {
+    within_time(5 * PATIENCE, || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().expect("a runtime");
+        runtime.block_on(test());
+    });
+}
 
 /// The program that cargo built of an example. It lies beside the directory of this test.
 pub(crate) fn example(name: &str) -> Command {

@@ -260,7 +260,7 @@ impl<M: Machine> Player<M> {
     fn feed(&mut self, text: &str) {
         let mut bytes = raw(&substitute(text, &self.values));
         while !bytes.is_empty() {
-            let n = self.split.next().min(bytes.len());
+            let n = self.split.cut().min(bytes.len());
             self.input.extend(bytes.drain(..n));
             self.pump();
         }

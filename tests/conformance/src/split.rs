@@ -16,8 +16,8 @@ impl Split {
         splits.chain((0..random).map(Self::Random))
     }
 
-    /// The length of the next piece.
-    pub fn next(&mut self) -> usize {
+    /// Returns the length of the next piece.
+    pub fn cut(&mut self) -> usize {
         match self {
             Self::Whole => usize::MAX,
             Self::Bytes => 1,

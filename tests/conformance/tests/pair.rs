@@ -91,7 +91,7 @@ fn replay<M: Machine>(
             Happened::Received(bytes) => {
                 let mut rest = bytes.as_slice();
                 while !rest.is_empty() {
-                    let cut = split.next();
+                    let cut = split.cut();
                     let (now, later) = rest.split_at(cut.min(rest.len()));
                     end.turn(now);
                     act(end, &mut acted);
