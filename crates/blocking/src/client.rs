@@ -5,7 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, Login, RequestError, Session};
+use xmppwire_net::client::{
+    ConnectError, Connector, Error, Login, LoginStep, RequestError, Session,
+};
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::Wired;
 use xmppwire_net::tls::TlsSummary;
@@ -93,7 +95,10 @@ impl Client {
     }
 
     pub(crate) fn drive(mut pump: Pump, mut login: Login) -> Result<Self, Error> {
-        pump.until(&mut login, Login::poll)?;
+        while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll)? {
+            let salted = request.derive();
+            login.derived(request, &salted)?;
+        }
         let session = login.into_session()?;
         Ok(Self { pump, session })
     }

@@ -112,15 +112,17 @@ pub use xmppwire_jid::{
 pub use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
     Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, KeysError, Mechanism,
-    MechanismPolicy, MessageError as SaslMessageError, Password, SaslPrepError, ScramHash,
-    ScramKeys, ScramServerError,
+    MechanismPolicy, MessageError as SaslMessageError, Password, SaltedPassword, SaslPrepError,
+    ScramHash, ScramKeys, ScramServerError,
 };
 pub use xmppwire_xml::{
     Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ReadError,
     ReadErrorKind, WriteError,
 };
 
-pub use self::client::{Client, ClientConfig, ClientEvent, NoAccount, TlsPolicy};
+pub use self::client::{
+    Client, ClientConfig, ClientEvent, DerivationRequest, NoAccount, TlsPolicy,
+};
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};
 pub use self::entropy::{Entropy, EntropyUnavailable};

@@ -324,6 +324,11 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Client, I::Session,     P::Session),
         rule(P::Session,     Server, I::Result,      P::Bound),
         rule(P::Session,     Server, I::Error,       P::Bound),
+        // Stanzas may already be delivered to the resource (§10.5.4).
+        rule(P::Session,     Server, I::Features,    P::Session),
+        rule(P::Session,     Server, I::Stanza,      P::Session),
+        rule(P::Session,     Server, I::Bind,        P::Session),
+        rule(P::Session,     Server, I::Session,     P::Session),
 
         rule(P::Bound,       Client, I::Stanza,      P::Bound),
         rule(P::Bound,       Client, I::Result,      P::Bound),

@@ -25,7 +25,7 @@
 //! use std::task::Poll;
 //! use std::time::{self, Duration};
 //! use xmppwire::{Instant, Presence};
-//! use xmppwire_net::client::{ConnectError, Connector, Error, Login, Session};
+//! use xmppwire_net::client::{ConnectError, Connector, Error, Login, LoginStep, Session};
 //! use xmppwire_net::find::{Attempts, Resolver, Step};
 //! use xmppwire_net::link::{Wire, Wired};
 //!
@@ -100,7 +100,11 @@
 //!     socket.set_read_timeout(Some(Duration::from_millis(50)))?;
 //!     let mut pump = Pump { socket, start };
 //!     let mut login: Login = attempts.log_in(pump.now())?;
-//!     pump.until(&mut login, Login::poll)?;
+//!     while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll)? {
+//!         // An event loop computes this on another thread.
+//!         let salted = request.derive();
+//!         login.derived(request, &salted)?;
+//!     }
 //!     Ok((pump, login.into_session()?))
 //! }
 //!

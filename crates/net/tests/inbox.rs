@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use allocation_counter::measure;
 use xmppwire::{ClientConfig, Element, Instant, Iq, Jid, TlsPolicy, XmlLimits};
-use xmppwire_net::client::{Connector, Error, Login, RequestError, Session};
+use xmppwire_net::client::{Connector, Error, Login, LoginStep, RequestError, Session};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Wire, Wired};
 
@@ -53,7 +53,10 @@ fn session(connector: &Connector) -> Session {
          <jid>guest@example.org/1</jid></bind></iq>"
     );
     login.wire().receive(NOW, answer.as_bytes());
-    assert!(matches!(login.poll(NOW), Poll::Ready(Ok(()))));
+    assert!(matches!(
+        login.poll(NOW),
+        Poll::Ready(Ok(LoginStep::Complete))
+    ));
     login.into_session().unwrap()
 }
 

@@ -72,7 +72,6 @@ pub struct ClientExchange {
 /// What follows a challenge.
 #[derive(Debug)]
 #[must_use]
-#[non_exhaustive]
 pub enum ClientStep {
     /// Send this `<response/>`.
     Response(Vec<u8>),

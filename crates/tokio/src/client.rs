@@ -1,9 +1,13 @@
 //! The client's side.
 
+use std::io;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{FullJid, Iq, Password, Stanza};
-use xmppwire_net::client::{ConnectError, Connector, Error, Login, RequestError, Session};
+use xmppwire_net::client::{
+    ConnectError, Connector, Error, Login, LoginStep, RequestError, Session,
+};
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::tls::TlsSummary;
 
@@ -111,7 +115,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     }
 
     pub(crate) async fn drive(mut pump: Pump<T>, mut login: Login) -> Result<Self, Error> {
-        pump.until(&mut login, Login::poll).await?;
+        while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll).await? {
+            // It takes up to half a second, which would hold up every other task of this thread.
+            let derive = move || (request.derive(), request);
+            let derived = tokio::task::spawn_blocking(derive).await;
+            // An error means that the runtime shuts down.
+            let (salted, request) = derived.map_err(io::Error::other)?;
+            login.derived(request, &salted)?;
+        }
         let session = login.into_session()?;
         Ok(Self { pump, session })
     }

@@ -78,6 +78,11 @@ impl Porter {
         true
     }
 
+    /// Notes the mechanism of a login whose question was answered elsewhere.
+    pub fn note(&mut self, mechanism: Mechanism) {
+        self.mechanism = Some(mechanism);
+    }
+
     /// The login, once it is complete.
     pub fn login(&mut self) -> Option<Login> {
         self.login.take()

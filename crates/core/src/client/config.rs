@@ -1,9 +1,10 @@
 //! What a client wants of its connection.
 
 use alloc::string::String;
+use core::ops::RangeInclusive;
 
 use xmppwire_jid::{BareJid, Domainpart, Jid, Resourcepart};
-use xmppwire_sasl::{Credentials, MechanismPolicy, Password};
+use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
@@ -25,6 +26,8 @@ pub struct ClientConfig {
     pub(super) credentials: Credentials,
     pub(super) tls: TlsPolicy,
     pub(super) mechanisms: MechanismPolicy,
+    pub(super) iterations: RangeInclusive<u32>,
+    pub(super) inline_iterations: u32,
     pub(super) lang: Option<String>,
     pub(super) limits: Limits,
 }
@@ -105,6 +108,8 @@ impl ClientConfig {
             jid: jid.to_bare(),
             tls: TlsPolicy::default(),
             mechanisms: MechanismPolicy::default(),
+            iterations: DEFAULT_ITERATIONS,
+            inline_iterations: u32::MAX,
             lang: None,
             limits: Limits::default(),
         }
@@ -136,6 +141,29 @@ impl ClientConfig {
     #[must_use]
     pub fn with_mechanisms(mut self, mechanisms: MechanismPolicy) -> Self {
         self.mechanisms = mechanisms;
+        self
+    }
+
+    /// Sets the numbers of PBKDF2 iterations that a server may ask for in a SCRAM login; 4,096 to 600,000
+    /// unless set. A server that asks for another number ends the login.
+    ///
+    /// The least keeps a hostile server from getting a proof that is cheap to attack, the most keeps it from
+    /// wasting the client's time: 600,000 iterations of SHA-512 took 0.5 seconds on an AMD EPYC.
+    #[must_use]
+    pub const fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
+        self.iterations = accepted;
+        self
+    }
+
+    /// Sets up to how many PBKDF2 iterations are computed in line, inside
+    /// [`Connection::receive`](crate::Connection::receive); all of them unless set.
+    ///
+    /// Above it the client asks with [`ClientEvent::Derivation`](crate::ClientEvent::Derivation), so that an
+    /// event loop can compute the salted password on another thread. With 0 it always asks, so that an
+    /// application can answer with the salted password of an earlier login.
+    #[must_use]
+    pub const fn with_inline_iterations(mut self, most: u32) -> Self {
+        self.inline_iterations = most;
         self
     }
 

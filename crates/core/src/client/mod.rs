@@ -1,6 +1,8 @@
 //! The client's end of a stream.
 
 mod config;
+mod derivation;
+mod session;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -12,6 +14,8 @@ use xmppwire_sasl::{
 use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
+pub use self::derivation::DerivationRequest;
+use self::session::Kept;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -21,6 +25,7 @@ use crate::log::log;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
+use crate::stream::Stream;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
 use crate::wire::features::StreamFeatures;
@@ -35,11 +40,15 @@ use crate::wire::version::speaks_1_0;
 pub enum ClientEvent {
     /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
     StartTls(StartTls),
+    /// The SCRAM login needs a derivation that is not computed in line: answer with
+    /// [`Endpoint::answer_derivation`]. Only with [`ClientConfig::with_inline_iterations`].
+    Derivation(DerivationRequest),
     /// The login is complete and stanzas may be sent, as this address.
     Bound(FullJid),
     /// A stanza arrived.
     Stanza(Stanza),
-    /// A malformed stanza arrived and was answered with an error where RFC 6120 wants one.
+    /// A malformed stanza arrived. It was answered with an error where RFC 6120 §8 wants one and where its
+    /// `from` is an address; otherwise this event is all that becomes of it.
     Refused(StanzaFault),
     /// The connection has ended. Nothing follows.
     Closed(CloseReason),
@@ -60,6 +69,8 @@ pub struct Client {
     stream_lang: Option<String>,
     /// The server called itself by another name than that of the domain.
     misnamed: bool,
+    /// Stanzas that arrived before the legacy session is there.
+    kept: Kept,
 }
 
 /// Where the negotiation stands; each variant holds what only that phase needs.
@@ -70,8 +81,18 @@ enum State {
     StartingTls,
     Tls,
     Sasl(Box<ClientExchange>),
-    Binding { id: String },
-    Session { id: String, jid: FullJid },
+    /// The application is asked for the salted password.
+    Deriving {
+        serial: u64,
+        exchange: Box<ClientExchange>,
+    },
+    Binding {
+        id: String,
+    },
+    Session {
+        id: String,
+        jid: FullJid,
+    },
     Bound(FullJid),
 }
 
@@ -82,7 +103,7 @@ impl State {
             Self::Offering => Phase::Offering,
             Self::StartingTls => Phase::StartingTls,
             Self::Tls => Phase::Tls,
-            Self::Sasl(_) => Phase::Sasl,
+            Self::Sasl(_) | Self::Deriving { .. } => Phase::Sasl,
             Self::Binding { .. } => Phase::Binding,
             Self::Session { .. } => Phase::Session,
             Self::Bound(_) => Phase::Bound,
@@ -137,6 +158,7 @@ impl Client {
             features: None,
             stream_lang: None,
             misnamed: false,
+            kept: Kept::default(),
         };
         Endpoint::connect(client, limits, entropy, now, tls)
     }
@@ -179,6 +201,21 @@ impl Steps for Client {
         self.state.phase()
     }
 
+    fn is_asking(&self) -> bool {
+        matches!(self.state, State::Deriving { .. })
+    }
+
+    fn has_news(&self) -> bool {
+        matches!(self.state, State::Bound(_)) && !self.kept.is_empty()
+    }
+
+    fn next_event(&mut self, _: &Stream) -> Option<ClientEvent> {
+        match self.state {
+            State::Bound(_) => self.kept.pop(),
+            _ => None,
+        }
+    }
+
     fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
         // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
         // that. Only now, because a server that refuses the domain says so under a name of its own.
@@ -199,7 +236,7 @@ impl Steps for Client {
         match step {
             Step::Open => endpoint.open(),
             Step::Header(header) => endpoint.handle_header(header),
-            Step::Item(item, element) => endpoint.handle_item(item, &element),
+            Step::Item(item, element) => endpoint.handle_item(item, element),
             Step::Unexpected(_, element) => endpoint.unexpected(&element),
             Step::Stanza(element) => endpoint.handle_stanza(element),
             Step::Deadline(_) => {}
@@ -245,26 +282,27 @@ impl Endpoint<Client> {
         self.role.state = State::Offering;
     }
 
-    fn handle_item(&mut self, item: Item, element: &Element) {
+    fn handle_item(&mut self, item: Item, element: Element) {
         match (
             core::mem::replace(&mut self.role.state, State::Offering),
             item,
         ) {
-            (_, Item::Features) => self.handle_features(element),
+            (State::Session { id, jid }, Item::Result | Item::Error) if answers(&element, &id) => {
+                self.handle_session_answer(jid, &element);
+            }
+            (State::Session { id, jid }, _) => self.keep(id, jid, element),
+            (_, Item::Features) => self.handle_features(&element),
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
-            (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, element),
-            (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, element),
+            (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, &element),
+            (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, &element),
             (State::Sasl(exchange), Item::SaslFailure) => {
-                self.handle_sasl_failure(exchange.mechanism(), element);
+                self.handle_sasl_failure(exchange.mechanism(), &element);
             }
-            (State::Binding { id }, Item::Result | Item::Error) if answers(element, &id) => {
-                self.handle_bind_answer(element);
+            (State::Binding { id }, Item::Result | Item::Error) if answers(&element, &id) => {
+                self.handle_bind_answer(&element);
             }
-            (State::Session { id, jid }, Item::Result | Item::Error) if answers(element, &id) => {
-                self.handle_session_answer(jid, element);
-            }
-            (_, _) => self.unexpected(element),
+            (_, _) => self.unexpected(&element),
         }
     }
 
@@ -362,6 +400,7 @@ impl Endpoint<Client> {
         let nonce = self.entropy.bytes();
         let exchange = ClientExchange::new(mechanism, credentials, bindings, &offer, nonce);
         let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
+        let exchange = exchange.with_iterations(self.role.config.iterations.clone());
         log!(debug, mechanism = mechanism.name(), "authenticating");
         let auth = Element::builder("auth", ns::SASL)
             .attr("mechanism", mechanism.name())
@@ -369,27 +408,6 @@ impl Endpoint<Client> {
             .build();
         self.stream.push_own(&auth);
         Ok(State::Sasl(Box::new(exchange)))
-    }
-
-    fn handle_challenge(&mut self, mut exchange: Box<ClientExchange>, challenge: &Element) {
-        let response = sasl::data(challenge)
-            .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
-            .and_then(|data| exchange.respond(&data).map_err(PeerMisbehaved::Sasl));
-        match response {
-            Ok(response) => {
-                let response = Element::builder("response", ns::SASL)
-                    .text(&sasl::encode(&response))
-                    .build();
-                self.stream.push_own(&response);
-                self.role.state = State::Sasl(exchange);
-            }
-            Err(why) => {
-                // The server hears that we gave up before it hears why (RFC 6120 §6.4.4).
-                self.stream
-                    .push_own(&Element::builder("abort", ns::SASL).build());
-                self.stream.fail(StreamErrorCondition::NotAuthorized, why);
-            }
-        }
     }
 
     fn handle_success(&mut self, mut exchange: ClientExchange, success: &Element) {
@@ -470,25 +488,9 @@ impl Endpoint<Client> {
             .as_ref()
             .is_some_and(StreamFeatures::session_required);
         if session {
-            let id = self.entropy.id();
-            let request = Element::builder("iq", ns::CLIENT)
-                .attr("type", "set")
-                .attr("id", &id)
-                .open("session", ns::SESSION)
-                .build();
-            self.stream.push_own(&request);
-            self.role.state = State::Session { id, jid };
+            self.request_session(jid);
         } else {
             self.bound(jid);
-        }
-    }
-
-    fn handle_session_answer(&mut self, jid: FullJid, answer: &Element) {
-        match refusal(answer) {
-            Some(refusal) => self
-                .stream
-                .end_with_footer(CloseReason::BindFailed(refusal)),
-            None => self.bound(jid),
         }
     }
 

@@ -37,6 +37,7 @@ pub fn explore_all() -> Report {
             scram(TlsPolicy::Preferred),
         ),
     ] {
+        let config = (config.0.with_inline_iterations(0), config.1);
         let alone = || Alone::new(client(config.clone()), FalseServer::of_scram()).only_login();
         report.add(&explore(name, alone));
     }

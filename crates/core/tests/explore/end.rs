@@ -306,7 +306,7 @@ impl<M: Party> End<M> {
             (&question, answer),
             (Question::Sasl(request), Answer::Accept)
                 if matches!(request.question(), xmppwire::SaslQuestion::ScramKeys { .. })
-        );
+        ) || *answer == Answer::DeriveAnother;
         let done = self.is_over() || self.monitor.end_said;
         let expected = match misuse && !done {
             true => Err(ApiMisuse::WrongAnswer),

@@ -77,7 +77,16 @@ impl Monitor {
                     self.fatal = Some("a stream error".into());
                 }
                 Ok(Some(Event::Element(element))) => {
-                    let item = Item::of(&element);
+                    let item = match Item::of(&element) {
+                        // Until a session is there, other answers are stanzas that have to wait.
+                        Item::Result | Item::Error
+                            if self.phase == Phase::Session
+                                && element.attr("id") != self.iq_id.as_deref() =>
+                        {
+                            Item::Stanza
+                        }
+                        item => item,
+                    };
                     let expected = match item {
                         Item::Success => genuine,
                         Item::Result | Item::Error if self.phase != Phase::Bound => {

@@ -289,6 +289,7 @@ fn honest(question: &Question) -> Answer {
         Question::Sasl(request) if request.mechanism() == Mechanism::Plain => Answer::Accept,
         Question::Sasl(_) => Answer::Keys,
         Question::Bind(_) => Answer::Bind,
+        Question::Derivation(_) => Answer::Derive,
     }
 }
 

@@ -1,12 +1,17 @@
 //! One interface for both roles, with one type for the events and questions of both.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
 use xmppwire::negotiation;
 use xmppwire::{
-    ApiMisuse, BindAnswer, BindRequest, Client, ClientEvent, CloseReason, Endpoint, Host,
-    HostAnswer, HostRequest, Mechanism, Resourcepart, Role, SaslAnswer, SaslCondition, SaslFailure,
-    SaslQuestion, SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError,
-    StanzaErrorCondition, StartTls, TlsOffer,
+    ApiMisuse, BindAnswer, BindRequest, ChannelBindings, Client, ClientEvent, CloseReason,
+    Credentials, DerivationRequest, Endpoint, Host, HostAnswer, HostRequest, Mechanism,
+    Resourcepart, Role, SaltedPassword, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
+    SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
+    StartTls, TlsOffer,
 };
+use xmppwire_sasl::{ClientExchange, ClientStep, Offer, wire};
 
 /// An event of either role.
 #[derive(Debug)]
@@ -21,12 +26,13 @@ pub enum Told {
     Unknown(String),
 }
 
-/// A question of a server to its application.
+/// A question of a machine to its application.
 #[derive(Debug)]
 pub enum Question {
     Host(HostRequest),
     Sasl(SaslRequest),
     Bind(BindRequest),
+    Derivation(DerivationRequest),
 }
 
 /// An answer of the application to it.
@@ -46,6 +52,8 @@ pub enum Answer {
     Bind,
     BindAnother,
     Conflict,
+    Derive,
+    DeriveAnother,
 }
 
 impl Question {
@@ -68,6 +76,7 @@ impl Question {
                 Answer::Disable,
             ],
             Self::Bind(_) => &[Answer::Bind, Answer::BindAnother, Answer::Conflict],
+            Self::Derivation(_) => &[Answer::Derive, Answer::DeriveAnother],
         }
     }
 }
@@ -93,6 +102,7 @@ impl Party for Client {
     fn sort(event: ClientEvent) -> Told {
         match event {
             ClientEvent::StartTls(request) => Told::StartTls(request),
+            ClientEvent::Derivation(request) => Told::Question(Question::Derivation(request)),
             ClientEvent::Bound(_) => Told::Bound,
             ClientEvent::Stanza(stanza) => Told::Stanza(stanza),
             ClientEvent::Refused(_) => Told::Refused,
@@ -102,12 +112,19 @@ impl Party for Client {
     }
 
     fn answer(
-        _: &mut Endpoint<Self>,
-        _: Question,
-        _: &Answer,
+        endpoint: &mut Endpoint<Self>,
+        question: Question,
+        answer: &Answer,
         _: &ScramKeys,
     ) -> Result<(), ApiMisuse> {
-        Err(ApiMisuse::StaleRequest)
+        let Question::Derivation(request) = question else {
+            return Err(ApiMisuse::StaleRequest);
+        };
+        let salted = match answer {
+            Answer::Derive => salted(&request),
+            _ => another_salted(),
+        };
+        endpoint.answer_derivation(request, &salted)
     }
 }
 
@@ -140,6 +157,7 @@ impl Party for Server {
                 let answer = sasl_answer(&request, answer, keys);
                 endpoint.answer_sasl(request, answer)
             }
+            Question::Derivation(_) => Err(ApiMisuse::StaleRequest),
             Question::Bind(request) => {
                 let answer = match answer {
                     Answer::Bind => BindAnswer::Bind(request.suggested().clone()),
@@ -191,6 +209,34 @@ fn sasl_answer(request: &SaslRequest, answer: &Answer, keys: &ScramKeys) -> Sasl
         Answer::Disable => refuse(SaslCondition::AccountDisabled),
         _ => refuse(SaslCondition::NotAuthorized),
     }
+}
+
+/// The salted password that a server asks for. Deriving it takes long, so it is done once for each salt.
+fn salted(request: &DerivationRequest) -> SaltedPassword {
+    type Known = HashMap<(Vec<u8>, u32), SaltedPassword>;
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().expect("no holder panics");
+    let parameters = (request.salt().to_vec(), request.iterations());
+    let salted = known.entry(parameters).or_insert_with(|| request.derive());
+    salted.clone()
+}
+
+/// A salted password that answers no question of the explorations.
+fn another_salted() -> SaltedPassword {
+    static ANOTHER: LazyLock<SaltedPassword> = LazyLock::new(|| {
+        let credentials = Credentials::new("juliet", PASSWORD);
+        let mechanism = Mechanism::ScramSha1;
+        let offer = Offer::new([mechanism.name()]);
+        let none = ChannelBindings::none();
+        let exchange = ClientExchange::new(mechanism, &credentials, &none, &offer, [0; 24]);
+        let mut exchange = exchange.expect("a login").with_iterations(1..=1);
+        let nonce = wire::encode(&[0; 24]);
+        match exchange.step(format!("r={nonce}x,s=AAAA,i=1").as_bytes()) {
+            Ok(ClientStep::Derive(derivation)) => derivation.derive(),
+            other => panic!("{other:?}"),
+        }
+    });
+    ANOTHER.clone()
 }
 
 /// Juliet's password.

@@ -155,6 +155,12 @@ impl Connector {
         self
     }
 
+    /// The same, for a login that can have the salted password computed elsewhere.
+    pub(crate) fn asking_above(mut self, iterations: u32) -> Self {
+        self.account = self.account.with_inline_iterations(iterations);
+        self
+    }
+
     pub(crate) fn servers(&self) -> &[Target] {
         &self.servers
     }

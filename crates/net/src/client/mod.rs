@@ -23,6 +23,6 @@ mod verdict;
 pub use backoff::{Backoff, ReconnectPolicy, Verdict};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
-pub use login::Login;
+pub use login::{Login, LoginStep};
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
 pub use session::Session;

@@ -96,7 +96,8 @@ macro_rules! scenarios {
                 circles_end,
                 without_a_port_the_host_is_looked_up;
             scram:
-                each_mechanism_logs_in_over_tls;
+                each_mechanism_logs_in_over_tls,
+                many_iterations_are_computed;
             srv:
                 records_lead_to_the_server,
                 both_kinds_of_records_are_one_list,

@@ -2,8 +2,8 @@
 //! §13.8).
 
 use xmppwire::{
-    ClientConfig, CloseReason, Host, HostAnswer, Jid, Mechanism, MechanismPolicy, SaslCondition,
-    ServerEvent, TlsOffer,
+    ClientConfig, CloseReason, Host, HostAnswer, Jid, Mechanism, MechanismPolicy, SaslAnswer,
+    SaslCondition, ScramKeys, ServerEvent, TlsOffer,
 };
 use xmppwire_net::client::Connector;
 use xmppwire_net::find::Mode;
@@ -48,6 +48,33 @@ pub fn logs_in_over_tls<A: Adapter>(mechanism: Mechanism) {
             assert_eq!(used, is_right.then_some(mechanism));
         }
     }
+}
+
+/// More iterations than a client computes in line: the adapter has to answer a question of the login.
+pub fn many_iterations_are_computed<A: Adapter>() {
+    let site = Site::new();
+    let connector = site.juliet(Mode::StartTls);
+    let server = move || {
+        let mut client = site.accept::<A>(Mode::StartTls);
+        let mut porter = Porter::default();
+        while porter.login().is_none() {
+            let event = client.next_event().unwrap().unwrap();
+            let connection = client.connection_mut();
+            match event {
+                ServerEvent::Sasl(request) => {
+                    porter.note(request.mechanism());
+                    let hash = request.mechanism().hash().unwrap();
+                    let keys = ScramKeys::derive(hash, PASSWORD, b"a fixed salt", 20_001).unwrap();
+                    let answer = SaslAnswer::ScramKeys(keys);
+                    connection.answer_sasl(request, answer).unwrap();
+                }
+                event => assert!(porter.answer(connection, event)),
+            }
+        }
+        end(&mut client);
+    };
+    let client = move || A::connect_with(&connector).unwrap().close().unwrap();
+    both(server, client);
 }
 
 fn with_password(site: &Site, password: &str, mode: Mode) -> Connector {

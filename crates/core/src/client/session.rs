@@ -1,0 +1,112 @@
+//! The legacy session that old servers insist on (RFC 3921 §3).
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use xmppwire_jid::FullJid;
+use xmppwire_xml::Element;
+
+use super::{Client, ClientEvent, State, refusal};
+use crate::endpoint::Endpoint;
+use crate::error::{CloseReason, PeerMisbehaved};
+use crate::ns;
+use crate::stanza::{Parsed, Stanza};
+use crate::wire::stream_error::StreamErrorCondition;
+
+/// Bytes of memory that stanzas may hold which arrive before the answer to the session request. The one
+/// that goes beyond it ends the stream.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// What the stanzas lead to that arrived before the answer to the session request.
+///
+/// A server may deliver to the resource as soon as it is bound (RFC 6120 §10.5.4), but the application
+/// cannot answer before the session is there.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    events: VecDeque<ClientEvent>,
+    bytes: usize,
+}
+
+impl Kept {
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// Adds the event of a stanza that holds so many bytes of memory; false where there is no room for it.
+    fn push(&mut self, event: ClientEvent, bytes: usize) -> bool {
+        let size = bytes.saturating_add(size_of::<ClientEvent>());
+        self.bytes = self.bytes.saturating_add(size);
+        if self.bytes > KEPT_BYTES {
+            return false;
+        }
+        self.events.push_back(event);
+        true
+    }
+}
+
+impl Endpoint<Client> {
+    pub(super) fn request_session(&mut self, jid: FullJid) {
+        let id = self.entropy.id();
+        let request = Element::builder("iq", ns::CLIENT)
+            .attr("type", "set")
+            .attr("id", &id)
+            .open("session", ns::SESSION)
+            .build();
+        self.stream.push_own(&request);
+        self.role.state = State::Session { id, jid };
+    }
+
+    pub(super) fn handle_session_answer(&mut self, jid: FullJid, answer: &Element) {
+        match refusal(answer) {
+            Some(refusal) => {
+                self.role.kept = Kept::default();
+                self.stream
+                    .end_with_footer(CloseReason::BindFailed(refusal));
+            }
+            None => {
+                self.bound(jid);
+                self.answer_kept();
+            }
+        }
+    }
+
+    /// Answers the malformed stanzas among those that were kept: nothing may be sent before the session is
+    /// there.
+    fn answer_kept(&mut self) {
+        let faults = self
+            .role
+            .kept
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                ClientEvent::Refused(fault) => fault.reply(),
+                _ => None,
+            });
+        for reply in faults {
+            self.stream.push_own(&reply);
+        }
+    }
+
+    /// Keeps what an element leads to until the login is complete.
+    pub(super) fn keep(&mut self, id: String, jid: FullJid, element: Element) {
+        self.role.state = State::Session { id, jid };
+        let bytes = element.heap_size();
+        let event = match Stanza::parse(element) {
+            Parsed::Stanza(stanza) => ClientEvent::Stanza(stanza),
+            Parsed::Fault(fault) => ClientEvent::Refused(fault),
+            // The table lets only features through, which ask for nothing (RFC 6120 §4.3.5).
+            Parsed::Other(_) => return,
+        };
+        if !self.role.kept.push(event, bytes) {
+            self.role.kept = Kept::default();
+            self.stream.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::Negotiation("too many stanzas before the session is there"),
+            );
+        }
+    }
+}
