@@ -33,12 +33,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use xmppwire_jid::{BareJid, Domainpart, FullJid};
+use xmppwire_jid::{BareJid, FullJid};
 
 use crate::stanza::{
     Iq, Message, MessageType, Presence, PresenceType, Stanza, StanzaErrorCondition,
 };
-use crate::wire::stream_error::StreamErrorCondition;
 
 /// A server's domains and accounts.
 pub trait Directory {
@@ -105,7 +104,7 @@ pub enum Route {
 /// A server that answers subscription requests at once has to answer those to missing accounts too,
 /// for which the decision is [`Route::Ignore`].
 ///
-/// The same rules hold for a stanza of another server once [`check_server_stanza`] has accepted it;
+/// The same rules hold for a stanza of another server once an [`Incoming`](crate::s2s::Incoming) stream has passed it on;
 /// `sender` is then the bare JID in its `from`.
 pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> Route {
     let Some(to) = stanza.to() else {
@@ -125,33 +124,6 @@ pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> R
         Some(full) => to_resource(stanza, &full, account, &resources),
         None => to_account(stanza, account, &resources),
     }
-}
-
-/// Checks the addresses of a stanza that the server of the domain `peer` sent. If the check fails,
-/// close the stream with the condition.
-///
-/// Call it before [`route`]: without the check a server could send stanzas in the name of other
-/// domains' users.
-///
-/// # Errors
-/// `improper-addressing` if `to` or `from` is missing, `host-unknown` if this server does not serve
-/// the domain in `to` (RFC 6120 §8.1.1.2), `invalid-from` if the domain in `from` is not `peer`
-/// (§8.1.2.2).
-pub fn check_server_stanza(
-    stanza: &Stanza,
-    peer: &Domainpart,
-    directory: &impl Directory,
-) -> Result<(), StreamErrorCondition> {
-    let (Some(to), Some(from)) = (stanza.to(), stanza.from()) else {
-        return Err(StreamErrorCondition::ImproperAddressing);
-    };
-    if from.domainpart() != peer.as_str() {
-        return Err(StreamErrorCondition::InvalidFrom);
-    }
-    if !directory.is_local(to.domainpart()) {
-        return Err(StreamErrorCondition::HostUnknown);
-    }
-    Ok(())
 }
 
 /// RFC 6120 §10.3

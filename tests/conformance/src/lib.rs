@@ -17,5 +17,6 @@ pub mod machine;
 pub mod page;
 pub mod pair;
 pub mod script;
+pub mod servers;
 mod setup;
 pub mod split;

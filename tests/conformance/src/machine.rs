@@ -17,6 +17,11 @@ pub trait Machine {
     /// The default language of the peer's stanzas, if the machine has a method for it.
     fn stream_lang(&self) -> Option<&str>;
 
+    /// Lets the application do what only this machine's can; false where it is something else.
+    fn act(&mut self, _verb: &str, _rest: &str) -> bool {
+        false
+    }
+
     /// Takes the next event, lets the application answer it, and describes it.
     fn poll(&mut self, heard: &mut Heard) -> Option<String>;
 }
@@ -29,7 +34,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    fn stanza(&mut self, stanza: Stanza) -> String {
+    pub(crate) fn stanza(&mut self, stanza: Stanza) -> String {
         let text = format!("stanza {}", stanza.element().to_xml());
         self.stanza = Some(stanza);
         text
@@ -112,7 +117,7 @@ fn language(text: Option<&Text>) -> String {
 }
 
 /// The end of a connection, in the notation of a script.
-fn closed(reason: &CloseReason) -> String {
+pub(crate) fn closed(reason: &CloseReason) -> String {
     match reason {
         CloseReason::PeerError(error) => {
             let mut text = format!("closed PeerError {error}{}", language(error.text()));

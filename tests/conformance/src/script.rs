@@ -5,6 +5,7 @@
 //! # Shows: feature-of-rfc-6120, another
 //! C: bytes that the client sends (several lines with the same mark are one send)
 //! S: bytes that the server sends
+//! I:, R:                 the same between servers, for the initiating and the receiving one: see `servers.rs`
 //! -- tls                 the transport changes to TLS 1.3
 //! -- eof                 the peer's transport ends
 //! -- wait 60             seconds pass
@@ -42,6 +43,7 @@ use xmppwire::{
 
 use crate::feature::Role;
 use crate::machine::{self, Heard, Machine};
+use crate::servers;
 use crate::setup::Setup;
 use crate::split::Split;
 
@@ -65,11 +67,12 @@ fn parse(script: &str, client: bool) -> Vec<(usize, Step)> {
         let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
         let text = rest.replace("\\n", "\n").replace("\\t", "\t");
         match (mark, steps.last_mut()) {
-            ("C:", Some((_, Step::Client(bytes)))) | ("S:", Some((_, Step::Server(bytes)))) => {
+            ("C:" | "I:", Some((_, Step::Client(bytes))))
+            | ("S:" | "R:", Some((_, Step::Server(bytes)))) => {
                 bytes.push_str(&text);
             }
-            ("C:", _) => steps.push((number, Step::Client(text))),
-            ("S:", _) => steps.push((number, Step::Server(text))),
+            ("C:" | "I:", _) => steps.push((number, Step::Client(text))),
+            ("S:" | "R:", _) => steps.push((number, Step::Server(text))),
             ("E:", _) => steps.push((number, Step::Event(text))),
             ("EC:", _) if client => steps.push((number, Step::Event(text))),
             ("ES:", _) if !client => steps.push((number, Step::Event(text))),
@@ -104,10 +107,12 @@ pub struct Script {
 
 /// All scripts.
 pub fn scripts() -> Vec<Script> {
-    let folders: [(&str, &[Role]); 3] = [
+    let folders: [(&str, &[Role]); 5] = [
         ("client", &[Role::Client]),
         ("server", &[Role::Server]),
         ("both", &[Role::Client, Role::Server]),
+        ("outgoing", &[Role::Server]),
+        ("incoming", &[Role::Server]),
     ];
     let mut scripts: Vec<Script> = folders
         .into_iter()
@@ -173,10 +178,19 @@ impl Script {
 
     /// Plays the script for one role, at every split.
     pub fn play(&self, role: Role) {
-        let setup = Setup::parse(&self.text);
+        let (name, text) = (&self.name, &self.text);
+        if name.starts_with("outgoing/") {
+            let setup = servers::Setup::parse(text, true);
+            return play(name, text, setup.tls(), || setup.capulet());
+        }
+        if name.starts_with("incoming/") {
+            let setup = servers::Setup::parse(text, false);
+            return play(name, text, setup.tls(), || setup.montague());
+        }
+        let setup = Setup::parse(text);
         match role {
-            Role::Client => play(&self.name, &self.text, setup.tls(role), || setup.juliet()),
-            Role::Server => play(&self.name, &self.text, setup.tls(role), || setup.verona()),
+            Role::Client => play(name, text, setup.tls(role), || setup.juliet()),
+            Role::Server => play(name, text, setup.tls(role), || setup.verona()),
         }
     }
 }
@@ -314,6 +328,7 @@ impl<M: Machine> Player<M> {
         let (verb, rest) = action.split_once(' ').unwrap_or((action, ""));
         let now = self.now;
         match verb {
+            _ if self.machine.act(verb, rest) => {}
             "tls" => {
                 let request = self
                     .heard
