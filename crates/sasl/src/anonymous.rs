@@ -36,8 +36,8 @@ pub(crate) fn parse(message: &[u8]) -> Result<Option<String>, Rejection> {
     Ok((!trace.is_empty()).then(|| trace.into()))
 }
 
-/// Section 2: an address, which has one `@` with something on both sides, or a token, which has none;
-/// either of characters that can be printed (Section 3). Nobody relies on the address, so that it
+/// §2: an address, which has one `@` with something on both sides, or a token, which has none;
+/// either of characters that can be printed (§3). Nobody relies on the address, so that it
 /// has the outer form of one is enough.
 fn is_usable(trace: &str) -> bool {
     let form = match trace.split_once('@') {

@@ -7,10 +7,10 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChannelBindingType {
-    /// The hash of the server's certificate (RFC 5929, Section 4). Same for every session with that
+    /// The hash of the server's certificate (RFC 5929 §4). Same for every session with that
     /// certificate, so a man in the middle who holds the certificate's key goes unnoticed.
     TlsServerEndPoint,
-    /// The first TLS Finished message (RFC 5929, Section 3). Undefined for TLS 1.3.
+    /// The first TLS Finished message (RFC 5929 §3). Undefined for TLS 1.3.
     TlsUnique,
     /// Keying material exported from the session (RFC 9266).
     TlsExporter,
@@ -29,7 +29,7 @@ impl ChannelBindingType {
         }
     }
 
-    /// The type of this name; names are case-sensitive (RFC 5802, Section 7).
+    /// The type of this name; names are case-sensitive (RFC 5802 §7).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|t| t.name() == name)
     }
@@ -38,8 +38,8 @@ impl ChannelBindingType {
 /// The channel bindings that a connection has.
 ///
 /// The constructors speak of TLS versions, so that a set which no TLS session can have cannot be
-/// said: `tls-unique` does not exist in TLS 1.3 (RFC 9266, Section 3), and in TLS 1.2 the exporter
-/// is unique to a session only with the extended master secret (RFC 9266, Section 2).
+/// said: `tls-unique` does not exist in TLS 1.3 (RFC 9266 §3), and in TLS 1.2 the exporter
+/// is unique to a session only with the extended master secret (RFC 9266 §2).
 ///
 /// ```
 /// use xmppwire_sasl::{ChannelBindingType, ChannelBindings};
@@ -72,7 +72,7 @@ impl ChannelBindings {
     }
 
     /// A TLS 1.3 session, with 32 octets exported under the label `EXPORTER-Channel-Binding` and an
-    /// empty context (RFC 9266, Section 2).
+    /// empty context (RFC 9266 §2).
     pub const fn tls13(exporter: [u8; 32]) -> Self {
         Self {
             exporter: Some(exporter),
@@ -99,10 +99,10 @@ impl ChannelBindings {
         }
     }
 
-    /// A TLS 1.2 session with the first Finished message of its handshake (RFC 5929, Section 3).
+    /// A TLS 1.2 session with the first Finished message of its handshake (RFC 5929 §3).
     ///
     /// Give it only for a session with the extended master secret, or one that was not resumed:
-    /// otherwise two sessions can be made to share it (RFC 7627, Section 1). Empty octets add
+    /// otherwise two sessions can be made to share it (RFC 7627 §1). Empty octets add
     /// nothing.
     pub fn tls12_unique(finished: &[u8]) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl ChannelBindings {
         }
     }
 
-    /// Adds the hash of the server's certificate (RFC 5929, Section 4): SHA-256, or the hash
+    /// Adds the hash of the server's certificate (RFC 5929 §4): SHA-256, or the hash
     /// function of the certificate's signature where that is stronger. Empty octets add nothing.
     #[must_use]
     pub fn with_server_end_point(self, hash: &[u8]) -> Self {
@@ -156,9 +156,9 @@ impl ChannelBindings {
         self.types().next()
     }
 
-    /// The type that both sides use where none is announced: `tls-exporter` with TLS 1.3 (RFC 9266 §3),
-    /// and `tls-unique` before that (RFC 5802 §6.1). `None` when this session does not have it, as
-    /// with TLS libraries that do not reveal `tls-unique`.
+    /// The type that both sides use where none is announced: `tls-exporter` with TLS 1.3 (RFC 9266
+    /// §3), and `tls-unique` before that (RFC 5802 §6.1). `None` when this session does not have
+    /// it, as with TLS libraries that do not reveal `tls-unique`.
     ///
     /// ```
     /// use xmppwire_sasl::{ChannelBindingType, ChannelBindings};

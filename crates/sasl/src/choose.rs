@@ -27,20 +27,20 @@ use crate::offer::Offer;
 ///
 /// A server that offers `-PLUS` should announce its channel binding types (XEP-0440), and then the
 /// best common one is used. Where it announces some and none is common, or none at all, the client
-/// logs in without channel binding and says so honestly with the flag `n`: the flag `y` would accuse
-/// the server of an attack that is not there (RFC 5802, Section 6).
+/// logs in without channel binding and says so honestly with the flag `n`: the flag `y` would
+/// accuse the server of an attack that is not there (RFC 5802 §6).
 ///
-/// Silence could be taken for the default instead: `tls-exporter` with TLS 1.3 (RFC 9266,
-/// Section 3). But the servers that are silent are the old ones that do not know that type.
-/// ejabberd 23.01 offers `-PLUS` with TLS 1.3, announces nothing, and accepts `tls-unique` alone,
-/// which TLS 1.3 does not define; for every other type it says `not-authorized`, which cannot be told
-/// from a wrong password. To guess there would lock the user out, and to try again without would be
-/// the very downgrade that channel binding is there to prevent.
+/// Silence could be taken for the default instead: `tls-exporter` with TLS 1.3 (RFC 9266 §3). But
+/// the servers that are silent are the old ones that do not know that type. ejabberd 23.01 offers
+/// `-PLUS` with TLS 1.3, announces nothing, and accepts `tls-unique` alone, which TLS 1.3 does not
+/// define; for every other type it says `not-authorized`, which cannot be told from a wrong
+/// password. To guess there would lock the user out, and to try again without would be the very
+/// downgrade that channel binding is there to prevent.
 ///
-/// So whoever can take an announcement away could talk the client out of channel binding, unless the
-/// server protects its offer (XEP-0474), which [`ClientExchange`](crate::ClientExchange) checks where
-/// it does. Against the rest there is the floor: one that is itself a `-PLUS` mechanism insists on
-/// channel binding, with the default type where the server is silent.
+/// So whoever can take an announcement away could talk the client out of channel binding, unless
+/// the server protects its offer (XEP-0474), which [`ClientExchange`](crate::ClientExchange) checks
+/// where it does. Against the rest there is the floor: one that is itself a `-PLUS` mechanism
+/// insists on channel binding, with the default type where the server is silent.
 ///
 /// | the server offers | it announces | floor without `-PLUS` | floor with `-PLUS` |
 /// |---|---|---|---|
@@ -59,8 +59,8 @@ pub struct MechanismPolicy {
 }
 
 impl MechanismPolicy {
-    /// Sets the weakest mechanism that is acceptable, in the order of [`Mechanism`]. ANONYMOUS needs
-    /// no permission: it reveals nothing, and only [`Credentials::anonymous`] choose it.
+    /// Sets the weakest mechanism that is acceptable, in the order of [`Mechanism`]. ANONYMOUS
+    /// needs no permission: it reveals nothing, and only [`Credentials::anonymous`] choose it.
     #[must_use]
     pub const fn with_floor(self, floor: Mechanism) -> Self {
         Self { floor, ..self }
@@ -76,10 +76,10 @@ impl MechanismPolicy {
         }
     }
 
-    /// What is left to try after the server has refused a mechanism: what is weaker, but only within
-    /// its kind. A refusal is not protected by anything, so it must not lead from a mechanism with
-    /// channel binding to one without, or from SCRAM to PLAIN. A refused certificate leads to the
-    /// password: nothing in it was weaker for it.
+    /// What is left to try after the server has refused a mechanism: what is weaker, but only
+    /// within its kind. A refusal is not protected by anything, so it must not lead from a
+    /// mechanism with channel binding to one without, or from SCRAM to PLAIN. A refused certificate
+    /// leads to the password: nothing in it was weaker for it.
     ///
     /// ```
     /// use xmppwire_sasl::{Mechanism, MechanismPolicy};

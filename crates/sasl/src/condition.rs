@@ -1,35 +1,35 @@
-//! The conditions with which an XMPP server refuses a login (RFC 6120, Section 6.5).
+//! The conditions with which an XMPP server refuses a login (RFC 6120 §6.5).
 
 use core::fmt;
 
 /// Why an authentication attempt failed, as one XMPP entity tells the other.
 ///
-/// The words are those of RFC 6120, Section 6.5. A server chooses [`NotAuthorized`](Self::NotAuthorized)
+/// The words are those of RFC 6120 §6.5. A server chooses [`NotAuthorized`](Self::NotAuthorized)
 /// for everything that depends on whether the account exists or the password is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Condition {
-    /// The other side gave up with `<abort/>` (Section 6.5.1).
+    /// The other side gave up with `<abort/>` (§6.5.1).
     Aborted,
-    /// The account exists but is switched off (Section 6.5.2).
+    /// The account exists but is switched off (§6.5.2).
     AccountDisabled,
-    /// The credentials have run out and need to be renewed (Section 6.5.3).
+    /// The credentials have run out and need to be renewed (§6.5.3).
     CredentialsExpired,
-    /// The mechanism is only allowed over an encrypted channel (Section 6.5.4).
+    /// The mechanism is only allowed over an encrypted channel (§6.5.4).
     EncryptionRequired,
-    /// The base64 was not what RFC 4648, Section 4 prescribes (Section 6.5.5).
+    /// The base64 was not what RFC 4648 §4 prescribes (§6.5.5).
     IncorrectEncoding,
-    /// The authorization identity is malformed, or this user may not act as it (Section 6.5.6).
+    /// The authorization identity is malformed, or this user may not act as it (§6.5.6).
     InvalidAuthzid,
-    /// The mechanism was not offered (Section 6.5.7).
+    /// The mechanism was not offered (§6.5.7).
     InvalidMechanism,
-    /// The message does not follow the mechanism's syntax (Section 6.5.8).
+    /// The message does not follow the mechanism's syntax (§6.5.8).
     MalformedRequest,
-    /// The mechanism is weaker than the server's policy permits for this user (Section 6.5.9).
+    /// The mechanism is weaker than the server's policy permits for this user (§6.5.9).
     MechanismTooWeak,
-    /// Wrong credentials, unknown user, or a failure that is nobody's business (Section 6.5.10).
+    /// Wrong credentials, unknown user, or a failure that is nobody's business (§6.5.10).
     NotAuthorized,
-    /// A fault at the receiving entity; the same attempt may succeed later (Section 6.5.11).
+    /// A fault at the receiving entity; the same attempt may succeed later (§6.5.11).
     TemporaryAuthFailure,
 }
 

@@ -88,8 +88,8 @@ struct Certificate {
 }
 
 impl Credentials {
-    /// The authentication identity (for XMPP the localpart of the account's address, RFC 6120,
-    /// Section 6.3.7) and its password. Both are prepared and checked when an exchange starts.
+    /// The authentication identity (for XMPP the localpart of the account's address, RFC 6120
+    /// §6.3.7) and its password. Both are prepared and checked when an exchange starts.
     pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
         Self::with_proof(Proof::Password {
             username: username.into(),
@@ -97,8 +97,8 @@ impl Credentials {
         })
     }
 
-    /// The certificate that TLS has shown to the server, and nothing else: EXTERNAL or no login. For
-    /// the argument see [`with_certificate`](Self::with_certificate).
+    /// The certificate that TLS has shown to the server, and nothing else: EXTERNAL or no login.
+    /// For the argument see [`with_certificate`](Self::with_certificate).
     pub fn certificate(authzid: Option<&str>) -> Self {
         Self::with_proof(Proof::None).with_certificate(authzid)
     }
@@ -119,8 +119,8 @@ impl Credentials {
     /// Says that TLS has shown a certificate to the server, so that EXTERNAL is worth a try.
     ///
     /// `authzid` is the bare JID to be, when the certificate leaves that open: because it names
-    /// several addresses or none (XEP-0178, Section 2). One that names the account alone needs none,
-    /// and RFC 6120, Section 6.3.8 wants none then.
+    /// several addresses or none (XEP-0178 §2). One that names the account alone needs none,
+    /// and RFC 6120 §6.3.8 wants none then.
     #[must_use]
     pub fn with_certificate(self, authzid: Option<&str>) -> Self {
         Self {
@@ -134,8 +134,8 @@ impl Credentials {
     }
 
     /// Adds what an anonymous client tells the server's operator about itself: an e-mail address or
-    /// any other text without `@`, at most [`MAX_TRACE`](crate::MAX_TRACE) characters (RFC 4505,
-    /// Section 2). Empty means none; without effect on other credentials.
+    /// any other text without `@`, at most [`MAX_TRACE`](crate::MAX_TRACE) characters (RFC 4505
+    /// §2). Empty means none; without effect on other credentials.
     #[must_use]
     pub fn with_trace(self, trace: impl Into<String>) -> Self {
         let trace = trace.into();
@@ -151,7 +151,7 @@ impl Credentials {
     }
 
     /// Asks to act as another identity: for XMPP a bare JID, and only when it differs from the
-    /// address that the credentials stand for (RFC 6120, Section 6.3.8). Empty means none. Nobody
+    /// address that the credentials stand for (RFC 6120 §6.3.8). Empty means none. Nobody
     /// acts anonymously as somebody else.
     #[must_use]
     pub fn with_authzid(self, authzid: impl Into<String>) -> Self {

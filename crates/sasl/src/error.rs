@@ -23,15 +23,15 @@ pub enum ClientError {
     /// The server's message does not follow the mechanism's grammar.
     #[error("malformed message from the server: {0}")]
     Malformed(#[from] MessageError),
-    /// The server did not offer what arrived here: somebody took mechanisms or channel binding types
-    /// out of its offer, or put others in (XEP-0474).
+    /// The server did not offer what arrived here: somebody took mechanisms or channel binding
+    /// types out of its offer, or put others in (XEP-0474).
     #[error("the server's offer was changed on its way")]
     Downgrade,
-    /// The server's nonce does not start with ours, or adds nothing to it (RFC 5802, Section 5.1).
+    /// The server's nonce does not start with ours, or adds nothing to it (RFC 5802 §5.1).
     #[error("the server's nonce does not extend ours")]
     NonceMismatch,
     /// The server asks for fewer iterations than the client accepts, which would make an
-    /// eavesdropped login cheap to attack (RFC 5802, Section 5.1).
+    /// eavesdropped login cheap to attack (RFC 5802 §5.1).
     #[error("{asked} iterations are too few, the least is {least}")]
     TooFewIterations {
         /// What the server asked for.
@@ -51,11 +51,11 @@ pub enum ClientError {
     #[error("the server refused: {0}")]
     Refused(ScramServerError),
     /// The server reported success without proof that it knows the password's keys
-    /// (RFC 5802, Section 3).
+    /// (RFC 5802 §3).
     #[error("success without the server's signature")]
     ServerSignatureMissing,
-    /// The server's signature is wrong: it does not know the password's keys, or someone changed the
-    /// messages (RFC 5802, Section 3).
+    /// The server's signature is wrong: it does not know the password's keys, or someone changed
+    /// the messages (RFC 5802 §3).
     #[error("the server's signature is wrong")]
     ServerSignatureMismatch,
     /// Data came with success where the mechanism has none left to send.
@@ -93,7 +93,7 @@ pub enum CredentialsError {
     /// anonymous.
     #[error("not for this mechanism")]
     Unfit,
-    /// The trace has `@` without being an address, or a character that RFC 4505, Section 3 prohibits.
+    /// The trace has `@` without being an address, or a character that RFC 4505 §3 prohibits.
     #[error("unusable trace")]
     Trace,
     /// Username, password, trace or authorization identity is over its cap; see the crate's `MAX_…`
@@ -127,15 +127,15 @@ pub enum MessageError {
     /// The attribute's value does not follow its grammar: base64, number, nonce, or name.
     #[error("malformed value of attribute `{0}`")]
     Value(char),
-    /// `m=`: an extension that must be understood, and none is (RFC 5802, Section 5.1).
+    /// `m=`: an extension that must be understood, and none is (RFC 5802 §5.1).
     #[error("unknown mandatory extension")]
     MandatoryExtension,
-    /// The flag in front of the first message is none of `n`, `y` and `p=…` (RFC 5802, Section 7).
+    /// The flag in front of the first message is none of `n`, `y` and `p=…` (RFC 5802 §7).
     #[error("malformed channel binding flag")]
     ChannelBindingFlag,
 }
 
-/// What a server may report in `e=` (RFC 5802, Section 7, `server-error-value`).
+/// What a server may report in `e=` (RFC 5802 §7, `server-error-value`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScramServerError {
@@ -232,11 +232,11 @@ pub enum Rejection {
     /// SASLprep refuses the password, or nothing is left of it.
     #[error("unusable password")]
     Password,
-    /// `p=` with a mechanism without `-PLUS`, or `n` or `y` with one (RFC 5802, Section 6).
+    /// `p=` with a mechanism without `-PLUS`, or `n` or `y` with one (RFC 5802 §6).
     #[error("channel binding flag does not fit the mechanism")]
     ChannelBindingFlag,
     /// The client believes that the server has no channel binding, although `-PLUS` was offered:
-    /// someone took it out of the offer (RFC 5802, Section 6).
+    /// someone took it out of the offer (RFC 5802 §6).
     #[error("the offer of channel binding did not reach the client")]
     Downgrade,
     /// A channel binding type that is unknown, or that this connection does not have.
@@ -246,7 +246,7 @@ pub enum Rejection {
     #[error("channel binding mismatch")]
     ChannelBindingMismatch,
     /// The trace of an anonymous client has `@` without being an address, or a character that RFC
-    /// 4505, Section 3 prohibits.
+    /// 4505 §3 prohibits.
     #[error("unusable trace")]
     Trace,
     /// The nonce that came back is not the one that was sent.

@@ -1,4 +1,4 @@
-//! EXTERNAL (RFC 4422, Appendix A): `[authzid]`, and the proof lies outside.
+//! EXTERNAL (RFC 4422 Appendix A): `[authzid]`, and the proof lies outside.
 
 use alloc::string::String;
 use alloc::vec::Vec;

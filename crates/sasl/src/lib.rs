@@ -1,8 +1,8 @@
-//! SASL for XMPP (RFC 6120, Section 6) as machines without I/O: octets in, octets out.
+//! SASL for XMPP (RFC 6120 §6) as machines without I/O: octets in, octets out.
 //!
 //! The mechanisms are SCRAM (RFC 5802) with SHA-1, SHA-256 (RFC 7677) and SHA-512, its `-PLUS`
 //! variants with `tls-exporter` (RFC 9266), `tls-unique` and `tls-server-end-point` (RFC 5929),
-//! EXTERNAL (RFC 4422, Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). Both sides are here:
+//! EXTERNAL (RFC 4422 Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). Both sides are here:
 //! [`ClientExchange`] and [`ServerExchange`]. SCRAM protects the server's offer (XEP-0474).
 //!
 //! ```
@@ -37,15 +37,16 @@
 //! # Secrets
 //!
 //! Passwords and everything derived from them are wiped on drop, compared in constant time, and
-//! never shown by `Debug`, in any build. Wiping is best effort: registers and spilled copies are out
-//! of reach. Messages are handed out as plain octets; with PLAIN the client's holds the password.
+//! never shown by `Debug`, in any build. Wiping is best effort: registers and spilled copies are
+//! out of reach. Messages are handed out as plain octets; with PLAIN the client's holds the
+//! password.
 //!
 //! # Time
 //!
 //! Key derivation is meant to be slow. It runs in line, inside [`ClientExchange::respond`],
-//! [`ScramKeys::derive`], [`ScramKeys::verify`], and [`ServerExchange::answer`] with PLAIN. A client
-//! can move it elsewhere: [`ClientExchange::step`] returns it as a [`Derivation`], a value that
-//! another thread can compute. A server that answers SCRAM from stored keys derives nothing.
+//! [`ScramKeys::derive`], [`ScramKeys::verify`], and [`ServerExchange::answer`] with PLAIN. A
+//! client can move it elsewhere: [`ClientExchange::step`] returns it as a [`Derivation`], a value
+//! that another thread can compute. A server that answers SCRAM from stored keys derives nothing.
 //!
 //! # Features
 //!

@@ -7,16 +7,16 @@ use core::ops::RangeInclusive;
 pub const MAX_MESSAGE: usize = 16_384;
 
 /// The longest username, before and after preparation. An XMPP localpart has at most 1023 octets
-/// (RFC 7622, Section 3.1).
+/// (RFC 7622 §3.1).
 pub const MAX_USERNAME: usize = 1024;
 
 /// The longest password, before and after preparation.
 pub const MAX_PASSWORD: usize = 1024;
 
-/// The longest authorization identity: a whole JID (RFC 7622, Section 3.1).
+/// The longest authorization identity: a whole JID (RFC 7622 §3.1).
 pub const MAX_AUTHZID: usize = 3071;
 
-/// The longest trace of an anonymous client, in *characters* (RFC 4505, Section 2).
+/// The longest trace of an anonymous client, in *characters* (RFC 4505 §2).
 pub const MAX_TRACE: usize = 255;
 
 /// The longest nonce, that of the client and that of the server together.

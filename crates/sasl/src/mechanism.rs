@@ -6,8 +6,8 @@ use core::fmt;
 ///
 /// The order is the order of preference: `a > b` means that `a` is preferred. Channel binding
 /// counts for more than the hash, since it is what detects a man in the middle of the TLS session.
-/// EXTERNAL counts for more than both: TLS itself proves the client's key, to this server alone, and
-/// there is no secret that the server could lose.
+/// EXTERNAL counts for more than both: TLS itself proves the client's key, to this server alone,
+/// and there is no secret that the server could lose.
 ///
 /// ```
 /// use xmppwire_sasl::Mechanism;
@@ -22,7 +22,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
-    /// No identity at all (RFC 4505): the server makes one up. Only for [`Credentials::anonymous`](crate::Credentials::anonymous).
+    /// No identity at all (RFC 4505): the server makes one up. Only for
+    /// [`Credentials::anonymous`](crate::Credentials::anonymous).
     Anonymous,
     /// The password in the clear (RFC 4616). Only ever for a channel that is already confidential.
     Plain,
@@ -38,7 +39,7 @@ pub enum Mechanism {
     ScramSha256Plus,
     /// RFC 5802 with SHA-512 and channel binding.
     ScramSha512Plus,
-    /// Who the client is was settled outside of SASL, by its TLS certificate (RFC 4422, Appendix A;
+    /// Who the client is was settled outside of SASL, by its TLS certificate (RFC 4422 Appendix A;
     /// XEP-0178).
     External,
 }
@@ -74,7 +75,7 @@ impl Mechanism {
 
     /// The mechanism of this name; `None` for one that is not implemented.
     ///
-    /// Names are compared exactly: RFC 4422, Section 3.1 knows upper case only.
+    /// Names are compared exactly: RFC 4422 §3.1 knows upper case only.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|m| m.name() == name)
     }

@@ -10,7 +10,8 @@ use crate::channel_binding::{ChannelBindingType, ChannelBindings};
 use crate::mechanism::ScramHash;
 use crate::scram::crypto;
 
-/// The mechanisms that a server offers on a stream, and the channel binding types that it announces.
+/// The mechanisms that a server offers on a stream, and the channel binding types that it
+/// announces.
 ///
 /// The server makes one of what it writes, the client one of what it reads. With SCRAM both sides
 /// compare them (XEP-0474), so names count that this crate does not know, in whatever order.
@@ -61,7 +62,7 @@ impl Offer {
     ///
     /// Every SCRAM name that ends in `-PLUS` counts, those with a hash that this crate lacks
     /// included: to tell such a server `y`, "I believe you have no channel binding", would be taken
-    /// for a downgrade attack (RFC 5802, Section 6).
+    /// for a downgrade attack (RFC 5802 §6).
     pub fn has_plus(&self) -> bool {
         self.mechanisms
             .iter()
@@ -70,9 +71,9 @@ impl Offer {
 
     /// The channel binding type that both sides are known to have: the best of those announced.
     ///
-    /// A server that announces none has `tls-unique` at least, where that exists: RFC 5802,
-    /// Section 6.1 wants it of every server. See [`MechanismPolicy`](crate::MechanismPolicy) for what that means with
-    /// TLS 1.3.
+    /// A server that announces none has `tls-unique` at least, where that exists: RFC 5802 §6.1
+    /// wants it of every server. See [`MechanismPolicy`](crate::MechanismPolicy) for what that
+    /// means with TLS 1.3.
     pub fn common_binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
         match &self.channel_bindings {
             Some(announced) => bindings
@@ -92,7 +93,7 @@ impl Offer {
         self.common_binding(bindings).or_else(unannounced)
     }
 
-    /// The value of the SCRAM attribute `h` (XEP-0474, Section 5.1): the hash of all names, sorted
+    /// The value of the SCRAM attribute `h` (XEP-0474 §5.1): the hash of all names, sorted
     /// by octets, in base64. The separators cannot occur in a name, since XML 1.0 has no way to
     /// write them, so that no two offers read the same.
     pub(crate) fn hash(&self, hash: ScramHash) -> String {

@@ -8,7 +8,7 @@ use crate::error::CredentialsError;
 use crate::limits::{MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME};
 use crate::saslprep::{StringKind, saslprep};
 
-/// A username, prepared as a query string (RFC 5802, Section 5.1; RFC 4616, Section 2).
+/// A username, prepared as a query string (RFC 5802 §5.1; RFC 4616 §2).
 pub(crate) fn username(username: &str) -> Result<String, CredentialsError> {
     if username.len() > MAX_USERNAME {
         return Err(CredentialsError::TooLong);
@@ -39,7 +39,7 @@ pub(crate) fn password(
 }
 
 /// An authorization identity, which is not prepared: its form is the application protocol's
-/// (RFC 4422, Section 3.4.1).
+/// (RFC 4422 §3.4.1).
 pub(crate) fn authzid(authzid: Option<&str>) -> Result<Option<&str>, CredentialsError> {
     match authzid {
         Some(authzid) if authzid.len() > MAX_AUTHZID => Err(CredentialsError::TooLong),

@@ -24,8 +24,8 @@ use crate::scram::server::{Asking, AwaitingProof, Proved};
 /// One login at a server, message by message.
 ///
 /// Every message of the client goes to [`step`](Self::step). When that says [`ServerStep::Ask`],
-/// look at [`question`](Self::question), find the answer, take as long as that needs, and hand it to
-/// [`answer`](Self::answer). See [`ClientExchange`](crate::ClientExchange) for a whole login.
+/// look at [`question`](Self::question), find the answer, take as long as that needs, and hand it
+/// to [`answer`](Self::answer). See [`ClientExchange`](crate::ClientExchange) for a whole login.
 ///
 /// SCRAM costs the server a handful of hashes. PLAIN answered with keys costs as many iterations as
 /// the keys have, in line.
@@ -130,8 +130,8 @@ pub enum ServerAnswer {
     /// Yes. Answers every question but [`ServerQuestion::ScramKeys`].
     Accept,
     /// No. Where there is a password, [`Condition::NotAuthorized`] stands for an unknown user (or a
-    /// wrong password) and costs the same time as keys that do not fit; with any other condition the
-    /// exchange fails at once.
+    /// wrong password) and costs the same time as keys that do not fit; with any other condition
+    /// the exchange fails at once.
     Reject(Condition),
 }
 
@@ -174,8 +174,8 @@ impl ServerExchange {
         }
     }
 
-    /// Leaves the protection of the offer away, for clients that do not ignore SCRAM attributes they
-    /// do not know, as RFC 5802, Section 5.1 wants them to.
+    /// Leaves the protection of the offer away, for clients that do not ignore SCRAM attributes
+    /// they do not know, as RFC 5802 §5.1 wants them to.
     #[must_use]
     pub fn without_downgrade_protection(self) -> Self {
         Self {

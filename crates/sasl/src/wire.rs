@@ -1,7 +1,7 @@
 //! Base64 as it stands in `<auth/>`, `<challenge/>`, `<response/>` and `<success/>`.
 //!
-//! RFC 6120, Section 13.9.1 asks for RFC 4648, Section 4 to the letter: leniency here has been
-//! used as a covert channel and to slip past filters. RFC 6120, Section 6.4.2 writes zero octets
+//! RFC 6120 §13.9.1 asks for RFC 4648 §4 to the letter: leniency here has been
+//! used as a covert channel and to slip past filters. RFC 6120 §6.4.2 writes zero octets
 //! as a single `=`.
 
 use alloc::string::String;

@@ -4,7 +4,7 @@
 //! Normalisation uses current data, which by Unicode's stability policy gives the same result for
 //! every character that 3.2 has, save for five CJK compatibility ideographs whose mapping was
 //! corrected later (Corrigendum 4). A character that 3.2 does not have is passed through as
-//! RFC 3454, Section 7 wants it, whatever it decomposes to today.
+//! RFC 3454 §7 wants it, whatever it decomposes to today.
 
 mod tables;
 
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use tables::Table;
 
 /// What becomes of the prepared string, which decides about characters that Unicode 3.2 lacks
-/// (RFC 3454, Section 7).
+/// (RFC 3454 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StringKind {
     /// It is kept, or keys are derived from it: unassigned characters are refused, since a later
@@ -33,14 +33,14 @@ pub enum StringKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaslPrepError {
-    /// A control, private use, non-character or other prohibited character (RFC 4013, Section 2.3).
+    /// A control, private use, non-character or other prohibited character (RFC 4013 §2.3).
     #[error("prohibited character")]
     Prohibited,
     /// Right-to-left and left-to-right text mixed, or right-to-left text that does not both start
-    /// and end with a right-to-left character (RFC 3454, Section 6).
+    /// and end with a right-to-left character (RFC 3454 §6).
     #[error("text of mixed or unclear direction")]
     Bidirectional,
-    /// A character that Unicode 3.2 does not have, in a stored string (RFC 4013, Section 2.5).
+    /// A character that Unicode 3.2 does not have, in a stored string (RFC 4013 §2.5).
     #[error("character unknown to Unicode 3.2")]
     Unassigned,
 }
@@ -78,7 +78,7 @@ pub fn saslprep(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslPrepEr
     }
 }
 
-/// RFC 4013, Section 2.1. U+200B is in both tables; the spaces are listed first and win, as they do
+/// RFC 4013 §2.1. U+200B is in both tables; the spaces are listed first and win, as they do
 /// in the implementations that are widely deployed.
 fn map(c: char) -> Option<char> {
     if contains(tables::NON_ASCII_SPACE, c) {
@@ -87,7 +87,7 @@ fn map(c: char) -> Option<char> {
     (!contains(tables::MAPPED_TO_NOTHING, c)).then_some(c)
 }
 
-/// Normalisation form KC of Unicode 3.2 (RFC 4013, Section 2.2). A character that 3.2 does not have
+/// Normalisation form KC of Unicode 3.2 (RFC 4013 §2.2). A character that 3.2 does not have
 /// neither composes nor reorders there, so it cuts the text into runs that are normalised alone.
 fn normalize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -105,7 +105,7 @@ fn normalize(text: &str) -> String {
     out
 }
 
-/// RFC 4013, Sections 2.3 to 2.5.
+/// RFC 4013 §2.3 to §2.5.
 fn check(text: &str, kind: StringKind) -> Result<(), SaslPrepError> {
     if text.chars().any(|c| contains(tables::PROHIBITED, c)) {
         return Err(SaslPrepError::Prohibited);
@@ -119,7 +119,7 @@ fn check(text: &str, kind: StringKind) -> Result<(), SaslPrepError> {
     Ok(())
 }
 
-/// RFC 3454, Section 6.
+/// RFC 3454 §6.
 fn is_of_one_direction(text: &str) -> bool {
     let right_to_left = |c| contains(tables::RAND_AL_CAT, c);
     if !text.chars().any(right_to_left) {
@@ -130,7 +130,7 @@ fn is_of_one_direction(text: &str) -> bool {
         && !text.chars().any(|c| contains(tables::L_CAT, c))
 }
 
-/// Whether a text is as the profile "trace" of RFC 4505, Section 3 wants it, which maps and
+/// Whether a text is as the profile "trace" of RFC 4505 §3 wants it, which maps and
 /// normalises nothing. It prohibits what SASLprep does, but for the spaces of table C.1.2 and the
 /// ideographic description characters of table C.7.
 pub(crate) fn is_traceable(text: &str) -> bool {
@@ -190,7 +190,7 @@ mod tests {
             ("\u{fb01}", Stored, Ok("fi")),
             ("\u{1f82}", Stored, Ok("\u{1f82}")),
             ("\u{ff21}\u{ff11}", Stored, Ok("A1")),
-            // Section 2.3, one of each table.
+            // §2.3, one of each table.
             ("\u{7f}", Stored, Err(Prohibited)),
             ("\u{85}", Stored, Err(Prohibited)),
             ("\u{e000}", Stored, Err(Prohibited)),
@@ -202,14 +202,14 @@ mod tests {
             ("\u{e0001}", Stored, Err(Prohibited)),
             // Table C.8 prohibits this one, but normalisation takes it away before.
             ("\u{340}", Stored, Ok("\u{300}")),
-            // Section 2.4.
+            // §2.4.
             ("\u{627}\u{628}", Stored, Ok("\u{627}\u{628}")),
             ("\u{627}1\u{628}", Stored, Ok("\u{627}1\u{628}")),
             ("1\u{627}", Stored, Err(Bidirectional)),
             ("\u{627}a\u{628}", Stored, Err(Bidirectional)),
             ("\u{5d0}\u{3b1}", Stored, Err(Bidirectional)),
             ("\u{fdfa}\u{fdfa}", Query, Ok(FDFA_TWICE)),
-            // Section 2.5: unknown to Unicode 3.2.
+            // §2.5: unknown to Unicode 3.2.
             ("\u{221}", Stored, Err(Unassigned)),
             ("\u{221}", Query, Ok("\u{221}")),
             ("\u{1f600}", Stored, Err(Unassigned)),

@@ -1,4 +1,4 @@
-//! The client's side of SCRAM (RFC 5802, Section 3).
+//! The client's side of SCRAM (RFC 5802 §3).
 
 use alloc::format;
 use alloc::string::String;
@@ -80,13 +80,13 @@ impl ScramClient {
     ) -> Result<Self, ClientError> {
         let (username, password) = credentials.known()?;
         let username = prepare::username(username)?;
-        // Keys are derived from it, as the server's were: hence "stored" (RFC 5802, Section 2.2).
+        // Keys are derived from it, as the server's were: hence "stored" (RFC 5802 §2.2).
         let password = prepare::password(password.expose(), StringKind::Stored)?;
         let authzid = match prepare::authzid(credentials.authzid())? {
             Some(authzid) => format!("a={}", escape(authzid)),
             None => String::new(),
         };
-        // RFC 5802, Section 6. `y` tells a server that did offer -PLUS that its offer was cut out.
+        // RFC 5802 §6. `y` tells a server that did offer -PLUS that its offer was cut out.
         // Where it was offered and is not used all the same, `y` would be untrue.
         let (flag, bound) = if plus {
             let kind = offer.binding(bindings);
@@ -181,7 +181,7 @@ impl ScramClient {
             Some(added) if !added.is_empty() => {}
             _ => return Err(ClientError::NonceMismatch),
         }
-        // Before anything that is derived from the password goes out (XEP-0474, Section 5.2). Somebody
+        // Before anything that is derived from the password goes out (XEP-0474 §5.2). Somebody
         // who changes the attribute as well changes what is signed, and the server will notice.
         if offer_hash.is_some_and(|hash| hash != self.offer_hash) {
             return Err(ClientError::Downgrade);

@@ -1,4 +1,4 @@
-//! The primitives of RFC 5802, Section 2.2, for every hash.
+//! The primitives of RFC 5802 §2.2, for every hash.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -29,7 +29,7 @@ where
 {
     #[expect(
         clippy::expect_used,
-        reason = "HMAC takes a key of any length (RFC 2104, Section 3)"
+        reason = "HMAC takes a key of any length (RFC 2104 §3)"
     )]
     let mut mac = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length");
     for part in parts {
@@ -47,7 +47,8 @@ pub(crate) fn digest(hash: ScramHash, data: &[u8]) -> Secret {
     })
 }
 
-/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. This is where the time goes.
+/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. This is where the time
+/// goes.
 pub(crate) fn salted_password(
     hash: ScramHash,
     password: &[u8],

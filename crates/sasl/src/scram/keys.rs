@@ -1,4 +1,4 @@
-//! What a server stores of a password (RFC 5802, Section 3; RFC 5803).
+//! What a server stores of a password (RFC 5802 §3; RFC 5803).
 
 use alloc::format;
 use alloc::string::String;
@@ -48,9 +48,8 @@ impl ScramKeys {
     /// Derives the keys of a password: the only step that sees it, done when it is set. Costs
     /// `iterations` HMACs, in line.
     ///
-    /// The salt should be 16 random octets or more, the iterations 4096 or more (RFC 7677,
-    /// Section 4), and the same for all accounts, so that
-    /// [`DecoyKey`](crate::DecoyKey) can look like them.
+    /// The salt should be 16 random octets or more, the iterations 4096 or more (RFC 7677 §4), and
+    /// the same for all accounts, so that [`DecoyKey`](crate::DecoyKey) can look like them.
     ///
     /// # Errors
     ///
@@ -85,7 +84,8 @@ impl ScramKeys {
     ///
     /// # Errors
     ///
-    /// Keys that are not as long as the hash; an empty salt or one over [`MAX_SALT`]; no iterations.
+    /// Keys that are not as long as the hash; an empty salt or one over [`MAX_SALT`]; no
+    /// iterations.
     pub fn from_parts(
         hash: ScramHash,
         salt: &[u8],
@@ -221,7 +221,7 @@ fn check_salt(salt: &[u8], iterations: u32) -> Result<(), KeysError> {
     Ok(())
 }
 
-/// `StoredKey` and `ServerKey` (RFC 5802, Section 3).
+/// `StoredKey` and `ServerKey` (RFC 5802 §3).
 fn derive(hash: ScramHash, password: &[u8], salt: &[u8], iterations: u32) -> (Secret, Secret) {
     let salted = crypto::salted_password(hash, password, salt, iterations);
     let client_key = crypto::hmac(hash, &salted, &[b"Client Key"]);

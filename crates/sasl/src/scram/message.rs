@@ -1,4 +1,4 @@
-//! The grammar of RFC 5802, Section 7.
+//! The grammar of RFC 5802 §7.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -191,7 +191,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Optional extensions are ignored (RFC 5802, Section 5.1), but an attribute that the RFC has
+    /// Optional extensions are ignored (RFC 5802 §5.1), but an attribute that the RFC has
     /// given a meaning to is no extension, and would be read differently by another parser.
     fn skip_extensions(self) -> Result<(), MessageError> {
         self.extensions(|_, _| {})

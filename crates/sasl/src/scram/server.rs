@@ -1,4 +1,4 @@
-//! The server's side of SCRAM (RFC 5802, Section 3): one type for each state.
+//! The server's side of SCRAM (RFC 5802 §3): one type for each state.
 
 use alloc::format;
 use alloc::string::String;
@@ -37,7 +37,7 @@ impl Asking {
         plus_offered: bool,
     ) -> Result<Self, Rejection> {
         let first = ClientFirst::parse(message)?;
-        // RFC 5802, Section 6.
+        // RFC 5802 §6.
         let bound = match first.flag {
             Flag::Uses(name) if plus => ChannelBindingType::from_name(name)
                 .and_then(|kind| bindings.get(kind))

@@ -1,7 +1,7 @@
-//! Known answers, on both sides. The first two are the examples of RFC 5802, Section 5 and
-//! RFC 7677, Section 3; the RFCs have none with channel binding, with SHA-512 or with the hash of an
+//! Known answers, on both sides. The first two are the examples of RFC 5802 §5 and
+//! RFC 7677 §3; the RFCs have none with channel binding, with SHA-512 or with the hash of an
 //! offer (XEP-0474), so the others were computed with another implementation: `pbkdf2_hmac` and
-//! `new` of Python's `hashlib` and `digest` of its `hmac`, put together as RFC 5802, Section 3 says,
+//! `new` of Python's `hashlib` and `digest` of its `hmac`, put together as RFC 5802 §3 says,
 //! which gives the RFCs' answers too.
 
 use alloc::string::String;
@@ -26,8 +26,8 @@ struct Vector {
 
 impl Vector {
     fn check(&self) {
-        // Without an announcement a client uses only the default type of the TLS version. The vectors with
-        // a hash of the offer (XEP-0474) announce nothing.
+        // Without an announcement a client uses only the default type of the TLS version. The
+        // vectors with a hash of the offer (XEP-0474) announce nothing.
         let is_hashed = self.server_first.contains(",h=");
         let mut offer = Offer::new([self.mechanism.name()]);
         if !is_hashed {

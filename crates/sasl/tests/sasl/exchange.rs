@@ -162,7 +162,7 @@ fn a_client_without_initial_response_is_prompted_once() {
     }
 }
 
-/// RFC 5802, Section 5: where success cannot carry data, the signature is a challenge of its own.
+/// RFC 5802 §5: where success cannot carry data, the signature is a challenge of its own.
 #[test]
 fn the_signature_may_come_as_a_challenge() {
     for mechanism in scram_mechanisms() {
@@ -409,7 +409,7 @@ fn unusable_credentials_are_the_callers_fault() {
     }
 }
 
-/// RFC 5802, Section 2.2 prepares the password as a stored string, RFC 4616, Section 2 as a query.
+/// RFC 5802 §2.2 prepares the password as a stored string, RFC 4616 §2 as a query.
 #[test]
 fn characters_that_unicode_3_2_lacks() {
     let credentials = Credentials::new("u\u{221}", "p\u{221}");

@@ -133,7 +133,7 @@ fn the_question_tells_what_was_said() {
     }
 }
 
-/// RFC 4422, Section 5: a server that was sent no initial response asks for it.
+/// RFC 4422 §5: a server that was sent no initial response asks for it.
 #[test]
 fn the_message_may_be_asked_for_once() {
     for mechanism in BOTH {
