@@ -37,8 +37,7 @@ pub(crate) fn parse(message: &[u8]) -> Result<Option<String>, Rejection> {
 }
 
 /// §2: an address, which has one `@` with something on both sides, or a token, which has none;
-/// either of characters that can be printed (§3). Nobody relies on the address, so that it
-/// has the outer form of one is enough.
+/// either of printable characters (§3). The address proves nothing, so only its outer form is checked.
 fn is_usable(trace: &str) -> bool {
     let form = match trace.split_once('@') {
         Some((local, domain)) => !local.is_empty() && !domain.is_empty() && !domain.contains('@'),

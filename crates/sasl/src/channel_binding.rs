@@ -37,8 +37,8 @@ impl ChannelBindingType {
 
 /// The channel bindings that a connection has.
 ///
-/// The constructors speak of TLS versions, so that a set which no TLS session can have cannot be
-/// said: `tls-unique` does not exist in TLS 1.3 (RFC 9266 §3), and in TLS 1.2 the exporter
+/// The constructors speak of TLS versions, so that a set which no TLS session has cannot be
+/// made: `tls-unique` does not exist in TLS 1.3 (RFC 9266 §3), and in TLS 1.2 the exporter
 /// is unique to a session only with the extended master secret (RFC 9266 §2).
 ///
 /// ```

@@ -37,7 +37,7 @@ use crate::offer::Offer;
 /// password. To guess there would lock the user out, and to try again without would be the very
 /// downgrade that channel binding is there to prevent.
 ///
-/// So whoever can take an announcement away could talk the client out of channel binding, unless
+/// So an attacker who removes an announcement makes the client log in without channel binding, unless
 /// the server protects its offer (XEP-0474), which [`ClientExchange`](crate::ClientExchange) checks
 /// where it does. Against the rest there is the floor: one that is itself a `-PLUS` mechanism
 /// insists on channel binding, with the default type where the server is silent.

@@ -44,7 +44,7 @@ use crate::scram::derivation::{Derivation, SaltedPassword};
 /// let bindings = ChannelBindings::tls13([9; 32]);
 /// let credentials = Credentials::new("juliet", "r0m30myr0m30");
 /// let offer = Offer::new([mechanism.name()]).with_channel_bindings(["tls-exporter"]);
-/// // Nonces and salts are random in earnest.
+/// // In real use, nonces and salts are random.
 /// let mut client = ClientExchange::new(mechanism, &credentials, &bindings, &offer, [1; 24])?;
 /// let mut server =
 ///     ServerExchange::new(mechanism, &bindings, &offer, [2; 24], DecoyKey::new([3; 32]));
@@ -81,7 +81,7 @@ pub enum ClientStep {
 
 #[derive(Clone)]
 enum Machine {
-    /// One message says it all, and the server has nothing to prove.
+    /// A mechanism of one message, in which the server proves nothing.
     Single {
         message: Zeroizing<Vec<u8>>,
         state: Single,

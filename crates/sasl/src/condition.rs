@@ -27,7 +27,7 @@ pub enum Condition {
     MalformedRequest,
     /// The mechanism is weaker than the server's policy permits for this user (§6.5.9).
     MechanismTooWeak,
-    /// Wrong credentials, unknown user, or a failure that is nobody's business (§6.5.10).
+    /// Wrong credentials, unknown user, or a failure whose cause is not told (§6.5.10).
     NotAuthorized,
     /// A fault at the receiving entity; the same attempt may succeed later (§6.5.11).
     TemporaryAuthFailure,

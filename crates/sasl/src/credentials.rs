@@ -103,7 +103,7 @@ impl Credentials {
         Self::with_proof(Proof::None).with_certificate(authzid)
     }
 
-    /// Nobody: ANONYMOUS or no login.
+    /// No account: ANONYMOUS or no login.
     pub fn anonymous() -> Self {
         Self::with_proof(Proof::Anonymous { trace: None })
     }

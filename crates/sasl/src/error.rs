@@ -23,7 +23,7 @@ pub enum ClientError {
     /// The server's message does not follow the mechanism's grammar.
     #[error("malformed message from the server: {0}")]
     Malformed(#[from] MessageError),
-    /// The server did not offer what arrived here: somebody took mechanisms or channel binding
+    /// The server did not offer what arrived here: an attacker took mechanisms or channel binding
     /// types out of its offer, or put others in (XEP-0474).
     #[error("the server's offer was changed on its way")]
     Downgrade,
@@ -178,7 +178,7 @@ pub enum ScramServerError {
 }
 
 impl ClientError {
-    /// Whether the error says that somebody stands between the two sides, or that the server is not
+    /// Whether the error says that an attacker is between the two sides, or that the server is not
     /// who it claims to be. Nothing weaker may be tried after that, on this or another connection,
     /// without asking the user.
     pub const fn is_alarm(&self) -> bool {

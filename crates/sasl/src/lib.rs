@@ -13,7 +13,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let offer = Offer::new(["SCRAM-SHA-256", "SCRAM-SHA-1"]); // <mechanisms/> from the server
 //! let bindings = ChannelBindings::none(); // what the TLS library says of the connection
-//! let nonce = [7; 24]; // random in earnest
+//! let nonce = [7; 24]; // random in real use
 //!
 //! let credentials = Credentials::new("juliet", "r0m30myr0m30");
 //! let mechanism = choose(&offer, &credentials, &bindings, MechanismPolicy::default());

@@ -113,7 +113,7 @@ pub enum ServerQuestion<'a> {
         /// certificate names.
         authzid: Option<&'a str>,
     },
-    /// Whether strangers are welcome.
+    /// Whether anonymous logins are allowed.
     Anonymous {
         /// What the client says about itself; proves nothing.
         trace: Option<&'a str>,

@@ -197,7 +197,7 @@ impl<'a> Attributes<'a> {
         self.extensions(|_, _| {})
     }
 
-    /// Shows the optional extensions to somebody who knows some of them.
+    /// Passes each optional extension to `visit`, which may know some of them.
     fn extensions(mut self, mut visit: impl FnMut(char, &'a str)) -> Result<(), MessageError> {
         while let Some((name, value)) = self.next()? {
             if "anmrcsipve".contains(name) {
