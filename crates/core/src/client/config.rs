@@ -1,4 +1,4 @@
-//! What a client wants of its connection.
+//! The configuration of a client.
 
 use alloc::string::String;
 use core::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
 
-/// What a client is called, how it proves that, and what it insists on.
+/// A client's account and credentials, and what it requires of the server.
 ///
 /// ```
 /// use xmppwire::{ClientConfig, Jid};
@@ -32,23 +32,23 @@ pub struct ClientConfig {
     pub(super) limits: Limits,
 }
 
-/// Whether a stream has to be protected by TLS (RFC 6120 §5).
+/// Whether TLS has to protect the stream (RFC 6120 §5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsPolicy {
-    /// Not a byte of authentication without TLS; the only choice across a network.
+    /// The client does not authenticate without TLS. This is the only safe choice across a network.
     #[default]
     Required,
-    /// TLS where the server offers it. Whoever controls the network decides then that it does not.
+    /// TLS is used if the server offers it. An attacker on the network can remove the offer.
     Preferred,
-    /// No TLS, for a transport that is protected by other means, such as a loopback or a tunnel.
-    /// PLAIN is refused all the same.
+    /// TLS is not used, for a transport that is protected by other means, such as a loopback or a
+    /// tunnel. PLAIN is still refused.
     Forbidden,
 }
 
 impl ClientConfig {
-    /// The account `jid` with its password. A resource in `jid` is asked for; without one the server
-    /// makes one up (RFC 6120 §7.6), which is what most clients should want.
+    /// The account `jid` with its password. The client asks for the resource in `jid`. Without one
+    /// the server generates it (RFC 6120 §7.6), which is best for most clients.
     ///
     /// # Errors
     /// [`NoAccount`] when `jid` has no localpart.
@@ -59,8 +59,8 @@ impl ClientConfig {
         Ok(Self::with_credentials(jid, credentials))
     }
 
-    /// The account `jid` with the certificate that TLS shows to the server, and no password: SASL
-    /// EXTERNAL or no login. See [`with_certificate`](Self::with_certificate).
+    /// The account `jid` with the certificate that TLS shows to the server, and no password: the
+    /// only mechanism is SASL EXTERNAL. See [`with_certificate`](Self::with_certificate).
     ///
     /// # Errors
     /// [`NoAccount`] when `jid` has no localpart.
@@ -74,8 +74,9 @@ impl ClientConfig {
         Ok(Self::with_credentials(jid, credentials).with_certificate(identities))
     }
 
-    /// No account: the server of `domain` makes up an address for as long as the connection lasts
-    /// (XEP-0175). It is known once [`ClientEvent::Bound`](crate::ClientEvent::Bound) tells it.
+    /// An anonymous login without an account: the server of `domain` generates an address for the
+    /// time of the connection (XEP-0175), which [`ClientEvent::Bound`](crate::ClientEvent::Bound)
+    /// carries.
     ///
     /// ```
     /// use xmppwire::{ClientConfig, Domainpart};
@@ -89,10 +90,10 @@ impl ClientConfig {
         Self::with_credentials(domain.into(), Credentials::anonymous())
     }
 
-    /// Adds what an anonymous client tells the server's operator about itself: an e-mail address or any
-    /// other text without `@`, at most 255 characters (RFC 4505 §2). Better nothing, which is the default;
-    /// without effect on other logins. A text that cannot be sent ends the login as
-    /// [`PeerIncompatible::Credentials`](crate::PeerIncompatible::Credentials).
+    /// Adds what an anonymous client tells the server's operator about itself: an e-mail address,
+    /// or any other text without `@`, at most 255 characters (RFC 4505 §2). By default nothing is
+    /// sent, which is best. It has no effect on other logins. A text that cannot be sent ends the
+    /// login as [`PeerIncompatible::Credentials`](crate::PeerIncompatible::Credentials).
     #[must_use]
     pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
         self.credentials = self.credentials.with_trace(trace);
@@ -115,11 +116,12 @@ impl ClientConfig {
         }
     }
 
-    /// Says that TLS shows a certificate with these identities to the server, so that SASL EXTERNAL
-    /// is tried where the server offers it (XEP-0178), and the password, if there is one, only after
-    /// that was refused. Without this call EXTERNAL is never chosen.
+    /// Adds that TLS shows a certificate with these identities to the server. SASL EXTERNAL is then
+    /// tried if the server offers it (XEP-0178), and the password, if there is one, only after a
+    /// refusal. Without this call EXTERNAL is never chosen.
     ///
-    /// The server is told which account is meant where the certificate does not name exactly that one.
+    /// The client sends its account as the authorization identity unless the certificate names
+    /// exactly that account.
     #[must_use]
     pub fn with_certificate(mut self, identities: &CertificateIdentities) -> Self {
         let authzid = (!identities.is_of(&self.jid)).then_some(self.jid.as_str());
@@ -127,40 +129,41 @@ impl ClientConfig {
         self
     }
 
-    /// Sets whether TLS is needed; it is by default.
+    /// Sets whether TLS is required, which it is by default.
     #[must_use]
     pub const fn with_tls(mut self, tls: TlsPolicy) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Sets which SASL mechanisms are acceptable; by default SCRAM in all its forms and not PLAIN.
+    /// Sets which SASL mechanisms are acceptable: by default SCRAM in all its forms, and not PLAIN.
     ///
-    /// With a floor that is a -PLUS mechanism the client insists on channel binding, which is the one
-    /// thing that detects somebody between the two TLS sessions who has a certificate of the server.
+    /// With a -PLUS mechanism as the floor, the client requires channel binding. Nothing else
+    /// detects an attacker in the middle who has a certificate of the server.
     #[must_use]
     pub fn with_mechanisms(mut self, mechanisms: MechanismPolicy) -> Self {
         self.mechanisms = mechanisms;
         self
     }
 
-    /// Sets the numbers of PBKDF2 iterations that a server may ask for in a SCRAM login; 4,096 to 600,000
-    /// unless set. A server that asks for another number ends the login.
+    /// Sets the range of PBKDF2 iterations that a server may ask for in a SCRAM login, by default
+    /// 4,096 to 600,000. The login ends if the server asks for another number.
     ///
-    /// The least keeps a hostile server from getting a proof that is cheap to attack, the most keeps it from
-    /// wasting the client's time: 600,000 iterations of SHA-512 took 0.5 seconds on an AMD EPYC.
+    /// The minimum keeps a hostile server from getting a proof that is cheap to attack. The maximum
+    /// keeps it from wasting the client's time: 600,000 iterations of SHA-512 took 0.5 seconds on
+    /// an AMD EPYC.
     #[must_use]
     pub const fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
         self.iterations = accepted;
         self
     }
 
-    /// Sets up to how many PBKDF2 iterations are computed in line, inside
-    /// [`Connection::receive`](crate::Connection::receive); all of them unless set.
+    /// Sets the largest number of PBKDF2 iterations that is computed in line, inside
+    /// [`Connection::receive`](crate::Connection::receive). By default there is no maximum.
     ///
-    /// Above it the client asks with [`ClientEvent::Derivation`](crate::ClientEvent::Derivation), so that an
-    /// event loop can compute the salted password on another thread. With 0 it always asks, so that an
-    /// application can answer with the salted password of an earlier login.
+    /// Above it, the client asks with [`ClientEvent::Derivation`](crate::ClientEvent::Derivation),
+    /// so that an event loop can compute the salted password on another thread. With 0 it always
+    /// asks, so that an application can answer with the salted password of an earlier login.
     #[must_use]
     pub const fn with_inline_iterations(mut self, most: u32) -> Self {
         self.inline_iterations = most;
@@ -174,20 +177,20 @@ impl ClientConfig {
         self
     }
 
-    /// Sets the caps of the connection.
+    /// Sets the limits of the connection.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The account; of an anonymous client only the domain.
+    /// The account; for an anonymous client the domain alone.
     pub const fn jid(&self) -> &BareJid {
         &self.jid
     }
 }
 
-/// A JID without a localpart names no account.
+/// The JID has no localpart, so it names no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the JID has no localpart, so it names no account")]
 pub struct NoAccount;

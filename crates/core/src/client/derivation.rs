@@ -1,4 +1,5 @@
-//! The question of a client to its application that may take long: the derivation of a SCRAM login.
+//! The question of a client to its application: the key derivation of a SCRAM login, which may take
+//! long.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -13,9 +14,10 @@ use crate::ns;
 use crate::wire::sasl;
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// The server asks with more iterations than are computed in line: compute the salted password elsewhere.
+/// Asks for the salted password, because the server wants more iterations than are computed in
+/// line.
 ///
-/// The request owns all that it needs, so it can move to another thread. Give it back with the result of
+/// The request owns its data, so it can move to another thread. Give it back with the result of
 /// [`derive`](Self::derive) to [`Endpoint::answer_derivation`].
 ///
 /// It holds the password: its memory is wiped on drop, and `Debug` does not show it.
@@ -47,8 +49,8 @@ impl DerivationRequest {
         self.derivation.derive()
     }
 
-    /// Whether a salted password of an earlier login answers this question: it has the same hash, salt
-    /// and iterations. Whether it was made of the same password cannot be seen.
+    /// Whether a salted password of an earlier login has the hash, salt and iterations of this
+    /// question. Whether it was made from the same password cannot be checked.
     pub fn is_answered_by(&self, salted: &SaltedPassword) -> bool {
         self.derivation.is_answered_by(salted)
     }
@@ -64,9 +66,9 @@ impl Endpoint<Client> {
     /// Answers [`ClientEvent::Derivation`].
     ///
     /// # Errors
-    /// [`ApiMisuse::StaleRequest`] when the question is not the open one; [`ApiMisuse::WrongAnswer`] for a
-    /// salted password of another salt, hash or number of iterations. The question then stays open only
-    /// until its time is over, because its token is spent.
+    /// [`ApiMisuse::StaleRequest`] when the question is not the open one.
+    /// [`ApiMisuse::WrongAnswer`] for a salted password of another salt, hash or number of
+    /// iterations. The token is spent then, so the connection ends when its negotiation times out.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a question is answered only once"
@@ -121,7 +123,7 @@ impl Endpoint<Client> {
         match response {
             Ok(response) => self.respond(exchange, &response),
             Err(why) => {
-                // The server hears that the client gave up before it hears why (RFC 6120 §6.4.4).
+                // End the SASL exchange before the stream (RFC 6120 §6.4.4).
                 self.stream
                     .push_own(&Element::builder("abort", ns::SASL).build());
                 self.stream.fail(StreamErrorCondition::NotAuthorized, why);

@@ -34,7 +34,7 @@ use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
 
-/// What a [`Client`] tells its application.
+/// An event of a [`Client`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
@@ -43,37 +43,37 @@ pub enum ClientEvent {
     /// The SCRAM login needs a derivation that is not computed in line: answer with
     /// [`Endpoint::answer_derivation`]. Only with [`ClientConfig::with_inline_iterations`].
     Derivation(DerivationRequest),
-    /// The login is complete and stanzas may be sent, as this address.
+    /// The login is complete. Stanzas may be sent, from this address.
     Bound(FullJid),
     /// A stanza arrived.
     Stanza(Stanza),
-    /// A malformed stanza arrived. It was answered with an error where RFC 6120 §8 wants one and where its
-    /// `from` is an address; otherwise this event is all that becomes of it.
+    /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one and
+    /// its `from` is an address; otherwise it was dropped.
     Refused(StanzaFault),
-    /// The connection has ended. Nothing follows.
+    /// The connection has ended. This is the last event.
     Closed(CloseReason),
 }
 
-/// The client's end of a stream: logs in, then passes stanzas (RFC 6120 §2.3).
+/// The role of a client: logs in, then exchanges stanzas (RFC 6120 §2.3).
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
-/// calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
+/// in it.
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
     state: State,
     features: Option<StreamFeatures>,
-    /// What may still be logged in with: less after each refusal.
+    /// The mechanisms that may still be tried: fewer after each refusal.
     mechanisms: MechanismPolicy,
     /// The default language of the server's stanzas (RFC 6120 §4.7.4).
     stream_lang: Option<String>,
-    /// The server called itself by another name than that of the domain.
+    /// Whether `from` in the server's header is another domain.
     misnamed: bool,
     /// Stanzas that arrived before the legacy session is there.
     kept: Kept,
 }
 
-/// Where the negotiation stands; each variant holds what only that phase needs.
+/// The state of the negotiation. Each variant holds the data that only its phase needs.
 #[derive(Debug)]
 enum State {
     Answering,
@@ -129,7 +129,7 @@ impl RoleEvent for ClientEvent {
 
 impl Client {
     /// A connection over a transport in clear text, which STARTTLS protects later (RFC 6120 §5).
-    /// The stream header is owed at once.
+    /// The stream header is in the output at once.
     pub fn new(config: ClientConfig, entropy: Entropy, now: Instant) -> Connection<Self> {
         Self::start(config, entropy, now, None)
     }
@@ -164,7 +164,6 @@ impl Client {
     }
 }
 
-/// What a client's application can ask beside what every role can.
 impl Endpoint<Client> {
     /// The address that is bound; `None` until then.
     pub const fn jid(&self) -> Option<&FullJid> {
@@ -180,8 +179,8 @@ impl Endpoint<Client> {
     }
 
     /// The default language of the server's stanzas: that of a stanza whose
-    /// [`lang`](crate::Stanza::lang) is `None` (RFC 6120 §8.1.5). It is what the header of the present
-    /// stream said (§4.7.4); `None` where that said nothing.
+    /// [`lang`](crate::Stanza::lang) is `None` (RFC 6120 §8.1.5). It is what the header of the
+    /// present stream said (§4.7.4); `None` where that said nothing.
     pub fn stream_lang(&self) -> Option<&str> {
         self.role.stream_lang.as_deref()
     }
@@ -217,8 +216,9 @@ impl Steps for Client {
     }
 
     fn objection(&self) -> Option<(StreamErrorCondition, PeerMisbehaved)> {
-        // RFC 6120 §4.7.1, §6.4.6: who answers has to be who was asked, whom TLS and SASL prove to be
-        // that. Only now, because a server that refuses the domain says so under a name of its own.
+        // RFC 6120 §4.7.1, §6.4.6: the server that answers has to be the one that was asked for,
+        // because TLS and SASL prove that name. The header alone is accepted: a server that does
+        // not serve the domain sends its error under another name.
         let why = PeerMisbehaved::Header("'from' is not the domain of the account");
         self.misnamed
             .then_some((StreamErrorCondition::InvalidFrom, why))
@@ -253,7 +253,7 @@ impl Endpoint<Client> {
         header.version = Some("1.0".into());
         header.to = Some(self.role.config.jid.domainpart().into());
         header.lang.clone_from(&self.role.config.lang);
-        // Who logs in is nobody's business until the stream is protected (RFC 6120 §4.7.1).
+        // The account stays private until TLS protects the stream (RFC 6120 §4.7.1).
         if self.stream.secured() && self.role.config.jid.localpart().is_some() {
             header.from = Some(self.role.config.jid.as_str().into());
         }
@@ -310,7 +310,8 @@ impl Endpoint<Client> {
         match Stanza::parse(element) {
             Parsed::Stanza(stanza) => self.event = Some(ClientEvent::Stanza(stanza)),
             Parsed::Fault(fault) => self.refuse(fault),
-            // Features may be offered anew at any time, which asks nothing of us (RFC 6120 §4.3.5).
+            // A server may offer features again at any time; no action is required (RFC 6120
+            // §4.3.5).
             Parsed::Other(element) if Item::of(&element) == Item::Features => {}
             Parsed::Other(_) if self.stream.is_closing() => {}
             Parsed::Other(element) => self.unexpected(&element),
@@ -330,8 +331,9 @@ impl Endpoint<Client> {
         }
     }
 
-    /// Ends a stream whose server cannot do what is needed. It is told where it insists on something that
-    /// is not known here (RFC 6120 §4.9.3.23); what it merely lacks is no error of its.
+    /// Ends a stream whose server lacks something. A server that requires what this side does not
+    /// support gets a stream error (RFC 6120 §4.9.3.23); one that merely lacks a feature made no
+    /// error.
     fn give_up(&mut self, why: PeerIncompatible) {
         use PeerIncompatible as P;
         let insists = matches!(why, P::UnknownRequiredFeature { .. } | P::TlsRequired);
@@ -427,7 +429,7 @@ impl Endpoint<Client> {
         }
     }
 
-    /// Tries the next mechanism where that makes sense, and else ends (RFC 6120 §6.4.5).
+    /// Tries the next mechanism if it may succeed, and else ends the stream (RFC 6120 §6.4.5).
     fn handle_sasl_failure(&mut self, refused: Mechanism, failure: &Element) {
         let failure = SaslFailure::parse(failure.root());
         log!(
@@ -502,8 +504,8 @@ impl Endpoint<Client> {
     }
 }
 
-/// Whether a refusal is one of the mechanism, so that another one may succeed. A wrong password is
-/// wrong for all of them, but says nothing about a certificate, and the other way round.
+/// Whether another mechanism may succeed after this refusal. A wrong password is wrong for every
+/// mechanism with a password, but a certificate may still be accepted, and the other way round.
 const fn is_about_mechanism(refused: Mechanism, condition: Condition) -> bool {
     match refused {
         Mechanism::External => matches!(
@@ -517,7 +519,7 @@ const fn is_about_mechanism(refused: Mechanism, condition: Condition) -> bool {
     }
 }
 
-/// Whether an IQ answers the negotiation request with that id.
+/// Whether an IQ answers the request with that id.
 fn answers(iq: &Element, id: &str) -> bool {
     iq.attr("id") == Some(id)
 }

@@ -1,4 +1,4 @@
-//! The legacy session that old servers insist on (RFC 3921 §3).
+//! The legacy session that old servers require (RFC 3921 §3).
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -13,14 +13,14 @@ use crate::ns;
 use crate::stanza::{Parsed, Stanza};
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// Bytes of memory that stanzas may hold which arrive before the answer to the session request. The one
-/// that goes beyond it ends the stream.
+/// Bytes of memory for stanzas that arrive before the answer to the session request. A stanza that
+/// exceeds it ends the stream.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// What the stanzas lead to that arrived before the answer to the session request.
+/// The events of stanzas that arrived before the answer to the session request.
 ///
-/// A server may deliver to the resource as soon as it is bound (RFC 6120 §10.5.4), but the application
-/// cannot answer before the session is there.
+/// A server may deliver to the resource as soon as it is bound (RFC 6120 §10.5.4), but the
+/// application cannot answer before the session exists.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     events: VecDeque<ClientEvent>,
@@ -36,7 +36,8 @@ impl Kept {
         self.events.pop_front()
     }
 
-    /// Adds the event of a stanza that holds so many bytes of memory; false where there is no room for it.
+    /// Adds the event of a stanza that holds that many bytes of memory. Returns false if there is
+    /// no room.
     fn push(&mut self, event: ClientEvent, bytes: usize) -> bool {
         let size = bytes.saturating_add(size_of::<ClientEvent>());
         self.bytes = self.bytes.saturating_add(size);
@@ -74,8 +75,8 @@ impl Endpoint<Client> {
         }
     }
 
-    /// Answers the malformed stanzas among those that were kept: nothing may be sent before the session is
-    /// there.
+    /// Answers the malformed stanzas among those that were kept. Nothing may be sent before the
+    /// session exists.
     fn answer_kept(&mut self) {
         let faults = self
             .role
@@ -91,14 +92,14 @@ impl Endpoint<Client> {
         }
     }
 
-    /// Keeps what an element leads to until the login is complete.
+    /// Keeps the event of an element until the login is complete.
     pub(super) fn keep(&mut self, id: String, jid: FullJid, element: Element) {
         self.role.state = State::Session { id, jid };
         let bytes = element.heap_size();
         let event = match Stanza::parse(element) {
             Parsed::Stanza(stanza) => ClientEvent::Stanza(stanza),
             Parsed::Fault(fault) => ClientEvent::Refused(fault),
-            // The table lets only features through, which ask for nothing (RFC 6120 §4.3.5).
+            // The table allows only features here, which require no action (RFC 6120 §4.3.5).
             Parsed::Other(_) => return,
         };
         if !self.role.kept.push(event, bytes) {
