@@ -8,16 +8,17 @@
 pub use xmppwire::{
     ApiMisuse, Attr, Attrs, BareJid, BindAnswer, BindRequest, CertificateIdentities,
     ChannelBindingType, ChannelBindings, Children, ClientConfig, ClientEvent, CloseReason,
-    Credentials, CredentialsError, DecoyKey, Domainpart, Element, ElementBuilder, ElementRef,
-    Endpoint, EntropyUnavailable, ErrorType, FaultKind, FullJid, Host, HostAnswer, HostRequest,
-    InvalidStanza, Iq, IqTracker, IqType, Jid, JidError, JidErrorReason, JidPart, KeysError,
-    Limits, Localpart, Mechanism, MechanismPolicy, Message, MessageType, NoAccount, NodeRef, Nodes,
-    Password, PeerIncompatible, PeerMisbehaved, Presence, PresenceType, ReadError, ReadErrorKind,
-    Resourcepart, Role, RoleEvent, SaslAnswer, SaslClientError, SaslCondition, SaslFailure,
-    SaslMessageError, SaslPrepError, SaslQuestion, SaslRequest, ScramHash, ScramKeys,
-    ScramServerError, Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
-    StanzaFault, StartTls, StreamError, StreamErrorCondition, StreamFeatures, Text, Timer, TlsInfo,
-    TlsOffer, TlsPolicy, WriteError, XmlLimits, escaping, ns, routing,
+    Credentials, CredentialsError, DecoyKey, DerivationRequest, Domainpart, Element,
+    ElementBuilder, ElementRef, Endpoint, EntropyUnavailable, ErrorType, FaultKind, FullJid, Host,
+    HostAnswer, HostRequest, InvalidStanza, Iq, IqTracker, IqType, Jid, JidError, JidErrorReason,
+    JidPart, KeysError, Limits, Localpart, Mechanism, MechanismPolicy, Message, MessageType,
+    NoAccount, NodeRef, Nodes, Password, PeerIncompatible, PeerMisbehaved, Presence, PresenceType,
+    ReadError, ReadErrorKind, Resourcepart, Role, RoleEvent, SaltedPassword, SaslAnswer,
+    SaslClientError, SaslCondition, SaslFailure, SaslMessageError, SaslPrepError, SaslQuestion,
+    SaslRequest, ScramHash, ScramKeys, ScramServerError, Server, ServerConfig, ServerEvent, Stanza,
+    StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition,
+    StreamFeatures, Text, Timer, TlsInfo, TlsOffer, TlsPolicy, WriteError, XmlLimits, escaping, ns,
+    routing,
 };
 
 pub use crate::client::{

@@ -78,7 +78,8 @@ impl Login {
         })
     }
 
-    /// Ready when there is something to compute, when the resource is bound, or when the login has failed.
+    /// Ready when there is something to compute, when the resource is bound, or when the login has
+    /// failed.
     pub fn poll(&mut self, now: Instant) -> Poll<Result<LoginStep, Error>> {
         loop {
             if self.bound.is_some() {
