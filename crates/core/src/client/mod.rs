@@ -1,18 +1,19 @@
 //! The client's end of a stream.
 
+mod bind;
 mod config;
 mod derivation;
+mod login;
 mod session;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 
 use xmppwire_jid::{Domainpart, FullJid};
-use xmppwire_sasl::{
-    ChannelBindings, ClientExchange, Condition, Mechanism, MechanismPolicy, choose, wire,
-};
+use xmppwire_sasl::{ClientExchange, MechanismPolicy};
 use xmppwire_xml::{Element, StreamHeader};
 
+use self::bind::answers;
 pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
 pub use self::derivation::DerivationRequest;
 use self::session::Kept;
@@ -24,13 +25,11 @@ use crate::event::{News, RoleEvent};
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
-use crate::stanza::{Parsed, Stanza, StanzaError, StanzaFault};
+use crate::stanza::{Parsed, Stanza, StanzaFault};
 use crate::stream::Stream;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
 use crate::wire::features::StreamFeatures;
-use crate::wire::sasl;
-use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
 
@@ -382,154 +381,4 @@ impl Endpoint<Client> {
         self.stream.hand_off(serial, false);
         self.role.state = State::Tls;
     }
-
-    fn authenticate(&mut self, features: &StreamFeatures) -> Result<State, PeerIncompatible> {
-        let offer = features.sasl();
-        if offer.mechanisms().is_empty() {
-            return Err(PeerIncompatible::NoSasl);
-        }
-        let none = ChannelBindings::none();
-        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let policy = self
-            .role
-            .mechanisms
-            .on_confidential_channel(self.stream.secured());
-        let credentials = &self.role.config.credentials;
-        let Some(mechanism) = choose(&offer, credentials, bindings, policy) else {
-            let offered = offer.mechanisms().to_vec();
-            return Err(PeerIncompatible::NoMechanism { offered });
-        };
-        let nonce = self.entropy.bytes();
-        let exchange = ClientExchange::new(mechanism, credentials, bindings, &offer, nonce);
-        let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
-        let exchange = exchange.with_iterations(self.role.config.iterations.clone());
-        log!(debug, mechanism = mechanism.name(), "authenticating");
-        let auth = Element::builder("auth", ns::SASL)
-            .attr("mechanism", mechanism.name())
-            .text(&wire::encode(&exchange.initial_response()))
-            .build();
-        self.stream.push_own(&auth);
-        Ok(State::Sasl(Box::new(exchange)))
-    }
-
-    fn handle_success(&mut self, mut exchange: ClientExchange, success: &Element) {
-        let proven = sasl::optional_data(success)
-            .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
-            .and_then(|data| {
-                exchange
-                    .finish(data.as_deref())
-                    .map_err(PeerMisbehaved::Sasl)
-            });
-        match proven {
-            Ok(()) => {
-                self.stream.set_authenticated();
-                self.open();
-            }
-            Err(why) => self.stream.fail(StreamErrorCondition::NotAuthorized, why),
-        }
-    }
-
-    /// Tries the next mechanism if it may succeed, and else ends the stream (RFC 6120 §6.4.5).
-    fn handle_sasl_failure(&mut self, refused: Mechanism, failure: &Element) {
-        let failure = SaslFailure::parse(failure.root());
-        log!(
-            debug,
-            condition = failure.condition().name(),
-            "login refused"
-        );
-        if is_about_mechanism(refused, failure.condition())
-            && let Some(features) = self.role.features.take()
-        {
-            self.role.mechanisms = self.role.mechanisms.after(refused);
-            let next = self.authenticate(&features);
-            self.role.features = Some(features);
-            if let Ok(state) = next {
-                self.role.state = state;
-                return;
-            }
-        }
-        self.stream
-            .end_with_footer(CloseReason::AuthFailed(failure));
-    }
-
-    fn bind(&mut self) -> State {
-        let id = self.entropy.id();
-        let mut request = Element::builder("iq", ns::CLIENT)
-            .attr("type", "set")
-            .attr("id", &id)
-            .open("bind", ns::BIND);
-        if let Some(resource) = &self.role.config.resource {
-            request = request
-                .open("resource", ns::BIND)
-                .text(resource.as_str())
-                .close();
-        }
-        self.stream.push_own(&request.build());
-        State::Binding { id }
-    }
-
-    fn handle_bind_answer(&mut self, answer: &Element) {
-        if let Some(refusal) = refusal(answer) {
-            return self
-                .stream
-                .end_with_footer(CloseReason::BindFailed(refusal));
-        }
-        let jid = answer
-            .child("bind", ns::BIND)
-            .and_then(|bind| bind.child("jid", ns::BIND))
-            .and_then(|jid| FullJid::new(&jid.text()).ok());
-        let Some(jid) = jid else {
-            return self.stream.fail(
-                StreamErrorCondition::InvalidXml,
-                PeerMisbehaved::Negotiation("the bind result holds no full JID"),
-            );
-        };
-        let session = self
-            .role
-            .features
-            .as_ref()
-            .is_some_and(StreamFeatures::session_required);
-        if session {
-            self.request_session(jid);
-        } else {
-            self.bound(jid);
-        }
-    }
-
-    fn bound(&mut self, jid: FullJid) {
-        log!(debug, %jid, "bound");
-        self.stream.set_bound();
-        self.event = Some(ClientEvent::Bound(jid.clone()));
-        self.role.state = State::Bound(jid);
-    }
-}
-
-/// Whether another mechanism may succeed after this refusal. A wrong password is wrong for every
-/// mechanism with a password, but a certificate may still be accepted, and the other way round.
-const fn is_about_mechanism(refused: Mechanism, condition: Condition) -> bool {
-    match refused {
-        Mechanism::External => matches!(
-            condition,
-            Condition::InvalidMechanism
-                | Condition::NotAuthorized
-                | Condition::InvalidAuthzid
-                | Condition::CredentialsExpired
-        ),
-        _ => matches!(condition, Condition::InvalidMechanism),
-    }
-}
-
-/// Whether an IQ answers the request with that id.
-fn answers(iq: &Element, id: &str) -> bool {
-    iq.attr("id") == Some(id)
-}
-
-/// The error of an IQ of type error.
-fn refusal(iq: &Element) -> Option<StanzaError> {
-    (iq.attr("type") == Some("error")).then(|| {
-        iq.child("error", ns::CLIENT).map_or_else(
-            || StanzaError::new(crate::stanza::StanzaErrorCondition::UndefinedCondition),
-            StanzaError::parse,
-        )
-    })
 }

@@ -6,7 +6,8 @@ use alloc::string::String;
 use xmppwire_jid::FullJid;
 use xmppwire_xml::Element;
 
-use super::{Client, ClientEvent, State, refusal};
+use super::bind::refusal;
+use super::{Client, ClientEvent, State};
 use crate::endpoint::Endpoint;
 use crate::error::{CloseReason, PeerMisbehaved};
 use crate::ns;
