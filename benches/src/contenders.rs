@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rxml::Parse as _;
-use xmppwire_xml::{Element, Event, XmlLimits, Reader, Writer};
+use xmppwire_xml::{Element, Event, Reader, Writer, XmlLimits};
 
 use crate::traffic::HEADER;
 

@@ -1,13 +1,16 @@
 //! Measures reading and writing beside other libraries, on the same bytes in the same run.
 //!
-//! `cargo run --release` prints MB/s of the best of many short rounds, in which all take turns, so that a
-//! busy machine disturbs all alike; the ratios are what to look at. `--seed N` makes other traffic, `--rounds N`
-//! takes longer, a name measures one kind of traffic alone.
+//! `cargo run --release` prints MB/s of the best of many short rounds, in which all libraries take
+//! turns. Time is that of the processor, because the machine may be busy; the ratios are what to look
+//! at. `--seed N` makes other traffic, `--rounds N` takes longer, and a name measures one kind of
+//! traffic alone.
 
 mod contenders;
 mod traffic;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
 
 use contenders as c;
 use traffic::Traffic;
@@ -60,7 +63,7 @@ fn measure(traffic: &Traffic, rounds: usize) {
     for _ in 0..rounds {
         for ((_, run, size), best) in contenders.iter().zip(&mut best) {
             let size = (*size).clamp(1, stream.len());
-            let start = Instant::now();
+            let start = ThreadTime::now();
             std::hint::black_box(run(&stream, size));
             *best = (*best).min(start.elapsed());
         }
@@ -103,7 +106,7 @@ fn write(traffic: &Traffic, stream: &[u8], rounds: usize) {
     for _ in 0..rounds {
         for place in 0..2 {
             out.clear();
-            let start = Instant::now();
+            let start = ThreadTime::now();
             std::hint::black_box(match place {
                 0 => c::ours_write(&ours, &mut out),
                 _ => c::minidom_write(&theirs, &mut out),
