@@ -35,8 +35,8 @@ pub struct Endpoint<R: Role> {
 
 /// A role: one end of one kind of stream.
 ///
-/// [`Client`](crate::Client), [`Server`](crate::Server) and the roles in [`s2s`](crate::s2s)
-/// implement it. Other crates cannot.
+/// [`Client`](crate::Client), [`Server`](crate::Server) and the roles in [`s2s`](crate::s2s) and
+/// [`component`](crate::component) implement it. Other crates cannot.
 pub trait Role: Steps<Told = <Self as Role>::Event> {
     /// The events of the role, such as [`ClientEvent`](crate::ClientEvent).
     type Event: RoleEvent;
@@ -152,6 +152,8 @@ impl<R: Role> Endpoint<R> {
     ///
     /// - [`ApiMisuse::NotBound`] before a resource is bound;
     /// - [`ApiMisuse::PairNotReady`] between servers, if the stanza's pair of domains is not ready;
+    /// - [`ApiMisuse::Misaddressed`] on a component's stream, if an address is missing or not of the
+    ///   component;
     /// - [`ApiMisuse::InvalidStanza`] if the stanza has characters that XML does not allow, breaks
     ///   RFC 6120 §8, or would not fit into an empty output.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
@@ -267,8 +269,8 @@ impl<R: Role> Endpoint<R> {
     /// Ends the stream because of an element that has no place in this phase.
     pub(crate) fn unexpected(&mut self, element: &Element) {
         let authenticated = self.stream.authenticated() || self.role.phase().passes_stanzas();
-        let of_other_streams =
-            matches!(element.ns(), ns::CLIENT | ns::SERVER) && element.ns() != R::CONTENT_NS;
+        let content_ns = [ns::CLIENT, ns::SERVER, ns::COMPONENT];
+        let of_other_streams = content_ns.contains(&element.ns()) && element.ns() != R::CONTENT_NS;
         let condition = if of_other_streams {
             // A content namespace that this stream does not have (RFC 6120 §4.8.3).
             StreamErrorCondition::InvalidNamespace
@@ -288,7 +290,8 @@ impl<R: Role> Endpoint<R> {
 
     /// Answers a malformed stanza if RFC 6120 §8 requires an answer, and tells the application.
     pub(crate) fn refuse(&mut self, fault: StanzaFault) {
-        if let Some(reply) = fault.reply() {
+        if let Some(mut reply) = fault.reply() {
+            reply.requalify(ns::CLIENT, R::CONTENT_NS);
             self.stream.push_own(&reply);
         }
         self.event = Some(R::tell(News::Refused(fault)));

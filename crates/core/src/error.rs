@@ -23,6 +23,10 @@ pub enum ApiMisuse {
     /// of domains (RFC 6120 §8.1, XEP-0220 §2.1.1).
     #[error("the stanza's pair of domains is not ready")]
     PairNotReady,
+    /// A stanza on a component's stream lacks an address, or its address of the component is of
+    /// another domain (XEP-0114 §3).
+    #[error("the stanza's addresses do not fit the component's stream")]
+    Misaddressed,
     /// The token is not the open one: it was answered already, or belongs to another connection.
     #[error("the request is not the open one")]
     StaleRequest,
@@ -168,6 +172,9 @@ pub enum PeerMisbehaved {
         /// The stanza's `to`, as received; empty if there is none.
         to: String,
     },
+    /// A component's handshake was not made from the secret of its domain (XEP-0114 §3).
+    #[error("the component's handshake is wrong")]
+    WrongHandshake,
     /// It sent a dialback key that the authoritative server did not make (XEP-0220 §2.2.1).
     #[error("the dialback key for {0} is invalid")]
     InvalidKey(Pair),

@@ -1,4 +1,4 @@
-//! XMPP Core (RFC 6120) as sans-IO state machines: for clients, for servers, and between servers.
+//! XMPP Core (RFC 6120) as sans-IO state machines: for clients, servers and components.
 //!
 //! A [`Connection`] consumes bytes and time and emits bytes and events, in the role of a [`Client`]
 //! or a [`Server`]. It opens no socket, reads no clock and starts no thread: the loop that moves
@@ -68,6 +68,7 @@
 //! | a client | [`ClientConfig`], [`Client::new`], [`ClientEvent`] |
 //! | a server | [`ServerConfig`], [`Server::new`], [`ServerEvent`] and the questions in it |
 //! | streams between servers | [`s2s`]: [`Outgoing`](s2s::Outgoing), [`Incoming`](s2s::Incoming) |
+//! | components | [`component`]: [`Component`](component::Component), [`Host`](component::Host) |
 //! | to move bytes, for any role | [`Connection`], [`Role`] |
 //! | to send, close and answer | [`Endpoint`] |
 //! | stanzas | [`Stanza`], [`Message`], [`Presence`], [`Iq`], [`StanzaError`] |
@@ -87,6 +88,7 @@
 extern crate alloc;
 
 mod client;
+pub mod component;
 mod connection;
 mod endpoint;
 mod entropy;

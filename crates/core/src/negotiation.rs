@@ -22,6 +22,10 @@ pub enum Side {
     Outgoing,
     /// The receiving entity of a stream between servers.
     Incoming,
+    /// The initiating entity of a component's stream (XEP-0114).
+    Component,
+    /// The receiving entity of a component's stream.
+    Host,
 }
 
 impl Side {
@@ -32,6 +36,8 @@ impl Side {
             Self::Server => Self::Client,
             Self::Outgoing => Self::Incoming,
             Self::Incoming => Self::Outgoing,
+            Self::Component => Self::Host,
+            Self::Host => Self::Component,
         }
     }
 }
@@ -60,7 +66,11 @@ pub enum Phase {
     Binding,
     /// The server's answer to the legacy session request is awaited (RFC 3921 §3).
     Session,
-    /// A resource is bound, and stanzas are exchanged (§7.3.1, §8).
+    /// The handshake of a component is awaited (XEP-0114 §3).
+    Proving,
+    /// The server's answer to the handshake is awaited (XEP-0114 §3).
+    Attaching,
+    /// A resource is bound, or a component attached, and stanzas are exchanged (§7.3.1, §8).
     Bound,
     /// Between servers: stanzas of authorised pairs are exchanged, and dialback for further pairs
     /// continues (XEP-0220 §2.6).
@@ -132,6 +142,8 @@ pub enum Item {
     Valid,
     /// `<db:result/>` of another type: step 4 as well.
     Invalid,
+    /// `<handshake/>`: a component's proof, and the server's answer (XEP-0114 §3).
+    ComponentHandshake,
     /// Any other stanza.
     Stanza,
     /// Anything else.
@@ -160,7 +172,8 @@ impl Item {
                 Some("error") => Self::Error,
                 _ => Self::Stanza,
             },
-            (ns::SERVER, "message" | "presence" | "iq") => Self::Stanza,
+            (ns::SERVER | ns::COMPONENT, "message" | "presence" | "iq") => Self::Stanza,
+            (ns::COMPONENT, "handshake") => Self::ComponentHandshake,
             (ns::BIDI, "bidi") => Self::Bidi,
             (ns::DIALBACK, "result") => match element.attr("type") {
                 None => Self::Key,
@@ -215,6 +228,7 @@ impl fmt::Display for Item {
             Self::Verified => "dialback verify with type",
             Self::Valid => "dialback result valid",
             Self::Invalid => "dialback result invalid or error",
+            Self::ComponentHandshake => "<handshake/>",
             Self::Stanza => "stanza",
             Self::Other => "anything else",
         })
@@ -294,7 +308,7 @@ impl Rule {
 /// every phase.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = {
-    use {Item as I, Phase as P, Side::{Client, Incoming, Outgoing, Server}};
+    use {Item as I, Phase as P, Side::{Client, Component, Host, Incoming, Outgoing, Server}};
     &[
         // --- From clients to servers
         rule(P::Opening,     Client, I::Header,      P::Answering),
@@ -384,6 +398,17 @@ pub const RULES: &[Rule] = {
         rule(P::Serving,     Outgoing, I::Invalid,      P::Serving).bidirectional(),
         rule(P::Serving,     Incoming, I::Verify,       P::Serving).bidirectional(),
         rule(P::Serving,     Outgoing, I::Verified,     P::Serving).bidirectional(),
+
+        // --- From components to servers
+        rule(P::Opening,     Component, I::Header,             P::Answering),
+        rule(P::Answering,   Host,      I::Header,             P::Proving),
+        rule(P::Proving,     Component, I::ComponentHandshake, P::Attaching),
+        rule(P::Attaching,   Host,      I::ComponentHandshake, P::Bound),
+        rule(P::Bound,       Component, I::Stanza,             P::Bound),
+        rule(P::Bound,       Host,      I::Stanza,             P::Bound),
+        // The protocol has no features. Those of a server that sends some are ignored.
+        rule(P::Attaching,   Host,      I::Features,           P::Attaching),
+        rule(P::Bound,       Host,      I::Features,           P::Bound),
     ]
 };
 

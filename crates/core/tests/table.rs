@@ -2,7 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may fail by panicking"
 )]
 
@@ -24,12 +24,8 @@ fn no_two_rules_contradict_each_other() {
 
 #[test]
 fn every_phase_is_reached_and_left() {
-    for servers in [false, true] {
-        let rules = || {
-            RULES
-                .iter()
-                .filter(move |rule| between_servers(rule.sender) == servers)
-        };
+    for kind in &KINDS {
+        let rules = || RULES.iter().filter(move |rule| kind.has(rule.sender));
         let mut reached = vec![Phase::Opening];
         let mut at = 0;
         while let Some(phase) = reached.get(at).copied() {
@@ -49,22 +45,61 @@ fn every_phase_is_reached_and_left() {
     }
 }
 
-/// Whether the rule is one of streams between servers.
-const fn between_servers(side: Side) -> bool {
-    matches!(side, Side::Outgoing | Side::Incoming)
+/// A kind of stream, by its two ends.
+struct Kind {
+    ends: [Side; 2],
+    /// The letters of the ends in the diagram.
+    letters: [&'static str; 2],
+    /// Where the diagram begins in the documentation.
+    begin: &'static str,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        ends: [Side::Client, Side::Server],
+        letters: ["C", "S"],
+        begin: "<!-- negotiation: drawn from RULES -->\n",
+    },
+    Kind {
+        ends: [Side::Outgoing, Side::Incoming],
+        letters: ["I", "R"],
+        begin: "<!-- negotiation between servers: drawn from RULES -->\n",
+    },
+    Kind {
+        ends: [Side::Component, Side::Host],
+        letters: ["C", "S"],
+        begin: "<!-- negotiation of components: drawn from RULES -->\n",
+    },
+];
+
+impl Kind {
+    fn has(&self, side: Side) -> bool {
+        self.ends.contains(&side)
+    }
+
+    fn letter(&self, side: Side) -> &'static str {
+        self.letters[usize::from(side == self.ends[1])]
+    }
+}
+
+#[test]
+fn every_rule_is_of_one_kind_of_stream() {
+    for rule in RULES {
+        let kinds = KINDS.iter().filter(|kind| kind.has(rule.sender));
+        assert_eq!(kinds.count(), 1, "{rule:?}");
+    }
 }
 
 #[test]
 fn no_stanza_flows_before_a_resource_is_bound_or_a_pair_authorised() {
     for rule in RULES {
         if rule.item == Item::Stanza {
-            let expected = match between_servers(rule.sender) {
-                true => rule.phase == Phase::Serving,
-                // In the phase of the legacy session the resource is bound, and only the server sends.
-                false => matches!(
-                    (rule.phase, rule.sender),
-                    (Phase::Bound, _) | (Phase::Session, Side::Server)
-                ),
+            let expected = match rule.sender {
+                Side::Outgoing | Side::Incoming => rule.phase == Phase::Serving,
+                // In the phase of the legacy session the resource is bound, and only the server
+                // sends.
+                Side::Server => matches!(rule.phase, Phase::Bound | Phase::Session),
+                _ => rule.phase == Phase::Bound,
             };
             assert!(expected, "{rule:?}");
         }
@@ -111,19 +146,14 @@ fn nothing_of_authentication_follows_authentication() {
 /// redraws them.
 #[test]
 fn the_diagrams_in_the_documentation_are_true() {
-    for (servers, begin) in [
-        (false, "<!-- negotiation: drawn from RULES -->\n"),
-        (
-            true,
-            "<!-- negotiation between servers: drawn from RULES -->\n",
-        ),
-    ] {
+    for kind in &KINDS {
+        let begin = kind.begin;
         const END: &str = "<!-- end of negotiation -->";
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
         let page = std::fs::read_to_string(path).unwrap();
         let (before, rest) = page.split_once(begin).unwrap();
         let (drawn, after) = rest.split_once(END).unwrap();
-        let diagram = draw(servers);
+        let diagram = draw(kind);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(path, format!("{before}{begin}{diagram}{END}{after}")).unwrap();
         } else {
@@ -136,20 +166,11 @@ fn the_diagrams_in_the_documentation_are_true() {
 }
 
 /// The table as a state diagram.
-fn draw(servers: bool) -> String {
+fn draw(kind: &Kind) -> String {
     let mut out = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Opening\n");
     let mut edges: Vec<(Phase, Phase, Vec<String>)> = Vec::new();
-    for rule in RULES
-        .iter()
-        .filter(|rule| between_servers(rule.sender) == servers)
-    {
-        let who = match rule.sender {
-            Side::Client => "C",
-            Side::Server => "S",
-            Side::Outgoing => "I",
-            Side::Incoming => "R",
-            other => panic!("{other:?}"),
-        };
+    for rule in RULES.iter().filter(|rule| kind.has(rule.sender)) {
+        let who = kind.letter(rule.sender);
         let when = match (rule.secured, rule.authenticated) {
             _ if rule.bidirectional => ", bidirectional",
             (Some(false), _) => ", in clear text",

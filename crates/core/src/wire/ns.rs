@@ -4,6 +4,8 @@
 pub const CLIENT: &str = "jabber:client";
 /// Content namespace of server-to-server streams (RFC 6120 §4.8.2).
 pub const SERVER: &str = "jabber:server";
+/// Content namespace of components' streams (XEP-0114 §2).
+pub const COMPONENT: &str = "jabber:component:accept";
 /// The stream element itself, `<features/>` and `<error/>` (RFC 6120 §4.8.1).
 pub const STREAMS: &str = xmppwire_xml::STREAMS_NS;
 /// Conditions of stream errors (RFC 6120 §4.9.2).

@@ -1,5 +1,6 @@
 //! One machine against a peer that may say anything at any time.
 
+use xmppwire::component::Secret;
 use xmppwire::negotiation::{Item, Phase};
 use xmppwire::{
     ChannelBindings, Element, Iq, Message, Stanza, StanzaError, StanzaErrorCondition,
@@ -7,7 +8,7 @@ use xmppwire::{
 };
 
 use super::end::{End, ensure};
-use super::party::{Answer, Party};
+use super::party::{Answer, Party, SECRET};
 use super::search::World;
 use super::words::{ANYONE, Word};
 
@@ -117,9 +118,17 @@ impl<M: Party, A: Adversary> Alone<M, A> {
             .split_once('{')
             .and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
         {
-            let id = (name == "id").then(|| self.end.monitor.iq_id.clone());
+            let monitor = &self.end.monitor;
+            let value = match name {
+                "id" => monitor.iq_id.clone(),
+                "proof" => {
+                    let id = monitor.stream_id.as_deref()?;
+                    Some(Secret::new(SECRET).handshake(id))
+                }
+                _ => self.adversary.knows(name),
+            };
             text.push_str(before);
-            text.push_str(&id.unwrap_or_else(|| self.adversary.knows(name))?);
+            text.push_str(&value?);
             rest = after;
         }
         Some(text + rest)
@@ -277,7 +286,8 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
             Act::Say(word) => {
                 let text = self.text(word).ok_or("nobody knows what to say")?;
                 self.end.unread = text.into_bytes();
-                self.end.genuine = word.name == self.proof();
+                let by_secret = word.name.starts_with("handshake by the secret");
+                self.end.genuine = by_secret || word.name == self.proof();
                 self.hear_word(*word)?;
             }
             Act::Receive => {

@@ -14,6 +14,7 @@
 mod alone;
 mod canonical;
 mod client;
+mod component;
 mod end;
 mod monitor;
 mod network;
@@ -31,10 +32,11 @@ use xmppwire::negotiation::{RULES, Side};
 #[test]
 fn every_state_of_negotiation_holds_what_it_must() {
     let reports = thread::scope(|scope| {
-        let explorations: [fn() -> Report; 3] = [
+        let explorations: [fn() -> Report; 4] = [
             client::explore_all,
             server::explore_all,
             network::explore_all,
+            component::explore_all,
         ];
         let running = explorations.map(|exploration| scope.spawn(exploration));
         running.map(|exploration| exploration.join().expect("every invariant holds"))

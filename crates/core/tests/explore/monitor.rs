@@ -26,6 +26,8 @@ pub struct Monitor {
     mechanism: String,
     /// The id of the last IQ on the wire.
     pub iq_id: Option<String>,
+    /// The id in the last header of this end.
+    pub stream_id: Option<String>,
     /// Elements since the last look.
     pub said: Vec<Element>,
     /// The same as pieces of bytes, each with whether TLS protects it.
@@ -50,6 +52,7 @@ impl Monitor {
             fatal: None,
             mechanism: String::new(),
             iq_id: None,
+            stream_id: None,
             said: Vec::new(),
             packets: Vec::new(),
             rules: 0,
@@ -89,6 +92,7 @@ impl Monitor {
                     };
                     let expected = match item {
                         Item::Success => genuine,
+                        Item::ComponentHandshake => genuine || self.side == Side::Component,
                         Item::Result | Item::Error if self.phase != Phase::Bound => {
                             element.attr("id") == self.iq_id.as_deref()
                         }
@@ -161,6 +165,7 @@ impl Monitor {
 
     fn say_header(&mut self, header: &StreamHeader) -> Result<(), String> {
         self.header_said = true;
+        self.stream_id.clone_from(&header.id);
         // A client names its account only under TLS (RFC 6120 §4.7.1).
         if self.side == Side::Client && !self.secured && header.from.is_some() {
             return Err("its header tells in clear text who it is".into());
@@ -168,7 +173,7 @@ impl Monitor {
         if self.step(self.side, Item::Header, None).is_err() {
             // A server answers a header that it cannot read, or none at all, with a header of its
             // own and an error in it (RFC 6120 §4.9.1.2).
-            if self.side == Side::Client {
+            if matches!(self.side, Side::Client | Side::Component) {
                 return Err(format!("it writes a header in phase {:?}", self.phase));
             }
             self.fatal = Some("a header that only an error needs".into());
@@ -335,7 +340,9 @@ impl Monitor {
 
     /// Whether stanzas may pass.
     pub const fn is_bound(&self) -> bool {
-        matches!(self.phase, Phase::Bound) && self.authenticated
+        // A component proves itself without SASL, and has to before it is bound.
+        let proven = self.authenticated || matches!(self.side, Side::Component | Side::Host);
+        matches!(self.phase, Phase::Bound) && proven
     }
 
     /// The state as text, to tell monitors apart.

@@ -290,6 +290,8 @@ fn honest(question: &Question) -> Answer {
         Question::Sasl(_) => Answer::Keys,
         Question::Bind(_) => Answer::Bind,
         Question::Derivation(_) => Answer::Derive,
+        Question::Domain(_) => Answer::Serve,
+        Question::Attach(_) => Answer::Attach,
     }
 }
 

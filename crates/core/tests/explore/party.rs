@@ -1,19 +1,23 @@
-//! One interface for both roles, with one type for the events and questions of both.
+//! One interface for all roles here, with one type for their events and one for their questions.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
+use xmppwire::component::{
+    AttachAnswer, AttachRequest, Component, ComponentEvent, DomainAnswer, DomainRequest, HostEvent,
+    Secret, Terms,
+};
 use xmppwire::negotiation;
 use xmppwire::{
     ApiMisuse, BindAnswer, BindRequest, ChannelBindings, Client, ClientEvent, CloseReason,
-    Credentials, DerivationRequest, Endpoint, Host, HostAnswer, HostRequest, Mechanism,
+    Credentials, DerivationRequest, Endpoint, Host, HostAnswer, HostRequest, Jid, Mechanism,
     Resourcepart, Role, SaltedPassword, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
     SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
     StartTls, TlsOffer,
 };
 use xmppwire_sasl::{ClientExchange, ClientStep, Offer, wire};
 
-/// An event of either role.
+/// An event of any role.
 #[derive(Debug)]
 pub enum Told {
     StartTls(StartTls),
@@ -33,6 +37,8 @@ pub enum Question {
     Sasl(SaslRequest),
     Bind(BindRequest),
     Derivation(DerivationRequest),
+    Domain(DomainRequest),
+    Attach(AttachRequest),
 }
 
 /// An answer of the application to it.
@@ -54,6 +60,10 @@ pub enum Answer {
     Conflict,
     Derive,
     DeriveAnother,
+    Serve,
+    ServeSubdomains,
+    UnknownDomain,
+    Attach,
 }
 
 impl Question {
@@ -77,6 +87,12 @@ impl Question {
             ],
             Self::Bind(_) => &[Answer::Bind, Answer::BindAnother, Answer::Conflict],
             Self::Derivation(_) => &[Answer::Derive, Answer::DeriveAnother],
+            Self::Domain(_) => &[
+                Answer::Serve,
+                Answer::ServeSubdomains,
+                Answer::UnknownDomain,
+            ],
+            Self::Attach(_) => &[Answer::Attach, Answer::Conflict],
         }
     }
 }
@@ -86,6 +102,17 @@ pub trait Party: Role {
     const END: negotiation::Side;
 
     fn sort(event: Self::Event) -> Told;
+
+    /// Whether the role learns of binding by an event.
+    const TELLS_BOUND: bool;
+
+    /// Whether the machine may give out this stanza of the peer.
+    fn believes(stanza: &Stanza) -> bool;
+
+    /// A stanza with the addresses that the role has to write.
+    fn address(stanza: Stanza) -> Stanza {
+        stanza
+    }
 
     /// Answers a question; only servers ask.
     fn answer(
@@ -98,6 +125,11 @@ pub trait Party: Role {
 
 impl Party for Client {
     const END: negotiation::Side = negotiation::Side::Client;
+    const TELLS_BOUND: bool = true;
+
+    fn believes(_: &Stanza) -> bool {
+        true
+    }
 
     fn sort(event: ClientEvent) -> Told {
         match event {
@@ -130,6 +162,12 @@ impl Party for Client {
 
 impl Party for Server {
     const END: negotiation::Side = negotiation::Side::Server;
+    const TELLS_BOUND: bool = false;
+
+    /// The sender is the bound address, whatever `from` the client sent (RFC 6120 §8.1.2.1).
+    fn believes(stanza: &Stanza) -> bool {
+        stanza.from().map(Jid::bare_str) == Some("juliet@example.org")
+    }
 
     fn sort(event: ServerEvent) -> Told {
         match event {
@@ -168,9 +206,101 @@ impl Party for Server {
                 };
                 endpoint.answer_bind(request, answer)
             }
+            Question::Domain(_) | Question::Attach(_) => Err(ApiMisuse::StaleRequest),
         }
     }
 }
+
+impl Party for Component {
+    const END: negotiation::Side = negotiation::Side::Component;
+    const TELLS_BOUND: bool = true;
+
+    fn sort(event: ComponentEvent) -> Told {
+        match event {
+            ComponentEvent::Bound => Told::Bound,
+            ComponentEvent::Stanza(stanza) => Told::Stanza(stanza),
+            ComponentEvent::Refused(_) => Told::Refused,
+            ComponentEvent::Closed(reason) => Told::Closed(reason),
+            other => Told::Unknown(format!("{other:?}")),
+        }
+    }
+
+    fn believes(_: &Stanza) -> bool {
+        true
+    }
+
+    fn address(mut stanza: Stanza) -> Stanza {
+        stanza.set_to(Some(Jid::new("romeo@example.net").expect("an address")));
+        stanza.set_from(Some(Jid::new("bot@gate.example").expect("an address")));
+        stanza
+    }
+
+    fn answer(
+        _: &mut Endpoint<Self>,
+        _: Question,
+        _: &Answer,
+        _: &ScramKeys,
+    ) -> Result<(), ApiMisuse> {
+        Err(ApiMisuse::StaleRequest)
+    }
+}
+
+impl Party for xmppwire::component::Host {
+    const END: negotiation::Side = negotiation::Side::Host;
+    const TELLS_BOUND: bool = false;
+
+    fn sort(event: HostEvent) -> Told {
+        match event {
+            HostEvent::Opened(request) => Told::Question(Question::Domain(request)),
+            HostEvent::Attach(request) => Told::Question(Question::Attach(request)),
+            HostEvent::Stanza(stanza) => Told::Stanza(stanza),
+            HostEvent::Refused(_) => Told::Refused,
+            HostEvent::Closed(reason) => Told::Closed(reason),
+            other => Told::Unknown(format!("{other:?}")),
+        }
+    }
+
+    fn believes(stanza: &Stanza) -> bool {
+        let own = |domain: &str| domain == "gate.example" || domain == "a.gate.example";
+        stanza.to().is_some() && stanza.from().is_some_and(|from| own(from.domainpart()))
+    }
+
+    fn address(mut stanza: Stanza) -> Stanza {
+        stanza.set_from(Some(Jid::new("romeo@example.net").expect("an address")));
+        stanza.set_to(Some(Jid::new("bot@gate.example").expect("an address")));
+        stanza
+    }
+
+    fn answer(
+        endpoint: &mut Endpoint<Self>,
+        question: Question,
+        answer: &Answer,
+        _: &ScramKeys,
+    ) -> Result<(), ApiMisuse> {
+        let terms = || Terms::new(Secret::new(SECRET)).expect("a long secret");
+        match question {
+            Question::Domain(request) => {
+                let answer = match answer {
+                    Answer::Serve => DomainAnswer::Serve(terms()),
+                    Answer::ServeSubdomains => DomainAnswer::Serve(terms().with_subdomains()),
+                    _ => DomainAnswer::Unknown,
+                };
+                endpoint.answer_domain(request, answer)
+            }
+            Question::Attach(request) => {
+                let answer = match answer {
+                    Answer::Attach => AttachAnswer::Accept,
+                    _ => AttachAnswer::Conflict,
+                };
+                endpoint.answer_attach(request, answer)
+            }
+            _ => Err(ApiMisuse::StaleRequest),
+        }
+    }
+}
+
+/// The secret of the component.
+pub const SECRET: &str = "sesame, open the gate";
 
 fn host_answer(answer: &Answer) -> HostAnswer {
     let serve = |tls| {

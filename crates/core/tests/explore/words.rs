@@ -32,6 +32,17 @@ macro_rules! header {
     };
 }
 
+macro_rules! component_header {
+    ($attributes:literal) => {
+        concat!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' ",
+            "xmlns:stream='http://etherx.jabber.org/streams' ",
+            $attributes,
+            ">"
+        )
+    };
+}
+
 macro_rules! features {
     ($($inner:expr),*) => {
         concat!("<stream:features>", $($inner,)* "</stream:features>")
@@ -204,6 +215,39 @@ pub const CLIENT: &[Word] = words! {
     "bind request for a resource" = bind_request!("id='b2'", "<resource>taken</resource>");
     "bind request for nonsense" = bind_request!("id='b3'", "<resource>&#x2FFFE;</resource>");
     "bind request, message" = concat!(bind_request!("id='b4'", ""), "<message to='romeo@example.net'/>");
+};
+
+/// The words of a server to a component.
+#[rustfmt::skip]
+pub const HOST: &[Word] = words! {
+    "header" = component_header!("from='gate.example' id='1'");
+    "header with a version" = component_header!("from='example.org' id='1' version='1.0'");
+    "header without an id" = component_header!("version='1.0' id=''");
+    "header for clients" = header!("id='1' from='gate.example' version='1.0'");
+    "handshake" = "<handshake/>";
+    "handshake, message" = "<handshake/><message from='romeo@example.net' to='gate.example'/>";
+    "message for clients" = "<message xmlns='jabber:client' from='romeo@example.net' to='other.example'/>";
+    "malformed iq to the component" = "<iq type='get' id='m' from='romeo@example.net' to='gate.example'/>";
+};
+
+/// The words of a component.
+#[rustfmt::skip]
+pub const COMPONENT: &[Word] = words! {
+    "header" = component_header!("to='gate.example'");
+    "header to nobody" = component_header!("version='1.0'");
+    "header to nonsense" = component_header!("to='a b'");
+    "header for clients" = header!("to='gate.example' version='1.0'");
+    "HTTP" = "GET / HTTP/1.1\r\n";
+    "handshake by the secret" = "<handshake>{proof}</handshake>";
+    "handshake by the secret, message" = "<handshake>{proof}</handshake><message from='gate.example' to='romeo@example.net'/>";
+    "a wrong handshake" = "<handshake>0000000000000000000000000000000000000000</handshake>";
+    "an empty handshake" = "<handshake/>";
+    "message of the component" = "<message from='bot@gate.example/x' to='romeo@example.net'/>";
+    "message of the component for clients" = "<message xmlns='jabber:client' from='bot@gate.example' to='romeo@example.net'/>";
+    "message from below" = "<message from='a.gate.example' to='romeo@example.net'/>";
+    "message from beside" = "<message from='agate.example' to='romeo@example.net'/>";
+    "message to nobody" = "<message from='gate.example'/>";
+    "malformed iq of the component" = "<iq type='get' id='m' from='gate.example' to='romeo@example.net'/>";
 };
 
 /// The words of a client in SCRAM.
