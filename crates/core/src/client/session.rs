@@ -14,10 +14,6 @@ use crate::ns;
 use crate::stanza::{Parsed, Stanza};
 use crate::wire::stream_error::StreamErrorCondition;
 
-/// Bytes of memory for stanzas that arrive before the answer to the session request. A stanza that
-/// exceeds it ends the stream.
-const KEPT_BYTES: usize = 256 * 1024;
-
 /// The events of stanzas that arrived before the answer to the session request.
 ///
 /// A server may deliver to the resource as soon as it is bound (RFC 6120 §10.5.4), but the
@@ -37,12 +33,12 @@ impl Kept {
         self.events.pop_front()
     }
 
-    /// Adds the event of a stanza that holds that many bytes of memory. Returns false if there is
-    /// no room.
-    fn push(&mut self, event: ClientEvent, bytes: usize) -> bool {
+    /// Adds the event of a stanza that holds that many bytes of memory. Returns false if all events
+    /// together would hold more than `most`.
+    fn push(&mut self, event: ClientEvent, bytes: usize, most: usize) -> bool {
         let size = bytes.saturating_add(size_of::<ClientEvent>());
         self.bytes = self.bytes.saturating_add(size);
-        if self.bytes > KEPT_BYTES {
+        if self.bytes > most {
             return false;
         }
         self.events.push_back(event);
@@ -103,7 +99,9 @@ impl Endpoint<Client> {
             // The table allows only features here, which require no action (RFC 6120 §4.3.5).
             Parsed::Other(_) => return,
         };
-        if !self.role.kept.push(event, bytes) {
+        // As many bytes of memory as one stanza may have on the wire: 256 KiB by default.
+        let most = self.stream.limits().after_authentication.max_stanza_bytes;
+        if !self.role.kept.push(event, bytes, most) {
             self.role.kept = Kept::default();
             self.stream.fail(
                 StreamErrorCondition::PolicyViolation,

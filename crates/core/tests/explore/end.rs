@@ -28,6 +28,8 @@ pub static KEYS: LazyLock<ScramKeys> = LazyLock::new(|| {
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.idle_timeout = Some(Duration::from_secs(300));
+    // Room for one stanza or two that wait for a session, so that the states stay few.
+    limits.after_authentication.max_stanza_bytes = 1024;
     limits
 }
 
