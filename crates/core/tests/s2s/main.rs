@@ -15,3 +15,4 @@ mod limits;
 mod receiving;
 mod spoofing;
 mod support;
+mod together;
