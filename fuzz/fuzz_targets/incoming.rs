@@ -1,10 +1,11 @@
 //! The receiving end of a stream between servers, and a hostile initiating server.
 //!
-//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the peer shows
-//! a certificate of `a.example`, `o` TLS is optional, `u` there is none, `b` the stream may be bidirectional, `c` a
-//! certificate is required, `l` servers of before RFC 3920 are let in, `s` the sender alone is authorised, `k` the
-//! application checks keys itself, `i` an idle time-out, `q` the application takes its time with questions. The
-//! peer's building blocks, with what the rest of the line adds:
+//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e`
+//! and the peer shows a certificate of `a.example`, `o` TLS is optional, `u` there is none, `b` the
+//! stream may be bidirectional, `c` a certificate is required, `l` servers of before RFC 3920 are
+//! let in, `s` the sender alone is authorised, `k` the application checks keys itself, `i` an idle
+//! time-out, `q` the application takes its time with questions. The peer's building blocks, with
+//! what the rest of the line adds:
 //!
 //! ```text
 //! h   a stream header: another sender, of a to d     x   <starttls/>

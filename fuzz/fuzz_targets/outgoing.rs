@@ -1,10 +1,10 @@
 //! The initiating end of a stream between servers, and a hostile receiving server.
 //!
-//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the peer shows
-//! a certificate of `b.example`, `p` TLS is preferred only, `f` it is forbidden, `c` this server has a certificate,
-//! `k` dialback is off, `C` the peer needs a certificate, `b` the stream may be bidirectional, `l` servers of before
-//! RFC 3920 are taken, `v` the stream only verifies, `i` an idle time-out. The peer's building blocks, with what the
-//! rest of the line adds:
+//! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e`
+//! and the peer shows a certificate of `b.example`, `p` TLS is preferred only, `f` it is forbidden,
+//! `c` this server has a certificate, `k` dialback is off, `C` the peer needs a certificate, `b`
+//! the stream may be bidirectional, `l` servers of before RFC 3920 are taken, `v` the stream only
+//! verifies, `i` an idle time-out. The peer's building blocks, with what the rest of the line adds:
 //!
 //! ```text
 //! h   a stream header: a letter from a to d, and the id

@@ -21,7 +21,8 @@ pub fn limits() -> PairLimits {
     limits
 }
 
-/// The domain of a letter. The server under test serves `b.example` and `c.example`, or is `a.example`.
+/// The domain of a letter. The server under test serves `b.example` and `c.example`, or is
+/// `a.example`.
 pub fn domain(letter: u8) -> Domainpart {
     let letter = match letter {
         b'a'..=b'z' => char::from(letter),

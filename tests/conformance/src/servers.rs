@@ -1,7 +1,9 @@
-//! The two ends of a stream between servers, for scripts in `scripts/outgoing` and `scripts/incoming`.
+//! The two ends of a stream between servers, for scripts in `scripts/outgoing` and
+//! `scripts/incoming`.
 //!
-//! In these scripts `I:` is what the initiating server sends and `R:` what the receiving server sends. The machine under
-//! test is `a.example` where it initiates; where it receives it serves `b.example` and `c.example`.
+//! In these scripts `I:` is what the initiating server sends and `R:` what the receiving server
+//! sends. The machine under test is `a.example` where it initiates; where it receives it serves
+//! `b.example` and `c.example`.
 //!
 //! | line | meaning |
 //! |---|---|

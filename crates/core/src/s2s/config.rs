@@ -16,23 +16,23 @@ use crate::server::TlsOffer;
 
 /// What dialback may cost on one stream.
 ///
-/// A pair takes the bytes of its two domains, at most 2 × 1,023; an open request in addition those of a
-/// stream id and a key, at most 2 × 1,024.
+/// A pair takes the bytes of its two domains, at most 2 × 1,023; an open request in addition those
+/// of a stream id and a key, at most 2 × 1,024.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PairLimits {
     /// Pairs that may be authorised on one stream, in each direction. More are refused with
     /// `resource-constraint`, which tells the peer to open another stream (XEP-0220 §2.5).
     pub pairs: usize,
-    /// Requests that may be open at once on one stream, in each direction: keys to be verified, and keys that
-    /// the peer has not answered. More are refused with `resource-constraint`.
+    /// Requests that may be open at once on one stream, in each direction: keys to be verified, and
+    /// keys that the peer has not answered. More are refused with `resource-constraint`.
     pub pending: usize,
     /// Time that the peer has to answer a key of this server; then the pair is refused with
-    /// `remote-server-timeout`. The peer needs a connection of its own meanwhile, so it is longer than
-    /// [`verify_timeout`](Self::verify_timeout).
+    /// `remote-server-timeout`. The peer needs a connection of its own meanwhile, so it is longer
+    /// than [`verify_timeout`](Self::verify_timeout).
     pub answer_timeout: Duration,
-    /// Time in which a key has to be verified: by the authoritative server where this server asks, and by the
-    /// application where the peer asks. Then the answer is `remote-server-timeout`.
+    /// Time in which a key has to be verified: by the authoritative server where this server asks,
+    /// and by the application where the peer asks. Then the answer is `remote-server-timeout`.
     pub verify_timeout: Duration,
 }
 
@@ -117,16 +117,16 @@ impl OutgoingConfig {
         }
     }
 
-    /// Says that TLS shows a certificate of the sender domain, so that SASL EXTERNAL is tried where the peer
-    /// offers it (RFC 6120 §13.8.4, XEP-0178 §3).
+    /// Says that TLS shows a certificate of the sender domain, so that SASL EXTERNAL is tried where
+    /// the peer offers it (RFC 6120 §13.8.4, XEP-0178 §3).
     #[must_use]
     pub const fn with_certificate(mut self) -> Self {
         self.certificate = true;
         self
     }
 
-    /// Allows dialback with keys from this secret, where SASL EXTERNAL is not offered or refused. Without it
-    /// only a certificate can authorise a pair.
+    /// Allows dialback with keys from this secret, where SASL EXTERNAL is not offered or refused.
+    /// Without it only a certificate can authorise a pair.
     #[must_use]
     pub fn with_dialback(mut self, secret: DialbackSecret) -> Self {
         self.secret = Some(secret);
@@ -140,8 +140,9 @@ impl OutgoingConfig {
         self
     }
 
-    /// Insists on a verified certificate of the target domain (RFC 6120 §13.7.2.1). Without this call the
-    /// DNS is trusted to lead to the right server, and the certificate only adds to that: [`Trust`] says so.
+    /// Insists on a verified certificate of the target domain (RFC 6120 §13.7.2.1). Without this
+    /// call the DNS is trusted to lead to the right server, and the certificate only adds to that:
+    /// [`Trust`] says so.
     ///
     /// [`Trust`]: super::Trust
     #[must_use]
@@ -150,23 +151,24 @@ impl OutgoingConfig {
         self
     }
 
-    /// Allows servers of before RFC 3920, whose streams have no version: they know neither TLS nor SASL, so
-    /// that this takes effect only with a [`TlsPolicy`] other than `Required`.
+    /// Allows servers of before RFC 3920, whose streams have no version: they know neither TLS nor
+    /// SASL, so that this takes effect only with a [`TlsPolicy`] other than `Required`.
     #[must_use]
     pub const fn with_legacy(mut self) -> Self {
         self.legacy = true;
         self
     }
 
-    /// Asks for a stream that carries stanzas in both directions, where the peer offers one (XEP-0288).
+    /// Asks for a stream that carries stanzas in both directions, where the peer offers one
+    /// (XEP-0288).
     #[must_use]
     pub const fn with_bidi(mut self) -> Self {
         self.bidi = true;
         self
     }
 
-    /// Leaves the pair of the stream alone: the stream serves only to verify keys, for which neither side has
-    /// to be authenticated (XEP-0220 §2.1.2).
+    /// Leaves the pair of the stream alone: the stream serves only to verify keys, for which
+    /// neither side has to be authenticated (XEP-0220 §2.1.2).
     #[must_use]
     pub const fn only_verifies(mut self) -> Self {
         self.only_verifies = true;
@@ -236,8 +238,8 @@ impl IncomingConfig {
         }
     }
 
-    /// Answers other servers whether keys are of this server (XEP-0220 §2.2.2) from the secret that they
-    /// were made from. Without it the application is asked, by
+    /// Answers other servers whether keys are of this server (XEP-0220 §2.2.2) from the secret that
+    /// they were made from. Without it the application is asked, by
     /// [`IncomingEvent::CheckKey`](super::IncomingEvent::CheckKey).
     #[must_use]
     pub fn with_dialback(mut self, secret: DialbackSecret) -> Self {
@@ -245,8 +247,8 @@ impl IncomingConfig {
         self
     }
 
-    /// Sets the domain that the server calls itself where it does not serve the one that was asked for
-    /// (RFC 6120 §4.9.1.2).
+    /// Sets the domain that the server calls itself where it does not serve the one that was asked
+    /// for (RFC 6120 §4.9.1.2).
     #[must_use]
     pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
         self.default_domain = Some(domain);
@@ -307,8 +309,8 @@ impl PeerPolicy {
         }
     }
 
-    /// Insists on a verified certificate for every domain that the peer sends for; a dialback key alone is
-    /// refused with `not-authorized` (XEP-0220 §2.5).
+    /// Insists on a verified certificate for every domain that the peer sends for; a dialback key
+    /// alone is refused with `not-authorized` (XEP-0220 §2.5).
     #[must_use]
     pub const fn with_certified_peer(mut self) -> Self {
         self.certified_peer = true;
@@ -322,16 +324,17 @@ impl PeerPolicy {
         self
     }
 
-    /// Lets in servers of before RFC 3920, whose streams have no version. They know neither TLS nor SASL, so
-    /// that this takes effect only where TLS is not required.
+    /// Lets in servers of before RFC 3920, whose streams have no version. They know neither TLS nor
+    /// SASL, so that this takes effect only where TLS is not required.
     #[must_use]
     pub const fn with_legacy(mut self) -> Self {
         self.legacy = true;
         self
     }
 
-    /// Accepts stanzas of an authorised sender domain to every domain that is served here, not only to the
-    /// target domains that were authorised with it. Prosody and ejabberd do so; XEP-0220 authorises pairs.
+    /// Accepts stanzas of an authorised sender domain to every domain that is served here, not only
+    /// to the target domains that were authorised with it. Prosody and ejabberd do so; XEP-0220
+    /// authorises pairs.
     #[must_use]
     pub const fn by_sender(mut self) -> Self {
         self.by_sender = true;

@@ -42,9 +42,9 @@ pub enum PairAdded {
     Asked,
     /// Stanzas may be sent for the pair already.
     Ready,
-    /// This stream cannot carry the pair: it carries as many as it may, it has no means to prove the sender
-    /// domain, it has ended, or the target domain is another one and the peer does not announce that it takes
-    /// several (XEP-0220 §2.6.2). Open another stream for it.
+    /// This stream cannot carry the pair: it carries as many as it may, it has no means to prove
+    /// the sender domain, it has ended, or the target domain is another one and the peer does not
+    /// announce that it takes several (XEP-0220 §2.6.2). Open another stream for it.
     NeedsOtherStream,
 }
 
@@ -54,7 +54,8 @@ pub(super) struct Exchange {
     pub(super) listener: Listener,
     pub(super) speaker: Speaker,
     pub(super) limits: PairLimits,
-    /// What keys of this server are made from. Without it none is sent, and the application checks them.
+    /// What keys of this server are made from. Without it none is sent, and the application checks
+    /// them.
     pub(super) secret: Option<DialbackSecret>,
     /// The id in the response header of the present stream.
     pub(super) stream_id: String,
@@ -89,8 +90,8 @@ impl Exchange {
         }
     }
 
-    /// A new stream begins: what the peer said on the one before is forgotten (RFC 6120 §4.3.3), and a key for
-    /// the id of that one is of no use any more.
+    /// Begins a new stream: what the peer said on the last one is forgotten (RFC 6120 §4.3.3), and
+    /// keys for its id are void.
     pub(super) fn restart(&mut self) {
         self.listener.restart();
         self.speaker.restart();
@@ -100,8 +101,8 @@ impl Exchange {
 
     // --- What is sent -----------------------------------------------------------------------------
 
-    /// Asks the peer to authorise one more pair. `reaches` tells whether the peer takes keys for its target
-    /// domain on this stream, `open` whether a key can be sent at once.
+    /// Asks the peer to authorise one more pair. `reaches` tells whether the peer takes keys for
+    /// its target domain on this stream, `open` whether a key can be sent at once.
     pub(super) fn add_pair(
         &mut self,
         stream: &mut Stream,
@@ -135,7 +136,8 @@ impl Exchange {
         }
     }
 
-    /// The peer may send for this pair from now on; on a bidirectional stream this side may for its inverse.
+    /// The peer may send for this pair from now on; on a bidirectional stream this side may for its
+    /// inverse.
     pub(super) fn authorise(&mut self, pair: &Pair, trust: Trust) {
         log!(debug, %pair, ?trust, "the peer is authorised");
         self.listener.authorise(pair.clone(), trust);
@@ -146,7 +148,8 @@ impl Exchange {
         }
     }
 
-    /// This side may send for this pair from now on; on a bidirectional stream the peer may for its inverse.
+    /// This side may send for this pair from now on; on a bidirectional stream the peer may for its
+    /// inverse.
     pub(super) fn ready(&mut self, pair: &Pair, trust: Trust) {
         log!(debug, %pair, ?trust, "the pair is ready");
         self.speaker.set_ready(pair.clone(), trust);
@@ -230,8 +233,8 @@ impl Exchange {
         }
     }
 
-    /// An answer that was not asked for has no effect (XEP-0220 §3.1). The application is told, because it may
-    /// be an attempt to pose as another server.
+    /// An answer that was not asked for has no effect (XEP-0220 §3.1). The application is told,
+    /// because it may be an attempt to pose as another server.
     pub(super) fn ignore(&mut self, element: &Element) {
         log!(warn, "a dialback answer that was not asked for is ignored");
         self.news.push_back(News::Unsolicited(element.clone()));
@@ -424,7 +427,8 @@ impl Exchange {
         }
     }
 
-    /// What is to be told next. At the end of the stream every request of the application gets its answer.
+    /// What is to be told next. At the end of the stream every request of the application gets its
+    /// answer.
     pub(super) fn poll(&mut self, stream: &Stream) -> Option<News> {
         if self.news.is_empty()
             && stream.is_over()

@@ -38,24 +38,25 @@ pub enum IncomingEvent {
     Opened(PeerRequest),
     /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
     StartTls(StartTls),
-    /// The peer wants to send for a pair and gave a key: ask the authoritative server, and answer with
-    /// [`Endpoint::answer_verify`]. Until then the stream serves its other pairs.
+    /// The peer wants to send for a pair and gave a key: ask the authoritative server, and answer
+    /// with [`Endpoint::answer_verify`]. Until then the stream serves its other pairs.
     Verify(VerifyRequest),
     /// The peer asks whether this server made a key: answer with [`Endpoint::answer_key`].
     CheckKey(KeyRequest),
     /// The peer may send stanzas for this pair from now on.
     Authorised(Pair, Trust),
-    /// On a bidirectional stream, stanzas may be sent to the peer for this pair from now on (XEP-0288).
+    /// On a bidirectional stream, stanzas may be sent to the peer for this pair from now on
+    /// (XEP-0288).
     Ready(Pair, Trust),
     /// On a bidirectional stream, the peer refused a pair that was added.
     PairRefused(Pair, Refusal),
     /// A stanza of an authorised pair arrived.
     Stanza(Stanza),
-    /// A malformed stanza of an authorised pair arrived. The stream goes in one direction, so the error that
-    /// RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to route.
+    /// A malformed stanza of an authorised pair arrived. The stream goes in one direction, so the
+    /// error that RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to route.
     Refused(StanzaFault),
-    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an attempt to
-    /// pose as another one (XEP-0220 §3.1).
+    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an
+    /// attempt to pose as another one (XEP-0220 §3.1).
     Unsolicited(Element),
     /// The connection has ended. Nothing follows.
     Closed(CloseReason),
@@ -109,7 +110,8 @@ pub enum PeerAnswer {
     Accept(PeerPolicy),
     /// The local domain is no longer served: `<host-gone/>` (RFC 6120 §4.9.3.5).
     Gone,
-    /// The local domain is served elsewhere, at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    /// The local domain is served elsewhere, at this host and optional port: `<see-other-host/>`
+    /// (§4.9.3.19).
     SeeOtherHost(String),
     /// The peer is refused, as by `policy-violation`.
     Refuse(StreamError),
@@ -117,11 +119,11 @@ pub enum PeerAnswer {
 
 /// The receiving server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.2).
 ///
-/// It lets the peer prove its domains by SASL EXTERNAL or by dialback, passes the stanzas of the pairs that were
-/// authorised, and answers whether keys are of this server.
+/// It lets the peer prove its domains by SASL EXTERNAL or by dialback, passes the stanzas of the
+/// pairs that were authorised, and answers whether keys are of this server.
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
-/// calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the
+/// application calls.
 #[derive(Debug)]
 pub struct Incoming {
     config: IncomingConfig,
@@ -341,8 +343,9 @@ impl Endpoint<Incoming> {
         Ok(())
     }
 
-    /// Answers [`IncomingEvent::Verify`], at any time. Returns whether the answer was for an open question of
-    /// this connection: one whose stream has ended or whose time was over is dropped (XEP-0220 §2.1.2).
+    /// Answers [`IncomingEvent::Verify`], at any time. Returns whether the answer was for an open
+    /// question of this connection: one whose stream has ended or whose time was over is dropped
+    /// (XEP-0220 §2.1.2).
     pub fn answer_verify(&mut self, answer: VerifyAnswer) -> bool {
         if self.is_done() {
             return false;
@@ -352,8 +355,8 @@ impl Endpoint<Incoming> {
         awaited
     }
 
-    /// Answers [`IncomingEvent::CheckKey`], at any time. Returns whether the answer was for an open question of
-    /// this connection.
+    /// Answers [`IncomingEvent::CheckKey`], at any time. Returns whether the answer was for an open
+    /// question of this connection.
     pub fn answer_key(&mut self, request: KeyRequest, verdict: Verdict) -> bool {
         if self.is_done() {
             return false;
@@ -367,14 +370,15 @@ impl Endpoint<Incoming> {
         self.role.exchange.listener.trust(pair)
     }
 
-    /// How well the peer is known as the target of this pair; `None` where nothing may be sent to it for the
-    /// pair, as on every stream that is not bidirectional.
+    /// How well the peer is known as the target of this pair; `None` where nothing may be sent to
+    /// it for the pair, as on every stream that is not bidirectional.
     pub fn ready(&self, pair: &Pair) -> Option<Trust> {
         self.role.exchange.speaker.trust(pair)
     }
 
-    /// Asks the peer to authorise one more pair by dialback, on a bidirectional stream (XEP-0288 §2.2). Its target
-    /// domain has to be one that the peer may send for; the sender domain is another one of this server.
+    /// Asks the peer to authorise one more pair by dialback, on a bidirectional stream (XEP-0288
+    /// §2.2). Its target domain has to be one that the peer may send for; the sender domain is
+    /// another one of this server.
     pub fn add_pair(&mut self, pair: Pair) -> PairAdded {
         let reaches = self.role.exchange.bidi
             && matches!(self.role.state, State::Serving)
@@ -475,7 +479,8 @@ impl Endpoint<Incoming> {
 
     /// Writes the names of both sides into the header that is sent next (RFC 6120 §4.7.1, §4.7.2).
     fn address_header(&mut self, local: Option<&Domainpart>, remote: Option<&Domainpart>) {
-        // 'from' is never left out: where there is no domain to name, it is empty (RFC 6120 §4.9.1.3).
+        // 'from' is never left out: where there is no domain to name, it is empty (RFC 6120
+        // §4.9.1.3).
         let local = local.or(self.role.config.default_domain.as_ref());
         let local = local.map(Domainpart::as_str).unwrap_or_default().into();
         if let Some(header) = self.stream.header_mut() {
@@ -541,7 +546,8 @@ impl Endpoint<Incoming> {
     fn handle_start_tls(&mut self) {
         let policy = self.role.peer.as_ref().map(|peer| &peer.policy);
         if policy.is_some_and(|policy| policy.tls != TlsOffer::Unavailable) {
-            // Nothing may come between <starttls/>, <proceed/> and TLS, and keys of this stream are void then.
+            // Nothing may come between <starttls/>, <proceed/> and TLS, and keys of this stream are
+            // void then.
             self.role.exchange.listener.abandon();
             self.stream
                 .push_own(&Element::builder("proceed", ns::TLS).build());
@@ -583,7 +589,8 @@ impl Endpoint<Incoming> {
         } else {
             return match sasl::optional_data(auth) {
                 Ok(Some(authzid)) => self.authenticate(&authzid),
-                // RFC 6120 §6.4.2: there was no initial response, so an empty challenge asks for one.
+                // RFC 6120 §6.4.2: there was no initial response, so an empty challenge asks for
+                // one.
                 Ok(None) => {
                     let challenge = Element::builder("challenge", ns::SASL).build();
                     self.stream.push_own(&challenge);
@@ -602,7 +609,8 @@ impl Endpoint<Incoming> {
         }
     }
 
-    /// Lets the peer in as the domain that its certificate and its header name (RFC 6120 §13.8.4, XEP-0178 §3).
+    /// Lets the peer in as the domain that its certificate and its header name (RFC 6120 §13.8.4,
+    /// XEP-0178 §3).
     fn authenticate(&mut self, authzid: &[u8]) {
         let Some(Peer { local, remote, .. }) = &self.role.peer else {
             return self.refuse_login(Condition::TemporaryAuthFailure);
@@ -615,7 +623,8 @@ impl Endpoint<Incoming> {
             },
             Err(_) => return self.refuse_login(Condition::MalformedRequest),
         };
-        // The header says who opens the stream, and the authorization identity may not say otherwise.
+        // The header says who opens the stream, and the authorization identity may not say
+        // otherwise.
         let domain = match (remote, wanted) {
             (Some(remote), Some(wanted)) if *remote != wanted => {
                 return self.refuse_login(Condition::InvalidAuthzid);
@@ -659,8 +668,8 @@ impl Endpoint<Incoming> {
         }
     }
 
-    /// Awaits a stream: its header gets an id that was never used before, because dialback rests on it
-    /// (RFC 6120 §4.7.3).
+    /// Awaits a stream: its header gets an id that was never used before, because dialback rests on
+    /// it (RFC 6120 §4.7.3).
     fn begin(&mut self) {
         let role = &mut self.role;
         role.state = State::Opening;

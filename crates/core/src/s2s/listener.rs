@@ -1,4 +1,5 @@
-//! What the peer may send: the pairs that it was authorised for, and the keys that are being verified.
+//! What the peer may send: the pairs that it was authorised for, and the keys that are being
+//! verified.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -104,7 +105,7 @@ impl Listener {
         self.authorised.keys().any(|pair| pair.sender() == domain)
     }
 
-    /// A new stream begins: what was authorised and asked on the one before is forgotten.
+    /// Begins a new stream: what was authorised and asked on the last one is forgotten.
     pub(super) fn restart(&mut self) {
         self.authorised.clear();
         self.questions.clear();
@@ -114,8 +115,8 @@ impl Listener {
         self.by_sender = by_sender;
     }
 
-    /// Looks at a key that the peer sent on the stream with this id (XEP-0220 §2.2.1). `certified` tells
-    /// whether the peer's certificate vouches for the sender domain.
+    /// Looks at a key that the peer sent on the stream with this id (XEP-0220 §2.2.1). `certified`
+    /// tells whether the peer's certificate vouches for the sender domain.
     pub(super) fn receive_key(
         &mut self,
         pair: &Pair,
@@ -129,7 +130,7 @@ impl Listener {
         if !(setting.serves)(pair.target().as_str()) {
             return refuse(Condition::ItemNotFound);
         }
-        // A domain of this server is not to be had by asking another one.
+        // No other server can prove a domain of this one.
         if (setting.serves)(pair.sender().as_str()) {
             return refuse(Condition::NotAcceptable);
         }
@@ -168,8 +169,8 @@ impl Listener {
         })
     }
 
-    /// Looks at the peer's question whether this server made a key (XEP-0220 §2.2.2). It depends on nothing
-    /// that was said on this stream before.
+    /// Looks at the peer's question whether this server made a key (XEP-0220 §2.2.2). It depends on
+    /// nothing that was said on this stream before.
     pub(super) fn check_key(
         &mut self,
         pair: &Pair,
@@ -213,8 +214,8 @@ impl Listener {
         });
     }
 
-    /// Takes the answer to a [`VerifyRequest`] of this stream and returns what to tell the peer; `None` where
-    /// no such question is open (any more).
+    /// Takes the answer to a [`VerifyRequest`] of this stream and returns what to tell the peer;
+    /// `None` where no such question is open.
     pub(super) fn take_answer(
         &mut self,
         answer: &VerifyAnswer,
@@ -236,7 +237,7 @@ impl Listener {
         })
     }
 
-    /// Closes the question behind a [`KeyRequest`]; false where it is not open (any more).
+    /// Closes the question behind a [`KeyRequest`]; false where it is not open.
     pub(super) fn take_key_answer(&mut self, request: &KeyRequest) -> bool {
         let is_open =
             |it: &Question| it.serial == request.serial && matches!(it.kind, Kind::Check(_));
@@ -292,7 +293,7 @@ impl Listener {
             .min()
     }
 
-    /// Starts the deadlines of new questions, and returns those that nobody answered in time.
+    /// Starts the deadlines of new questions, and returns the answers to those whose time is over.
     pub(super) fn expire(&mut self, now: Instant, limits: PairLimits) -> Vec<Dialback> {
         let mut expired = Vec::new();
         self.questions.retain_mut(|it| {

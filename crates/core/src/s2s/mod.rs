@@ -1,18 +1,19 @@
-//! Streams between servers (RFC 6120 §4.5, §13.8.4), with Server Dialback (XEP-0220) and streams in both directions
-//! (XEP-0288).
+//! Streams between servers (RFC 6120 §4.5, §13.8.4), with Server Dialback (XEP-0220) and streams in
+//! both directions (XEP-0288).
 //!
-//! A stream between servers carries stanzas in one direction, from the server that opened it, the [`Outgoing`]
-//! end, to the other one, the [`Incoming`] end. What a stream is authorised for is not a server but a [`Pair`] of
-//! domains, and one stream can carry several. Both ends are [`Connection`](crate::Connection)s, so they take part in
-//! the same loop as a client.
+//! A stream between servers carries stanzas in one direction, from the server that opened it, the
+//! [`Outgoing`] end, to the other one, the [`Incoming`] end. What a stream is authorised for is not
+//! a server but a [`Pair`] of domains, and one stream can carry several. Both ends are
+//! [`Connection`](crate::Connection)s, so they take part in the same loop as a client.
 //!
 //! # Who proves what
 //!
 //! The initiating server proves the sender domain of a pair, by either
 //!
 //! - **SASL EXTERNAL**, with a verified certificate of the domain that the headers name, or
-//! - **dialback**: it sends a key, which the receiving server shows to the server that the DNS gives for the sender
-//!   domain. Only the servers of that domain know the [`DialbackSecret`] that tells right keys from wrong ones.
+//! - **dialback**: it sends a key, which the receiving server shows to the server that the DNS
+//!   gives for the sender domain. Only the servers of that domain know the [`DialbackSecret`] that
+//!   tells right keys from wrong ones.
 //!
 //! | step | wire | from | to |
 //! |---|---|---|---|
@@ -24,11 +25,12 @@
 //! [`Endpoint::verify`]: crate::Endpoint::verify
 //! [`Endpoint::answer_verify`]: crate::Endpoint::answer_verify
 //!
-//! Between steps 1 and 4 the application carries a [`VerifyRequest`] from one connection to another, and a
-//! [`VerifyAnswer`] back. Both are plain data, so that the two connections may be in different processes.
+//! Between steps 1 and 4 the application carries a [`VerifyRequest`] from one connection to
+//! another, and a [`VerifyAnswer`] back. Both are plain data, so that the two connections may be in
+//! different processes.
 //!
-//! How well the other server is known in the end is a [`Trust`], which comes with the events that say that a pair is
-//! [`Ready`](OutgoingEvent::Ready) or [`Authorised`](IncomingEvent::Authorised).
+//! How well the other server is known in the end is a [`Trust`], which comes with the events that
+//! say that a pair is [`Ready`](OutgoingEvent::Ready) or [`Authorised`](IncomingEvent::Authorised).
 //!
 //! ```
 //! use xmppwire::s2s::{

@@ -37,42 +37,43 @@ pub enum OutgoingEvent {
     StartTls(StartTls),
     /// Stanzas may be sent for this pair from now on.
     Ready(Pair, Trust),
-    /// The pair was refused, or not answered in time. What waits for it goes back to its senders with the
-    /// condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely close the stream, so
-    /// nothing more should be sent on it (XEP-0220 §2.1.1).
+    /// The pair was refused, or not answered in time. What waits for it goes back to its senders
+    /// with the condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely
+    /// close the stream, so nothing more should be sent on it (XEP-0220 §2.1.1).
     PairRefused(Pair, Refusal),
-    /// The answer to [`Endpoint::verify`]: give it to the connection that asked. Comes for every request,
-    /// also where the stream ends before the peer answered.
+    /// The answer to [`Endpoint::verify`]: give it to the connection that asked. Comes for every
+    /// request, also where the stream ends before the peer answered.
     Verified(VerifyAnswer),
     /// On a bidirectional stream, the peer may send stanzas for this pair from now on (XEP-0288).
     Authorised(Pair, Trust),
-    /// On a bidirectional stream, the peer wants to send for a pair and gave a key: ask the authoritative
-    /// server, on another stream, and answer with [`Endpoint::answer_verify`].
+    /// On a bidirectional stream, the peer wants to send for a pair and gave a key: ask the
+    /// authoritative server, on another stream, and answer with [`Endpoint::answer_verify`].
     Verify(VerifyRequest),
     /// On a bidirectional stream, the peer asks whether this server made a key: answer with
     /// [`Endpoint::answer_key`].
     CheckKey(KeyRequest),
     /// On a bidirectional stream, a stanza of an authorised pair arrived.
     Stanza(Stanza),
-    /// On a bidirectional stream, a malformed stanza of an authorised pair arrived. The error that RFC 6120 §8
-    /// wants, [`StanzaFault::error_reply`], is for the application to send.
+    /// On a bidirectional stream, a malformed stanza of an authorised pair arrived. The error that
+    /// RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to send.
     Refused(StanzaFault),
-    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an attempt to
-    /// have stanzas sent to the wrong one (XEP-0220 §3.1).
+    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an
+    /// attempt to have stanzas sent to the wrong one (XEP-0220 §3.1).
     Unsolicited(Element),
-    /// The connection has ended. Nothing follows. Pairs that were asked for and not answered are refused with
-    /// [`Refusal::by_end`], unless another stream is worth a try: after `<see-other-host/>`, or at another address
-    /// of the target domain.
+    /// The connection has ended. Nothing follows. Pairs that were asked for and not answered are
+    /// refused with [`Refusal::by_end`], unless another stream is worth a try: after
+    /// `<see-other-host/>`, or at another address of the target domain.
     Closed(CloseReason),
 }
 
 /// The initiating server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.1).
 ///
-/// It proves the sender domain of each pair by SASL EXTERNAL or by dialback, passes the stanzas of the pairs that
-/// the peer authorised, and asks the peer whether it made the keys that others showed.
+/// It proves the sender domain of each pair by SASL EXTERNAL or by dialback, passes the stanzas of
+/// the pairs that the peer authorised, and asks the peer whether it made the keys that others
+/// showed.
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the application
-/// calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the
+/// application calls.
 #[derive(Debug)]
 pub struct Outgoing {
     config: OutgoingConfig,
@@ -85,8 +86,8 @@ pub struct Outgoing {
     declares_dialback: bool,
     /// Why SASL EXTERNAL is not tried again.
     refused: Option<SaslFailure>,
-    /// What is wrong with the peer's header. It counts only from the first element on, because a server that
-    /// refuses the stream says so under a header that need not be right.
+    /// What is wrong with the peer's header. It counts only from the first element on, because a
+    /// server that refuses the stream says so under a header that need not be right.
     objection: Option<(StreamErrorCondition, &'static str)>,
 }
 
@@ -120,8 +121,8 @@ impl RoleEvent for OutgoingEvent {
 }
 
 impl Outgoing {
-    /// A connection over a transport in clear text to a server of the pair's target domain, which STARTTLS
-    /// protects later (RFC 6120 §5). The stream header is owed at once.
+    /// A connection over a transport in clear text to a server of the pair's target domain, which
+    /// STARTTLS protects later (RFC 6120 §5). The stream header is owed at once.
     pub fn new(
         config: OutgoingConfig,
         pair: Pair,
@@ -262,26 +263,28 @@ impl Endpoint<Outgoing> {
         &self.role.pair
     }
 
-    /// How well the peer is known as the target of this pair; `None` where nothing may be sent for it yet.
+    /// How well the peer is known as the target of this pair; `None` where nothing may be sent for
+    /// it yet.
     pub fn ready(&self, pair: &Pair) -> Option<Trust> {
         self.role.exchange.speaker.trust(pair)
     }
 
-    /// How well the peer is known as the sender of this pair; `None` where it may not send for it, as on every
-    /// stream that is not bidirectional.
+    /// How well the peer is known as the sender of this pair; `None` where it may not send for it,
+    /// as on every stream that is not bidirectional.
     pub fn authorised(&self, pair: &Pair) -> Option<Trust> {
         self.role.exchange.listener.trust(pair)
     }
 
-    /// What the peer offered on the present stream; `None` until then, and from servers of before RFC 3920.
+    /// What the peer offered on the present stream; `None` until then, and from servers of before
+    /// RFC 3920.
     pub const fn features(&self) -> Option<&StreamFeatures> {
         self.role.features.as_ref()
     }
 
     /// Asks the peer to authorise one more pair by dialback (XEP-0220 §2.6).
     ///
-    /// The caller has to know that the target domain leads to this peer: that its name resolves to the same
-    /// address and port.
+    /// The caller has to know that the target domain leads to this peer: that its name resolves to
+    /// the same address and port.
     pub fn add_pair(&mut self, pair: Pair) -> PairAdded {
         let target = pair.target();
         let reaches = target == self.role.pair.target()
@@ -297,8 +300,8 @@ impl Endpoint<Outgoing> {
     /// [`OutgoingEvent::Verified`] brings the answer.
     ///
     /// # Errors
-    /// The request itself, where this stream cannot ask: its target is not the sender domain of the key, as
-    /// many requests are open as may be, or it has ended.
+    /// The request itself, where this stream cannot ask: its target is not the sender domain of the
+    /// key, as many requests are open as may be, or it has ended.
     pub fn verify(&mut self, request: VerifyRequest) -> Result<(), VerifyRequest> {
         let speaker = &mut self.role.exchange.speaker;
         let fits = speaker.has_room_to_verify(self.role.config.pair_limits);
@@ -316,12 +319,14 @@ impl Endpoint<Outgoing> {
         Ok(())
     }
 
-    /// Answers [`OutgoingEvent::Verify`]; see [`IncomingEvent::Verify`](super::IncomingEvent::Verify).
+    /// Answers [`OutgoingEvent::Verify`]; see
+    /// [`IncomingEvent::Verify`](super::IncomingEvent::Verify).
     pub fn answer_verify(&mut self, answer: VerifyAnswer) -> bool {
         !self.is_done() && self.role.exchange.answer_verify(&mut self.stream, &answer)
     }
 
-    /// Answers [`OutgoingEvent::CheckKey`]; see [`IncomingEvent::CheckKey`](super::IncomingEvent::CheckKey).
+    /// Answers [`OutgoingEvent::CheckKey`]; see
+    /// [`IncomingEvent::CheckKey`](super::IncomingEvent::CheckKey).
     pub fn answer_key(&mut self, request: KeyRequest, verdict: Verdict) -> bool {
         let exchange = &mut self.role.exchange;
         !(self.stream.is_over() || self.stream.is_closing())
@@ -570,7 +575,8 @@ impl Endpoint<Outgoing> {
         } = &mut self.role;
         let senders: Vec<_> = exchange.speaker.senders().cloned().collect();
         let policy = Policy {
-            // On a bidirectional stream the peer may send to the domains that it authorised (XEP-0288 §2.2).
+            // On a bidirectional stream the peer may send to the domains that it authorised
+            // (XEP-0288 §2.2).
             serves: &|domain| senders.iter().any(|sender| sender.as_str() == domain),
             lacks_tls: false,
             certified_only: config.certified_peer,

@@ -6,11 +6,11 @@ use xmppwire_jid::Domainpart;
 
 use crate::stanza::Stanza;
 
-/// The sender domain and the target domain of stanzas: what a stream between servers is authorised for
-/// (XEP-0220 §1).
+/// The sender domain and the target domain of stanzas: what a stream between servers is authorised
+/// for (XEP-0220 §1).
 ///
-/// A pair has a direction. Authorising it says nothing about its [`inverse`](Self::inverse), unless both
-/// servers agreed on a bidirectional stream (XEP-0288).
+/// A pair has a direction. Authorising it says nothing about its [`inverse`](Self::inverse), unless
+/// both servers agreed on a bidirectional stream (XEP-0288).
 ///
 /// ```
 /// use xmppwire::Domainpart;

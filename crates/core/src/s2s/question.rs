@@ -42,7 +42,7 @@ impl VerifyRequest {
         &self.stream_id
     }
 
-    /// The key, as the peer gave it: opaque to everybody but the authoritative server.
+    /// The key, as the peer sent it. Only the authoritative server can tell what it means.
     pub fn key(&self) -> &str {
         &self.key
     }

@@ -1,4 +1,5 @@
-//! What this side may send: the pairs that the peer authorised, and the requests that it has not answered.
+//! What this side may send: the pairs that the peer authorised, and the requests that it has not
+//! answered.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -20,15 +21,16 @@ use crate::wire::stream_error::StreamErrorCondition;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The authoritative server did not make the key: another server has the sender domain, or the machines of
-    /// this one do not share their [`DialbackSecret`].
+    /// The authoritative server did not make the key: another server has the sender domain, or the
+    /// machines of this one do not share their [`DialbackSecret`].
     Invalid,
     /// The pair could not be authorised.
     Error(DialbackError),
 }
 
 impl Refusal {
-    /// The refusal of a pair that was asked for on a stream that ended before the answer (XEP-0220 §2.1.1).
+    /// The refusal of a pair that was asked for on a stream that ended before the answer (XEP-0220
+    /// §2.1.1).
     pub fn by_end(reason: &CloseReason) -> Self {
         Self::Error(DialbackError::new(meaning(reason)))
     }
@@ -51,7 +53,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The initiating server's part of dialback on one stream, and the receiving server's where it asks.
+/// The initiating server's part of dialback on one stream, and the receiving server's where it
+/// asks.
 #[derive(Debug, Default)]
 pub(super) struct Speaker {
     ready: BTreeMap<Pair, Trust>,
@@ -154,7 +157,8 @@ impl Speaker {
         });
     }
 
-    /// A new stream begins: what was sent on the one before got no answer, and its id counts no more.
+    /// A new stream begins: what was sent on the one before got no answer, and its id counts no
+    /// more.
     pub(super) fn restart(&mut self) {
         let keys = self.keys.iter_mut().map(|key| &mut key.state);
         let verifications = self.verifications.iter_mut().map(|it| &mut it.state);
@@ -163,8 +167,8 @@ impl Speaker {
         }
     }
 
-    /// What can be sent now: the waiting keys where there is a secret to make them from, and the waiting
-    /// verifications.
+    /// What can be sent now: the waiting keys where there is a secret to make them from, and the
+    /// waiting verifications.
     pub(super) fn send(
         &mut self,
         secret: Option<&DialbackSecret>,
@@ -196,8 +200,8 @@ impl Speaker {
         elements
     }
 
-    /// Takes the peer's answer to a key. `None` where no such key was sent on this stream: an answer that was
-    /// not asked for must have no effect (XEP-0220 §3.1).
+    /// Takes the peer's answer to a key. `None` where no such key was sent on this stream: an
+    /// answer that was not asked for must have no effect (XEP-0220 §3.1).
     pub(super) fn take_result(
         &mut self,
         pair: &Pair,
@@ -217,7 +221,8 @@ impl Speaker {
         })
     }
 
-    /// Takes the authoritative server's answer. `None` where nothing of the kind was asked on this stream.
+    /// Takes the authoritative server's answer. `None` where nothing of the kind was asked on this
+    /// stream.
     pub(super) fn take_verified(
         &mut self,
         pair: &Pair,
@@ -258,8 +263,8 @@ impl Speaker {
         ))
     }
 
-    /// Gives up one verification because the stream ended, which is as good as an error for an answer
-    /// (XEP-0220 §2.1.2).
+    /// Gives up one verification because the stream ended, which is as good as an error for an
+    /// answer (XEP-0220 §2.1.2).
     pub(super) fn give_up(&mut self, reason: Option<&CloseReason>) -> Option<VerifyAnswer> {
         let request = self.verifications.pop()?.request;
         let error = DialbackError::new(reason.map_or(Condition::RemoteServerTimeout, meaning));
@@ -267,15 +272,15 @@ impl Speaker {
     }
 }
 
-/// A request that gets no answer from the peer any more.
+/// A request that the peer did not answer in time.
 #[derive(Debug)]
 pub(super) enum Unanswered {
     Pair(Pair, Refusal),
     Verification(VerifyAnswer),
 }
 
-/// What the end of the stream means for a request on it. Servers that know no dialback errors close instead
-/// (RFC 3920 §8.3).
+/// What the end of the stream means for a request on it. Servers that know no dialback errors close
+/// instead (RFC 3920 §8.3).
 fn meaning(reason: &CloseReason) -> Condition {
     match reason {
         CloseReason::PeerError(error) => match error.condition() {

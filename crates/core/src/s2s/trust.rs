@@ -8,7 +8,8 @@
 pub enum Trust {
     /// The DNS alone: dialback succeeded, and nothing else is known (XEP-0220 §3).
     Dialback {
-        /// Whether TLS protects the stream. It keeps others from listening, not from posing as the domain.
+        /// Whether TLS protects the stream. It keeps others from listening, not from posing as the
+        /// domain.
         tls: bool,
     },
     /// Dialback, over TLS with a verified certificate of the domain.

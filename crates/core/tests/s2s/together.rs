@@ -1,5 +1,5 @@
-//! Two servers, each with both ends, over wires that deliver what is written in pieces of any size; and a third one
-//! that lies.
+//! Two servers, each with both ends, over wires that deliver what is written in pieces of any size;
+//! and a third one that lies.
 
 use xmppwire::s2s::{
     DialbackSecret, Incoming, IncomingConfig, IncomingEvent, LocalDomains, Outgoing,

@@ -8,7 +8,8 @@ use crate::ns;
 use crate::stanza::{ErrorType, StanzaError, StanzaErrorCondition};
 use crate::wire::text::Text;
 
-/// What went wrong with a dialback request: a condition of stanza errors, or the one that only dialback has.
+/// What went wrong with a dialback request: a condition of stanza errors, or the one that only
+/// dialback has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DialbackCondition {
@@ -112,7 +113,8 @@ impl DialbackError {
         self.text.as_ref()
     }
 
-    /// Reads the error of `<db:result/>` or `<db:verify/>`. Without an `<error/>` it is an error all the same.
+    /// Reads the error of `<db:result/>` or `<db:verify/>`. Without an `<error/>` it is an error
+    /// all the same.
     pub(super) fn parse(element: &Element) -> Self {
         // XEP-0220 §2.5 puts the element into the content namespace.
         let error = element

@@ -15,8 +15,8 @@ pub use self::secret::DialbackSecret;
 use super::Pair;
 use crate::ns;
 
-/// Longest key and longest stream id that are accepted, in bytes. Both are opaque texts of another server;
-/// those of XEP-0185 have 64 digits, and the ids of known servers fewer.
+/// Longest key and longest stream id that are accepted, in bytes. Both are opaque texts of another
+/// server; those of XEP-0185 have 64 digits, and the ids of known servers fewer.
 pub(super) const MAX_OPAQUE: usize = 1024;
 
 /// What became of a dialback key.
@@ -37,8 +37,8 @@ impl Verdict {
         Self::Error(error.into())
     }
 
-    /// Reads the answer that an element with the attribute `type` carries. What is not defined is an error:
-    /// it is an answer, and it does not say `valid`.
+    /// Reads the answer that an element with the attribute `type` carries. What is not defined is
+    /// an error: it is an answer, and it does not say `valid`.
     fn parse(kind: &str, element: &Element) -> Self {
         match kind {
             "valid" => Self::Valid,
@@ -66,7 +66,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// One of the four elements. `pair` is always the pair that is to be authorised, whichever way the element goes.
+/// One of the four elements. `pair` is always the pair that is to be authorised, whichever way the
+/// element goes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Dialback {
     /// Step 1: the initiating server sends a key.

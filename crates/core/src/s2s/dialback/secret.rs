@@ -12,9 +12,9 @@ use crate::s2s::Pair;
 
 /// The secret from which the dialback keys of a server's domains are made.
 ///
-/// Every machine that answers for the same domains needs the same secret, because any of them may be asked
-/// about a key that another one made (XEP-0220 §1). A server of one machine can take a random secret at
-/// every start.
+/// Every machine that answers for the same domains needs the same secret, because any of them may
+/// be asked about a key that another one made (XEP-0220 §1). A server of one machine can take a
+/// random secret at every start.
 ///
 /// ```
 /// use xmppwire::Domainpart;
@@ -29,7 +29,8 @@ use crate::s2s::Pair;
 /// ```
 #[derive(Clone)]
 pub struct DialbackSecret {
-    /// SHA-256 of the secret in lower-case hexadecimal: in this form it is the key of the HMAC (XEP-0185 §2).
+    /// SHA-256 of the secret in lower-case hexadecimal: in this form it is the key of the HMAC
+    /// (XEP-0185 §2).
     hash: Zeroizing<[u8; 64]>,
 }
 
@@ -43,7 +44,8 @@ impl DialbackSecret {
 
     /// The key for a pair on the stream with this id, in hexadecimal (XEP-0185 §2).
     ///
-    /// `stream_id` is the id in the response header of the stream that the pair is to be authorised on.
+    /// `stream_id` is the id in the response header of the stream that the pair is to be authorised
+    /// on.
     pub fn key(&self, pair: &Pair, stream_id: &str) -> String {
         self.digits(pair, stream_id)
             .iter()
@@ -52,8 +54,8 @@ impl DialbackSecret {
             .collect()
     }
 
-    /// Whether `key` was made from this secret for the pair and the stream id. Takes the same time whether
-    /// the key is right or wrong. White space around the key does not matter.
+    /// Whether `key` was made from this secret for the pair and the stream id. Takes the same time
+    /// whether the key is right or wrong. White space around the key does not matter.
     pub fn made(&self, pair: &Pair, stream_id: &str, key: &str) -> bool {
         let ours = self.digits(pair, stream_id);
         ours.as_slice().ct_eq(key.trim().as_bytes()).into()
