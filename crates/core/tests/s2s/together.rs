@@ -168,7 +168,7 @@ fn ten_thousand_messages_each_way_arrive_in_order() {
             xmppwire::Jid::new(to).unwrap(),
         );
         for n in 0..MESSAGES {
-            let message = Message::chat(to.clone(), &text(n)).with_from(from.clone());
+            let message = Message::chat(to.clone(), text(n)).with_from(from.clone());
             wire.outgoing.send(&message.into()).unwrap();
             if n % 100 == 0 {
                 wire.pump();

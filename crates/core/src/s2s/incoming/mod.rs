@@ -1,5 +1,9 @@
 //! The receiving server's end of a stream between servers.
 
+mod event;
+mod login;
+mod peer;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -7,115 +11,27 @@ use xmppwire_jid::Domainpart;
 use xmppwire_sasl::{Condition, Offer};
 use xmppwire_xml::{Element, StreamHeader};
 
-use super::config::{IncomingConfig, PeerPolicy};
-use super::exchange::{Exchange, News as PairNews, Policy, is_certified};
-use super::question::{KeyRequest, VerifyAnswer, VerifyRequest};
-use super::{Pair, PairAdded, Refusal, Trust, Verdict};
+pub use self::event::IncomingEvent;
+pub use self::peer::{PeerAnswer, PeerRequest};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
-use crate::event::{News, RoleEvent};
-use crate::log::log;
+use crate::event::News;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
+use crate::s2s::config::{IncomingConfig, PeerPolicy};
+use crate::s2s::exchange::{Exchange, Policy, is_certified};
+use crate::s2s::question::{KeyRequest, VerifyAnswer};
+use crate::s2s::{Pair, PairAdded, Trust, Verdict};
 use crate::server::TlsOffer;
-use crate::stanza::{Stanza, StanzaFault};
+use crate::stanza::Stanza;
 use crate::stream::Stream;
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsInfo};
+use crate::tls::TlsInfo;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
-use crate::wire::sasl;
-use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
-
-/// What an [`Incoming`] stream tells its application.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum IncomingEvent {
-    /// A stream was opened: answer with [`Endpoint::accept`].
-    Opened(PeerRequest),
-    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
-    StartTls(StartTls),
-    /// The peer wants to send for a pair and gave a key: ask the authoritative server, and answer
-    /// with [`Endpoint::answer_verify`]. Until then the stream serves its other pairs.
-    Verify(VerifyRequest),
-    /// The peer asks whether this server made a key: answer with [`Endpoint::answer_key`].
-    CheckKey(KeyRequest),
-    /// The peer may send stanzas for this pair from now on.
-    Authorised(Pair, Trust),
-    /// On a bidirectional stream, stanzas may be sent to the peer for this pair from now on
-    /// (XEP-0288).
-    Ready(Pair, Trust),
-    /// On a bidirectional stream, the peer refused a pair that was added.
-    PairRefused(Pair, Refusal),
-    /// A stanza of an authorised pair arrived.
-    Stanza(Stanza),
-    /// A malformed stanza of an authorised pair arrived. The stream goes in one direction, so the
-    /// error that RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to route.
-    Refused(StanzaFault),
-    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an
-    /// attempt to pose as another one (XEP-0220 §3.1).
-    Unsolicited(Element),
-    /// The connection has ended. Nothing follows.
-    Closed(CloseReason),
-}
-
-/// Another server opened a stream: from whom is what accepted?
-#[must_use = "a dropped question ends the connection by time-out"]
-#[derive(Debug)]
-pub struct PeerRequest {
-    serial: u64,
-    local: Domainpart,
-    remote: Option<Domainpart>,
-    secured: bool,
-    certified: bool,
-    legacy: bool,
-}
-
-impl PeerRequest {
-    /// The domain of this server that the stream is for (RFC 6120 §4.7.2).
-    pub const fn local(&self) -> &Domainpart {
-        &self.local
-    }
-
-    /// The domain that the peer says it is; `None` where it does not say. Proven only where
-    /// [`is_certified`](Self::is_certified).
-    pub const fn remote(&self) -> Option<&Domainpart> {
-        self.remote.as_ref()
-    }
-
-    /// Whether the stream is protected by TLS. The question is asked anew after STARTTLS.
-    pub const fn secured(&self) -> bool {
-        self.secured
-    }
-
-    /// Whether the peer showed a verified certificate of the [`remote`](Self::remote) domain.
-    pub const fn is_certified(&self) -> bool {
-        self.certified
-    }
-
-    /// Whether the stream has no version: the peer is a server of before RFC 3920.
-    pub const fn is_legacy(&self) -> bool {
-        self.legacy
-    }
-}
-
-/// The answer to a [`PeerRequest`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum PeerAnswer {
-    /// The peer is accepted on these terms.
-    Accept(PeerPolicy),
-    /// The local domain is no longer served: `<host-gone/>` (RFC 6120 §4.9.3.5).
-    Gone,
-    /// The local domain is served elsewhere, at this host and optional port: `<see-other-host/>`
-    /// (§4.9.3.19).
-    SeeOtherHost(String),
-    /// The peer is refused, as by `policy-violation`.
-    Refuse(StreamError),
-}
 
 /// The receiving server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.2).
 ///
@@ -158,22 +74,6 @@ enum State {
     Tls,
     Sasl,
     Serving,
-}
-
-impl RoleEvent for IncomingEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
 }
 
 impl Incoming {
@@ -277,23 +177,6 @@ impl Steps for Incoming {
                 role.exchange.handle_deadline(stream, now);
             }
         }
-    }
-}
-
-impl IncomingEvent {
-    fn of(news: PairNews) -> Option<Self> {
-        Some(match news {
-            PairNews::Ready(pair, trust) => Self::Ready(pair, trust),
-            PairNews::PairRefused(pair, why) => Self::PairRefused(pair, why),
-            PairNews::Authorised(pair, trust) => Self::Authorised(pair, trust),
-            PairNews::Verify(request) => Self::Verify(request),
-            PairNews::CheckKey(request) => Self::CheckKey(request),
-            PairNews::Unsolicited(element) => Self::Unsolicited(element),
-            PairNews::Stanza(stanza) => Self::Stanza(stanza),
-            PairNews::Refused(fault) => Self::Refused(fault),
-            // Only a stream that this server opened can be asked: see `Outgoing`.
-            PairNews::Verified(_) => return None,
-        })
     }
 }
 
@@ -574,88 +457,6 @@ impl Endpoint<Incoming> {
             let why = PeerMisbehaved::Negotiation("a bidirectional stream was not offered");
             self.stream
                 .fail(StreamErrorCondition::UnsupportedFeature, why);
-        }
-    }
-
-    fn handle_auth(&mut self, auth: &Element) {
-        // Nothing may come between the messages of SASL, and keys of this stream are void after it.
-        self.role.exchange.listener.abandon();
-        let condition = if auth.attr("mechanism") != Some("EXTERNAL") {
-            Condition::InvalidMechanism
-        } else if !self.stream.secured() {
-            Condition::EncryptionRequired
-        } else if self.stream.tls().and_then(TlsInfo::peer).is_none() {
-            Condition::NotAuthorized
-        } else {
-            return match sasl::optional_data(auth) {
-                Ok(Some(authzid)) => self.authenticate(&authzid),
-                // RFC 6120 §6.4.2: there was no initial response, so an empty challenge asks for
-                // one.
-                Ok(None) => {
-                    let challenge = Element::builder("challenge", ns::SASL).build();
-                    self.stream.push_own(&challenge);
-                    self.role.state = State::Sasl;
-                }
-                Err(_) => self.refuse_login(Condition::IncorrectEncoding),
-            };
-        };
-        self.refuse_login(condition);
-    }
-
-    fn handle_response(&mut self, response: &Element) {
-        match sasl::data(response) {
-            Ok(authzid) => self.authenticate(&authzid),
-            Err(_) => self.refuse_login(Condition::IncorrectEncoding),
-        }
-    }
-
-    /// Lets the peer in as the domain that its certificate and its header name (RFC 6120 §13.8.4,
-    /// XEP-0178 §3).
-    fn authenticate(&mut self, authzid: &[u8]) {
-        let Some(Peer { local, remote, .. }) = &self.role.peer else {
-            return self.refuse_login(Condition::TemporaryAuthFailure);
-        };
-        let wanted = match core::str::from_utf8(authzid) {
-            Ok("") => None,
-            Ok(authzid) => match Domainpart::new(authzid) {
-                Ok(domain) => Some(domain),
-                Err(_) => return self.refuse_login(Condition::InvalidAuthzid),
-            },
-            Err(_) => return self.refuse_login(Condition::MalformedRequest),
-        };
-        // The header says who opens the stream, and the authorization identity may not say
-        // otherwise.
-        let domain = match (remote, wanted) {
-            (Some(remote), Some(wanted)) if *remote != wanted => {
-                return self.refuse_login(Condition::InvalidAuthzid);
-            }
-            (Some(remote), _) => remote.clone(),
-            (None, Some(wanted)) => wanted,
-            (None, None) => return self.refuse_login(Condition::InvalidAuthzid),
-        };
-        if self.role.serves(domain.as_str()) || !is_certified(self.stream.tls(), &domain) {
-            return self.refuse_login(Condition::NotAuthorized);
-        }
-        let pair = Pair::new(domain, local.clone());
-        log!(debug, %pair, "authenticated");
-        self.stream
-            .push_own(&Element::builder("success", ns::SASL).build());
-        self.role.proven = Some(pair);
-        self.stream.set_authenticated();
-        self.begin();
-    }
-
-    fn refuse_login(&mut self, condition: Condition) {
-        log!(debug, condition = condition.name(), "login refused");
-        self.stream
-            .push_own(&SaslFailure::new(condition).to_element());
-        self.role.state = State::Choosing;
-        self.role.failed_logins = self.role.failed_logins.saturating_add(1);
-        if self.role.failed_logins >= self.stream.limits().sasl_attempts {
-            self.stream.fail(
-                StreamErrorCondition::PolicyViolation,
-                PeerMisbehaved::TooManyAttempts,
-            );
         }
     }
 

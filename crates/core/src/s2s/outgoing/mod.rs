@@ -1,70 +1,36 @@
 //! The initiating server's end of a stream between servers.
 
+mod event;
+
 use alloc::vec::Vec;
 
 use xmppwire_jid::Domainpart;
 use xmppwire_sasl::wire;
 use xmppwire_xml::{Element, StreamHeader};
 
-use super::config::OutgoingConfig;
-use super::dialback::MAX_OPAQUE;
-use super::exchange::{Exchange, News as PairNews, Policy, is_certified};
-use super::question::{KeyRequest, VerifyAnswer, VerifyRequest};
-use super::{Pair, PairAdded, Refusal, Trust, Verdict};
+pub use self::event::OutgoingEvent;
 use crate::client::TlsPolicy;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerIncompatible, PeerMisbehaved};
-use crate::event::{News, RoleEvent};
+use crate::event::News;
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
-use crate::stanza::{Stanza, StanzaFault};
+use crate::s2s::config::OutgoingConfig;
+use crate::s2s::dialback::MAX_OPAQUE;
+use crate::s2s::exchange::{Exchange, Policy, is_certified};
+use crate::s2s::question::{KeyRequest, VerifyAnswer, VerifyRequest};
+use crate::s2s::{Pair, PairAdded, Trust, Verdict};
+use crate::stanza::Stanza;
 use crate::stream::Stream;
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsInfo};
+use crate::tls::TlsInfo;
 use crate::wire::features::StreamFeatures;
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
-
-/// What an [`Outgoing`] stream tells its application.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OutgoingEvent {
-    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
-    StartTls(StartTls),
-    /// Stanzas may be sent for this pair from now on.
-    Ready(Pair, Trust),
-    /// The pair was refused, or not answered in time. What waits for it goes back to its senders
-    /// with the condition [`Refusal::bounce`]. After [`Refusal::Invalid`] the peer will most likely
-    /// close the stream, so nothing more should be sent on it (XEP-0220 §2.1.1).
-    PairRefused(Pair, Refusal),
-    /// The answer to [`Endpoint::verify`]: give it to the connection that asked. Comes for every
-    /// request, also where the stream ends before the peer answered.
-    Verified(VerifyAnswer),
-    /// On a bidirectional stream, the peer may send stanzas for this pair from now on (XEP-0288).
-    Authorised(Pair, Trust),
-    /// On a bidirectional stream, the peer wants to send for a pair and gave a key: ask the
-    /// authoritative server, on another stream, and answer with [`Endpoint::answer_verify`].
-    Verify(VerifyRequest),
-    /// On a bidirectional stream, the peer asks whether this server made a key: answer with
-    /// [`Endpoint::answer_key`].
-    CheckKey(KeyRequest),
-    /// On a bidirectional stream, a stanza of an authorised pair arrived.
-    Stanza(Stanza),
-    /// On a bidirectional stream, a malformed stanza of an authorised pair arrived. The error that
-    /// RFC 6120 §8 wants, [`StanzaFault::error_reply`], is for the application to send.
-    Refused(StanzaFault),
-    /// A dialback answer that was not asked for arrived and was ignored: a broken server, or an
-    /// attempt to have stanzas sent to the wrong one (XEP-0220 §3.1).
-    Unsolicited(Element),
-    /// The connection has ended. Nothing follows. Pairs that were asked for and not answered are
-    /// refused with [`Refusal::by_end`], unless another stream is worth a try: after
-    /// `<see-other-host/>`, or at another address of the target domain.
-    Closed(CloseReason),
-}
 
 /// The initiating server's end of a stream between servers (RFC 6120 §4.5, XEP-0220 §2.1).
 ///
@@ -102,22 +68,6 @@ enum State {
     /// Negotiation is over, and no pair is ready yet.
     Choosing,
     Serving,
-}
-
-impl RoleEvent for OutgoingEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
 }
 
 impl Outgoing {
@@ -236,22 +186,6 @@ impl Steps for Outgoing {
                 let Endpoint { role, stream, .. } = endpoint;
                 role.exchange.handle_deadline(stream, now);
             }
-        }
-    }
-}
-
-impl From<PairNews> for OutgoingEvent {
-    fn from(news: PairNews) -> Self {
-        match news {
-            PairNews::Ready(pair, trust) => Self::Ready(pair, trust),
-            PairNews::PairRefused(pair, why) => Self::PairRefused(pair, why),
-            PairNews::Authorised(pair, trust) => Self::Authorised(pair, trust),
-            PairNews::Verify(request) => Self::Verify(request),
-            PairNews::CheckKey(request) => Self::CheckKey(request),
-            PairNews::Verified(answer) => Self::Verified(answer),
-            PairNews::Unsolicited(element) => Self::Unsolicited(element),
-            PairNews::Stanza(stanza) => Self::Stanza(stanza),
-            PairNews::Refused(fault) => Self::Refused(fault),
         }
     }
 }
