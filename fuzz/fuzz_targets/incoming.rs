@@ -32,8 +32,8 @@ use std::collections::{BTreeSet, VecDeque};
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::s2s::{
-    Incoming, IncomingConfig, IncomingEvent, KeyRequest, LocalDomains, Pair,
-    PeerAnswer, PeerPolicy, PeerRequest, Verdict, VerifyRequest,
+    Incoming, IncomingConfig, IncomingEvent, KeyRequest, LocalDomains, Pair, PeerAnswer,
+    PeerPolicy, PeerRequest, Verdict, VerifyRequest,
 };
 use xmppwire::{
     ApiMisuse, CertificateIdentities, Connection, Entropy, Instant, StanzaErrorCondition, TlsInfo,
@@ -206,7 +206,11 @@ impl Player for Montague {
             }
             IncomingEvent::Stanza(stanza) => {
                 let pair = Pair::of(&stanza).expect("a stanza has addresses");
-                let sender = || self.authorised.iter().any(|it| it.sender() == pair.sender());
+                let sender = || {
+                    self.authorised
+                        .iter()
+                        .any(|it| it.sender() == pair.sender())
+                };
                 assert!(
                     self.authorised.contains(&pair) || (self.by_sender && sender()),
                     "a stanza for {pair}"

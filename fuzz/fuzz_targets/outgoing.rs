@@ -151,13 +151,19 @@ impl Player for Capulet {
                 let back = self.bidi && self.proven.contains(&pair.inverse());
                 assert!(self.asked.contains(&pair) || back, "{pair} by {trust:?}");
                 let target = pair.target().as_str() == "b.example";
-                assert_eq!(trust.is_certified(), self.certificate && self.secured && target);
+                assert_eq!(
+                    trust.is_certified(),
+                    self.certificate && self.secured && target
+                );
                 self.ready.insert(pair);
             }
             OutgoingEvent::Authorised(pair, _) => {
                 assert!(self.bidi);
                 let back = self.ready.contains(&pair.inverse());
-                assert!(back || self.proven.contains(&pair) || self.certificate, "{pair}");
+                assert!(
+                    back || self.proven.contains(&pair) || self.certificate,
+                    "{pair}"
+                );
                 self.authorised.insert(pair);
             }
             OutgoingEvent::Verify(request) => {
@@ -193,7 +199,10 @@ impl Player for Capulet {
             }
             Item::Element(element) => {
                 let needs_tls = matches!(element.ns(), ns::SASL | ns::DIALBACK | ns::SERVER);
-                assert!(!needs_tls || self.secured || !self.tls_required, "{element:?}");
+                assert!(
+                    !needs_tls || self.secured || !self.tls_required,
+                    "{element:?}"
+                );
             }
             _ => {}
         }

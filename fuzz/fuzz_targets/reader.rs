@@ -71,8 +71,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(whole, single, "byte by byte");
     let pieces = pieces(&stream, settings);
     assert_eq!(whole, read(limits, pieces.iter().copied()), "in pieces");
-    // Every place where a short stream can be cut, every so many of a long one.
-    for cut in (1..stream.len()).step_by(1 + stream.len() / 256) {
+    // A few places where a stream can be cut; the tests of the crate try all.
+    for cut in (1..stream.len()).step_by(1 + stream.len() / 12) {
         let (one, two) = stream.split_at(cut);
         assert_eq!(whole, read(limits, [one, two]), "cut at {cut}");
     }
