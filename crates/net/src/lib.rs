@@ -13,6 +13,7 @@
 //! | a client | [`client::Session`] | what is an answer and what is for the application, when a stanza may be sent |
 //! | a client that reconnects | [`client::Reconnecting`] | when to connect, to sleep and to drive |
 //! | a server's connection | [`link::Link`], after a [`link::Handshake`] with direct TLS | the change to TLS, the end of the connection |
+//! | a server's streams to other servers | [`federation::Federation`] | when to connect, what waits, what goes back to its sender |
 //! | SRV look-ups over sockets of its own | [`find::dns::Lookup`] | what to ask which name server |
 //!
 //! The machines between the first and the last are driven alike, by the [`Wire`](link::Wire)
@@ -128,12 +129,14 @@
 //! | [`tls`] | rustls configurations, channel bindings, whose certificate counts |
 //! | [`link`] | a connection of the core joined with its TLS |
 //! | [`client`] | what an application wants of a client's link |
+//! | [`federation`] | streams to other servers, and what waits for them |
 //! | [`prelude`] | the names that an adapter re-exports |
 //!
 //! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV
 //! look-ups. Randomness comes from the operating system.
 
 pub mod client;
+pub mod federation;
 pub mod find;
 mod jitter;
 pub mod link;
