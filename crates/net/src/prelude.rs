@@ -21,8 +21,14 @@ pub use xmppwire::{
     routing,
 };
 
+pub use xmppwire::s2s::DialbackSecret;
+
 pub use crate::client::{
     ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
+};
+pub use crate::federation::{
+    DomainPolicy, FederationConfig, FederationLimits, LocalDomain, NotRouted, Overload, Policies,
+    Undelivered,
 };
 pub use crate::find::{
     Domain, Failure, Failures, InvalidDomain, LookupError, Mode, NameServers, Origin, PlanError,

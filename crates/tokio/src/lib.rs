@@ -25,13 +25,14 @@
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
+//! | to exchange stanzas with other servers | [`Federation`] |
 //! | the driver inside, generic over the role | [`Driver`] |
 //! | certificates | [`tls`] |
 //! | stanzas, addresses, payloads, configurations, errors | [the list of both adapters](xmppwire_net::prelude), whose names are all here |
 //!
 //! The runtime needs its I/O and time drivers, which `#[tokio::main]` and `enable_all` switch on.
-//! No task is spawned and nothing is read ahead: bytes move while a method is awaited, always in
-//! both directions. Every future may be dropped at any await, as `select!` does.
+//! No task is spawned, except by [`Federation`], and nothing is read ahead: bytes move while a
+//! method is awaited, always in both directions. Every future may be dropped at any await, as `select!` does.
 //!
 //! # Features
 //!
@@ -45,6 +46,7 @@ mod clock;
 mod connect;
 mod dns;
 mod driver;
+mod federation;
 mod pump;
 mod reconnecting;
 mod server;
@@ -53,6 +55,7 @@ pub use xmppwire_net::prelude::*;
 
 pub use crate::client::Client;
 pub use crate::driver::Driver;
+pub use crate::federation::{Federation, FederationEvent};
 pub use crate::reconnecting::ReconnectingClient;
 pub use crate::server::ServerConnection;
 

@@ -36,12 +36,14 @@ mod queue;
 mod remote;
 mod room;
 mod settle;
+mod site;
 mod step;
 mod stream;
 mod verify;
 
 pub use config::{DomainPolicy, FederationLimits, Policies};
 pub use pool::Federation;
+pub use site::{FederationConfig, LocalDomain};
 pub use step::{End, Key, NotRouted, Overload, Purpose, Source, Step, Told, Undelivered};
 
 #[cfg(test)]

@@ -1,0 +1,304 @@
+//! What a server brings to federation: its domains, their certificates, and where other servers are.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use xmppwire::s2s::{
+    DialbackSecret, Incoming, IncomingConfig, LocalDomains, Outgoing, Pair, PeerAnswer, PeerRequest,
+};
+use xmppwire::{Domainpart, Entropy, Instant};
+
+use super::{DomainPolicy, Federation, FederationLimits, Policies, Purpose};
+use crate::find::{Domain, Mode, NameServers, Plan, Service, SrvAnswers, SrvNames, Target};
+use crate::link::{Link, LinkError, Secured, TlsSide};
+use crate::tls::{ClientCertificates, ClientTls, Identity, ServerTls, TlsError};
+
+/// TLS of one domain of this server, in both directions.
+#[derive(Clone, Debug)]
+pub struct LocalDomain {
+    outgoing: ClientTls,
+    incoming: ServerTls,
+    certificate: bool,
+}
+
+impl LocalDomain {
+    /// Shows this certificate in both directions, so that SASL EXTERNAL can be used (RFC 6120 §13.8.4), and trusts
+    /// these roots. Its key usages have to allow both, where it names any.
+    ///
+    /// # Errors
+    ///
+    /// Those of the builders of [`ClientTls`] and [`ServerTls`].
+    pub fn new(identity: Identity, roots: RootCertStore) -> Result<Self, TlsError> {
+        let outgoing = ClientTls::builder(roots.clone())
+            .identity(identity.clone())
+            .service(Service::SERVER)
+            .build()?;
+        let incoming = ServerTls::builder(identity)
+            .client_certificates(ClientCertificates::Requested(roots))
+            .service(Service::SERVER)
+            .build()?;
+        Ok(Self::with_tls(outgoing, incoming, true))
+    }
+
+    /// These configurations, both made for [`Service::SERVER`]. `certificate` tells whether `outgoing` shows a certificate of the domain.
+    pub const fn with_tls(outgoing: ClientTls, incoming: ServerTls, certificate: bool) -> Self {
+        Self {
+            outgoing,
+            incoming,
+            certificate,
+        }
+    }
+}
+
+/// What a server needs to exchange stanzas with other servers.
+#[derive(Clone, Debug)]
+pub struct FederationConfig {
+    domains: BTreeMap<Domainpart, LocalDomain>,
+    secret: Option<DialbackSecret>,
+    policies: Policies,
+    limits: FederationLimits,
+    servers: BTreeMap<Domainpart, Vec<Target>>,
+    name_servers: Option<NameServers>,
+    connect_timeout: Duration,
+    incoming: usize,
+}
+
+impl FederationConfig {
+    /// A server of no domain, with the default limits and policies.
+    pub fn new() -> Self {
+        Self {
+            domains: BTreeMap::new(),
+            secret: None,
+            policies: Policies::default(),
+            limits: FederationLimits::default(),
+            servers: BTreeMap::new(),
+            name_servers: None,
+            connect_timeout: Duration::from_secs(20),
+            incoming: 4_096,
+        }
+    }
+
+    /// Adds a domain of this server.
+    #[must_use]
+    pub fn with_domain(mut self, domain: Domainpart, tls: LocalDomain) -> Self {
+        self.domains.insert(domain, tls);
+        self
+    }
+
+    /// Allows dialback, with keys from this secret. All machines of a deployment share it.
+    #[must_use]
+    pub fn with_dialback(mut self, secret: DialbackSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// Sets what is asked of which remote domain.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets what may wait, and how many streams there may be.
+    #[must_use]
+    pub fn with_limits(mut self, limits: FederationLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Names a server of a remote domain, which is then not looked up. Servers of one domain are tried in the order of
+    /// these calls.
+    #[must_use]
+    pub fn with_server(
+        mut self,
+        domain: Domainpart,
+        host: impl Into<String>,
+        port: u16,
+        mode: Mode,
+    ) -> Self {
+        let target = Target::new(host, port, mode);
+        self.servers.entry(domain).or_default().push(target);
+        self
+    }
+
+    /// Asks these name servers for SRV records instead of those of the system.
+    #[must_use]
+    pub fn with_name_servers(mut self, servers: NameServers) -> Self {
+        self.name_servers = Some(servers);
+        self
+    }
+
+    /// Sets how long each look-up, each connection and each TLS handshake may take. 20 seconds by default.
+    #[must_use]
+    pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how many incoming connections there may be at once. 4,096 by default.
+    #[must_use]
+    pub const fn with_incoming(mut self, connections: usize) -> Self {
+        self.incoming = connections;
+        self
+    }
+
+    /// Whether this server serves the domain, which is taken as a [`Domainpart`] writes it.
+    pub fn serves(&self, domain: &str) -> bool {
+        self.domains.contains_key(domain)
+    }
+
+    /// How long each look-up, each connection and each TLS handshake may take.
+    pub const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How many incoming connections there may be at once.
+    pub const fn incoming(&self) -> usize {
+        self.incoming
+    }
+
+    /// The name servers to ask, if not those of the system.
+    pub const fn name_servers(&self) -> Option<&NameServers> {
+        self.name_servers.as_ref()
+    }
+
+    /// A pool without streams.
+    pub fn pool(&self) -> Federation {
+        Federation::new(self.limits.clone(), self.policies.clone())
+    }
+
+    // --- Streams that this server opens -----------------------------------------------------------
+
+    /// The SRV records to look up for a domain; `None` where its servers are known without.
+    pub fn srv_names(&self, domain: &Domainpart) -> Option<SrvNames> {
+        match self.servers.contains_key(domain) {
+            true => None,
+            false => Service::SERVER.srv_names(&Domain::parse(domain.as_str()).ok()?),
+        }
+    }
+
+    /// The servers of a domain, best first, from the answers to [`srv_names`](Self::srv_names). None is left where the
+    /// domain has no server, or where none can be used under the policy.
+    pub fn targets(
+        &self,
+        domain: &Domainpart,
+        answers: Option<SrvAnswers>,
+        policy: DomainPolicy,
+    ) -> Vec<Target> {
+        let plan = match (self.servers.get(domain), answers) {
+            (Some(given), _) => Plan::given(given.iter().cloned()),
+            (None, answers) => {
+                let Ok(domain) = Domain::parse(domain.as_str()) else {
+                    return Vec::new();
+                };
+                match answers {
+                    None => Plan::fallback(&Service::SERVER, &domain),
+                    Some(answers) => {
+                        let service = &Service::SERVER;
+                        match Plan::from_answers(service, &domain, answers, crate::jitter) {
+                            Ok(plan) => plan,
+                            Err(_) => return Vec::new(),
+                        }
+                    }
+                }
+            }
+        };
+        let tls = policy.tls() != xmppwire::TlsPolicy::Forbidden;
+        let targets = plan.into_iter();
+        let targets = targets.filter(|target| tls || target.mode == Mode::StartTls);
+        targets.collect()
+    }
+
+    /// TLS of a stream with the headers of this pair: the certificate of the sender domain is shown, and that of the
+    /// target domain is demanded. `None` where this server does not serve the sender domain.
+    pub fn side(&self, pair: &Pair) -> Option<TlsSide> {
+        let own = self.domains.get(pair.sender())?;
+        let domain = Domain::parse(pair.target().as_str()).ok()?;
+        Some(TlsSide::client(own.outgoing.clone(), domain))
+    }
+
+    /// The link of a stream: over TLS after a finished handshake, otherwise in clear text.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness.
+    pub fn outgoing(
+        &self,
+        now: Instant,
+        pair: &Pair,
+        purpose: Purpose,
+        policy: DomainPolicy,
+        secured: Option<Secured>,
+    ) -> Result<Link<Outgoing>, LinkError> {
+        let own = self.domains.get(pair.sender());
+        let certificate = own.is_some_and(|own| own.certificate);
+        let mut config = policy.outgoing(self.secret.as_ref(), certificate);
+        if purpose == Purpose::Verification {
+            config = config.only_verifies();
+        }
+        let (pair, side, entropy) = (pair.clone(), self.side(pair), entropy()?);
+        Ok(match secured {
+            Some(secured) => {
+                let info = secured.info();
+                let stream = Outgoing::with_direct_tls(config, pair, entropy, now, info);
+                Link::over_tls(stream, secured)
+            }
+            None => Link::new(Outgoing::new(config, pair, entropy, now), side),
+        })
+    }
+
+    // --- Streams that other servers open ----------------------------------------------------------
+
+    /// TLS for a stream whose header has not named a domain yet.
+    pub fn accepting_side(&self) -> Option<TlsSide> {
+        let (_, any) = self.domains.first_key_value()?;
+        Some(any.incoming.clone().into())
+    }
+
+    /// The link of a stream that another server opens.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Io`] if the operating system gives no randomness.
+    pub fn accept(
+        &self,
+        now: Instant,
+        secured: Option<Secured>,
+    ) -> Result<Link<Incoming>, LinkError> {
+        let domains: LocalDomains = self.domains.keys().cloned().collect();
+        let mut config = IncomingConfig::new(domains);
+        if let Some(secret) = &self.secret {
+            config = config.with_dialback(secret.clone());
+        }
+        let entropy = entropy()?;
+        Ok(match secured {
+            Some(secured) => {
+                let stream = Incoming::with_direct_tls(config, entropy, now, secured.info());
+                Link::over_tls(stream, secured)
+            }
+            None => Link::new(Incoming::new(config, entropy, now), self.accepting_side()),
+        })
+    }
+
+    /// The terms for another server, and TLS for the domain that it asked for.
+    pub fn terms(&self, request: &PeerRequest) -> (PeerAnswer, Option<TlsSide>) {
+        // A peer that does not name itself has no policy of its own.
+        let policy = request.remote().map(|remote| self.policies.of(remote));
+        let policy = policy.unwrap_or_default();
+        let own = self.domains.get(request.local());
+        let side = own.map(|own| own.incoming.clone().into());
+        (PeerAnswer::Accept(policy.incoming()), side)
+    }
+}
+
+impl Default for FederationConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn entropy() -> Result<Entropy, LinkError> {
+    Entropy::from_os().map_err(|error| LinkError::Io(io::Error::other(error)))
+}
