@@ -21,7 +21,7 @@ pub use xmppwire::{
     routing,
 };
 
-pub use xmppwire::s2s::DialbackSecret;
+pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
     ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,

@@ -14,7 +14,7 @@ use xmppwire_tokio::tls::{ClientTls, ServerTls};
 use xmppwire_tokio::{
     DialbackSecret, DomainPolicy, Domainpart, Federation, FederationConfig, FederationEvent,
     FederationLimits, Jid, LocalDomain, Message, Mode, Policies, Service, Stanza,
-    StanzaErrorCondition,
+    StanzaErrorCondition, Trust,
 };
 
 const A: &str = "capulet.example";
@@ -50,6 +50,8 @@ struct Site {
     federation: Federation,
     listener: TcpListener,
     mode: Mode,
+    /// How the other server proved its domain.
+    trust: Option<Trust>,
 }
 
 impl Site {
@@ -60,7 +62,10 @@ impl Site {
                 socket = self.listener.accept() => {
                     assert!(self.federation.accept(socket.unwrap().0, self.mode));
                 }
-                event = self.federation.next() => return event.unwrap(),
+                event = self.federation.next() => match event.unwrap() {
+                    FederationEvent::Authorised(_, trust) => self.trust = Some(trust),
+                    event => return event,
+                },
             }
         }
     }
@@ -125,6 +130,7 @@ async fn pair(
             config,
             listener,
             mode,
+            trust: None,
         }
     };
     [
@@ -138,7 +144,7 @@ async fn within<T>(task: impl Future<Output = T>) -> T {
 }
 
 /// Each server sends `count` messages and receives those of the other one, in order.
-async fn exchange([mut a, mut b]: [Site; 2], count: usize) {
+async fn exchange([mut a, mut b]: [Site; 2], count: usize, trust: Trust) {
     for number in 0..count {
         a.federation.send(message(A, B, number)).unwrap();
         b.federation.send(message(B, A, number)).unwrap();
@@ -153,6 +159,7 @@ async fn exchange([mut a, mut b]: [Site; 2], count: usize) {
         assert_eq!(stanza.from().unwrap().domainpart(), sender);
         *counted += 1;
     }
+    assert_eq!((a.trust, b.trust), (Some(trust), Some(trust)));
 }
 
 fn roomy(config: FederationConfig) -> FederationConfig {
@@ -165,7 +172,7 @@ fn roomy(config: FederationConfig) -> FederationConfig {
 async fn ten_thousand_messages_each_way_over_tls_with_certificates() {
     let sites = pair(Mode::StartTls, Proof::Certificate, [A, B], roomy).await;
     let patience = Duration::from_secs(300);
-    tokio::time::timeout(patience, exchange(sites, 10_000))
+    tokio::time::timeout(patience, exchange(sites, 10_000, Trust::Certificate))
         .await
         .unwrap();
 }
@@ -175,14 +182,14 @@ async fn messages_cross_over_direct_tls() {
     let strict = Policies::new(DomainPolicy::default().without_dialback());
     let change = |config: FederationConfig| config.with_policies(strict.clone());
     let sites = pair(Mode::DirectTls, Proof::Certificate, [A, B], change).await;
-    within(exchange(sites, 100)).await;
+    within(exchange(sites, 100, Trust::Certificate)).await;
 }
 
 #[tokio::test]
 async fn dialback_authorises_servers_that_show_no_certificate() {
     for mode in [Mode::StartTls, Mode::DirectTls] {
         let sites = pair(mode, Proof::Dialback, [A, B], |config| config).await;
-        within(exchange(sites, 100)).await;
+        within(exchange(sites, 100, Trust::Dialback { tls: true })).await;
     }
 }
 
@@ -265,6 +272,7 @@ async fn what_waits_for_a_server_is_sent_when_it_is_there() {
         config,
         listener: TcpListener::bind(address).await.unwrap(),
         mode: Mode::StartTls,
+        trust: None,
     };
     for number in 0..10 {
         let stanza = tokio::select! {

@@ -9,6 +9,7 @@
 mod client;
 mod duet;
 mod event_loop;
+mod federation;
 #[cfg(target_os = "linux")]
 mod limits;
 mod server;

@@ -88,6 +88,7 @@ async fn drive(
                 connection.answer_key(request, Verdict::Invalid);
                 continue;
             }
+            IncomingEvent::Authorised(pair, trust) => Report::Authorised(pair, trust),
             IncomingEvent::Verify(request) => Report::Verify(source, request),
             IncomingEvent::Stanza(stanza) => Report::Stanza(stanza),
             IncomingEvent::Refused(fault) => match fault.error_reply() {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedSender};
 use tokio::task::JoinSet;
 use xmppwire::Stanza;
-use xmppwire::s2s::{VerifyAnswer, VerifyRequest};
+use xmppwire::s2s::{Pair, Trust, VerifyAnswer, VerifyRequest};
 use xmppwire_net::federation::{
     Federation as Pool, FederationConfig, Key, NotRouted, Source, Step, Told, Undelivered,
 };
@@ -84,6 +84,8 @@ pub struct Federation {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FederationEvent {
+    /// Another server proved its domain: stanzas of this pair may arrive from now on.
+    Authorised(Pair, Trust),
     /// A stanza of an authorised pair arrived. Its target domain is one of this server.
     Stanza(Stanza),
     /// A stanza could not be delivered: give [`Undelivered::reply`] to its sender.
@@ -94,6 +96,7 @@ pub enum FederationEvent {
 #[derive(Debug)]
 enum Report {
     Told(Key, Told),
+    Authorised(Pair, Trust),
     Stanza(Stanza),
     /// A malformed stanza arrived, and this is its answer.
     Answer(Stanza),
@@ -262,6 +265,9 @@ impl Federation {
             }
             // An answer that finds no room is lost like one that the network loses.
             Report::Answer(stanza) => drop(self.pool.route(now, stanza)),
+            Report::Authorised(pair, trust) => {
+                return Some(FederationEvent::Authorised(pair, trust));
+            }
             Report::Stanza(stanza) => return Some(FederationEvent::Stanza(stanza)),
         }
         None
