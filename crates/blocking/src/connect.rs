@@ -44,7 +44,7 @@ pub(crate) fn connect(
 /// Asks the system for the addresses of a host. The system's resolver has no time limit that one
 /// could set, so a thread waits for it and is left behind when the time is over; it ends when the
 /// resolver does.
-fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+pub(crate) fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new().spawn(move || {
         let addresses = (host, port).to_socket_addrs().map(Iterator::collect);
@@ -56,7 +56,7 @@ fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<Vec<SocketA
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-fn open(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+pub(crate) fn open(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(address, timeout)?;
     // Stanzas are written whole, so nothing is gained by holding the last segment back.
     socket.set_nodelay(true)?;

@@ -24,6 +24,8 @@
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
+//! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
+//! | to let components attach | [`ComponentHostConnection`] |
 //! | the driver inside, generic over the role | [`Driver`] |
 //! | to end another thread's wait | [`Waker`] |
 //! | certificates | [`tls`] |
@@ -41,6 +43,7 @@
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 
+mod attach;
 mod client;
 mod clock;
 mod connect;
@@ -52,6 +55,7 @@ mod waker;
 
 pub use xmppwire_net::prelude::*;
 
+pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
 pub use crate::client::Client;
 pub use crate::driver::Driver;
 pub use crate::reconnecting::ReconnectingClient;

@@ -129,6 +129,7 @@
 //! | [`tls`] | rustls configurations, channel bindings, whose certificate counts |
 //! | [`link`] | a connection of the core joined with its TLS |
 //! | [`client`] | what an application wants of a client's link |
+//! | [`component`] | the same for components (XEP-0114) |
 //! | [`federation`] | streams to other servers, and what waits for them |
 //! | [`prelude`] | the names that an adapter re-exports |
 //!
@@ -136,6 +137,7 @@
 //! look-ups. Randomness comes from the operating system.
 
 pub mod client;
+pub mod component;
 pub mod federation;
 pub mod find;
 mod jitter;

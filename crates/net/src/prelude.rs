@@ -17,8 +17,8 @@ pub use xmppwire::{
     SaslClientError, SaslCondition, SaslFailure, SaslMessageError, SaslPrepError, SaslQuestion,
     SaslRequest, ScramHash, ScramKeys, ScramServerError, Server, ServerConfig, ServerEvent, Stanza,
     StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition,
-    StreamFeatures, Text, Timer, TlsInfo, TlsOffer, TlsPolicy, WriteError, XmlLimits, escaping, ns,
-    routing,
+    StreamFeatures, Text, Timer, TlsInfo, TlsOffer, TlsPolicy, WriteError, XmlLimits, component,
+    escaping, ns, routing,
 };
 
 pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
@@ -26,6 +26,7 @@ pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 pub use crate::client::{
     ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
 };
+pub use crate::component::{ComponentConnector, ComponentUpdate};
 pub use crate::federation::{
     DomainPolicy, FederationConfig, FederationLimits, LocalDomain, NotRouted, Overload, Policies,
     Undelivered,

@@ -25,6 +25,8 @@
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
+//! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
+//! | to let components attach | [`ComponentHostConnection`] |
 //! | to exchange stanzas with other servers | [`Federation`] |
 //! | the driver inside, generic over the role | [`Driver`] |
 //! | certificates | [`tls`] |
@@ -41,6 +43,7 @@
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 
+mod attach;
 mod client;
 mod clock;
 mod connect;
@@ -53,6 +56,7 @@ mod server;
 
 pub use xmppwire_net::prelude::*;
 
+pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
 pub use crate::client::Client;
 pub use crate::driver::Driver;
 pub use crate::federation::{Federation, FederationEvent};

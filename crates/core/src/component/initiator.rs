@@ -40,6 +40,9 @@ pub enum ComponentEvent {
 /// in it. Every stanza that it sends needs `to`, and a `from` of the component's domain; any other
 /// is [`ApiMisuse::Misaddressed`], because the server would end the stream.
 ///
+/// The answer to an IQ has them already; [`Message::reply`](crate::Message::reply) needs
+/// [`with_from`](crate::Message::with_from).
+///
 /// A wrong secret ends the stream as [`CloseReason::PeerError`] with
 /// [`NotAuthorized`](StreamErrorCondition::NotAuthorized). An unknown domain is
 /// [`HostUnknown`](StreamErrorCondition::HostUnknown), or `NotAuthorized` from ejabberd; a domain

@@ -11,6 +11,7 @@
 
 mod ask;
 mod cancel;
+mod component;
 mod reconnect;
 mod support;
 
