@@ -89,8 +89,8 @@ impl Site {
     }
 }
 
-/// TLS of a domain with a certificate for `name`. Only a server that proves itself by its certificate shows it where
-/// it is the client.
+/// TLS of a domain with a certificate for `name`. Only a server that proves itself by its
+/// certificate shows it where it is the client.
 fn tls(authority: &Authority, name: &str, proof: Proof) -> LocalDomain {
     let identity = authority.issue(name, |_| {});
     match proof {
@@ -103,8 +103,8 @@ fn tls(authority: &Authority, name: &str, proof: Proof) -> LocalDomain {
     }
 }
 
-/// Two servers that know where the other one is. `change` changes the configuration of both, and `names` are the names
-/// in their certificates.
+/// Two servers that know where the other one is. `change` changes the configuration of both, and
+/// `names` are the names in their certificates.
 async fn pair(
     mode: Mode,
     proof: Proof,

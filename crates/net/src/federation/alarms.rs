@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use xmppwire::Instant;
 
-/// At most one deadline for each subject. The subject keeps a copy of its own, so that it can be moved.
+/// At most one deadline for each subject. The subject keeps a copy of its own, so that it can be
+/// moved.
 #[derive(Debug)]
 pub(super) struct Alarms<S> {
     times: BTreeSet<(Instant, S)>,

@@ -103,7 +103,8 @@ impl Federation {
         }
     }
 
-    /// Puts what was not sent before what waits, and the pairs of a stream that has ended on no stream.
+    /// Puts what was not sent before what waits, and the pairs of a stream that has ended on no
+    /// stream.
     pub(super) fn take_back(
         &mut self,
         target: &Domainpart,

@@ -8,7 +8,8 @@ use xmppwire::{Domainpart, TlsOffer, TlsPolicy};
 
 use crate::client::ReconnectPolicy;
 
-/// What the pool may hold and how long it waits. Change the fields of [`FederationLimits::default`] to taste.
+/// What the pool may hold and how long it waits. Change the fields of [`FederationLimits::default`]
+/// to taste.
 ///
 /// Bytes are bytes of memory held: the heap of the stanzas and the slots of the queues.
 #[derive(Clone, Debug)]
@@ -20,31 +21,32 @@ pub struct FederationLimits {
     pub queued_per_domain: usize,
     /// Time that a stanza may wait; then its sender is told. One minute by default.
     pub queue_time: Duration,
-    /// Remote domains that are known at once, those included that are only known to have failed lately. 16,384 by
-    /// default.
+    /// Remote domains that are known at once, those included that are only known to have failed
+    /// lately. 16,384 by default.
     pub domains: usize,
-    /// Streams for stanzas that may be open at once, those included that are being opened or closed. 4,096 by
-    /// default.
+    /// Streams for stanzas that may be open at once, those included that are being opened or
+    /// closed. 4,096 by default.
     pub streams: usize,
     /// The same for one remote domain. 8 by default.
     pub streams_per_domain: usize,
-    /// Bytes of stanzas, as memory, that are given to a stream before the driver tells that they are written. A
-    /// stream is given at least one stanza. 64 KiB by default.
+    /// Bytes of stanzas, as memory, that are given to a stream before the driver tells that they
+    /// are written. A stream is given at least one stanza. 64 KiB by default.
     pub window: usize,
     /// Time after which a stream that carries nothing is closed. Ten minutes by default.
     pub idle_time: Duration,
-    /// Connections to authoritative servers that may be open at once, to verify keys. 64 by default.
+    /// Connections to authoritative servers that may be open at once, to verify keys. 64 by
+    /// default.
     pub verifiers: usize,
-    /// Keys that may wait for the answer of one authoritative server. 16 by default. More are answered with
-    /// `resource-constraint`.
+    /// Keys that may wait for the answer of one authoritative server. 16 by default. More are
+    /// answered with `resource-constraint`.
     pub keys_per_verifier: usize,
-    /// Time in which a key has to be verified; then the answer is `remote-server-timeout`. 40 seconds by default,
-    /// a little less than the receiving connection waits
+    /// Time in which a key has to be verified; then the answer is `remote-server-timeout`. 40
+    /// seconds by default, a little less than the receiving connection waits
     /// ([`PairLimits::verify_timeout`](xmppwire::s2s::PairLimits::verify_timeout)).
     pub verify_time: Duration,
-    /// When to connect again to a remote domain that could not be reached. By default the first window has 10
-    /// seconds and the longest ten minutes. `attempts` has no effect: nothing connects to a domain
-    /// while no stanza waits for it.
+    /// When to connect again to a remote domain that could not be reached. By default the first
+    /// window has 10 seconds and the longest ten minutes. `attempts` has no effect: nothing
+    /// connects to a domain while no stanza waits for it.
     pub reconnect: ReconnectPolicy,
 }
 
@@ -88,8 +90,8 @@ pub struct DomainPolicy {
 }
 
 impl Default for DomainPolicy {
-    /// TLS is required, dialback is allowed, a certificate of the domain is not needed, and each pair has a stream
-    /// of its own.
+    /// TLS is required, dialback is allowed, a certificate of the domain is not needed, and each
+    /// pair has a stream of its own.
     fn default() -> Self {
         Self {
             tls: TlsPolicy::Required,
@@ -108,7 +110,8 @@ impl DomainPolicy {
         self
     }
 
-    /// Insists on a verified certificate of the domain, in both directions: dialback alone does not suffice.
+    /// Insists on a verified certificate of the domain, in both directions: dialback alone does not
+    /// suffice.
     #[must_use]
     pub const fn with_certified_peer(mut self) -> Self {
         self.certified = true;
@@ -122,9 +125,9 @@ impl DomainPolicy {
         self
     }
 
-    /// Asks a stream that is open to the domain to carry the pairs of other sender domains as well (XEP-0220
-    /// §2.6.1). Each of them is authorised by dialback, also where the first one is by SASL EXTERNAL. A pair that
-    /// the peer refuses for want of room gets a stream of its own.
+    /// Asks a stream that is open to the domain to carry the pairs of other sender domains as well
+    /// (XEP-0220 §2.6.1). Each of them is authorised by dialback, also where the first one is by
+    /// SASL EXTERNAL. A pair that the peer refuses for want of room gets a stream of its own.
     #[must_use]
     pub const fn with_shared_streams(mut self) -> Self {
         self.multiplex = true;
@@ -150,8 +153,8 @@ impl DomainPolicy {
         self.multiplex && self.dialback
     }
 
-    /// The configuration of a stream to the domain. `certificate` tells whether TLS shows a certificate of the
-    /// sender domain.
+    /// The configuration of a stream to the domain. `certificate` tells whether TLS shows a
+    /// certificate of the sender domain.
     pub fn outgoing(&self, secret: Option<&DialbackSecret>, certificate: bool) -> OutgoingConfig {
         let mut config = OutgoingConfig::new().with_tls(self.tls);
         if let (true, Some(secret)) = (self.dialback, secret) {

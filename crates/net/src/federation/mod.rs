@@ -1,9 +1,9 @@
 //! Streams to other servers: a pool, as a machine without I/O.
 //!
-//! A server gives [`Federation`] the stanzas for other domains and the dialback keys that other servers showed it. The
-//! pool decides which stream carries which [`Pair`](xmppwire::s2s::Pair) of domains, what waits and for how long, when
-//! to connect again, when to close, and what goes back to its sender with which error. Its driver connects, and moves
-//! what the [`Step`]s name:
+//! A server gives [`Federation`] the stanzas for other domains and the dialback keys that other
+//! servers showed it. The pool decides which stream carries which [`Pair`](xmppwire::s2s::Pair) of
+//! domains, what waits and for how long, when to connect again, when to close, and what goes back
+//! to its sender with which error. Its driver connects, and moves what the [`Step`]s name:
 //!
 //! ```
 //! use xmppwire::s2s::Pair;

@@ -1,4 +1,5 @@
-//! Stanzas to other servers: which stream carries which pair, what waits, and what goes back to its sender.
+//! Stanzas to other servers: which stream carries which pair, what waits, and what goes back to its
+//! sender.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,21 +14,25 @@ use super::{FederationLimits, Policies};
 
 /// The outgoing streams of a server, as a machine.
 ///
-/// It takes stanzas with [`route`](Self::route) and keys to be verified with [`verify`](Self::verify), and gives the
-/// steps to take with [`poll`](Self::poll). The driver tells what became of them with [`told`](Self::told), and the
-/// time with [`handle_timeout`](Self::handle_timeout). It polls until there is no step after each of these calls.
+/// It takes stanzas with [`route`](Self::route) and keys to be verified with
+/// [`verify`](Self::verify), and gives the steps to take with [`poll`](Self::poll). The driver
+/// tells what became of them with [`told`](Self::told), and the time with
+/// [`handle_timeout`](Self::handle_timeout). It polls until there is no step after each of these
+/// calls.
 ///
-/// What holds of every stanza that `route` takes: it comes out once, by [`Step::Send`] or by [`Step::Bounce`], and
-/// the stanzas of a pair come out in their order. One that is told as `unsent` counts as not sent. What waits is
-/// bounded by [`FederationLimits`] in bytes and in time.
+/// What holds of every stanza that `route` takes: it comes out once, by [`Step::Send`] or by
+/// [`Step::Bounce`], and the stanzas of a pair come out in their order. One that is told as
+/// `unsent` counts as not sent. What waits is bounded by [`FederationLimits`] in bytes and in time.
 ///
-/// - **Failures.** Where a server could not be reached, stanzas wait for the next attempt, and those whose time is
-///   over before it are bounced at once. Where the next attempt would fail alike, such as after a wrong certificate,
-///   all are bounced at once. The attempts are spread by truncated binary exponential back-off (RFC 6120 §3.3).
-/// - **Order.** A pair is carried by one stream at a time. It changes to another one only when the first has ended.
-/// - **Keys** are verified over connections of their own, to servers that the DNS gives for the sender domain, and
-///   never over a stream that carries stanzas. An answer counts only for the key, the pair and the stream id that
-///   were asked about on the same connection (XEP-0220 §3.1).
+/// - **Failures.** Where a server could not be reached, stanzas wait for the next attempt, and
+///   those whose time is over before it are bounced at once. Where the next attempt would fail
+///   alike, such as after a wrong certificate, all are bounced at once. The attempts are spread by
+///   truncated binary exponential back-off (RFC 6120 §3.3).
+/// - **Order.** A pair is carried by one stream at a time. It changes to another one only when the
+///   first has ended.
+/// - **Keys** are verified over connections of their own, to servers that the DNS gives for the
+///   sender domain, and never over a stream that carries stanzas. An answer counts only for the
+///   key, the pair and the stream id that were asked about on the same connection (XEP-0220 §3.1).
 #[derive(Debug)]
 pub struct Federation {
     pub(super) limits: FederationLimits,
@@ -101,7 +106,8 @@ impl Federation {
         self.closed
     }
 
-    /// Takes a stanza to another server. Its `from` is a domain of this server, which the caller has checked.
+    /// Takes a stanza to another server. Its `from` is a domain of this server, which the caller
+    /// has checked.
     ///
     /// # Errors
     ///

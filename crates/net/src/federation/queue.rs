@@ -28,8 +28,8 @@ impl Queue {
         self.heap.saturating_add(slots)
     }
 
-    /// Upper bound of what [`held`](Self::held) grows by with this stanza: a full queue doubles its slots, and a new
-    /// one has four.
+    /// Upper bound of what [`held`](Self::held) grows by with this stanza: a full queue doubles its
+    /// slots, and a new one has four.
     pub(super) fn cost(&self, stanza: &Stanza) -> usize {
         let slots = match self.waiting.len() < self.waiting.capacity() {
             true => 0,

@@ -22,7 +22,8 @@ impl Federation {
         Some(target)
     }
 
-    /// Whether the domain is known or may become so. The one that failed longest ago is forgotten for it.
+    /// Whether the domain is known or may become so. The one that failed longest ago is forgotten
+    /// for it.
     pub(super) fn has_room_for(&mut self, target: &Domainpart) -> bool {
         if self.remotes.len() < self.limits.domains || self.remotes.contains_key(target) {
             return true;
@@ -57,8 +58,9 @@ impl Federation {
         carrier.given.is_empty() && lanes.all(|lane| lane.is_none_or(|it| it.queue.is_empty()))
     }
 
-    /// Closes a stream that carries nothing, for a domain that waits for a stream: one of its own where it has as many
-    /// as it may, otherwise the one that will be closed first anyway. One at a time.
+    /// Closes a stream that carries nothing, for a domain that waits for a stream: one of its own
+    /// where it has as many as it may, otherwise the one that will be closed first anyway. One at a
+    /// time.
     pub(super) fn make_room(&mut self, target: &Domainpart) {
         let Some(remote) = self.remotes.get(target) else {
             return;

@@ -9,8 +9,8 @@ use super::step::{Failure, Key, Purpose, Step};
 use super::stream::{Carrier, Stream, Work};
 
 impl Federation {
-    /// Brings a remote domain in order after a change: bounces stanzas whose time is over, opens the streams that are
-    /// missing, forgets what is not needed any more, and sets its deadline.
+    /// Brings a remote domain in order after a change: bounces stanzas whose time is over, opens
+    /// the streams that are missing, forgets what is not needed any more, and sets its deadline.
     pub(super) fn settle(&mut self, now: Instant, target: &Domainpart) {
         let Some((target, mut remote)) = self.remotes.remove_entry(target) else {
             return;

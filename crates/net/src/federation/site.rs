@@ -1,4 +1,5 @@
-//! What a server brings to federation: its domains, their certificates, and where other servers are.
+//! What a server brings to federation: its domains, their certificates, and where other servers
+//! are.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,8 +25,8 @@ pub struct LocalDomain {
 }
 
 impl LocalDomain {
-    /// Shows this certificate in both directions, so that SASL EXTERNAL can be used (RFC 6120 §13.8.4), and trusts
-    /// these roots. Its key usages have to allow both, where it names any.
+    /// Shows this certificate in both directions, so that SASL EXTERNAL can be used (RFC 6120
+    /// §13.8.4), and trusts these roots. Its key usages have to allow both, where it names any.
     ///
     /// # Errors
     ///
@@ -42,7 +43,8 @@ impl LocalDomain {
         Ok(Self::with_tls(outgoing, incoming, true))
     }
 
-    /// These configurations, both made for [`Service::SERVER`]. `certificate` tells whether `outgoing` shows a certificate of the domain.
+    /// These configurations, both made for [`Service::SERVER`]. `certificate` tells whether
+    /// `outgoing` shows a certificate of the domain.
     pub const fn with_tls(outgoing: ClientTls, incoming: ServerTls, certificate: bool) -> Self {
         Self {
             outgoing,
@@ -108,8 +110,8 @@ impl FederationConfig {
         self
     }
 
-    /// Names a server of a remote domain, which is then not looked up. Servers of one domain are tried in the order of
-    /// these calls.
+    /// Names a server of a remote domain, which is then not looked up. Servers of one domain are
+    /// tried in the order of these calls.
     #[must_use]
     pub fn with_server(
         mut self,
@@ -130,7 +132,8 @@ impl FederationConfig {
         self
     }
 
-    /// Sets how long each look-up, each connection and each TLS handshake may take. 20 seconds by default.
+    /// Sets how long each look-up, each connection and each TLS handshake may take. 20 seconds by
+    /// default.
     #[must_use]
     pub const fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -179,8 +182,8 @@ impl FederationConfig {
         }
     }
 
-    /// The servers of a domain, best first, from the answers to [`srv_names`](Self::srv_names). None is left where the
-    /// domain has no server, or where none can be used under the policy.
+    /// The servers of a domain, best first, from the answers to [`srv_names`](Self::srv_names).
+    /// None is left where the domain has no server, or where none can be used under the policy.
     pub fn targets(
         &self,
         domain: &Domainpart,
@@ -211,8 +214,9 @@ impl FederationConfig {
         targets.collect()
     }
 
-    /// TLS of a stream with the headers of this pair: the certificate of the sender domain is shown, and that of the
-    /// target domain is demanded. `None` where this server does not serve the sender domain.
+    /// TLS of a stream with the headers of this pair: the certificate of the sender domain is
+    /// shown, and that of the target domain is demanded. `None` where this server does not serve
+    /// the sender domain.
     pub fn side(&self, pair: &Pair) -> Option<TlsSide> {
         let own = self.domains.get(pair.sender())?;
         let domain = Domain::parse(pair.target().as_str()).ok()?;

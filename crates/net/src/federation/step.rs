@@ -31,8 +31,8 @@ pub enum Purpose {
 /// What the driver has to do next. It has to know every step, so the list is exhaustive.
 #[derive(Debug)]
 pub enum Step {
-    /// Look up the servers of the pair's target domain, connect, and open a stream with the headers of this pair.
-    /// [`Told::Closed`] has to follow once, however it ends.
+    /// Look up the servers of the pair's target domain, connect, and open a stream with the headers
+    /// of this pair. [`Told::Closed`] has to follow once, however it ends.
     Connect {
         /// The name of the new stream.
         key: Key,
@@ -63,7 +63,8 @@ pub enum Step {
 pub enum Told {
     /// The stream has its machine, so that it can be asked to [verify](Step::Verify) keys.
     Connected,
-    /// Stanzas may be sent for the pair: [`OutgoingEvent::Ready`](xmppwire::s2s::OutgoingEvent::Ready), or
+    /// Stanzas may be sent for the pair:
+    /// [`OutgoingEvent::Ready`](xmppwire::s2s::OutgoingEvent::Ready), or
     /// [`PairAdded::Ready`](xmppwire::s2s::PairAdded::Ready).
     Ready(Pair),
     /// The peer refused the pair.
@@ -78,8 +79,8 @@ pub enum Told {
     Closed {
         /// How it ended.
         end: End,
-        /// The stanzas that were given to the stream and not written to it, in their order. They wait for another
-        /// stream.
+        /// The stanzas that were given to the stream and not written to it, in their order. They
+        /// wait for another stream.
         unsent: Vec<Stanza>,
     },
 }
@@ -126,7 +127,8 @@ impl Failure {
         }
     }
 
-    /// RFC 6120 §10.4: one condition where the name could not be resolved, another where the stream failed.
+    /// RFC 6120 §10.4: one condition where the name could not be resolved, another where the stream
+    /// failed.
     pub(super) fn of(end: &End) -> Self {
         use StreamErrorCondition as E;
         match end {
@@ -202,8 +204,8 @@ impl Undelivered {
         &self.error
     }
 
-    /// What its sender is told; `None` for stanzas that must not be answered: errors and IQ results (RFC 6120
-    /// §8.3.1).
+    /// What its sender is told; `None` for stanzas that must not be answered: errors and IQ results
+    /// (RFC 6120 §8.3.1).
     pub fn reply(&self) -> Option<Stanza> {
         self.stanza.error_reply(&self.error)
     }

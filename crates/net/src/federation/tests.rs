@@ -191,7 +191,8 @@ fn a_stream_is_shared_where_the_policy_allows_and_the_peer_has_room() {
     assert_eq!((site.connects.len(), site.added.len()), (1, 3));
     site.tell(first, Told::Ready(pair("b.example", "c.example")));
     assert_eq!(site.bodies(), [0, 1]);
-    // The peer may have as many as it takes, and the machine may find that the stream cannot carry the pair.
+    // The peer may have as many as it takes, and the machine may find that the stream cannot carry
+    // the pair.
     let full = Refusal::Error(DialbackError::new(Condition::ResourceConstraint));
     site.tell(first, Told::Refused(pair("d.example", "c.example"), full));
     site.tell(
@@ -658,7 +659,8 @@ fn a_thousand_remote_domains_at_once() {
     assert_eq!((site.sent.len(), site.bounced.len()), (4_000, 0));
 }
 
-/// Heap bytes of the pool for each remote domain: with a stream that carries nothing, and after a failure.
+/// Heap bytes of the pool for each remote domain: with a stream that carries nothing, and after a
+/// failure.
 #[test]
 fn a_remote_domain_costs_little_memory() {
     const DOMAINS: usize = 1_000;
@@ -694,7 +696,8 @@ enum Act {
     Refuse(usize, bool),
     OtherStream(usize),
     Flush(usize),
-    /// The stream ends, and so many of the stanzas that it was given and did not flush were not written.
+    /// The stream ends, and so many of the stanzas that it was given and did not flush were not
+    /// written.
     End(usize, usize, usize),
     Wait(u64),
 }
@@ -711,7 +714,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What the driver of the property test knows of each stream: what it was given since the last flush.
+/// What the driver of the property test knows of each stream: what it was given since the last
+/// flush.
 type Given = BTreeMap<Key, Vec<Stanza>>;
 
 fn how_it_ends(how: usize) -> End {

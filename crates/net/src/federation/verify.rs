@@ -9,13 +9,14 @@ use super::step::{Failure, Key, Purpose, Source, Step};
 use super::stream::{Question, Stream, Verifier, Work};
 
 impl Federation {
-    /// Takes a key that an incoming stream received, to ask the authoritative server of its sender domain. One
-    /// [`Step::Answer`] follows.
+    /// Takes a key that an incoming stream received, to ask the authoritative server of its sender
+    /// domain. One [`Step::Answer`] follows.
     pub fn verify(&mut self, now: Instant, source: Source, request: VerifyRequest) {
         let domain = request.pair().sender();
         let rest = self.remotes.get(domain).and_then(|remote| remote.rest);
         if let Some(rest) = rest {
-            // A peer must not make this server connect to a domain more often than its own users can.
+            // A peer must not make this server connect to a domain more often than its own users
+            // can.
             return self.answer(source, request, rest.failure.condition());
         }
         let headers = request.pair().inverse();

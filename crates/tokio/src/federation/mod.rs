@@ -27,8 +27,8 @@ const REPORTS: usize = 64;
 
 /// The streams of a server to and from other servers.
 ///
-/// [`send`](Self::send) takes stanzas to other domains, and [`next`](Self::next) gives those that arrive and those
-/// that could not be delivered. Streams are opened, shared and closed as
+/// [`send`](Self::send) takes stanzas to other domains, and [`next`](Self::next) gives those that
+/// arrive and those that could not be delivered. Streams are opened, shared and closed as
 /// [`xmppwire_net::federation::Federation`] decides.
 ///
 /// ```no_run
@@ -61,11 +61,12 @@ const REPORTS: usize = 64;
 /// # }
 /// ```
 ///
-/// Each connection is a task of its own. The tasks end with this value. Await `next` all the time: stanzas are sent
-/// and connections are opened while it is awaited, and connections stop to read while it is not.
+/// Each connection is a task of its own. The tasks end with this value. Await `next` all the time:
+/// stanzas are sent and connections are opened while it is awaited, and connections stop to read
+/// while it is not.
 ///
-/// What is lost with a connection is what was written to it and not read by the peer; without stream management
-/// nothing tells how much that is.
+/// What is lost with a connection is what was written to it and not read by the peer; without
+/// stream management nothing tells how much that is.
 #[derive(Debug)]
 pub struct Federation {
     config: Arc<FederationConfig>,
@@ -129,8 +130,8 @@ impl Federation {
         }
     }
 
-    /// Serves a connection that another server opened, with TLS from the first byte or without. Returns false, and
-    /// closes the connection, where there are as many as may be.
+    /// Serves a connection that another server opened, with TLS from the first byte or without.
+    /// Returns false, and closes the connection, where there are as many as may be.
     ///
     /// Has to be called within a runtime.
     pub fn accept(&mut self, socket: TcpStream, mode: Mode) -> bool {
@@ -147,8 +148,8 @@ impl Federation {
         true
     }
 
-    /// Takes a stanza to another server. Its `from` has to be of a domain of this server. It is sent while
-    /// [`next`](Self::next) is awaited.
+    /// Takes a stanza to another server. Its `from` has to be of a domain of this server. It is
+    /// sent while [`next`](Self::next) is awaited.
     ///
     /// # Errors
     ///
@@ -198,8 +199,8 @@ impl Federation {
         }
     }
 
-    /// Begins to end federation: what waits is given back by [`next`](Self::next) as undelivered, and all streams are
-    /// closed. Await `next` until it gives `None`. Idempotent.
+    /// Begins to end federation: what waits is given back by [`next`](Self::next) as undelivered,
+    /// and all streams are closed. Await `next` until it gives `None`. Idempotent.
     pub fn close(&mut self) {
         self.closed = true;
         self.pool.close(self.clock.now());
