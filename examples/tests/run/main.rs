@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod component;
 mod duet;
 mod event_loop;
 mod federation;
