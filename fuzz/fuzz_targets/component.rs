@@ -108,7 +108,8 @@ fn send<R: Role>(machine: &mut Connection<R>, rest: &[u8], to_component: bool, s
         false => (own, user),
     };
     let phase = machine.phase();
-    let sent = machine.send(&Stanza::from(Message::chat(to, "x").with_from(from)));
+    let stanza: Stanza = Message::chat(to, "x").with_from(from).into();
+    let sent = machine.send(&stanza);
     let closing = sent.is_ok();
     let expected = match phase {
         Phase::Bound if !is_own => Err(ApiMisuse::Misaddressed),
