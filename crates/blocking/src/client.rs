@@ -4,9 +4,9 @@ use std::net::TcpStream;
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::{FullJid, Iq, Password, Stanza};
+use xmppwire::{FullJid, Iq, Password, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, Login, LoginStep, RequestError, Session,
+    ConnectError, Connector, Error, Login, LoginStep, RefusedStanzas, RequestError, Session,
 };
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::Wired;
@@ -177,6 +177,43 @@ impl Client {
     /// A handle with which another thread ends a wait in [`next_timeout`](Self::next_timeout).
     pub fn waker(&self) -> Waker {
         self.pump.waker()
+    }
+
+    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8), such as a message whose `from`
+    /// is not an address.
+    ///
+    /// [`next`](Self::next) never gives such a stanza and does not return for it, so look here
+    /// after `next` has returned. The client has answered it where the RFC requires an answer and
+    /// `from` is not malformed. Nothing needs to be done about it: it shows that the server, or an
+    /// entity whose stanzas the server does not check, breaks the protocol. The newest ones are
+    /// kept, in at most 64 KiB of memory, or one stanza if that one is larger;
+    /// [`refused_dropped`](Self::refused_dropped) counts the others.
+    ///
+    /// ```no_run
+    /// # use xmppwire_blocking::{Client, Error};
+    /// # fn run(client: &mut Client) -> Result<(), Error> {
+    /// while let Some(stanza) = client.next()? {
+    ///     while let Some(fault) = client.take_refused() {
+    ///         eprintln!("{fault}: {}", fault.element().to_xml());
+    ///     }
+    ///     println!("{stanza:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.session.refused_mut().take()
+    }
+
+    /// The number of malformed stanzas that [`take_refused`](Self::take_refused) cannot give any
+    /// more, because newer ones needed their room.
+    pub const fn refused_dropped(&self) -> u64 {
+        self.session.refused().dropped()
+    }
+
+    /// The queue behind [`take_refused`](Self::take_refused), to keep it beyond the session.
+    pub(crate) const fn refused_mut(&mut self) -> &mut RefusedStanzas {
+        self.session.refused_mut()
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while

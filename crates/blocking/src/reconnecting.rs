@@ -4,9 +4,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use xmppwire::{Instant, Iq, Stanza};
+use xmppwire::{Instant, Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting, RequestError,
+    Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting, RefusedStanzas,
+    RequestError,
 };
 
 use crate::clock::Clock;
@@ -45,6 +46,8 @@ pub struct ReconnectingClient {
     machine: Reconnecting<Client>,
     clock: Clock,
     waker: Waker,
+    /// Malformed stanzas that arrived before the last event was given.
+    refused: RefusedStanzas,
 }
 
 impl ReconnectingClient {
@@ -61,6 +64,7 @@ impl ReconnectingClient {
             machine: Reconnecting::new(connector, policy, clock.now()),
             clock,
             waker: Waker::new(),
+            refused: RefusedStanzas::default(),
         }
     }
 
@@ -103,6 +107,23 @@ impl ReconnectingClient {
     /// The client of the present session, if there is one, to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         self.machine.client()
+    }
+
+    /// Takes the oldest malformed stanza that arrived in this session or an earlier one, as
+    /// [`Client::take_refused`] does. Look here after [`next_event`](Self::next_event) has
+    /// returned. Those of the last session are still there after
+    /// [`ReconnectEvent::Disconnected`] and after an error.
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        let earlier = self.refused.take();
+        earlier.or_else(|| self.machine.client_mut().ok()?.take_refused())
+    }
+
+    /// The number of malformed stanzas of all sessions that
+    /// [`take_refused`](Self::take_refused) cannot give any more, because newer ones needed their
+    /// room.
+    pub fn refused_dropped(&self) -> u64 {
+        let present = self.client().map_or(0, Client::refused_dropped);
+        self.refused.dropped().saturating_add(present)
     }
 
     /// Sends a stanza over the present session, as [`Client::send`] does.
@@ -187,6 +208,7 @@ impl ReconnectingClient {
                             Err(error) => Err(error),
                         },
                     };
+                    self.refused.append(client.refused_mut());
                     let event = self.machine.received(self.clock.now(), stanza)?;
                     return Ok(Poll::Ready(Some(event)));
                 }

@@ -1,5 +1,5 @@
 //! How much memory a server can make a client hold while the client waits for the answer to a
-//! request.
+//! request, and by malformed stanzas that the application does not take.
 
 #![allow(
     clippy::unwrap_used,
@@ -118,5 +118,38 @@ fn a_flood_during_a_request_is_bounded_in_memory() {
         let most = BUDGET + 6 * limits.max_stanza_bytes;
         assert!(peak <= most, "{peak} bytes for {count} of {}", stanza.len());
         assert!(count >= least, "{count} stanzas of {} bytes", stanza.len());
+    }
+}
+
+/// Floods the client with malformed stanzas that the application does not take, and returns the
+/// most memory that they held and what they still hold.
+fn flood_refused(stanza: &str) -> (usize, usize) {
+    let mut session = session(&connector());
+    let memory = measure(|| {
+        for _ in 0..5_000_000 / stanza.len() {
+            assert!(session.poll_next(NOW).is_pending());
+            assert!(session.wire().wants_read());
+            session.wire().receive(NOW, stanza.as_bytes());
+        }
+        assert!(session.poll_next(NOW).is_pending());
+    });
+    assert!(session.refused().dropped() > 0);
+    assert!(session.refused_mut().take().is_some());
+    let (most, left) = (memory.bytes_max, memory.bytes_current);
+    (most.try_into().unwrap(), left.try_into().unwrap())
+}
+
+#[test]
+fn malformed_stanzas_that_are_not_taken_are_bounded_in_memory() {
+    let budget = 64 * 1024;
+    let most_bytes = XmlLimits::default().max_stanza_bytes;
+    for length in [0, 1000, most_bytes - 100] {
+        let text = "x".repeat(length);
+        let stanza = format!("<message from='@'><body>{text}</body></message>");
+        let (peak, left) = flood_refused(&stanza);
+        println!("{length} bytes of text: {peak} bytes held at most, {left} at the end");
+        // One stanza, while it is read and shrunk, and what is kept.
+        assert!(peak <= budget + 6 * stanza.len() + 16 * 1024, "{peak}");
+        assert!(left <= budget.max(2 * stanza.len()) + 16 * 1024, "{left}");
     }
 }

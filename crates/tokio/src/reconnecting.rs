@@ -3,10 +3,10 @@
 use std::fmt;
 use std::pin::Pin;
 
-use xmppwire::{Iq, Stanza};
+use xmppwire::{Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
     ConnectError, Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting,
-    RequestError,
+    RefusedStanzas, RequestError,
 };
 
 use crate::clock::Clock;
@@ -45,6 +45,8 @@ pub struct ReconnectingClient {
     /// The attempt in progress. It survives when a future of [`next_event`](Self::next_event) is
     /// dropped.
     attempt: Option<Attempt>,
+    /// Malformed stanzas that arrived before the last event was given.
+    refused: RefusedStanzas,
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>;
@@ -63,6 +65,7 @@ impl ReconnectingClient {
             machine: Reconnecting::new(connector, policy, clock.now()),
             clock,
             attempt: None,
+            refused: RefusedStanzas::default(),
         }
     }
 
@@ -85,6 +88,7 @@ impl ReconnectingClient {
                 Next::SleepUntil(time) => self.clock.sleep_until(time).await,
                 Next::Drive(client) => {
                     let stanza = client.next().await;
+                    self.refused.append(client.refused_mut());
                     return self.machine.received(self.clock.now(), stanza).map(Some);
                 }
                 Next::Stop => return Ok(None),
@@ -116,6 +120,23 @@ impl ReconnectingClient {
     /// The client of the present session, if there is one, to look at its address and its TLS.
     pub fn client(&self) -> Option<&Client> {
         self.machine.client()
+    }
+
+    /// Takes the oldest malformed stanza that arrived in this session or an earlier one, as
+    /// [`Client::take_refused`] does. Look here after [`next_event`](Self::next_event) has
+    /// returned. Those of the last session are still there after
+    /// [`ReconnectEvent::Disconnected`] and after an error.
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        let earlier = self.refused.take();
+        earlier.or_else(|| self.machine.client_mut().ok()?.take_refused())
+    }
+
+    /// The number of malformed stanzas of all sessions that
+    /// [`take_refused`](Self::take_refused) cannot give any more, because newer ones needed their
+    /// room.
+    pub fn refused_dropped(&self) -> u64 {
+        let present = self.client().map_or(0, Client::refused_dropped);
+        self.refused.dropped().saturating_add(present)
     }
 
     /// Sends a stanza over the present session, as [`Client::send`] does.

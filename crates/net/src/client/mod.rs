@@ -6,6 +6,7 @@
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
 //! | [`Login`] | direct TLS and the negotiation, up to the bound resource |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, or something for the application |
+//! | [`RefusedStanzas`] | which malformed stanzas are kept for the application to look at |
 //! | [`Reconnecting`] | when to connect, to sleep and to drive, and why a session ended |
 //! | [`Backoff`] | how long to wait before the next attempt |
 //!
@@ -17,6 +18,7 @@ mod error;
 mod inbox;
 mod login;
 mod reconnecting;
+mod refused;
 mod session;
 mod verdict;
 
@@ -25,4 +27,5 @@ pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
 pub use login::{Login, LoginStep};
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
+pub use refused::RefusedStanzas;
 pub use session::Session;

@@ -8,7 +8,7 @@ use xmppwire::{
 };
 
 use super::inbox::Inbox;
-use super::{Connector, Error, RequestError};
+use super::{Connector, Error, RefusedStanzas, RequestError};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 
@@ -28,6 +28,7 @@ pub struct Session {
     request: Option<Request>,
     /// Stanzas that arrived while the caller waited for something else.
     inbox: Inbox,
+    refused: RefusedStanzas,
     closing: bool,
 }
 
@@ -53,6 +54,7 @@ impl Session {
             wait: connector.request_timeout(),
             request: None,
             inbox: Inbox::new(connector.inbox_bytes()),
+            refused: RefusedStanzas::default(),
             closing: false,
         })
     }
@@ -89,12 +91,27 @@ impl Session {
                 Poll::Ready(Some(ClientEvent::Closed(reason))) => {
                     return Poll::Ready(Err(reason.into()));
                 }
-                // A malformed stanza, which the core has answered.
-                Poll::Ready(Some(_)) => log!(debug, "a malformed stanza was skipped"),
+                Poll::Ready(Some(ClientEvent::Refused(fault))) => {
+                    log!(warn, kind = %fault.kind(), "a malformed stanza was refused");
+                    self.refused.push(fault);
+                }
+                // The other events belong to the login, which is complete.
+                Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The malformed stanzas that arrived until now. The core has answered those for which RFC 6120
+    /// §8 requires an answer, and none of them is given as a stanza.
+    pub const fn refused(&self) -> &RefusedStanzas {
+        &self.refused
+    }
+
+    /// The same, to take them.
+    pub const fn refused_mut(&mut self) -> &mut RefusedStanzas {
+        &mut self.refused
     }
 
     /// Takes arrived stanzas into the inbox while it has room, so that writing does not wait for a

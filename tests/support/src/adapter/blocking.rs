@@ -3,7 +3,9 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{
+    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+};
 use xmppwire_blocking::{Client, ReconnectingClient, ServerConnection};
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
@@ -75,6 +77,10 @@ impl super::Client for Client {
         self.next()
     }
 
+    fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.take_refused()
+    }
+
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         self.send(stanza)
     }
@@ -133,6 +139,10 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         self.send(stanza)
+    }
+
+    fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.take_refused()
     }
 
     fn session_tls(&self) -> Option<&TlsSummary> {

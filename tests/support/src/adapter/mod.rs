@@ -11,7 +11,9 @@ mod tokio;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{
+    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+};
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
@@ -57,6 +59,7 @@ pub trait Client: std::fmt::Debug + Sized {
     fn tls(&self) -> Option<&TlsSummary>;
     fn backlog(&self) -> usize;
     fn next(&mut self) -> Result<Option<Stanza>, Error>;
+    fn take_refused(&mut self) -> Option<StanzaFault>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn flush(&mut self) -> Result<(), Error>;
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
@@ -91,6 +94,7 @@ pub trait Accepted: std::fmt::Debug + Sized {
 pub trait Reconnecting: Sized {
     fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn take_refused(&mut self) -> Option<StanzaFault>;
     /// The TLS of the session, if there is a session.
     fn session_tls(&self) -> Option<&TlsSummary>;
     fn connect_now(&mut self);

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use xmppwire::{Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StreamError};
+use xmppwire::{
+    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+};
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
@@ -100,6 +102,10 @@ impl super::Client for Client {
         run(self.next())
     }
 
+    fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.take_refused()
+    }
+
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         run(self.send(stanza))
     }
@@ -158,6 +164,10 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         run(self.send(stanza))
+    }
+
+    fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.take_refused()
     }
 
     fn session_tls(&self) -> Option<&TlsSummary> {

@@ -20,17 +20,18 @@ const PROCEED: &str = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 const MESSAGE: &str = "<message><body>I am inside</body></message>";
 
-/// Reads until the other end has sent `end`.
-fn read_past(socket: &mut TcpStream, end: &str) {
+/// Reads until the other end has sent `end`, and returns what it sent.
+pub(super) fn read_past(socket: &mut TcpStream, end: &str) -> String {
     let mut seen = Vec::new();
     while !seen.ends_with(end.as_bytes()) {
         let mut byte = [0];
         socket.read_exact(&mut byte).unwrap();
         seen.extend(byte);
     }
+    String::from_utf8(seen).unwrap()
 }
 
-fn send(socket: &mut TcpStream, text: &str) {
+pub(super) fn send(socket: &mut TcpStream, text: &str) {
     socket.write_all(text.as_bytes()).unwrap();
 }
 

@@ -13,6 +13,7 @@ pub mod load;
 pub mod login;
 pub mod reconnect;
 pub mod redirect;
+pub mod refused;
 pub mod scram;
 pub mod srv;
 pub mod tcp;
@@ -95,6 +96,9 @@ macro_rules! scenarios {
                 it_is_not_followed_in_clear_text,
                 circles_end,
                 without_a_port_the_host_is_looked_up;
+            refused:
+                a_malformed_stanza_is_told_and_the_session_goes_on,
+                a_malformed_stanza_is_told_where_the_session_ends_after_it;
             scram:
                 each_mechanism_logs_in_over_tls,
                 many_iterations_are_computed;
