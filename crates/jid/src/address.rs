@@ -1,4 +1,4 @@
-//! The storage that all kinds of addresses share: the prepared text and where its parts begin.
+//! The storage that all kinds of addresses share: the prepared text and the positions of its parts.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -13,20 +13,21 @@ const MAX_LEN: usize = 3 * MAX_PART_LEN + 2;
 // The positions below are stored in 16 bits.
 const _: () = assert!(MAX_LEN <= u16::MAX as usize);
 
-/// A prepared address. Its text alone decides where its parts are, since neither `@` nor `/` can be in a prepared
-/// localpart or domainpart.
+/// A prepared address. The text alone determines the parts, because a prepared localpart or
+/// domainpart contains neither `@` nor `/`.
 #[derive(Clone)]
 pub(crate) struct Address {
     text: Box<str>,
-    /// The length of the localpart, 0 if there is none.
+    /// The length of the localpart in octets; 0 if there is none.
     local_len: u16,
-    /// The length of everything before the `/` of the resourcepart.
+    /// The length of everything before the `/` of the resourcepart, in octets.
     bare_len: u16,
 }
 
 impl Address {
-    /// Splits as RFC 7622 §3.2 says: the first `/` begins the resourcepart, and the first `@` before it ends the
-    /// localpart. All parts are prepared straight into the one allocation that is kept.
+    /// Splits as RFC 7622 §3.2 says: the first `/` begins the resourcepart, and the first `@`
+    /// before it ends the localpart. All parts are prepared directly into the one allocation that
+    /// the address keeps.
     pub(crate) fn parse(input: &str) -> Result<Self, JidError> {
         let (bare, resource) = split_resource(input);
         let (local, domain) = match bare.split_once('@') {
@@ -133,7 +134,7 @@ impl Address {
     }
 }
 
-/// What stands before and after the first `/`.
+/// Returns the text before and the text after the first `/`.
 pub(crate) fn split_resource(input: &str) -> (&str, Option<&str>) {
     match input.split_once('/') {
         Some((bare, resource)) => (bare, Some(resource)),

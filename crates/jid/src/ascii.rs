@@ -1,8 +1,8 @@
-//! The fast path: what a table of bytes can tell about a part.
+//! The fast path: a table of bytes classifies the characters of an ASCII part.
 
 use alloc::string::String;
 
-/// The part has bytes beyond ASCII, so the tables of Unicode must decide.
+/// The part has bytes beyond ASCII, so it needs the Unicode tables.
 pub(crate) const NON_ASCII: u8 = 1;
 /// The part has ASCII upper-case letters.
 pub(crate) const UPPER: u8 = 1 << 1;
@@ -24,7 +24,7 @@ pub(crate) fn first(text: &str, mask: u8) -> Option<char> {
         .find(|c| u8::try_from(*c).is_ok_and(|byte| flags(byte) & mask != 0))
 }
 
-/// Appends `text`, which is ASCII and was surveyed as `seen`, in lower case.
+/// Appends `text` in lower case. `text` is ASCII, and `seen` holds its flags.
 pub(crate) fn push_lowercase(text: &str, seen: u8, out: &mut String) {
     let start = out.len();
     out.push_str(text);
@@ -35,7 +35,7 @@ pub(crate) fn push_lowercase(text: &str, seen: u8, out: &mut String) {
     }
 }
 
-/// Whether a localpart must not have this character although it is printable ASCII: `"&'/:<>@` (RFC 7622 §3.3.1).
+/// Whether RFC 7622 §3.3.1 excludes this printable ASCII character from localparts: `"&'/:<>@`.
 pub(crate) const fn is_excluded_from_localparts(c: char) -> bool {
     matches!(c, '"' | '&' | '\'' | '/' | ':' | '<' | '>' | '@')
 }
@@ -69,7 +69,8 @@ const fn ascii_flags(byte: u8) -> u8 {
     if byte.is_ascii_uppercase() {
         flags |= UPPER;
     }
-    // PRECIS calls U+0021 to U+007E ASCII7 and allows them everywhere; a space only in free-form text (RFC 8264 §9.11).
+    // PRECIS allows U+0021 to U+007E (ASCII7) in both string classes, and a space only in free-form
+    // text (RFC 8264 §9.11).
     if !byte.is_ascii_graphic() || is_excluded_from_localparts(byte as char) {
         flags |= NOT_LOCAL;
     }

@@ -5,7 +5,8 @@ use crate::error::{JidError, Part, Reason};
 use crate::text::impl_text;
 use crate::{Domainpart, FullJid, Localpart, Resourcepart};
 
-/// An address without a resourcepart: an account (`juliet@example.org`), a room, or a server (`example.org`).
+/// An address without a resourcepart: an account (`juliet@example.org`), a room, or a server
+/// (`example.org`).
 ///
 /// ```
 /// use xmppwire_jid::{BareJid, Resourcepart};
@@ -20,11 +21,12 @@ use crate::{Domainpart, FullJid, Localpart, Resourcepart};
 pub struct BareJid(pub(crate) Address);
 
 impl BareJid {
-    /// Prepares an address that must have no resourcepart.
+    /// Prepares an address that must not have a resourcepart.
     ///
     /// # Errors
     ///
-    /// As [`Jid::new`](crate::Jid::new), and [`Reason::Unexpected`] if there is a resourcepart.
+    /// Those of [`Jid::new`](crate::Jid::new), and [`Reason::Unexpected`] if there is a
+    /// resourcepart.
     pub fn new(text: &str) -> Result<Self, JidError> {
         match split_resource(text) {
             (bare, None) => Address::parse(bare).map(Self),
@@ -32,7 +34,7 @@ impl BareJid {
         }
     }
 
-    /// Joins prepared parts. Nothing is left to check.
+    /// Joins prepared parts. This cannot fail.
     #[must_use]
     pub fn from_parts(local: Option<&Localpart>, domain: &Domainpart) -> Self {
         Self(Address::from_parts(local, domain, None))
@@ -44,31 +46,32 @@ impl BareJid {
         self.0.localpart()
     }
 
-    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is in brackets.
+    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is
+    /// in brackets.
     #[must_use]
     pub fn domainpart(&self) -> &str {
         self.0.domainpart()
     }
 
-    /// The whole prepared address.
+    /// The prepared address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Whether there is no localpart: the address of a server or service itself.
+    /// Whether the address has no localpart and so names a server or service itself.
     #[must_use]
     pub fn is_domain(&self) -> bool {
         self.localpart().is_none()
     }
 
-    /// The localpart as a value of its own, if any.
+    /// The localpart as a [`Localpart`], if any.
     #[must_use]
     pub fn to_localpart(&self) -> Option<Localpart> {
         self.localpart().map(Localpart::from_prepared)
     }
 
-    /// The domainpart as a value of its own, from which other addresses of the same server can be built.
+    /// The domainpart as a [`Domainpart`], to build other addresses of the same server from.
     #[must_use]
     pub fn to_domainpart(&self) -> Domainpart {
         Domainpart::from_prepared(self.domainpart())

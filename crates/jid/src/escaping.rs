@@ -1,7 +1,7 @@
 //! Escaping of characters that a localpart cannot have: [XEP-0106].
 //!
-//! Ten characters have escape sequences, which stand for them in the localpart on the wire and are shown to people as
-//! the characters themselves:
+//! Ten characters have escape sequences. A localpart on the wire contains the sequence; a user
+//! interface shows the character:
 //!
 //! | character | space | `"` | `&` | `'` | `/` | `:` | `<` | `>` | `@` | `\` |
 //! |---|---|---|---|---|---|---|---|---|---|---|
@@ -17,7 +17,8 @@
 //! # Ok::<(), xmppwire_jid::JidError>(())
 //! ```
 //!
-//! Addresses are compared and sent in their escaped form; the other is for people and for foreign systems alone.
+//! Compare and send addresses in their escaped form. Use the unescaped form only for display and
+//! for systems other than XMPP.
 //!
 //! [XEP-0106]: https://xmpp.org/extensions/xep-0106.html
 
@@ -26,7 +27,7 @@ use alloc::string::String;
 
 use crate::error::{JidError, Part, Reason};
 
-/// Every character that has a sequence, with the two digits that follow the backslash.
+/// The characters that have a sequence, each with the two digits that follow the backslash.
 const SEQUENCES: [(char, &str); 10] = [
     (' ', "20"),
     ('"', "22"),
@@ -40,18 +41,18 @@ const SEQUENCES: [(char, &str); 10] = [
     ('\\', "5c"),
 ];
 
-/// The length of a sequence, backslash included.
+/// The length of a sequence in octets, including the backslash.
 const SEQUENCE_LEN: usize = 3;
 
-/// Replaces the characters that a localpart cannot have by their sequences.
+/// Replaces the characters that a localpart cannot have with their sequences.
 ///
-/// A backslash is replaced only where it would otherwise seem to begin a sequence (§4.2, §4.3): `\5cool` becomes
-/// `\5c5cool`, and `c:\net` becomes `c\3a\net`. Upper-case digits count as well, because preparation of the localpart
-/// makes them lower-case.
+/// A backslash is replaced only where it would otherwise begin a sequence (§4.2, §4.3): `\5cool`
+/// becomes `\5c5cool`, and `c:\net` becomes `c\3a\net`. Upper-case digits count too, because
+/// preparation of the localpart maps them to lower case.
 ///
 /// # Errors
 ///
-/// If `text` begins or ends with a space, for which there is no sequence in these places (§4.1).
+/// If `text` begins or ends with a space, which cannot be escaped there (§4.1).
 ///
 /// ```
 /// use xmppwire_jid::escaping::escape;
@@ -72,10 +73,11 @@ pub fn escape(text: &str) -> Result<Cow<'_, str>, JidError> {
     }))
 }
 
-/// Replaces the sequences by the characters that they stand for.
+/// Replaces the sequences with the characters that they stand for.
 ///
-/// What only resembles a sequence stays as it is: `\2plus`, `foo\bar`, `\41`, `\2F` (§3.1, §4.3). So does `\20` at the
-/// beginning or end, where escaping never puts it (§4.1).
+/// Text that only resembles a sequence is unchanged: `\2plus`, `foo\bar`, `\41`, `\2F` (§3.1,
+/// §4.3). `\20` at the beginning or end is unchanged too, because escaping never produces it there
+/// (§4.1).
 ///
 /// ```
 /// use xmppwire_jid::escaping::unescape;
@@ -110,8 +112,8 @@ enum Replacement {
     Plain(char),
 }
 
-/// Goes through `text` once from left to right. At each character `rule` sees the rest of the text and says what its
-/// first so many octets are to be replaced by, if anything.
+/// Replaces parts of `text` in one pass from left to right. At each character, `rule` gets the rest
+/// of the text and may return a replacement and the number of octets that it replaces.
 fn replace(text: &str, rule: impl Fn(&str) -> Option<(Replacement, usize)>) -> Cow<'_, str> {
     let mut replaced = String::new();
     let mut copied = 0;

@@ -5,9 +5,10 @@ use crate::error::JidError;
 use crate::text::impl_text;
 use crate::{BareJid, Domainpart, Jid, Localpart, Resourcepart};
 
-/// An address with a resourcepart: a connected client (`juliet@example.org/balcony`), an occupant of a room.
+/// An address with a resourcepart: a connected client (`juliet@example.org/balcony`), an occupant
+/// of a room.
 ///
-/// The localpart stays optional, as RFC 7622 §3.1 has it: `example.org/shard-2` is a full address too.
+/// The localpart is optional (RFC 7622 §3.1): `example.org/shard-2` is a full address too.
 #[derive(Clone)]
 pub struct FullJid(pub(crate) Address);
 
@@ -16,12 +17,13 @@ impl FullJid {
     ///
     /// # Errors
     ///
-    /// As [`Jid::new`], and [`Reason::Missing`](crate::Reason::Missing) if there is no resourcepart.
+    /// Those of [`Jid::new`], and [`Reason::Missing`](crate::Reason::Missing) if there is no
+    /// resourcepart.
     pub fn new(text: &str) -> Result<Self, JidError> {
         Jid::new(text)?.try_into()
     }
 
-    /// Joins prepared parts. Nothing is left to check.
+    /// Joins prepared parts. This cannot fail.
     #[must_use]
     pub fn from_parts(
         local: Option<&Localpart>,
@@ -37,7 +39,8 @@ impl FullJid {
         self.0.localpart()
     }
 
-    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is in brackets.
+    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is
+    /// in brackets.
     #[must_use]
     pub fn domainpart(&self) -> &str {
         self.0.domainpart()
@@ -49,13 +52,13 @@ impl FullJid {
         self.0.resourcepart().unwrap_or_default()
     }
 
-    /// The whole prepared address.
+    /// The prepared address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The address without the resourcepart, as a prefix of [`as_str`](Self::as_str).
+    /// The address without the resourcepart: a prefix of [`as_str`](Self::as_str).
     #[must_use]
     pub fn bare_str(&self) -> &str {
         self.0.bare_str()
@@ -67,19 +70,19 @@ impl FullJid {
         BareJid(self.0.to_bare())
     }
 
-    /// The localpart as a value of its own, if any.
+    /// The localpart as a [`Localpart`], if any.
     #[must_use]
     pub fn to_localpart(&self) -> Option<Localpart> {
         self.localpart().map(Localpart::from_prepared)
     }
 
-    /// The domainpart as a value of its own, from which other addresses of the same server can be built.
+    /// The domainpart as a [`Domainpart`], to build other addresses of the same server from.
     #[must_use]
     pub fn to_domainpart(&self) -> Domainpart {
         Domainpart::from_prepared(self.domainpart())
     }
 
-    /// The resourcepart as a value of its own.
+    /// The resourcepart as a [`Resourcepart`].
     #[must_use]
     pub fn to_resourcepart(&self) -> Resourcepart {
         Resourcepart::from_prepared(self.resourcepart())

@@ -7,7 +7,8 @@ use crate::{BareJid, Domainpart, FullJid, Localpart, Resourcepart};
 
 /// Any XMPP address: `domain`, `local@domain`, `domain/resource` or `local@domain/resource`.
 ///
-/// Equality, order and hash are those of the prepared text, so differing spellings of one address are one key:
+/// Equality, order and hash are those of the prepared text, so different spellings of one address
+/// are the same key:
 ///
 /// ```
 /// use xmppwire_jid::Jid;
@@ -22,17 +23,17 @@ pub struct Jid(pub(crate) Address);
 impl Jid {
     /// Prepares an address (RFC 7622 §3).
     ///
-    /// The first `/` begins the resourcepart, in which further `/` and `@` are ordinary characters; the first `@`
-    /// before it ends the localpart.
+    /// The first `/` begins the resourcepart, which may contain further `/` and `@`. The first `@`
+    /// before that `/` ends the localpart.
     ///
     /// # Errors
     ///
-    /// If one of the parts breaks a rule; the error names the first such part and the rule.
+    /// If a part breaks a rule. The error names the first such part and the rule.
     pub fn new(text: &str) -> Result<Self, JidError> {
         Address::parse(text).map(Self)
     }
 
-    /// Joins prepared parts. Nothing is left to check.
+    /// Joins prepared parts. This cannot fail.
     #[must_use]
     pub fn from_parts(
         local: Option<&Localpart>,
@@ -48,7 +49,8 @@ impl Jid {
         self.0.localpart()
     }
 
-    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is in brackets.
+    /// The domain name or IP address. Internationalized labels are U-labels, and an IPv6 address is
+    /// in brackets.
     #[must_use]
     pub fn domainpart(&self) -> &str {
         self.0.domainpart()
@@ -60,31 +62,31 @@ impl Jid {
         self.0.resourcepart()
     }
 
-    /// The whole prepared address.
+    /// The prepared address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The address without the resourcepart, as a prefix of [`as_str`](Self::as_str).
+    /// The address without the resourcepart: a prefix of [`as_str`](Self::as_str).
     #[must_use]
     pub fn bare_str(&self) -> &str {
         self.0.bare_str()
     }
 
-    /// Whether there is no resourcepart.
+    /// Whether the address has no resourcepart.
     #[must_use]
     pub fn is_bare(&self) -> bool {
         self.resourcepart().is_none()
     }
 
-    /// Whether there is a resourcepart. As in [`FullJid`], a localpart is not asked for.
+    /// Whether the address has a resourcepart. As in [`FullJid`], the localpart is optional.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.resourcepart().is_some()
     }
 
-    /// Whether there is neither a localpart nor a resourcepart: the address of a server or service itself.
+    /// Whether the address is a domainpart alone and so names a server or service itself.
     #[must_use]
     pub fn is_domain(&self) -> bool {
         self.localpart().is_none() && self.is_bare()
@@ -96,35 +98,35 @@ impl Jid {
         BareJid(self.0.to_bare())
     }
 
-    /// The address as a full one, if it is.
+    /// A copy of the address as a [`FullJid`], if it has a resourcepart.
     #[must_use]
     pub fn to_full(&self) -> Option<FullJid> {
         self.is_full().then(|| FullJid(self.0.clone()))
     }
 
-    /// The localpart as a value of its own, if any.
+    /// The localpart as a [`Localpart`], if any.
     #[must_use]
     pub fn to_localpart(&self) -> Option<Localpart> {
         self.localpart().map(Localpart::from_prepared)
     }
 
-    /// The domainpart as a value of its own, from which other addresses of the same server can be built.
+    /// The domainpart as a [`Domainpart`], to build other addresses of the same server from.
     #[must_use]
     pub fn to_domainpart(&self) -> Domainpart {
         Domainpart::from_prepared(self.domainpart())
     }
 
-    /// The resourcepart as a value of its own, if any.
+    /// The resourcepart as a [`Resourcepart`], if any.
     #[must_use]
     pub fn to_resourcepart(&self) -> Option<Resourcepart> {
         self.resourcepart().map(Resourcepart::from_prepared)
     }
 
-    /// Turns the address into a bare one if it has no resourcepart, without copying.
+    /// Converts an address without a resourcepart into a [`BareJid`], without copying.
     ///
     /// # Errors
     ///
-    /// Gives the address back if it has a resourcepart.
+    /// Returns the address unchanged if it has a resourcepart.
     pub fn into_bare(self) -> Result<BareJid, Self> {
         if self.is_bare() {
             Ok(BareJid(self.0))
@@ -133,11 +135,11 @@ impl Jid {
         }
     }
 
-    /// Turns the address into a full one if it has a resourcepart, without copying.
+    /// Converts an address with a resourcepart into a [`FullJid`], without copying.
     ///
     /// # Errors
     ///
-    /// Gives the address back if it has no resourcepart.
+    /// Returns the address unchanged if it has no resourcepart.
     pub fn into_full(self) -> Result<FullJid, Self> {
         if self.is_full() {
             Ok(FullJid(self.0))

@@ -1,9 +1,9 @@
-//! XMPP addresses ("JIDs") as [RFC 7622] prepares, stores and compares them.
+//! XMPP addresses ("JIDs"), prepared and compared by the rules of [RFC 7622].
 //!
-//! An address is `localpart@domainpart/resourcepart`, and only the domainpart is required. A value of one of this
-//! crate's types is a proof: its text has been through the preparation that the RFC prescribes for each part, so two
-//! addresses are the same if and only if their text is the same, and what was accepted once is accepted again
-//! unchanged.
+//! An address is `localpart@domainpart/resourcepart`; only the domainpart is required. A value of
+//! one of this crate's types proves that its text has been prepared as the RFC prescribes for each
+//! part. So two addresses are the same if and only if their text is the same, and preparing the
+//! text again leaves it unchanged.
 //!
 //! ```
 //! use xmppwire_jid::{FullJid, Jid};
@@ -24,9 +24,9 @@
 //! | [`Jid`] | any address |
 //! | [`BareJid`] | an account, a room, a server: no resourcepart |
 //! | [`FullJid`] | a connected resource: always a resourcepart |
-//! | [`Localpart`], [`Domainpart`], [`Resourcepart`] | one prepared part, to build addresses from without a second check |
+//! | [`Localpart`], [`Domainpart`], [`Resourcepart`] | one prepared part; addresses built from parts need no second check |
 //!
-//! # What is done to each part
+//! # How each part is prepared
 //!
 //! | part | rules |
 //! |---|---|
@@ -34,8 +34,8 @@
 //! | domainpart | an IPv4 address, an IPv6 address in brackets, or a domain name of ASCII labels and U-labels: mapped by UTS #46 without its transitional part, then checked by IDNA2008; A-labels become U-labels and a final dot is removed ([RFC 7622] §3.2) |
 //! | resourcepart | PRECIS `OpaqueString` ([RFC 8265] §4.2): every space is U+0020, NFC, case kept |
 //!
-//! No prepared part may be empty or longer than [`MAX_PART_LEN`] octets. Input of more than four times this length is
-//! refused unread, which bounds the cost of a hostile address.
+//! No prepared part may be empty or longer than [`MAX_PART_LEN`] octets. A part of more than four
+//! times this length is refused unread, which bounds the cost of a hostile address.
 //!
 //! ## Labels of a domain name
 //!
@@ -49,14 +49,15 @@
 //!
 //! `Domain` of `xmppwire-net`, the name for DNS and TLS, follows the same rules.
 //!
-//! Character properties, normalization and IDNA all come from one set of Unicode data, that of ICU4X (Unicode 18 in
-//! its version 2.4). Characters that it does not know are refused, as the PRECIS framework asks; so are the capitals
-//! for which the standard library, being of an older Unicode version, has no small letter.
+//! Character properties, normalization and IDNA use one set of Unicode data: that of ICU4X (Unicode
+//! 18 in its version 2.4). Characters that are unassigned in this data are refused, as the PRECIS
+//! framework requires. Upper-case letters that the standard library cannot map to lower case,
+//! because its Unicode version is older, are refused too.
 //!
 //! # Features
 //!
-//! `std` (on by default) only passes `std` on to the dependencies; the crate itself is `no_std` with `alloc`.
-//! `serde` adds `Serialize` and `Deserialize` as strings, prepared on the way in.
+//! `std` (on by default) only enables `std` in the dependencies; the crate itself is `no_std` with
+//! `alloc`. `serde` adds `Serialize` and `Deserialize` as strings; deserializing prepares them.
 //!
 //! [RFC 7622]: https://www.rfc-editor.org/rfc/rfc7622
 //! [RFC 8265]: https://www.rfc-editor.org/rfc/rfc8265
@@ -87,13 +88,14 @@ pub use full::FullJid;
 pub use jid::Jid;
 pub use parts::{Domainpart, Localpart, Resourcepart};
 
-/// The most octets that one part may have once prepared (RFC 7622 §3.2, §3.3, §3.4).
+/// The most octets that one part may have after preparation (RFC 7622 §3.2, §3.3, §3.4).
 pub const MAX_PART_LEN: usize = 1023;
 
-/// The most octets of one part that are looked at before preparation.
+/// The most octets that one part may have before preparation.
 ///
-/// Preparation can shorten text, so the bound on the input has to be wider than the bound on the result. No mapping
-/// of localparts or resourceparts takes more than 3.5 octets down to one (a fullwidth letter and two combining marks,
-/// seven octets, compose to two), hence nothing that could become a valid part of those kinds is lost. A domainpart
-/// beyond this could only be padding that IDNA ignores.
+/// Preparation can shorten text, so the bound on the input is wider than the bound on the result.
+/// No mapping of localparts or resourceparts shortens text by more than a factor of 3.5: a
+/// fullwidth letter and two combining marks, seven octets, compose to two. So this bound refuses no
+/// text that would prepare to a valid localpart or resourcepart. A valid domainpart can exceed it
+/// only by characters that IDNA ignores.
 const MAX_RAW_PART_LEN: usize = 4 * MAX_PART_LEN;

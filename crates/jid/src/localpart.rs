@@ -7,7 +7,7 @@ use crate::error::Reason;
 use crate::precis::username;
 use crate::{MAX_PART_LEN, MAX_RAW_PART_LEN};
 
-/// Appends the prepared form of `input` to `out`. On an error `out` may have been written to.
+/// Appends the prepared form of `input` to `out`. After an error `out` may hold a part of it.
 pub(crate) fn prepare_into(input: &str, out: &mut String) -> Result<(), Reason> {
     if input.is_empty() {
         return Err(Reason::Empty);
@@ -21,7 +21,7 @@ pub(crate) fn prepare_into(input: &str, out: &mut String) -> Result<(), Reason> 
         if prepared.len() > MAX_PART_LEN {
             return Err(Reason::TooLong);
         }
-        // Only now, because a fullwidth `＠` has become a plain one.
+        // Checked after the mapping, which turns a fullwidth `＠` into `@`.
         if let Some(c) = prepared
             .chars()
             .find(|c| ascii::is_excluded_from_localparts(*c))

@@ -1,4 +1,4 @@
-//! The three parts as values of their own.
+//! Types for the three parts of an address.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -18,7 +18,7 @@ macro_rules! part {
             ///
             /// # Errors
             ///
-            /// If the text breaks one of the rules for the part; the error says which.
+            /// If the text breaks one of the rules for the part. The error says which.
             pub fn new(text: &str) -> Result<Self, JidError> {
                 let mut prepared = String::with_capacity(text.len().min(crate::MAX_PART_LEN));
                 $module::prepare_into(text, &mut prepared)
@@ -26,7 +26,7 @@ macro_rules! part {
                 Ok(Self(prepared.into_boxed_str()))
             }
 
-            /// Takes over text that was prepared for this part before.
+            /// Wraps text that is already prepared for this part.
             pub(crate) fn from_prepared(text: &str) -> Self {
                 Self(text.into())
             }
@@ -43,7 +43,7 @@ macro_rules! part {
 }
 
 part! {
-    /// What stands before the `@`: most often the name of an account or a room (RFC 7622 §3.3).
+    /// The part before the `@`: usually the name of an account or a room (RFC 7622 §3.3).
     ///
     /// ```
     /// use xmppwire_jid::Localpart;
@@ -58,8 +58,9 @@ part! {
 part! {
     /// The name or IP address of a server, service or component (RFC 7622 §3.2).
     ///
-    /// Internationalized labels are kept as U-labels; the `idna` crate turns them into A-labels for the DNS. The
-    /// [rules for labels](crate#labels-of-a-domain-name) are those of RFC 7622 with underscores added.
+    /// Internationalized labels are kept as U-labels; the `idna` crate converts them to A-labels
+    /// for the DNS. The [rules for labels](crate#labels-of-a-domain-name) are those of RFC 7622,
+    /// except that underscores are permitted.
     ///
     /// ```
     /// use xmppwire_jid::Domainpart;
@@ -72,7 +73,8 @@ part! {
 }
 
 part! {
-    /// What stands after the first `/`: a connection of an account, an occupant of a room (RFC 7622 §3.4).
+    /// The part after the first `/`: names a connection of an account or an occupant of a room (RFC
+    /// 7622 §3.4).
     ///
     /// ```
     /// use xmppwire_jid::Resourcepart;

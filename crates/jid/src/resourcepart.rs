@@ -7,7 +7,7 @@ use crate::error::Reason;
 use crate::precis::opaque;
 use crate::{MAX_PART_LEN, MAX_RAW_PART_LEN};
 
-/// Appends the prepared form of `input` to `out`. On an error `out` may have been written to.
+/// Appends the prepared form of `input` to `out`. After an error `out` may hold a part of it.
 pub(crate) fn prepare_into(input: &str, out: &mut String) -> Result<(), Reason> {
     if input.is_empty() {
         return Err(Reason::Empty);

@@ -1,4 +1,4 @@
-//! Addresses and parts as strings for `serde`, prepared on the way in.
+//! `serde` for addresses and parts: they are strings, and deserializing prepares them.
 
 use core::fmt;
 
@@ -33,7 +33,7 @@ impl_serde!(Localpart, "the localpart of an XMPP address");
 impl_serde!(Domainpart, "the domainpart of an XMPP address");
 impl_serde!(Resourcepart, "the resourcepart of an XMPP address");
 
-/// Takes strings of every kind, so that formats which cannot lend them work as well.
+/// Accepts borrowed and owned strings, because some formats cannot lend a string.
 struct Text<T> {
     expecting: &'static str,
     prepare: fn(&str) -> Result<T, JidError>,

@@ -1,8 +1,8 @@
-//! What every type of this crate can do because it is a string underneath.
+//! The conversions and formats that every type of this crate has, because each holds one string.
 
 /// Implements the conversions and formats of a type that has `new(&str)` and `as_str`.
 ///
-/// `Eq`, `Ord` and `Hash` are those of the text, which makes `Borrow<str>` lawful.
+/// `Eq`, `Ord` and `Hash` are those of the text, as `Borrow<str>` requires.
 macro_rules! impl_text {
     ($type:ident) => {
         impl PartialEq for $type {

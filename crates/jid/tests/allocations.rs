@@ -1,4 +1,5 @@
-//! What an address costs: one allocation for ASCII, and no more than the limits allow for hostile text.
+//! The allocations of an address: one for ASCII, and for hostile text no more than the limits
+//! allow.
 
 use std::hint::black_box;
 

@@ -29,11 +29,11 @@ fn ldh_names() {
         "1.2.3.example",
         "1.2.3.4.5",
         "1234",
-        // Beyond RFC 7622: host names of intranets.
+        // Wider than RFC 7622, for host names of intranets.
         "my_host.example",
         "_",
         "_xmpp._tcp.example",
-        // Hyphens in the second and third place are no reserved form.
+        // Only hyphens in the third and fourth place are reserved.
         "a--b.example",
     ] {
         assert_eq!(prepared(name), name);
@@ -48,7 +48,7 @@ fn other_ascii_is_refused() {
     }
 }
 
-/// The underscore is allowed in labels of ASCII alone (RFC 5892 §2.6 disallows it in U-labels).
+/// The underscore is allowed only in ASCII labels: RFC 5892 §2.6 disallows it in U-labels.
 #[test]
 fn underscores() {
     assert_eq!(prepared("MY_HOST.example"), "my_host.example");
@@ -129,7 +129,7 @@ fn lengths_of_labels_and_names() {
     let name = format!("{0}.{0}.{0}.{1}", a(63), a(62));
     assert_eq!(reason(&name), Reason::NameTooLong);
 
-    // For U-labels the length of the A-label counts: `xn--` and the rest.
+    // The limit applies to the A-label of a U-label, including `xn--`.
     let label = format!("{}\u{FC}", a(54));
     assert_eq!(prepared(&label), label);
     assert_eq!(reason(&format!("{}\u{FC}", a(60))), Reason::LabelTooLong);
@@ -161,7 +161,7 @@ fn broken_a_labels() {
         "xn--example-",
         "xn--bcher-kva8",
         "xn--a-\u{FC}",
-        // The A-label of a name with a capital, which no U-label has.
+        // The A-label of a name with an upper-case letter, which no U-label has.
         "xn--bcher-2pa.example",
         "xn--99999999",
     ] {
@@ -176,7 +176,7 @@ fn u_labels_are_mapped() {
         ("bu\u{308}cher.example", "b\u{FC}cher.example"),
         ("\u{FF45}\u{FF58}ample.org", "example.org"),
         ("\u{3A3}\u{3A3}.example", "\u{3C3}\u{3C3}.example"),
-        // Not transitional: these two are letters of their own in IDNA2008.
+        // The mapping is not transitional: IDNA2008 keeps these two letters.
         ("fu\u{DF}ball.example", "fu\u{DF}ball.example"),
         ("\u{3C3}\u{3C2}.example", "\u{3C3}\u{3C2}.example"),
         ("\u{1E9E}.example", "\u{DF}.example"),
@@ -185,7 +185,7 @@ fn u_labels_are_mapped() {
     }
 }
 
-/// UTS #46 lets symbols pass, IDNA2008 does not.
+/// UTS #46 permits symbols, IDNA2008 does not.
 #[test]
 fn symbols_are_refused() {
     for (name, c) in [
@@ -205,7 +205,7 @@ fn contextual_characters() {
     assert_eq!(prepared("col\u{B7}la.example"), "col\u{B7}la.example");
     assert_eq!(prepared("COL\u{B7}LA.example"), "col\u{B7}la.example");
     assert_eq!(reason("a\u{B7}b.example"), Reason::OutOfContext('\u{B7}'));
-    // The rule is about the label, not the name.
+    // The rule applies to the label, not to the whole name.
     assert_eq!(reason("l\u{B7}.l.example"), Reason::OutOfContext('\u{B7}'));
     assert_eq!(
         prepared("\u{30C6}\u{30FB}\u{30B9}.example"),
@@ -228,12 +228,12 @@ fn contextual_characters() {
 fn directions() {
     assert_eq!(prepared("\u{5D0}\u{5D1}.example"), "\u{5D0}\u{5D1}.example");
     assert_eq!(reason("\u{5D0}a.example"), Reason::NotIdna);
-    // In a name with right-to-left labels, the others are held to the rule too.
+    // In a name with a right-to-left label, the rule applies to the other labels too.
     assert_eq!(reason("\u{5D0}.1a"), Reason::NotIdna);
 }
 
 #[test]
-fn unassigned_private_and_the_like() {
+fn unassigned_and_disallowed_characters() {
     for c in [
         '\u{378}',
         '\u{E000}',
@@ -254,7 +254,7 @@ fn ipv4_addresses() {
     for address in ["127.0.0.1", "0.0.0.0", "255.255.255.255"] {
         assert_eq!(prepared(address), address);
     }
-    // Fullwidth digits are digits once mapped.
+    // The mapping turns fullwidth digits into ASCII digits.
     assert_eq!(prepared("\u{FF11}.2.3.4"), "1.2.3.4");
     for address in [
         "256.0.0.1",
@@ -287,7 +287,7 @@ fn ipv6_addresses_have_one_spelling() {
 }
 
 #[test]
-fn what_is_no_ip_literal() {
+fn invalid_ip_literals() {
     for text in [
         "[]",
         "[",

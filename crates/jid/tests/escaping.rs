@@ -1,4 +1,4 @@
-//! XEP-0106.
+//! Escaping of localparts: XEP-0106.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use xmppwire_jid::Localpart;
 use xmppwire_jid::escaping::{escape, unescape};
 
-/// The localparts of the examples in §3, §4 and §5. Backslashes that begin no sequence stay as they are (§4.3); where
-/// the table in §5.1 escapes them all the same, the second column follows the rule.
+/// The localparts of the examples in §3, §4 and §5. Backslashes that do not begin a sequence are
+/// unchanged (§4.3). The table in §5.1 escapes some of them nevertheless; the second column follows
+/// the rule.
 #[test]
 fn examples() {
     for (plain, escaped) in [
@@ -46,7 +47,7 @@ fn examples() {
     }
 }
 
-/// What the table in §5.1 has instead.
+/// The escaped forms in the table of §5.1 that differ from the rule in §4.3.
 #[test]
 fn needlessly_escaped_backslashes_are_unescaped() {
     assert_eq!(unescape(r"c\3a\5cnet"), r"c:\net");
@@ -68,7 +69,7 @@ fn sequences_are_read_once_from_left_to_right() {
 #[test]
 fn case_is_significant() {
     assert_eq!(unescape(r"a\2Fb\3Ac\5Cd"), r"a\2Fb\3Ac\5Cd");
-    // But preparation lowers it, so it must not look like a sequence afterwards.
+    // Preparation maps the digit to lower case, and the result must not be a sequence.
     let local = Localpart::new(&escape(r"a\2Fb").unwrap()).unwrap();
     assert_eq!(unescape(local.as_str()), r"a\2fb");
 }

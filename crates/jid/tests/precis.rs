@@ -18,7 +18,8 @@ fn unchanged(text: &str) -> Result<String, Reason> {
     Ok(text.to_owned())
 }
 
-/// RFC 8265 §3.5, tables 1 and 2, but for what RFC 7622 §3.3.1 excludes on top (`@`).
+/// RFC 8265 §3.5, tables 1 and 2, without the character that RFC 7622 §3.3.1 excludes in addition
+/// (`@`).
 #[test]
 fn username_examples() {
     for name in ["fussball", "fu\u{DF}ball", "\u{3C0}", "\u{3C3}", "\u{3C2}"] {
@@ -60,7 +61,7 @@ fn every_ascii_character_in_a_localpart() {
             Err(Reason::Forbidden(c))
         };
         assert_eq!(local(&format!("a{c}")), expected, "{c:?}");
-        // The long way round must come to the same.
+        // The slow path must give the same result.
         assert_eq!(
             local(&format!("\u{E9}{c}")),
             expected
@@ -97,15 +98,15 @@ fn width() {
     assert_eq!(local("\u{FF2A}\u{FF55}liet\u{FF11}"), unchanged("juliet1"));
     // Halfwidth katakana, with a voiced sound mark that composes.
     assert_eq!(local("\u{FF76}\u{FF9E}"), unchanged("\u{30AC}"));
-    // What becomes an excluded character is excluded.
+    // A character that maps to an excluded character is refused.
     assert_eq!(local("a\u{FF20}b"), Err(Reason::Forbidden('@')));
     assert_eq!(local("a\u{FF0F}b"), Err(Reason::Forbidden('/')));
-    // The ideographic space is a wide space, the wide macron one of two characters.
+    // The ideographic space maps to a space, and the wide macron to two characters.
     assert_eq!(local("a\u{3000}b"), Err(Reason::Forbidden(' ')));
     assert_eq!(local("\u{FFE3}"), Err(Reason::Forbidden('\u{FFE3}')));
-    // Halfwidth Hangul stays compatibility jamo.
+    // Halfwidth Hangul maps to compatibility jamo.
     assert!(local("\u{FFA1}").is_err());
-    // Resourceparts keep their width.
+    // Resourceparts have no width mapping.
     assert_eq!(resource("\u{FF2A}\u{FF76}"), unchanged("\u{FF2A}\u{FF76}"));
 }
 
@@ -115,25 +116,25 @@ fn case() {
         local("\u{C9}\u{416}\u{10400}"),
         unchanged("\u{E9}\u{436}\u{10428}")
     );
-    // The capital sharp s has a small one, the dotted I two characters.
+    // The capital sharp s maps to one character, the dotted capital I to two.
     assert_eq!(local("\u{1E9E}"), unchanged("\u{DF}"));
     assert_eq!(local("\u{130}"), unchanged("i\u{307}"));
-    // A capital sigma is mapped without regard to its place.
+    // A capital sigma maps to the same letter in every position.
     assert_eq!(
         local("\u{39F}\u{394}\u{3A3}"),
         unchanged("\u{3BF}\u{3B4}\u{3C3}")
     );
-    // Title-case digraphs are compatibility characters, as are the Kelvin and Angstrom signs.
+    // Title-case digraphs are compatibility characters, and so are the Kelvin and Angstrom signs.
     for c in ['\u{1C5}', '\u{212A}', '\u{212B}', '\u{2126}'] {
         assert_eq!(local(&c.to_string()), Err(Reason::Forbidden(c)));
     }
     assert_eq!(resource("\u{C9}a\u{3A3}"), unchanged("\u{C9}a\u{3A3}"));
 }
 
-/// Assigned in Unicode 18: where the standard library knows no small letter for it, it must be refused rather than
-/// kept as a spelling that a later release would change.
+/// An upper-case letter assigned in Unicode 18. If the standard library cannot map it to lower
+/// case, it must be refused, because a later release would map it and so change the address.
 #[test]
-fn a_capital_never_stays() {
+fn no_upper_case_letter_remains() {
     for c in ['\u{A7DD}', '\u{A7E2}', '\u{10400}', '\u{1C89}'] {
         assert_ne!(local(&c.to_string()), unchanged(&c.to_string()), "{c:?}");
     }
@@ -144,16 +145,16 @@ fn normalization() {
     assert_eq!(local("e\u{301}"), unchanged("\u{E9}"));
     assert_eq!(local("E\u{301}"), unchanged("\u{E9}"));
     assert_eq!(resource("e\u{301}"), unchanged("\u{E9}"));
-    // Marks are brought into their order.
+    // NFC reorders combining marks.
     assert_eq!(resource("a\u{301}\u{323}"), unchanged("\u{1EA1}\u{301}"));
-    // Singletons in free-form text.
+    // NFC replaces singletons in free-form text.
     assert_eq!(resource("\u{212B}"), unchanged("\u{C5}"));
     assert_eq!(resource("\u{FB01}"), unchanged("\u{FB01}"));
 }
 
-/// Allowed as it is but not as what normalization makes of it: RFC 8264 §7 asks for stable results.
+/// The text is allowed, but its normalized form is not: RFC 8264 §7 requires stable results.
 #[test]
-fn what_normalization_makes_unfit() {
+fn text_that_normalization_makes_invalid() {
     assert_eq!(resource("\u{387}"), Err(Reason::OutOfContext('\u{B7}')));
     assert_eq!(resource("l\u{387}l"), unchanged("l\u{B7}l"));
     assert_eq!(local("\u{387}"), Err(Reason::Forbidden('\u{387}')));
@@ -192,7 +193,7 @@ fn middle_dot() {
         assert_eq!(local(text), Err(Reason::OutOfContext('\u{B7}')));
         assert_eq!(resource(text), Err(Reason::OutOfContext('\u{B7}')));
     }
-    // Case is kept in resourceparts, so there it is not Catalan.
+    // Resourceparts keep the case, and the rule permits the dot only between two lower-case `l`.
     assert_eq!(resource("L\u{B7}L"), Err(Reason::OutOfContext('\u{B7}')));
 }
 
@@ -222,7 +223,7 @@ fn katakana_middle_dot() {
         assert_eq!(local(&text), unchanged(&text));
     }
     assert_eq!(local("a\u{30FB}b"), Err(Reason::OutOfContext('\u{30FB}')));
-    // Its halfwidth form is the same character in a localpart.
+    // A localpart maps the halfwidth form to the same character.
     assert_eq!(local("\u{FF65}\u{30A2}"), unchanged("\u{30FB}\u{30A2}"));
 }
 
@@ -243,7 +244,7 @@ fn arabic_digits_of_two_kinds_do_not_mix() {
 
 #[test]
 fn joiners() {
-    // After a virama both are allowed.
+    // Both joiners are allowed after a virama.
     for c in ['\u{200C}', '\u{200D}'] {
         let text = format!("\u{915}\u{94D}{c}\u{937}");
         assert_eq!(local(&text), unchanged(&text));
@@ -253,7 +254,8 @@ fn joiners() {
             assert_eq!(resource(&text), Err(Reason::OutOfContext(c)));
         }
     }
-    // The non-joiner also between letters that would join: beh and beh, with marks between or without.
+    // The non-joiner is also allowed between letters that would join: two beh, with or without
+    // marks between them.
     for text in [
         "\u{628}\u{200C}\u{628}",
         "\u{628}\u{64E}\u{200C}\u{64E}\u{628}",
@@ -261,7 +263,7 @@ fn joiners() {
     ] {
         assert_eq!(local(text), unchanged(text));
     }
-    // Alef joins to the right alone, so nothing joins after it.
+    // Alef joins only to the right, so nothing joins after it.
     for text in [
         "\u{627}\u{200C}\u{628}",
         "\u{628}\u{200C}",
@@ -288,30 +290,30 @@ fn bidi_rule() {
         assert_eq!(local(text), unchanged(text), "{text:?}");
     }
     for text in [
-        // 1: the first character is neither R nor AL.
+        // Condition 1: the first character is neither R nor AL.
         "a\u{5D0}",
         "1\u{5D0}",
         "-\u{5D0}",
         "\u{660}\u{627}",
         "\u{660}",
-        // 2: L has no place.
+        // Condition 2: L is not allowed.
         "\u{5D0}a\u{5D1}",
-        // 3: the end is neither R, AL, EN nor AN, marks aside.
+        // Condition 3: the last character before any marks is none of R, AL, EN and AN.
         "\u{5D0}-",
         "\u{5D0}-\u{5B0}",
-        // 4: EN and AN.
+        // Condition 4: EN and AN together.
         "\u{627}1\u{660}",
     ] {
         assert_eq!(local(text), Err(Reason::Directionality), "{text:?}");
     }
-    // The rule is not applied without right-to-left characters, nor to resourceparts.
+    // The rule is not applied to text without right-to-left characters or to resourceparts.
     assert_eq!(local("-1-"), unchanged("-1-"));
     assert_eq!(local("1\u{E9}-"), unchanged("1\u{E9}-"));
     assert_eq!(resource("a\u{5D0}1-"), unchanged("a\u{5D0}1-"));
 }
 
 #[test]
-fn characters_of_no_class() {
+fn characters_outside_both_classes() {
     for c in [
         '\0',
         '\u{7F}',
@@ -359,12 +361,12 @@ fn exceptions() {
         assert_eq!(local(&c.to_string()), unchanged(&c.to_string()));
     }
     for c in ['\u{6FD}', '\u{6FE}'] {
-        // Arabic letters by direction.
+        // Both have the direction AL.
         assert_eq!(local(&c.to_string()), unchanged(&c.to_string()));
     }
 }
 
-/// Symbols, punctuation and compatibility characters belong to free-form text alone.
+/// Only free-form text may have symbols, punctuation and compatibility characters.
 #[test]
 fn characters_of_free_form_text() {
     for c in [

@@ -1,11 +1,11 @@
-//! Laws that hold for every text: preparation never panics, its result is stable, and an address and its parts say
-//! the same.
+//! Properties of every text: preparation never panics, its result is stable, and an address equals
+//! the address joined from its parts.
 
 use proptest::prelude::*;
 use xmppwire_jid::{Domainpart, Jid, Localpart, MAX_PART_LEN, Resourcepart};
 
-/// Text in which things happen: characters that the rules single out, between arbitrary ones.
-fn lively_text() -> impl Strategy<Value = String> {
+/// Text that mixes characters with rules of their own and arbitrary characters.
+fn special_text() -> impl Strategy<Value = String> {
     let special = prop::sample::select(
         "aAlLzZ09.-_@/ \\:<[]%\u{B7}\u{DF}\u{130}\u{131}\u{300}\u{301}\u{308}\u{323}\u{338}\u{340}\u{345}\u{387}\
          \u{3A3}\u{3C3}\u{3C2}\u{375}\u{5D0}\u{5F3}\u{627}\u{628}\u{64E}\u{660}\u{6F0}\u{915}\u{93C}\u{94D}\u{958}\
@@ -79,19 +79,19 @@ proptest! {
     }
 
     #[test]
-    fn lively(text in lively_text()) {
+    fn text_of_special_characters(text in special_text()) {
         check(&text)?;
     }
 
     #[test]
-    fn whole_addresses(local in lively_text(), domain in "[a-zA-Z0-9\u{FC}\u{DC}-]{1,9}[.\u{3002}]?", resource in lively_text()) {
+    fn whole_addresses(local in special_text(), domain in "[a-zA-Z0-9\u{FC}\u{DC}-]{1,9}[.\u{3002}]?", resource in special_text()) {
         check(&format!("{local}@{domain}/{resource}"))?;
     }
 
-    /// The fast path for ASCII and the way through the tables of Unicode come to the same: a fullwidth letter in
-    /// front forces the latter.
+    /// The fast path for ASCII and the Unicode tables give the same result. A fullwidth letter in
+    /// front forces the use of the tables.
     #[test]
-    fn both_ways_agree(text in "[ -~]{0,12}") {
+    fn fast_path_and_tables_agree(text in "[ -~]{0,12}") {
         let fast = Localpart::new(&format!("x{text}"));
         let slow = Localpart::new(&format!("\u{FF38}{text}"));
         prop_assert_eq!(fast.is_ok(), slow.is_ok());

@@ -1,4 +1,5 @@
-//! The examples of RFC 7622 §3.5, how an address is split, and what the kinds of addresses have in common.
+//! The examples of RFC 7622 §3.5, the split into parts, and the behaviour that all kinds of
+//! addresses share.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,7 +25,7 @@ fn error(text: &str) -> (Part, Reason) {
     }
 }
 
-/// Table 1. The third column is what comes out where it differs.
+/// Table 1. The third column is the prepared address where it differs.
 #[test]
 fn examples_of_valid_addresses() {
     let table = [
@@ -53,7 +54,8 @@ fn examples_of_valid_addresses() {
     );
 }
 
-/// The notes to table 1: `ß` is not `ss`, and the final sigma stays apart from the other two, which are one.
+/// The notes to table 1: `ß` differs from `ss`, and the final sigma differs from the other two,
+/// which are equal.
 #[test]
 fn examples_that_match_and_that_do_not() {
     let jid = |text| Jid::new(text).unwrap();
@@ -97,8 +99,8 @@ fn examples_of_invalid_addresses() {
     }
 }
 
-/// Table 2 has one more row, for a resourcepart that begins with a space. No rule forbids it: OpaqueString, which
-/// §3.4 prescribes, allows spaces wherever they are.
+/// Table 2 has one more row, for a resourcepart that begins with a space. No rule forbids it:
+/// OpaqueString, which §3.4 prescribes, allows spaces in every position.
 #[test]
 fn a_space_may_begin_a_resourcepart() {
     assert_eq!(parts("juliet@example.com/ foo").2.as_deref(), Some(" foo"));
@@ -168,7 +170,7 @@ fn local_and_resourceparts_have_up_to_1023_octets() {
     assert_eq!(Jid::new(&longest).unwrap().as_str(), longest);
 }
 
-/// "After any mapping or normalization": octets that go do not count, octets that come do.
+/// The limit applies to the octets after mapping and normalization, not to those before.
 #[test]
 fn the_limit_holds_for_the_prepared_form() {
     // Three octets become one.
@@ -176,19 +178,20 @@ fn the_limit_holds_for_the_prepared_form() {
     assert_eq!(Localpart::new(&wide).unwrap().as_str(), "a".repeat(1023));
     let wide = "\u{FF41}".repeat(1024);
     assert_eq!(Localpart::new(&wide).unwrap_err().reason(), Reason::TooLong);
-    // Seven become two, the most that any text shrinks: the bound on the input must let them pass.
+    // Seven octets become two, the greatest reduction of any text; the bound on the input must
+    // permit it.
     let marks = "\u{FF35}\u{308}\u{301}".repeat(511);
     assert_eq!(
         Localpart::new(&marks).unwrap().as_str(),
         "\u{1D8}".repeat(511)
     );
-    // Two become three: U+023A has its small letter beyond U+2C00.
+    // Two octets become three: the lower-case letter of U+023A is above U+2C00.
     let grows = "\u{23A}".repeat(400);
     assert_eq!(
         Localpart::new(&grows).unwrap_err().reason(),
         Reason::TooLong
     );
-    // Spaces of three octets become one.
+    // A space of three octets becomes one octet.
     let spaces = "\u{2003}".repeat(1023);
     assert_eq!(
         Resourcepart::new(&spaces).unwrap().as_str(),
@@ -243,7 +246,7 @@ fn conversions_between_the_kinds() {
 }
 
 #[test]
-fn kinds_refuse_what_they_are_not() {
+fn kinds_refuse_other_kinds() {
     let reason = |error: JidError| (error.part(), error.reason());
     assert_eq!(
         reason(BareJid::new("example.org/x").unwrap_err()),
@@ -296,7 +299,7 @@ fn equality_across_the_kinds() {
     assert_eq!(jid.to_bare(), bare);
 }
 
-/// All spellings of one address are one key.
+/// Different spellings of one address are the same key.
 #[test]
 fn differing_spellings_are_equal() {
     let spellings = [

@@ -1,4 +1,4 @@
-//! Addresses as strings of a format.
+//! Addresses as strings of a serialization format.
 #![cfg(feature = "serde")]
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Localpart, Resourcepart};
@@ -29,13 +29,13 @@ fn round_trips() {
 fn text_is_prepared_on_the_way_in() {
     let jid: Jid = serde_json::from_str(r#""JULIET@Example.org.""#).unwrap();
     assert_eq!(jid.as_str(), "juliet@example.org");
-    // Strings with escapes cannot be lent by the format.
+    // The format cannot lend a string that contains escapes.
     let jid: Jid = serde_json::from_str(r#""\u004auliet@example.org""#).unwrap();
     assert_eq!(jid.localpart(), Some("juliet"));
 }
 
 #[test]
-fn what_is_no_address_is_refused() {
+fn invalid_addresses_are_refused() {
     let error = serde_json::from_str::<Jid>(r#""@example.org""#).unwrap_err();
     assert!(
         error

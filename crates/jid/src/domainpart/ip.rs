@@ -5,11 +5,13 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::Reason;
 
-/// Appends an `IP-literal`: an IPv6 address in brackets, written as RFC 5952 recommends so that it has one spelling.
+/// Appends an `IP-literal`: an IPv6 address in brackets, written as RFC 5952 recommends so that it
+/// has one spelling.
 ///
-/// RFC 7622 takes the rule from RFC 6874, by which a zone may follow the address after `%25`. A zone is kept as it is,
-/// for it names an interface; percent-encoded characters in it are refused, since they would be a second spelling.
-/// The rule's `IPvFuture` has never been given a meaning, so no text is a valid one.
+/// RFC 7622 takes the rule from RFC 6874, which permits a zone after the address and `%25`. A zone
+/// is kept unchanged, because it names an interface. Percent-encoded characters in a zone are
+/// refused, because they would be a second spelling. No `IPvFuture` is accepted, because no
+/// specification has defined one.
 pub(super) fn push_literal(input: &str, out: &mut String) -> Result<(), Reason> {
     let inner = input
         .strip_prefix('[')
@@ -39,7 +41,7 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Whether `name` has the form `#.#.#.#`, which is never that of a host name (RFC 1123 §2.1).
+/// Whether `name` has the form `#.#.#.#`, which no host name has (RFC 1123 §2.1).
 pub(super) fn is_dotted_decimal(name: &str) -> bool {
     let mut labels = 0;
     name.split('.').all(|label| {
@@ -48,7 +50,7 @@ pub(super) fn is_dotted_decimal(name: &str) -> bool {
     }) && labels == 4
 }
 
-/// The standard parser refuses leading zeros, so what it accepts has one spelling.
+/// The standard parser refuses leading zeros, so each address that it accepts has one spelling.
 pub(super) fn check_v4(name: &str) -> Result<(), Reason> {
     name.parse::<Ipv4Addr>()
         .map(|_| ())

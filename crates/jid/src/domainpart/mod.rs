@@ -8,7 +8,7 @@ use crate::{MAX_PART_LEN, MAX_RAW_PART_LEN};
 mod ip;
 mod name;
 
-/// Appends the prepared form of `input` to `out`. On an error `out` may have been written to.
+/// Appends the prepared form of `input` to `out`. After an error `out` may hold a part of it.
 pub(crate) fn prepare_into(input: &str, out: &mut String) -> Result<(), Reason> {
     if input.len() > MAX_RAW_PART_LEN {
         return Err(Reason::TooLong);
@@ -34,8 +34,8 @@ pub(crate) fn prepare_into(input: &str, out: &mut String) -> Result<(), Reason> 
     Ok(())
 }
 
-/// A final dot is taken off before anything else is done (RFC 7622 §3.2). The others are the characters that IDNA
-/// takes for dots.
+/// Removes a final dot, which RFC 7622 §3.2 requires before any other step. Besides `.` these are
+/// the characters that IDNA treats as dots.
 fn strip_final_dot(input: &str) -> &str {
     input
         .strip_suffix(['.', '\u{3002}', '\u{FF0E}', '\u{FF61}'])

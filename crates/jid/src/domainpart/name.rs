@@ -8,7 +8,7 @@ use crate::ascii;
 use crate::error::Reason;
 use crate::precis::class::Class;
 
-/// Appends the domain name `input` with its internationalized labels as U-labels, all in lower case.
+/// Appends the domain name `input` in lower case, with its internationalized labels as U-labels.
 pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
     let mut seen = 0;
     for label in input.split('.') {
@@ -24,13 +24,16 @@ pub(super) fn push(input: &str, out: &mut String) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Every character of ASCII that no label may have: all but letters, digits, hyphens, underscores and dots.
+/// The ASCII characters that no label may have: all except letters, digits, hyphens, underscores
+/// and dots.
 ///
-/// RFC 7622 §3.2 wants NR-LDH labels, which have no underscores. Host names of intranets have them all the same, and
-/// Prosody and ejabberd, which prepare domainparts by Nameprep, accept them.
+/// RFC 7622 §3.2 requires NR-LDH labels, which have no underscores. Underscores are accepted
+/// nevertheless, because host names of intranets have them, and because Prosody and ejabberd, which
+/// prepare domainparts by Nameprep, accept them.
 const DENIED: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
-/// Checks the form of an NR-LDH label (RFC 5890 §2.3.1), surveyed as `seen`, that may have underscores.
+/// Checks the form of an NR-LDH label (RFC 5890 §2.3.1), in which underscores are permitted too.
+/// `seen` holds the flags of its characters.
 fn check_ascii_label(label: &str, seen: u8) -> Result<(), Reason> {
     if seen & ascii::NOT_HOST != 0 {
         let c = ascii::first(label, ascii::NOT_HOST).unwrap_or_default();
@@ -44,8 +47,8 @@ fn check_ascii_label(label: &str, seen: u8) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Maps by UTS #46 (which covers the case, width and NFC mappings that RFC 5895 describes), then holds the result to
-/// IDNA2008, which is narrower: `☃` is a valid character to the one and not to the other.
+/// Maps by UTS #46, which covers the case, width and NFC mappings of RFC 5895, then checks the
+/// result by IDNA2008, which is narrower: UTS #46 permits `☃`, IDNA2008 does not.
 fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
     let uts46 = Uts46::new();
     let (name, valid) = uts46.to_unicode(input.as_bytes(), DENIED, Hyphens::Check);
@@ -62,10 +65,11 @@ fn push_internationalized(input: &str, out: &mut String) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Whether the code points of a label that UTS #46 passed are allowed by RFC 5892 too.
+/// Whether RFC 5892 too allows the code points of a label that UTS #46 has accepted.
 ///
-/// The derived property of RFC 5892 is that of PRECIS identifiers except for three groups: capitals, which UTS #46 has
-/// mapped; ASCII, of which only the underscore is left to refuse here; and IgnorableBlocks (§2.4).
+/// The derived property of RFC 5892 equals that of PRECIS identifiers except for three groups:
+/// capitals, which UTS #46 has mapped; ASCII, where only the underscore remains to be refused here;
+/// and IgnorableBlocks (§2.4).
 fn check_u_label(label: &str) -> Result<(), Reason> {
     Class::Identifier.check(label)?;
     match label
@@ -89,7 +93,8 @@ fn is_a_label(label: &str) -> bool {
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
 }
 
-/// The limits of the DNS (RFC 1034 §3.1) hold for the ASCII form. RFC 7622 §3.2 leaves them in force.
+/// Checks the limits of the DNS (RFC 1034 §3.1), which apply to the ASCII form. RFC 7622 §3.2
+/// leaves them in force.
 fn check_label_length(label: &str) -> Result<(), Reason> {
     match label.len() {
         0 => Err(Reason::EmptyLabel),

@@ -3,10 +3,10 @@
 use icu_properties::CodePointMapData;
 use icu_properties::props::BidiClass;
 
-/// Whether `text` obeys the rule or has no right-to-left characters, in which case the rule is not applied.
+/// Whether `text` obeys the rule. The rule is not applied to text without right-to-left characters.
 ///
-/// A left-to-right label must have no right-to-left characters (condition 5), so among the strings that the rule is
-/// applied to, those that begin with L always fail and only the conditions 1 to 4 remain to be tested.
+/// A left-to-right label must not have right-to-left characters (condition 5). So every string that
+/// begins with L and to which the rule is applied fails, and only conditions 1 to 4 need a test.
 pub(crate) fn check(text: &str) -> bool {
     let is_rtl = |class| {
         matches!(

@@ -14,12 +14,12 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// Whether the class can hold `c` at all; the surroundings are not looked at.
+    /// Whether the class can contain `c` in some context. The actual context is not checked.
     pub(crate) fn admits(self, c: char) -> Result<(), Reason> {
         self.admit(property(c), c)
     }
 
-    /// Whether `text` belongs to the class, its contextual characters in place.
+    /// Whether `text` belongs to the class and its contextual characters obey their rules.
     pub(crate) fn check(self, text: &str) -> Result<(), Reason> {
         let mut contextual = false;
         for c in text.chars() {

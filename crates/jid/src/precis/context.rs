@@ -1,4 +1,4 @@
-//! The rules for characters that are allowed in certain surroundings: RFC 5892 appendix A.
+//! The rules for characters that are allowed only in certain contexts: RFC 5892 appendix A.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::{CanonicalCombiningClass, JoiningType, Script};
@@ -7,7 +7,7 @@ use crate::error::Reason;
 
 /// Checks every contextual character of `text`.
 ///
-/// Rules about the whole string are settled after the loop, so that the cost is linear in the length.
+/// Rules about the whole string are checked after the loop, so the cost is linear in the length.
 pub(crate) fn check(text: &str) -> Result<(), Reason> {
     let mut arabic_indic = None;
     let mut extended_arabic_indic = None;
@@ -68,7 +68,8 @@ fn follows_virama(before: &str) -> bool {
     })
 }
 
-/// Whether the characters on both sides would join if they touched, transparent ones left aside.
+/// Whether the characters on both sides would join if they were adjacent. Transparent characters
+/// are skipped.
 fn is_between_joining(before: &str, after: &str) -> bool {
     let previous = before
         .chars()

@@ -1,5 +1,5 @@
-//! What a code point may be used for: the derived property of RFC 8264 §8, computed from the Unicode properties that
-//! §9 names instead of stored in a table of its own.
+//! The derived property of a code point (RFC 8264 §8), computed from the Unicode properties that §9
+//! names, so that no further table is stored.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{
@@ -12,17 +12,17 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 pub(crate) enum Property {
     /// PVALID: allowed in both string classes.
     Valid,
-    /// ID_DIS or FREE_PVAL: allowed in free-form text alone.
+    /// ID_DIS or FREE_PVAL: allowed only in free-form text.
     FreeformOnly,
-    /// CONTEXTJ or CONTEXTO: allowed in both classes where a rule about the surroundings holds.
+    /// CONTEXTJ or CONTEXTO: allowed in both classes where its contextual rule holds.
     Contextual,
     /// DISALLOWED in both classes.
     Disallowed,
-    /// UNASSIGNED: not known to the Unicode data.
+    /// UNASSIGNED in the Unicode data.
     Unassigned,
 }
 
-/// The derived property of `c`. The tests stand in the order that RFC 8264 §8 gives them.
+/// The derived property of `c`. The tests are in the order of RFC 8264 §8.
 pub(crate) fn property(c: char) -> Property {
     if let Some(exception) = exception(c) {
         return exception;
@@ -89,7 +89,8 @@ fn has_compatibility_mapping(c: char) -> bool {
     !NFKC.is_normalized(c.encode_utf8(&mut [0; 4]))
 }
 
-/// LetterDigits (§9.1), OtherLetterDigits (§9.18), Spaces (§9.14), Symbols (§9.15) and Punctuation (§9.16).
+/// LetterDigits (§9.1), OtherLetterDigits (§9.18), Spaces (§9.14), Symbols (§9.15) and Punctuation
+/// (§9.16).
 const fn by_category(category: GeneralCategory) -> Property {
     use GeneralCategory as Gc;
     match category {
@@ -124,8 +125,8 @@ const fn by_category(category: GeneralCategory) -> Property {
 mod tests {
     use super::*;
 
-    /// Everything that the IANA registry knows, with the values it has there. Later Unicode versions have added
-    /// characters but changed none of these.
+    /// Every code point in the IANA registry has the value given there. Later Unicode versions have
+    /// added characters but changed none of these values.
     #[test]
     fn agrees_with_the_registry() {
         let registry = include_str!("../../tests/data/precis-tables-6.3.0.txt");
@@ -140,7 +141,7 @@ mod tests {
                 "DISALLOWED" => Property::Disallowed,
                 other => panic!("unknown value {other}"),
             };
-            // Surrogates are in the registry but are no `char`s.
+            // The registry lists surrogates, which are not `char`s.
             for c in (code(first)..=code(last)).filter_map(char::from_u32) {
                 assert_eq!(property(c), expected, "U+{:04X}", u32::from(c));
             }

@@ -1,4 +1,5 @@
-//! PRECIS, the framework for internationalized strings (RFC 8264), with the two profiles that addresses use.
+//! PRECIS, the framework for internationalized strings (RFC 8264), and the two profiles that
+//! addresses use.
 
 use alloc::borrow::Cow;
 

@@ -9,10 +9,11 @@ use super::class::Class;
 use super::nfc;
 use crate::error::Reason;
 
-/// Prepares and enforces: every space becomes U+0020, then NFC.
+/// Prepares and enforces: maps every space to U+0020, then applies NFC.
 ///
-/// The class is tested again at the end, because NFC can make characters that it does not hold, or not there: U+0387
-/// becomes U+00B7, which stands between two `l` alone.
+/// The class is checked again at the end, because NFC can produce characters that the class does
+/// not contain or does not allow in that context: U+0387 becomes U+00B7, which is allowed only
+/// between two `l`.
 pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
     let mut mapped = String::with_capacity(input.len());
     for c in input.chars() {

@@ -10,11 +10,11 @@ use super::class::Class;
 use super::{bidi, nfc};
 use crate::error::Reason;
 
-/// Prepares and enforces: width mapping and the test for the class (§3.3.1), then case mapping, NFC and the Bidi Rule
-/// (§3.3.2).
+/// Prepares by width mapping and the check of the class (§3.3.1), then enforces by case mapping,
+/// NFC and the Bidi Rule (§3.3.2).
 ///
-/// Case is mapped character by character, so a final `Σ` becomes `σ` as it does elsewhere: §3.5 notes that the rules
-/// take no account of the special status of `ς`.
+/// Case is mapped character by character, so a final `Σ` becomes `σ`, as it does elsewhere: §3.5
+/// notes that the rules do not consider the special status of `ς`.
 pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
     let mut mapped = String::with_capacity(input.len());
     for c in input.chars() {
@@ -32,10 +32,11 @@ pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
 
 /// Whether a second enforcement would leave `text` as it is (RFC 8264 §7).
 ///
-/// NFC is idempotent and the class has no fullwidth or halfwidth forms, which leaves two ways to change it. NFC may
-/// have made a character that the class does not hold. And lower case is mapped by the tables of the standard
-/// library, whose Unicode version may be older than that of the properties: a capital that they do not know must not
-/// pass as if it were a small letter.
+/// NFC is idempotent, and the class has no fullwidth or halfwidth forms, so two causes of change
+/// remain. NFC may have produced a character that the class does not contain. And case is mapped by
+/// the tables of the standard library, whose Unicode version may be older than that of the
+/// properties: an upper-case letter without an entry in those tables must not pass as a lower-case
+/// letter.
 fn check_stable(text: &str) -> Result<(), Reason> {
     Class::Identifier.check(text)?;
     let changes = CodePointSetData::new::<ChangesWhenLowercased>();
@@ -47,8 +48,9 @@ fn check_stable(text: &str) -> Result<(), Reason> {
 
 /// Maps fullwidth and halfwidth forms to their decompositions.
 ///
-/// They are those of the block Halfwidth and Fullwidth Forms and the ideographic space. The few whose compatibility
-/// mapping is more than one character stay as they are: either form is outside of the class.
+/// These are the characters of the block Halfwidth and Fullwidth Forms, and the ideographic space.
+/// The few whose compatibility mapping has more than one character are left unchanged, because the
+/// class contains neither form.
 fn map_width(c: char) -> char {
     const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfkc();
     if !matches!(c, '\u{3000}' | '\u{FF01}'..='\u{FFEE}') {
