@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes src/saslprep/tables.rs from the RFC 3454 tables in Python's `stringprep` module.
+"""Write src/saslprep/tables.rs from the RFC 3454 tables in Python's `stringprep` module.
 
-Run from the crate's directory, offline:  python3 scripts/saslprep_tables.py
-`stringprep` is part of the standard library and is itself bound to Unicode 3.2,
-so the output does not depend on the version of Python.
+Run it in the directory of the crate: python3 scripts/saslprep_tables.py
+
+The script needs no network. `stringprep` is part of the standard library and always uses
+Unicode 3.2, so the output does not depend on the version of Python.
 """
 
 import stringprep
@@ -14,7 +15,7 @@ SURROGATES = range(0xD800, 0xE000)
 
 
 def ranges(belongs):
-    """The code points for which `belongs` holds, as inclusive ranges."""
+    """Return the inclusive ranges of the code points for which `belongs` returns true."""
     found = []
     for code in range(sys.maxunicode + 1):
         # A Rust string cannot hold surrogates, so table C.5 needs no row.
@@ -28,7 +29,7 @@ def ranges(belongs):
 
 
 def prohibited(c):
-    """The union of the tables that RFC 4013, Section 2.3 prohibits."""
+    """Return whether one of the tables that RFC 4013 §2.3 prohibits contains `c`."""
     return stringprep.in_table_c12(c) or any(
         table(c)
         for table in (

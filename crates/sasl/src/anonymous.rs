@@ -1,4 +1,4 @@
-//! ANONYMOUS (RFC 4505): `[trace]`, which proves nothing.
+//! ANONYMOUS (RFC 4505): the one message is `[trace]`, which proves nothing.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use crate::limits::MAX_TRACE;
 use crate::mechanism::Mechanism;
 use crate::saslprep::is_traceable;
 
-/// The client's one message.
+/// Returns the client's only message.
 pub(crate) fn message(credentials: &Credentials) -> Result<Vec<u8>, ClientError> {
     if !credentials.fit(Mechanism::Anonymous) {
         return Err(CredentialsError::Unfit.into());
@@ -24,7 +24,7 @@ pub(crate) fn message(credentials: &Credentials) -> Result<Vec<u8>, ClientError>
     Ok(trace.into())
 }
 
-/// The trace that a client sent, if it sent one.
+/// Reads the client's only message: the trace, if it contains one.
 pub(crate) fn parse(message: &[u8]) -> Result<Option<String>, Rejection> {
     let trace = core::str::from_utf8(message).map_err(|_| MessageError::NotUtf8)?;
     if trace.chars().count() > MAX_TRACE {
@@ -36,8 +36,9 @@ pub(crate) fn parse(message: &[u8]) -> Result<Option<String>, Rejection> {
     Ok((!trace.is_empty()).then(|| trace.into()))
 }
 
-/// §2: an address, which has one `@` with something on both sides, or a token, which has none;
-/// either of printable characters (§3). The address proves nothing, so only its outer form is checked.
+/// A trace is an e-mail address or a token, in printable characters (RFC 4505 §2, §3). An address
+/// has one `@` with text on both sides; a token has no `@`. The address proves nothing, so nothing
+/// more of its form is checked.
 fn is_usable(trace: &str) -> bool {
     let form = match trace.split_once('@') {
         Some((local, domain)) => !local.is_empty() && !domain.is_empty() && !domain.contains('@'),

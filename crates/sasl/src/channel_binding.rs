@@ -1,4 +1,4 @@
-//! Channel bindings as data: what ties a login to one TLS session (RFC 5056).
+//! Channel bindings: the data that ties a login to one TLS session (RFC 5056).
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -7,8 +7,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChannelBindingType {
-    /// The hash of the server's certificate (RFC 5929 §4). Same for every session with that
-    /// certificate, so a man in the middle who holds the certificate's key goes unnoticed.
+    /// The hash of the server's certificate (RFC 5929 §4). It is the same for every session with
+    /// that certificate, so it does not detect a man in the middle who holds the certificate's key.
     TlsServerEndPoint,
     /// The first TLS Finished message (RFC 5929 §3). Undefined for TLS 1.3.
     TlsUnique,
@@ -20,7 +20,7 @@ impl ChannelBindingType {
     /// Every type, most preferred first.
     pub const ALL: &'static [Self] = &[Self::TlsExporter, Self::TlsUnique, Self::TlsServerEndPoint];
 
-    /// The registered name, as it stands after `p=` in a SCRAM message.
+    /// The registered name, which follows `p=` in a SCRAM message.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TlsServerEndPoint => "tls-server-end-point",
@@ -29,7 +29,7 @@ impl ChannelBindingType {
         }
     }
 
-    /// The type of this name; names are case-sensitive (RFC 5802 §7).
+    /// The type with this name. Names are case-sensitive (RFC 5802 §7).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|t| t.name() == name)
     }
@@ -37,8 +37,8 @@ impl ChannelBindingType {
 
 /// The channel bindings that a connection has.
 ///
-/// The constructors speak of TLS versions, so that a set which no TLS session has cannot be
-/// made: `tls-unique` does not exist in TLS 1.3 (RFC 9266 §3), and in TLS 1.2 the exporter
+/// The constructors are named after TLS versions, so a caller cannot build a set that no TLS
+/// session has: `tls-unique` does not exist in TLS 1.3 (RFC 9266 §3), and in TLS 1.2 the exporter
 /// is unique to a session only with the extended master secret (RFC 9266 §2).
 ///
 /// ```
@@ -56,7 +56,7 @@ pub struct ChannelBindings {
     exporter: Option<[u8; 32]>,
     unique: Option<Box<[u8]>>,
     server_end_point: Option<Box<[u8]>>,
-    /// Whether the session is one of TLS 1.3.
+    /// Whether the session uses TLS 1.3.
     tls13: bool,
 }
 
@@ -82,8 +82,8 @@ impl ChannelBindings {
         }
     }
 
-    /// A TLS 1.2 session of which nothing is known that could bind. The server's certificate may be
-    /// added with [`with_server_end_point`](Self::with_server_end_point).
+    /// A TLS 1.2 session without channel binding data. Add the server's certificate with
+    /// [`with_server_end_point`](Self::with_server_end_point).
     pub const fn tls12() -> Self {
         Self::none()
     }
@@ -101,9 +101,9 @@ impl ChannelBindings {
 
     /// A TLS 1.2 session with the first Finished message of its handshake (RFC 5929 §3).
     ///
-    /// Give it only for a session with the extended master secret, or one that was not resumed:
-    /// otherwise two sessions can be made to share it (RFC 7627 §1). Empty octets add
-    /// nothing.
+    /// Use it only for a session with the extended master secret, or for one that was not resumed.
+    /// Otherwise an attacker can make two sessions share this message (RFC 7627 §1). Empty octets
+    /// add nothing.
     pub fn tls12_unique(finished: &[u8]) -> Self {
         Self {
             unique: non_empty(finished),
@@ -111,8 +111,8 @@ impl ChannelBindings {
         }
     }
 
-    /// Adds the hash of the server's certificate (RFC 5929 §4): SHA-256, or the hash
-    /// function of the certificate's signature where that is stronger. Empty octets add nothing.
+    /// Adds the hash of the server's certificate (RFC 5929 §4): SHA-256, or the hash function of
+    /// the certificate's signature where that is stronger. Empty octets add nothing.
     #[must_use]
     pub fn with_server_end_point(self, hash: &[u8]) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl ChannelBindings {
         }
     }
 
-    /// Keeps only the types for which `keep` holds, for instance those that the server has
+    /// Keeps only the types for which `keep` returns true, for instance those that the server has
     /// announced (XEP-0440).
     #[must_use]
     pub fn retain(mut self, keep: impl Fn(ChannelBindingType) -> bool) -> Self {
@@ -134,7 +134,7 @@ impl ChannelBindings {
         self
     }
 
-    /// The octets of one type, when present.
+    /// The octets of one type, if present.
     pub fn get(&self, kind: ChannelBindingType) -> Option<&[u8]> {
         match kind {
             ChannelBindingType::TlsExporter => self.exporter.as_ref().map(|e| e.as_slice()),
@@ -156,9 +156,9 @@ impl ChannelBindings {
         self.types().next()
     }
 
-    /// The type that both sides use where none is announced: `tls-exporter` with TLS 1.3 (RFC 9266
-    /// §3), and `tls-unique` before that (RFC 5802 §6.1). `None` when this session does not have
-    /// it, as with TLS libraries that do not reveal `tls-unique`.
+    /// The type that both sides use if the server announces none: `tls-exporter` with TLS 1.3 (RFC
+    /// 9266 §3), and `tls-unique` before that (RFC 5802 §6.1). `None` when this session does not
+    /// have it, as with TLS libraries that do not reveal `tls-unique`.
     ///
     /// ```
     /// use xmppwire_sasl::{ChannelBindingType, ChannelBindings};
@@ -176,7 +176,7 @@ impl ChannelBindings {
         self.get(kind).map(|_| kind)
     }
 
-    /// Whether there is nothing to bind to.
+    /// Whether no type is present.
     pub fn is_empty(&self) -> bool {
         self.best().is_none()
     }

@@ -1,14 +1,15 @@
-//! Which of the offered mechanisms to log in with.
+//! The client's choice of one of the offered mechanisms.
 
 use crate::channel_binding::ChannelBindings;
 use crate::credentials::Credentials;
 use crate::mechanism::Mechanism;
 use crate::offer::Offer;
 
-/// What a client is willing to log in with.
+/// The mechanisms that a client accepts for its login.
 ///
-/// By default nothing weaker than SCRAM-SHA-1, whatever the server offers. PLAIN takes two
-/// decisions: the user's, to lower the floor, and the caller's, that this channel is confidential.
+/// By default the client accepts nothing weaker than SCRAM-SHA-1, whatever the server offers. PLAIN
+/// requires two decisions: the user lowers the floor, and the caller states that this channel is
+/// confidential.
 ///
 /// ```
 /// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, MechanismPolicy, choose};
@@ -25,22 +26,23 @@ use crate::offer::Offer;
 ///
 /// # Channel binding
 ///
-/// A server that offers `-PLUS` should announce its channel binding types (XEP-0440), and then the
-/// best common one is used. Where it announces some and none is common, or none at all, the client
-/// logs in without channel binding and says so honestly with the flag `n`: the flag `y` would
-/// accuse the server of an attack that is not there (RFC 5802 §6).
+/// A server that offers `-PLUS` should announce its channel binding types (XEP-0440); the client
+/// uses the best common one. If no announced type is common, or the server announces none, the
+/// client logs in without channel binding and sends the flag `n`. The flag `y` would make the
+/// server report a downgrade attack (RFC 5802 §6).
 ///
-/// Silence could be taken for the default instead: `tls-exporter` with TLS 1.3 (RFC 9266 §3). But
-/// the servers that are silent are the old ones that do not know that type. ejabberd 23.01 offers
-/// `-PLUS` with TLS 1.3, announces nothing, and accepts `tls-unique` alone, which TLS 1.3 does not
-/// define; for every other type it says `not-authorized`, which cannot be told from a wrong
-/// password. To guess there would lock the user out, and to try again without would be the very
-/// downgrade that channel binding is there to prevent.
+/// The client does not assume the default type, `tls-exporter` with TLS 1.3 (RFC 9266 §3), if the
+/// server announces none, because the servers that announce none are old and do not support that
+/// type. ejabberd 23.01 offers `-PLUS` with TLS 1.3, announces nothing, and accepts only
+/// `tls-unique`, which TLS 1.3 does not define. It answers every other type with `not-authorized`,
+/// as it answers a wrong password. A guess would lock the user out, and a second attempt without
+/// channel binding would be the downgrade that channel binding prevents.
 ///
-/// So an attacker who removes an announcement makes the client log in without channel binding, unless
-/// the server protects its offer (XEP-0474), which [`ClientExchange`](crate::ClientExchange) checks
-/// where it does. Against the rest there is the floor: one that is itself a `-PLUS` mechanism
-/// insists on channel binding, with the default type where the server is silent.
+/// So an attacker who removes an announcement makes the client log in without channel binding,
+/// unless the server protects its offer (XEP-0474): [`ClientExchange`](crate::ClientExchange) then
+/// detects the change. With other servers, a floor that is itself a `-PLUS` mechanism prevents this
+/// attack: the client then requires channel binding, and uses the default type if the server
+/// announces none.
 ///
 /// | the server offers | it announces | floor without `-PLUS` | floor with `-PLUS` |
 /// |---|---|---|---|
@@ -53,21 +55,22 @@ use crate::offer::Offer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MechanismPolicy {
     floor: Mechanism,
-    /// Only what is weaker than this is left, because this was refused.
+    /// The server refused this mechanism, so only weaker ones remain.
     refused: Option<Mechanism>,
     confidential: bool,
 }
 
 impl MechanismPolicy {
-    /// Sets the weakest mechanism that is acceptable, in the order of [`Mechanism`]. ANONYMOUS
-    /// needs no permission: it reveals nothing, and only [`Credentials::anonymous`] choose it.
+    /// Sets the weakest mechanism that is acceptable, in the order of [`Mechanism`]. The floor does
+    /// not apply to ANONYMOUS, which reveals nothing and is chosen only with
+    /// [`Credentials::anonymous`].
     #[must_use]
     pub const fn with_floor(self, floor: Mechanism) -> Self {
         Self { floor, ..self }
     }
 
-    /// Says whether this connection is confidential: TLS with a verified certificate, or one that
-    /// never leaves the machine.
+    /// States whether this connection is confidential: it uses TLS with a verified certificate, or
+    /// it never leaves the machine.
     #[must_use]
     pub const fn on_confidential_channel(self, confidential: bool) -> Self {
         Self {
@@ -76,10 +79,10 @@ impl MechanismPolicy {
         }
     }
 
-    /// What is left to try after the server has refused a mechanism: what is weaker, but only
-    /// within its kind. A refusal is not protected by anything, so it must not lead from a
-    /// mechanism with channel binding to one without, or from SCRAM to PLAIN. A refused certificate
-    /// leads to the password: nothing in it was weaker for it.
+    /// The policy after the server has refused a mechanism: it accepts only weaker mechanisms of
+    /// the same kind. Nothing protects a refusal against forgery, so a refusal must not lead from a
+    /// mechanism with channel binding to one without, or from SCRAM to PLAIN. After a refused
+    /// certificate every password mechanism that the policy accepts remains.
     ///
     /// ```
     /// use xmppwire_sasl::{Mechanism, MechanismPolicy};
@@ -103,7 +106,7 @@ impl MechanismPolicy {
         }
     }
 
-    /// Whether a mechanism is acceptable.
+    /// Whether the policy accepts a mechanism.
     pub fn permits(&self, mechanism: Mechanism) -> bool {
         let strong = mechanism >= self.floor || mechanism == Mechanism::Anonymous;
         let safe = mechanism != Mechanism::Plain || self.confidential;
@@ -121,8 +124,8 @@ impl Default for MechanismPolicy {
     }
 }
 
-/// Picks the best mechanism that the server offers, this crate speaks, the credentials and the
-/// connection can carry, and the policy permits. `None` if there is none: then do not log in.
+/// Returns the best mechanism that the server offers, this crate implements, the credentials and
+/// the connection support, and the policy accepts. If it returns `None`, do not log in.
 ///
 /// ```
 /// use xmppwire_sasl::{ChannelBindings, Credentials, Mechanism, Offer, MechanismPolicy, choose};

@@ -24,14 +24,14 @@ use crate::scram::derivation::{Derivation, SaltedPassword};
 ///
 /// 1. Send [`initial_response`](Self::initial_response).
 /// 2. Answer every `<challenge/>` with [`respond`](Self::respond).
-/// 3. Give `<success/>` to [`finish`](Self::finish), and go on only if that returns `Ok`: in SCRAM
-///    this is where the *server* is authenticated.
+/// 3. Give `<success/>` to [`finish`](Self::finish), and go on only if that returns `Ok`: with
+///    SCRAM, this step authenticates the *server*.
 ///
-/// `<failure/>` ends the exchange without a call.
+/// A `<failure/>` ends the exchange; it needs no call.
 ///
-/// `respond` computes the salted password in line: as many HMACs as the server asks for, within
-/// [`with_iterations`](Self::with_iterations). To compute it on another thread use
-/// [`step`](Self::step) and [`answer`](Self::answer) instead.
+/// `respond` computes the salted password in line. That costs as many HMACs as the server asks for,
+/// within the bounds of [`with_iterations`](Self::with_iterations). To compute it on another
+/// thread, use [`step`](Self::step) and [`answer`](Self::answer) instead.
 ///
 /// ```
 /// use xmppwire_sasl::{
@@ -69,13 +69,13 @@ pub struct ClientExchange {
     machine: Machine,
 }
 
-/// What follows a challenge.
+/// What the client does after a challenge.
 #[derive(Debug)]
 #[must_use]
 pub enum ClientStep {
     /// Send this `<response/>`.
     Response(Vec<u8>),
-    /// Compute this, here or elsewhere, and give the result to [`ClientExchange::answer`].
+    /// Compute this, on any thread, and give the result to [`ClientExchange::answer`].
     Derive(Derivation),
 }
 
@@ -91,9 +91,9 @@ enum Machine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Single {
-    /// The message went with `<auth/>`, and may be asked for once more.
+    /// The message went with `<auth/>`. The server may ask for it once more.
     Fresh,
-    /// It was asked for once more.
+    /// The server has asked for the message once more.
     Repeated,
     Over,
 }
@@ -102,17 +102,18 @@ impl ClientExchange {
     /// Begins a login.
     ///
     /// - `mechanism` comes from [`choose`](crate::choose).
-    /// - `bindings` are those of the connection, whether or not the mechanism uses them: that there
-    ///   are some is what reveals a cut offer. A `-PLUS` mechanism uses the most preferred one that
-    ///   the server announced, or of all if it announced none.
-    /// - `offer` is the whole of what the server offers, exactly as it did.
-    /// - `nonce` is fresh from the system's random number generator, never used before.
+    /// - `bindings` are those of the connection, whether or not the mechanism uses them: their
+    ///   presence reveals an offer from which an attacker removed `-PLUS`. A `-PLUS` mechanism uses
+    ///   the most preferred type that the server announced, or the default type of the TLS version
+    ///   if it announced none.
+    /// - `offer` is the server's whole offer, unchanged.
+    /// - `nonce` is fresh from the system's random number generator. Never use one twice.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Credentials`] when they cannot be prepared, are empty or too long, or are of
-    /// another kind than the mechanism; [`ClientError::NoChannelBinding`] for a `-PLUS` mechanism
-    /// without a channel binding of a type that the server has.
+    /// [`ClientError::Credentials`] if the credentials cannot be prepared, are empty or too long,
+    /// or do not fit the mechanism. [`ClientError::NoChannelBinding`] for a `-PLUS` mechanism if
+    /// `bindings` has no type that the server supports.
     pub fn new(
         mechanism: Mechanism,
         credentials: &Credentials,
@@ -129,7 +130,7 @@ impl ClientExchange {
         )
     }
 
-    /// [`new`](Self::new) with the nonce in its printable form, as the RFCs' examples have it.
+    /// [`new`](Self::new) with the nonce in its printable form, as in the examples of the RFCs.
     pub(crate) fn with_nonce(
         mechanism: Mechanism,
         credentials: &Credentials,
@@ -153,11 +154,11 @@ impl ClientExchange {
         Ok(Self { mechanism, machine })
     }
 
-    /// Sets the numbers of iterations that are accepted from the server, instead of
-    /// [`DEFAULT_ITERATIONS`](crate::DEFAULT_ITERATIONS). Means nothing to other mechanisms.
+    /// Sets the numbers of iterations that the client accepts from the server, instead of
+    /// [`DEFAULT_ITERATIONS`](crate::DEFAULT_ITERATIONS). Only SCRAM uses it.
     ///
-    /// The lower bound keeps a hostile server from asking for a proof that is cheap to attack; the
-    /// upper bound keeps it from wasting the client's time.
+    /// The lower bound stops a hostile server from asking for a proof that is cheap to attack. The
+    /// upper bound limits the computing time that it can cost the client.
     #[must_use]
     pub fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
         if let Machine::Scram(scram) = &mut self.machine {
@@ -171,9 +172,9 @@ impl ClientExchange {
         self.mechanism
     }
 
-    /// The message to send with `<auth/>`. The same however often it is asked for.
+    /// The message to send with `<auth/>`. Every call returns the same message.
     ///
-    /// With PLAIN it holds the password: wipe it once it is sent.
+    /// With PLAIN it contains the password: wipe it after sending it.
     pub fn initial_response(&self) -> Vec<u8> {
         match &self.machine {
             Machine::Single { message, .. } => message.to_vec(),
@@ -181,16 +182,16 @@ impl ClientExchange {
         }
     }
 
-    /// Takes a challenge and returns what follows: the response, or the derivation that it needs.
+    /// Takes a challenge and returns the response, or the derivation that the response needs.
     ///
     /// # Errors
     ///
-    /// [`ClientError`] when the server's message is malformed, unacceptable or superfluous, or says
-    /// that the server gives up. The exchange is over then; abort it.
+    /// [`ClientError`] if the server's message is malformed, unacceptable or superfluous, or
+    /// reports an error. The exchange is then over; abort it.
     pub fn step(&mut self, challenge: &[u8]) -> Result<ClientStep, ClientError> {
         match &mut self.machine {
-            // A server that overlooked the initial response asks for it by an empty challenge
-            // (RFC 4422 §5). That of PLAIN holds the password, which is not sent twice.
+            // A server that ignored the initial response asks for it with an empty challenge (RFC
+            // 4422 §5). The response of PLAIN contains the password and is not sent twice.
             Machine::Single { message, state }
                 if *state == Single::Fresh
                     && challenge.is_empty()
@@ -214,8 +215,8 @@ impl ClientExchange {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Misuse`] when nothing was asked, or when the salted password is for another
-    /// question: see [`Derivation::is_answered_by`]. The exchange is over then.
+    /// [`ClientError::Misuse`] if no derivation is open, or if the salted password is for a
+    /// different one: see [`Derivation::is_answered_by`]. The exchange is then over.
     pub fn answer(&mut self, salted: &SaltedPassword) -> Result<Vec<u8>, ClientError> {
         match &mut self.machine {
             Machine::Single { state, .. } => {
@@ -238,12 +239,12 @@ impl ClientExchange {
         }
     }
 
-    /// Takes the server's success, with the data in it if there was any.
+    /// Takes the server's success and its additional data, if any.
     ///
     /// # Errors
     ///
-    /// [`ClientError`] when the server has not proved itself: its signature is missing or wrong, or
-    /// success came before its turn. Do not go on with the connection then.
+    /// [`ClientError`] if the server is not authenticated: its signature is missing or wrong, or
+    /// success came too early. Do not continue with the connection then.
     pub fn finish(&mut self, additional_data: Option<&[u8]>) -> Result<(), ClientError> {
         match &mut self.machine {
             Machine::Single { state, .. } => {

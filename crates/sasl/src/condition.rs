@@ -2,22 +2,22 @@
 
 use core::fmt;
 
-/// Why an authentication attempt failed, as one XMPP entity tells the other.
+/// The reason of a failed authentication attempt that one XMPP entity sends to the other.
 ///
-/// The words are those of RFC 6120 §6.5. A server chooses [`NotAuthorized`](Self::NotAuthorized)
+/// The conditions are those of RFC 6120 §6.5. A server uses [`NotAuthorized`](Self::NotAuthorized)
 /// for everything that depends on whether the account exists or the password is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Condition {
-    /// The other side gave up with `<abort/>` (§6.5.1).
+    /// The initiating entity aborted the exchange with `<abort/>` (§6.5.1).
     Aborted,
-    /// The account exists but is switched off (§6.5.2).
+    /// The account exists but is disabled (§6.5.2).
     AccountDisabled,
-    /// The credentials have run out and need to be renewed (§6.5.3).
+    /// The credentials have expired and need to be renewed (§6.5.3).
     CredentialsExpired,
-    /// The mechanism is only allowed over an encrypted channel (§6.5.4).
+    /// The mechanism is allowed only over an encrypted channel (§6.5.4).
     EncryptionRequired,
-    /// The base64 was not what RFC 4648 §4 prescribes (§6.5.5).
+    /// The data is not base64 as RFC 4648 §4 prescribes it (§6.5.5).
     IncorrectEncoding,
     /// The authorization identity is malformed, or this user may not act as it (§6.5.6).
     InvalidAuthzid,
@@ -27,7 +27,8 @@ pub enum Condition {
     MalformedRequest,
     /// The mechanism is weaker than the server's policy permits for this user (§6.5.9).
     MechanismTooWeak,
-    /// Wrong credentials, unknown user, or a failure whose cause is not told (§6.5.10).
+    /// Wrong credentials, an unknown user, or a failure whose cause the server does not tell
+    /// (§6.5.10).
     NotAuthorized,
     /// A fault at the receiving entity; the same attempt may succeed later (§6.5.11).
     TemporaryAuthFailure,
@@ -66,7 +67,7 @@ impl Condition {
         }
     }
 
-    /// The condition of this element name; `None` for a name that RFC 6120 does not define.
+    /// The condition with this element name; `None` for a name that RFC 6120 does not define.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|c| c.name() == name)
     }

@@ -1,4 +1,4 @@
-//! What a client logs in with.
+//! The credentials of a client.
 
 use alloc::string::String;
 use core::fmt;
@@ -10,8 +10,8 @@ use crate::mechanism::Mechanism;
 
 /// A password: its memory is cleared on drop, and `Debug` does not show it.
 ///
-/// Clearing is best effort, since a `String` that grew before it came here may have left copies
-/// behind, and so may the operating system.
+/// Clearing is best effort: a `String` that grew earlier may have left copies in memory, and so may
+/// the operating system.
 ///
 /// ```
 /// use xmppwire_sasl::Password;
@@ -23,7 +23,7 @@ use crate::mechanism::Mechanism;
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// The password itself.
+    /// The password as text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -47,7 +47,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Who logs in, with what proof, and on whose behalf.
+/// The credentials of a login: the identity, its proof, and an optional authorization identity.
 ///
 /// ```
 /// use xmppwire_sasl::{Credentials, Mechanism};
@@ -74,14 +74,14 @@ enum Proof {
         username: String,
         password: Password,
     },
-    /// Nothing but the certificate.
+    /// The certificate is the only proof.
     None,
     Anonymous {
         trace: Option<String>,
     },
 }
 
-/// TLS has shown a certificate; this is what to add to it.
+/// What the EXTERNAL message adds to the certificate that TLS has shown.
 #[derive(Clone, Debug)]
 struct Certificate {
     authzid: Option<String>,
@@ -89,7 +89,7 @@ struct Certificate {
 
 impl Credentials {
     /// The authentication identity (for XMPP the localpart of the account's address, RFC 6120
-    /// §6.3.7) and its password. Both are prepared and checked when an exchange starts.
+    /// §6.3.7) and its password. Both are prepared and checked at the start of an exchange.
     pub fn new(username: impl Into<String>, password: impl Into<Password>) -> Self {
         Self::with_proof(Proof::Password {
             username: username.into(),
@@ -97,13 +97,13 @@ impl Credentials {
         })
     }
 
-    /// The certificate that TLS has shown to the server, and nothing else: EXTERNAL or no login.
+    /// Only the certificate that TLS has shown to the server. These credentials fit EXTERNAL alone.
     /// For the argument see [`with_certificate`](Self::with_certificate).
     pub fn certificate(authzid: Option<&str>) -> Self {
         Self::with_proof(Proof::None).with_certificate(authzid)
     }
 
-    /// No account: ANONYMOUS or no login.
+    /// No account. These credentials fit ANONYMOUS alone.
     pub fn anonymous() -> Self {
         Self::with_proof(Proof::Anonymous { trace: None })
     }
@@ -116,11 +116,11 @@ impl Credentials {
         }
     }
 
-    /// Says that TLS has shown a certificate to the server, so that EXTERNAL is worth a try.
+    /// States that TLS has shown a certificate to the server, so that the client can try EXTERNAL.
     ///
-    /// `authzid` is the bare JID to be, when the certificate leaves that open: because it names
-    /// several addresses or none (XEP-0178 §2). One that names the account alone needs none,
-    /// and RFC 6120 §6.3.8 wants none then.
+    /// `authzid` is the bare JID of the account. Give it only if the certificate names several
+    /// addresses or none (XEP-0178 §2). If the certificate names exactly the account, RFC 6120
+    /// §6.3.8 asks the client to send no authorization identity.
     #[must_use]
     pub fn with_certificate(self, authzid: Option<&str>) -> Self {
         Self {
@@ -133,9 +133,9 @@ impl Credentials {
         }
     }
 
-    /// Adds what an anonymous client tells the server's operator about itself: an e-mail address or
-    /// any other text without `@`, at most [`MAX_TRACE`](crate::MAX_TRACE) characters (RFC 4505
-    /// §2). Empty means none; without effect on other credentials.
+    /// Adds the trace that an anonymous client shows to the server's operator: an e-mail address,
+    /// or other text without `@`, of at most [`MAX_TRACE`](crate::MAX_TRACE) characters (RFC 4505
+    /// §2). An empty text means no trace. Other credentials ignore it.
     #[must_use]
     pub fn with_trace(self, trace: impl Into<String>) -> Self {
         let trace = trace.into();
@@ -150,9 +150,9 @@ impl Credentials {
         }
     }
 
-    /// Asks to act as another identity: for XMPP a bare JID, and only when it differs from the
-    /// address that the credentials stand for (RFC 6120 §6.3.8). Empty means none. Nobody
-    /// acts anonymously as somebody else.
+    /// Sets the authorization identity: the identity that the client asks to act as. For XMPP this
+    /// is a bare JID; give it only if it differs from the address that the credentials prove (RFC
+    /// 6120 §6.3.8). An empty text means none. Anonymous credentials ignore it.
     #[must_use]
     pub fn with_authzid(self, authzid: impl Into<String>) -> Self {
         let authzid = authzid.into();
@@ -162,7 +162,7 @@ impl Credentials {
         }
     }
 
-    /// Whether a mechanism can be used with these credentials at all.
+    /// Whether these credentials fit a mechanism.
     pub const fn fit(&self, mechanism: Mechanism) -> bool {
         match mechanism {
             Mechanism::External => self.certificate.is_some(),
@@ -171,7 +171,7 @@ impl Credentials {
         }
     }
 
-    /// The authentication identity, as given; `None` without a password.
+    /// The authentication identity, as given; `None` for credentials without a password.
     pub fn username(&self) -> Option<&str> {
         match &self.proof {
             Proof::Password { username, .. } => Some(username),
@@ -179,7 +179,7 @@ impl Credentials {
         }
     }
 
-    /// The password, if that is what proves the identity.
+    /// The password; `None` for credentials without one.
     pub const fn password(&self) -> Option<&Password> {
         match &self.proof {
             Proof::Password { password, .. } => Some(password),
@@ -187,7 +187,7 @@ impl Credentials {
         }
     }
 
-    /// The authorization identity, when one was asked for.
+    /// The authorization identity, if any.
     pub fn authzid(&self) -> Option<&str> {
         self.authzid.as_deref()
     }
@@ -207,7 +207,7 @@ impl Credentials {
         }
     }
 
-    /// Username and password, for mechanisms that need them.
+    /// The username and the password, for mechanisms that need them.
     pub(crate) fn known(&self) -> Result<(&str, &Password), CredentialsError> {
         self.username()
             .zip(self.password())

@@ -1,4 +1,4 @@
-//! Stand-ins for the keys of users that do not exist.
+//! Keys for users that do not exist.
 
 use core::fmt;
 
@@ -10,16 +10,17 @@ use crate::scram::keys::ScramKeys;
 
 /// The secret from which a server makes up keys for unknown users.
 ///
-/// SCRAM sends the salt before the password is checked, so a server that answers only for accounts
-/// that exist tells the world which do. This one answers for all: salt and keys of an unknown user
-/// are HMACs of the prepared username, the same at every attempt, and nobody without the secret can
-/// tell them from real ones, provided that their *shape* is that of the real ones. So set
-/// [`with_iterations`](Self::with_iterations) and [`with_salt_len`](Self::with_salt_len) to what
-/// [`ScramKeys::derive`] is called with for new accounts, and give a real user's keys a salt of
-/// their own for each hash: those of a decoy are never the same for two.
+/// A SCRAM server sends the salt before it checks the password, so a server that sends a salt only
+/// for existing accounts reveals which accounts exist. With this secret a server sends a salt for
+/// every username. The salt and keys of an unknown user are HMACs of the prepared username: they
+/// are the same at every attempt, and without the secret they cannot be distinguished from real
+/// ones, provided that both have the same form. So set [`with_iterations`](Self::with_iterations)
+/// and [`with_salt_len`](Self::with_salt_len) to the values that the server passes to
+/// [`ScramKeys::derive`] for new accounts, and derive the keys of a real user with a different salt
+/// for each hash, because the salts of an unknown user differ too.
 ///
-/// One secret serves all connections of a server. Keep it across restarts, or the salts of unknown
-/// users change where those of known ones do not. `Debug` does not show it.
+/// Use one secret for all connections of a server. Keep it across restarts: otherwise the salts of
+/// unknown users change, and those of real users do not. `Debug` does not show it.
 #[derive(Clone)]
 pub struct DecoyKey {
     secret: Zeroizing<[u8; 32]>,
@@ -29,8 +30,8 @@ pub struct DecoyKey {
 }
 
 impl DecoyKey {
-    /// From 32 random octets, for accounts with 16 octets of salt and 4096 iterations, whose
-    /// passwords are checked with SHA-256 when they come with PLAIN.
+    /// Creates the secret from 32 random octets. The defaults are 16 octets of salt, 4096
+    /// iterations, and SHA-256 for passwords that arrive with PLAIN.
     pub fn new(secret: [u8; 32]) -> Self {
         Self {
             secret: Zeroizing::new(secret),
@@ -40,7 +41,7 @@ impl DecoyKey {
         }
     }
 
-    /// Sets the iterations of the server's real accounts; at least 1.
+    /// Sets the number of iterations of the server's real accounts; the least is 1.
     #[must_use]
     pub fn with_iterations(self, iterations: u32) -> Self {
         Self {
@@ -49,7 +50,7 @@ impl DecoyKey {
         }
     }
 
-    /// Sets the salt's length of the server's real accounts, in octets: from 1 to 32.
+    /// Sets the length of the salts of the server's real accounts, in octets, from 1 to 32.
     #[must_use]
     pub fn with_salt_len(self, octets: usize) -> Self {
         Self {
@@ -58,7 +59,7 @@ impl DecoyKey {
         }
     }
 
-    /// Sets the hash of the keys that the server answers a PLAIN password with.
+    /// Sets the hash of the keys with which the server verifies a PLAIN password.
     #[must_use]
     pub fn with_plain_hash(self, hash: ScramHash) -> Self {
         Self {
@@ -71,12 +72,12 @@ impl DecoyKey {
         self.keys(self.plain_hash, username)
     }
 
-    /// Keys that no password opens, the same for the same name.
+    /// Returns keys that match no password. The same name always gets the same keys.
     pub(crate) fn keys(&self, hash: ScramHash, username: &str) -> ScramKeys {
         let made_up = |what: &[u8], hash: ScramHash| {
             let scheme = hash.scheme().as_bytes();
             let name = username.as_bytes();
-            // The longest of the hashes, so that it can be cut to the length of any.
+            // The longest hash, so that its output can be truncated to the length of every other.
             hmac(
                 ScramHash::Sha512,
                 self.secret.as_slice(),

@@ -1,71 +1,71 @@
-//! What can go wrong: one type for the client, one for the server, and what they share.
+//! The errors: one type for the client, one for the server, and the types that both use.
 
 use alloc::string::String;
 
 use crate::condition::Condition;
 use crate::saslprep::SaslPrepError;
 
-/// Why a client's exchange failed. None of the texts contains a secret.
+/// Why a client's exchange failed. No error text contains a secret.
 ///
-/// After any error from [`respond`](crate::ClientExchange::respond) the client aborts the exchange;
-/// after one from [`finish`](crate::ClientExchange::finish) it must not go on with the stream, for
-/// the server has not proved that it knows the password.
+/// After an error from [`respond`](crate::ClientExchange::respond) the client aborts the exchange.
+/// After an error from [`finish`](crate::ClientExchange::finish) it must not continue with the
+/// stream, because the server has not proved that it knows the password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The credentials cannot be sent with this mechanism. The caller's side; nothing was sent.
+    /// The credentials cannot be sent with this mechanism. The cause is local; nothing was sent.
     #[error("unusable credentials: {0}")]
     Credentials(#[from] CredentialsError),
-    /// A `-PLUS` mechanism was picked for a connection that has no channel binding. The caller's
-    /// side; nothing was sent.
+    /// The caller picked a `-PLUS` mechanism for a connection without channel binding. Nothing was
+    /// sent.
     #[error("no channel binding to use with this mechanism")]
     NoChannelBinding,
     /// The server's message does not follow the mechanism's grammar.
     #[error("malformed message from the server: {0}")]
     Malformed(#[from] MessageError),
-    /// The server did not offer what arrived here: an attacker took mechanisms or channel binding
-    /// types out of its offer, or put others in (XEP-0474).
+    /// The offer that arrived is not the offer that the server sent: an attacker removed or added
+    /// mechanisms or channel binding types (XEP-0474).
     #[error("the server's offer was changed on its way")]
     Downgrade,
-    /// The server's nonce does not start with ours, or adds nothing to it (RFC 5802 §5.1).
+    /// The server's nonce does not start with the client's, or adds nothing to it (RFC 5802 §5.1).
     #[error("the server's nonce does not extend ours")]
     NonceMismatch,
     /// The server asks for fewer iterations than the client accepts, which would make an
     /// eavesdropped login cheap to attack (RFC 5802 §5.1).
     #[error("{asked} iterations are too few, the least is {least}")]
     TooFewIterations {
-        /// What the server asked for.
+        /// The number that the server asked for.
         asked: u32,
-        /// The least that is accepted.
+        /// The least number that the client accepts.
         least: u32,
     },
     /// The server asks for more iterations than the client is willing to compute.
     #[error("{asked} iterations are too many, the most is {most}")]
     TooManyIterations {
-        /// What the server asked for.
+        /// The number that the server asked for.
         asked: u32,
-        /// The most that is accepted.
+        /// The greatest number that the client accepts.
         most: u32,
     },
     /// The server reported an error inside the mechanism.
     #[error("the server refused: {0}")]
     Refused(ScramServerError),
-    /// The server reported success without proof that it knows the password's keys
-    /// (RFC 5802 §3).
+    /// The server reported success without proof that it knows the password's keys (RFC 5802 §3).
     #[error("success without the server's signature")]
     ServerSignatureMissing,
-    /// The server's signature is wrong: it does not know the password's keys, or someone changed
-    /// the messages (RFC 5802 §3).
+    /// The server's signature is wrong: it does not know the password's keys, or an attacker
+    /// changed the messages (RFC 5802 §3).
     #[error("the server's signature is wrong")]
     ServerSignatureMismatch,
-    /// Data came with success where the mechanism has none left to send.
+    /// Success carried data although the mechanism has none left to send.
     #[error("unexpected data with success")]
     UnexpectedData,
-    /// A challenge after the mechanism's last message, or any call after the exchange ended.
+    /// A challenge came after the mechanism's last message, or a call came after the end of the
+    /// exchange.
     #[error("the exchange has nothing more to say")]
     OutOfOrder,
-    /// The caller gave a salted password that was not asked for, or that is for another salt, hash
-    /// or number of iterations.
+    /// The caller gave a salted password while no derivation was open, or one with a different
+    /// salt, hash or number of iterations.
     #[error("the salted password does not fit the challenge")]
     Misuse,
 }
@@ -77,27 +77,28 @@ pub enum CredentialsError {
     /// SASLprep refuses the username.
     #[error("username: {0}")]
     Username(SaslPrepError),
-    /// The username is empty once it is prepared.
+    /// The username is empty after preparation.
     #[error("empty username")]
     EmptyUsername,
     /// SASLprep refuses the password.
     #[error("password: {0}")]
     Password(SaslPrepError),
-    /// The password is empty once it is prepared.
+    /// The password is empty after preparation.
     #[error("empty password")]
     EmptyPassword,
-    /// The authorization identity has a NUL, which no mechanism can carry.
+    /// The authorization identity contains a NUL, which no mechanism can carry.
     #[error("NUL in the authorization identity")]
     Authzid,
-    /// They are of another kind than the mechanism needs: no password, no certificate, or not
-    /// anonymous.
+    /// The credentials do not fit the mechanism: they have no password, have no certificate, or are
+    /// not anonymous.
     #[error("not for this mechanism")]
     Unfit,
-    /// The trace has `@` without being an address, or a character that RFC 4505 §3 prohibits.
+    /// The trace contains `@` but is not an address, or contains a character that RFC 4505 §3
+    /// prohibits.
     #[error("unusable trace")]
     Trace,
-    /// Username, password, trace or authorization identity is over its cap; see the crate's `MAX_…`
-    /// constants.
+    /// The username, password, trace or authorization identity exceeds its cap; see the crate's
+    /// `MAX_…` constants.
     #[error("username, password, trace or authorization identity too long")]
     TooLong,
 }
@@ -106,43 +107,44 @@ pub enum CredentialsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// Longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE), or one field of it is over its own cap.
+    /// The message is longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE), or one of its fields exceeds
+    /// its own cap.
     #[error("too long")]
     TooLong,
-    /// Not UTF-8.
+    /// The message is not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// Not cut into parts as the mechanism prescribes.
+    /// The message does not have the parts that the mechanism prescribes.
     #[error("wrong syntax")]
     Syntax,
-    /// The attribute that has to stand next does not.
+    /// A required attribute is missing or out of order.
     #[error("attribute `{0}` missing or out of order")]
     Missing(char),
-    /// An attribute twice.
+    /// An attribute appears twice.
     #[error("attribute `{0}` twice")]
     Duplicate(char),
-    /// An attribute of RFC 5802 where it does not belong.
+    /// An attribute of RFC 5802 appears where the grammar does not permit it.
     #[error("attribute `{0}` out of place")]
     Misplaced(char),
     /// The attribute's value does not follow its grammar: base64, number, nonce, or name.
     #[error("malformed value of attribute `{0}`")]
     Value(char),
-    /// `m=`: an extension that must be understood, and none is (RFC 5802 §5.1).
+    /// `m=`: a mandatory extension. This crate supports none (RFC 5802 §5.1).
     #[error("unknown mandatory extension")]
     MandatoryExtension,
-    /// The flag in front of the first message is none of `n`, `y` and `p=…` (RFC 5802 §7).
+    /// The flag at the start of the first message is none of `n`, `y` and `p=…` (RFC 5802 §7).
     #[error("malformed channel binding flag")]
     ChannelBindingFlag,
 }
 
-/// What a server may report in `e=` (RFC 5802 §7, `server-error-value`).
+/// An error that a server reports in `e=` (RFC 5802 §7, `server-error-value`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScramServerError {
     /// `invalid-encoding`: malformed message or base64.
     #[error("invalid-encoding")]
     InvalidEncoding,
-    /// `extensions-not-supported`: it did not understand a mandatory extension.
+    /// `extensions-not-supported`: the server does not support a mandatory extension.
     #[error("extensions-not-supported")]
     ExtensionsNotSupported,
     /// `invalid-proof`: wrong password.
@@ -151,13 +153,13 @@ pub enum ScramServerError {
     /// `channel-bindings-dont-match`: the two sides see different TLS sessions.
     #[error("channel-bindings-dont-match")]
     ChannelBindingsDontMatch,
-    /// `server-does-support-channel-binding`: its offer of `-PLUS` was taken away on the path.
+    /// `server-does-support-channel-binding`: an attacker removed `-PLUS` from the server's offer.
     #[error("server-does-support-channel-binding")]
     ServerDoesSupportChannelBinding,
-    /// `channel-binding-not-supported`: it has no channel binding.
+    /// `channel-binding-not-supported`: the server has no channel binding.
     #[error("channel-binding-not-supported")]
     ChannelBindingNotSupported,
-    /// `unsupported-channel-binding-type`: not this type.
+    /// `unsupported-channel-binding-type`: the server does not support this type.
     #[error("unsupported-channel-binding-type")]
     UnsupportedChannelBindingType,
     /// `unknown-user`.
@@ -166,21 +168,20 @@ pub enum ScramServerError {
     /// `invalid-username-encoding`: SASLprep refused the username.
     #[error("invalid-username-encoding")]
     InvalidUsernameEncoding,
-    /// `no-resources`: it is too busy.
+    /// `no-resources`: the server is out of resources.
     #[error("no-resources")]
     NoResources,
-    /// `other-error`: it does not say.
+    /// `other-error`: the server gives no reason.
     #[error("other-error")]
     OtherError,
-    /// A value that RFC 5802 does not define. Written by the server: do not trust its wording.
+    /// A value that RFC 5802 does not define. The server wrote this text: do not trust it.
     #[error("{0:?}")]
     Extension(String),
 }
 
 impl ClientError {
-    /// Whether the error says that an attacker is between the two sides, or that the server is not
-    /// who it claims to be. Nothing weaker may be tried after that, on this or another connection,
-    /// without asking the user.
+    /// Whether the error shows a man in the middle or a false server. After such an error, do not
+    /// try a weaker mechanism on any connection without asking the user.
     pub const fn is_alarm(&self) -> bool {
         matches!(
             self,
@@ -214,58 +215,60 @@ impl ScramServerError {
     }
 }
 
-/// Why a server refused a login, in more detail than the peer is told.
+/// Why a server refused a login, in more detail than the server tells the peer.
 ///
-/// For logs and counters. An unknown user and a wrong password are one and the same here too.
+/// Use it for logs and counters. Like the peer's condition, it does not distinguish an unknown user
+/// from a wrong password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
     /// The client's message does not follow the mechanism's grammar.
     #[error("malformed message from the client: {0}")]
     Malformed(#[from] MessageError),
-    /// A message after the exchange ended, while a question was open, or missing where one is due.
+    /// A message came after the end of the exchange or while a question was open, or a required
+    /// message is missing.
     #[error("message out of order")]
     OutOfOrder,
-    /// SASLprep refuses the username, or nothing is left of it.
+    /// SASLprep refuses the username, or it is empty after preparation.
     #[error("unusable username")]
     Username,
-    /// SASLprep refuses the password, or nothing is left of it.
+    /// SASLprep refuses the password, or it is empty after preparation.
     #[error("unusable password")]
     Password,
     /// `p=` with a mechanism without `-PLUS`, or `n` or `y` with one (RFC 5802 §6).
     #[error("channel binding flag does not fit the mechanism")]
     ChannelBindingFlag,
-    /// The client believes that the server has no channel binding, although `-PLUS` was offered:
-    /// someone took it out of the offer (RFC 5802 §6).
+    /// The client believes that the server has no channel binding, although the server offered
+    /// `-PLUS`: an attacker removed it from the offer (RFC 5802 §6).
     #[error("the offer of channel binding did not reach the client")]
     Downgrade,
     /// A channel binding type that is unknown, or that this connection does not have.
     #[error("unsupported channel binding type")]
     UnsupportedChannelBinding,
-    /// The client is bound to another channel, or its first message was changed on the path.
+    /// The client is bound to another channel, or an attacker changed its first message.
     #[error("channel binding mismatch")]
     ChannelBindingMismatch,
-    /// The trace of an anonymous client has `@` without being an address, or a character that RFC
-    /// 4505 §3 prohibits.
+    /// The trace of an anonymous client contains `@` but is not an address, or contains a character
+    /// that RFC 4505 §3 prohibits.
     #[error("unusable trace")]
     Trace,
-    /// The nonce that came back is not the one that was sent.
+    /// The client did not return the nonce that the server sent.
     #[error("nonce mismatch")]
     NonceMismatch,
     /// Wrong password or unknown user.
     #[error("wrong credentials")]
     WrongCredentials,
-    /// The application refused, with this condition.
+    /// The application refused the login with this condition.
     #[error("refused by the application: {0}")]
     Application(Condition),
-    /// The application answered what was not asked: keys for another hash, acceptance without a
-    /// password having been shown, or an answer without a question.
+    /// The application's answer does not fit the question: keys for a different hash, acceptance of
+    /// a SCRAM login without keys, or an answer while no question was open.
     #[error("the application's answer does not fit the question")]
     Misuse,
 }
 
 impl Rejection {
-    /// What the client is told.
+    /// The condition that the server sends to the client.
     pub const fn condition(self) -> Condition {
         match self {
             Self::Malformed(_)
@@ -292,19 +295,20 @@ pub enum KeysError {
     /// SASLprep refuses the password.
     #[error("password: {0}")]
     Password(SaslPrepError),
-    /// The password is empty once it is prepared, or over [`MAX_PASSWORD`](crate::MAX_PASSWORD).
+    /// The password is empty after preparation, or exceeds [`MAX_PASSWORD`](crate::MAX_PASSWORD).
     #[error("empty or too long password")]
     PasswordLength,
-    /// No salt, or more than [`MAX_SALT`](crate::MAX_SALT).
+    /// The salt is empty or exceeds [`MAX_SALT`](crate::MAX_SALT).
     #[error("empty or too long salt")]
     SaltLength,
-    /// No iterations.
+    /// The number of iterations is zero.
     #[error("no iterations")]
     Iterations,
-    /// A key is not as long as the hash.
+    /// A key does not have the length of the hash.
     #[error("key of the wrong length")]
     KeyLength,
-    /// The text form is not as [`ScramKeys::to_text`](crate::ScramKeys::to_text) writes it.
+    /// The text does not have the form that [`ScramKeys::to_text`](crate::ScramKeys::to_text)
+    /// writes.
     #[error("malformed text form")]
     Text,
 }

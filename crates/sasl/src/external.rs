@@ -1,4 +1,4 @@
-//! EXTERNAL (RFC 4422 Appendix A): `[authzid]`, and the proof lies outside.
+//! EXTERNAL (RFC 4422 Appendix A): the one message is `[authzid]`; the proof is outside of SASL.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use crate::limits::MAX_AUTHZID;
 use crate::mechanism::Mechanism;
 use crate::prepare;
 
-/// The client's one message.
+/// Returns the client's only message.
 pub(crate) fn message(credentials: &Credentials) -> Result<Vec<u8>, ClientError> {
     if !credentials.fit(Mechanism::External) {
         return Err(CredentialsError::Unfit.into());
@@ -18,14 +18,14 @@ pub(crate) fn message(credentials: &Credentials) -> Result<Vec<u8>, ClientError>
     Ok(authzid.unwrap_or_default().into())
 }
 
-/// The authorization identity that a client sent; `None` for an empty message, which leaves it to
-/// the server to find the identity in what it knows.
+/// Reads the client's only message: the authorization identity. An empty message gives `None`; the
+/// server then derives the identity from the external proof.
 pub(crate) fn parse(message: &[u8]) -> Result<Option<String>, Rejection> {
     if message.len() > MAX_AUTHZID {
         return Err(MessageError::TooLong.into());
     }
     let authzid = core::str::from_utf8(message).map_err(|_| MessageError::NotUtf8)?;
-    // Appendix A.1 has every character but NUL.
+    // RFC 4422 Appendix A.1 permits every character except NUL.
     if authzid.contains('\0') {
         return Err(MessageError::Syntax.into());
     }

@@ -1,9 +1,10 @@
-//! SASL for XMPP (RFC 6120 §6) as machines without I/O: octets in, octets out.
+//! SASL for XMPP (RFC 6120 §6) as state machines without I/O: octets in, octets out.
 //!
 //! The mechanisms are SCRAM (RFC 5802) with SHA-1, SHA-256 (RFC 7677) and SHA-512, its `-PLUS`
 //! variants with `tls-exporter` (RFC 9266), `tls-unique` and `tls-server-end-point` (RFC 5929),
-//! EXTERNAL (RFC 4422 Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). Both sides are here:
-//! [`ClientExchange`] and [`ServerExchange`]. SCRAM protects the server's offer (XEP-0474).
+//! EXTERNAL (RFC 4422 Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). The crate implements
+//! both sides: [`ClientExchange`] and [`ServerExchange`]. SCRAM protects the server's offer
+//! (XEP-0474).
 //!
 //! ```
 //! use xmppwire_sasl::{
@@ -27,30 +28,30 @@
 //! # }
 //! ```
 //!
-//! # Whose fault it is
+//! # Errors of the peer
 //!
-//! A peer can neither make these machines panic nor take more memory or time than the caps allow:
-//! [`MAX_MESSAGE`] and its siblings, and [`ClientExchange::with_iterations`]. What a server does
-//! wrong is a [`ClientError`]; what a client does wrong is a [`ServerStep::Failure`] with the
-//! condition to send, and a [`Rejection`] for the log.
+//! A peer cannot make these machines panic, and cannot make them use more memory or time than the
+//! caps allow: [`MAX_MESSAGE`], the other `MAX_…` constants, and
+//! [`ClientExchange::with_iterations`]. An error of a server is a [`ClientError`]. An error of a
+//! client is a [`ServerStep::Failure`] with the condition to send, and a [`Rejection`] for the log.
 //!
 //! # Secrets
 //!
 //! Passwords and everything derived from them are wiped on drop, compared in constant time, and
-//! never shown by `Debug`, in any build. Wiping is best effort: registers and spilled copies are
-//! out of reach. Messages are handed out as plain octets; with PLAIN the client's holds the
-//! password.
+//! never shown by `Debug`, in any build. Wiping is best effort: it does not reach registers and
+//! spilled copies. Messages are returned as plain octets, so with PLAIN the client's message
+//! contains the password in the clear.
 //!
 //! # Time
 //!
-//! Key derivation is meant to be slow. It runs in line, inside [`ClientExchange::respond`],
+//! Key derivation is slow by design. It runs in line, inside [`ClientExchange::respond`],
 //! [`ScramKeys::derive`], [`ScramKeys::verify`], and [`ServerExchange::answer`] with PLAIN. A
-//! client can move it elsewhere: [`ClientExchange::step`] returns it as a [`Derivation`], a value
-//! that another thread can compute. A server that answers SCRAM from stored keys derives nothing.
+//! client can move it to another thread: [`ClientExchange::step`] returns the work as a
+//! [`Derivation`]. A server that answers SCRAM from stored keys derives nothing.
 //!
 //! # Features
 //!
-//! The crate is `no_std` with `alloc`. The default feature `std` adds nothing but is passed on to
+//! The crate is `no_std` with `alloc`. The default feature `std` only enables `std` in the
 //! dependencies.
 
 #![no_std]

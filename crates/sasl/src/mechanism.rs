@@ -1,13 +1,13 @@
-//! The mechanisms this crate speaks, strongest first in every listing and comparison.
+//! The mechanisms that this crate implements.
 
 use core::fmt;
 
 /// A SASL mechanism that this crate implements.
 ///
-/// The order is the order of preference: `a > b` means that `a` is preferred. Channel binding
-/// counts for more than the hash, since it is what detects a man in the middle of the TLS session.
-/// EXTERNAL counts for more than both: TLS itself proves the client's key, to this server alone,
-/// and there is no secret that the server could lose.
+/// The order is the order of preference: `a > b` means that `a` is preferred. Channel binding has
+/// more weight than the hash, because it detects a man in the middle of the TLS session. EXTERNAL
+/// has more weight than both: TLS itself proves the client's key to this server alone, and the
+/// server holds no secret that it could lose.
 ///
 /// ```
 /// use xmppwire_sasl::Mechanism;
@@ -17,17 +17,17 @@ use core::fmt;
 /// assert_eq!(best, Some(Mechanism::ScramSha256));
 /// ```
 ///
-/// To pick one for a login use [`choose`](crate::choose), which also looks at the credentials and
-/// the channel.
+/// To pick a mechanism for a login, use [`choose`](crate::choose), which also considers the
+/// credentials and the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
-    /// No identity at all (RFC 4505): the server makes one up. Only for
+    /// No identity (RFC 4505): the server assigns one. Only for
     /// [`Credentials::anonymous`](crate::Credentials::anonymous).
     Anonymous,
-    /// The password in the clear (RFC 4616). Only ever for a channel that is already confidential.
+    /// The password in the clear (RFC 4616). Only for a channel that is already confidential.
     Plain,
-    /// RFC 5802 with SHA-1, the mechanism every XMPP entity has to implement.
+    /// RFC 5802 with SHA-1.
     ScramSha1,
     /// RFC 7677.
     ScramSha256,
@@ -39,7 +39,7 @@ pub enum Mechanism {
     ScramSha256Plus,
     /// RFC 5802 with SHA-512 and channel binding.
     ScramSha512Plus,
-    /// Who the client is was settled outside of SASL, by its TLS certificate (RFC 4422 Appendix A;
+    /// The client's TLS certificate proves its identity outside of SASL (RFC 4422 Appendix A;
     /// XEP-0178).
     External,
 }
@@ -73,9 +73,9 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism of this name; `None` for one that is not implemented.
+    /// The mechanism with this name; `None` if this crate does not implement it.
     ///
-    /// Names are compared exactly: RFC 4422 §3.1 knows upper case only.
+    /// Names are compared exactly: RFC 4422 §3.1 permits only upper case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|m| m.name() == name)
     }
@@ -105,11 +105,11 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// The hash function of a SCRAM mechanism, and so of the keys a server stores for it.
+/// The hash function of a SCRAM mechanism and of the keys that a server stores for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ScramHash {
-    /// SHA-1, 20 octets. Its collisions do not touch SCRAM, which needs it as an HMAC only.
+    /// SHA-1, 20 octets. Its collisions do not affect SCRAM, whose security rests on HMAC.
     Sha1,
     /// SHA-256, 32 octets.
     Sha256,
@@ -118,11 +118,11 @@ pub enum ScramHash {
 }
 
 impl ScramHash {
-    /// Every hash, strongest first: what a server derives keys for when a password is set.
+    /// Every hash, strongest first. When a password is set, a server derives keys for each of them.
     pub const ALL: &'static [Self] = &[Self::Sha512, Self::Sha256, Self::Sha1];
 
-    /// The mechanism's name without `-PLUS`, which is also what the text form of
-    /// [`ScramKeys`](crate::ScramKeys) starts with.
+    /// The mechanism's name without `-PLUS`. The text form of [`ScramKeys`](crate::ScramKeys)
+    /// starts with it.
     pub const fn scheme(self) -> &'static str {
         match self {
             Self::Sha1 => Mechanism::ScramSha1.name(),

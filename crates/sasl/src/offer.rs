@@ -1,4 +1,4 @@
-//! What a server offers for a login, as far as both sides have to agree on it.
+//! The server's offer, on which both sides have to agree.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,8 +13,9 @@ use crate::scram::crypto;
 /// The mechanisms that a server offers on a stream, and the channel binding types that it
 /// announces.
 ///
-/// The server makes one of what it writes, the client one of what it reads. With SCRAM both sides
-/// compare them (XEP-0474), so names count that this crate does not know, in whatever order.
+/// The server builds an offer from the features that it sends, the client from those that it
+/// receives. With SCRAM both sides compare their offers (XEP-0474), so include every name, also
+/// those that this crate does not know. The order does not matter.
 ///
 /// ```
 /// use xmppwire_sasl::Offer;
@@ -31,7 +32,8 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// These mechanisms, by name, and no announcement of channel binding types.
+    /// Creates an offer of these mechanisms, by name, without an announcement of channel binding
+    /// types.
     pub fn new(mechanisms: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             mechanisms: mechanisms.into_iter().map(Into::into).collect(),
@@ -53,27 +55,27 @@ impl Offer {
         &self.mechanisms
     }
 
-    /// The names of the channel binding types; `None` where nothing was announced.
+    /// The names of the channel binding types; `None` if the server announced none.
     pub fn channel_bindings(&self) -> Option<&[String]> {
         self.channel_bindings.as_deref()
     }
 
-    /// Whether the server offers channel binding at all.
+    /// Whether the server offers channel binding.
     ///
-    /// Every SCRAM name that ends in `-PLUS` counts, those with a hash that this crate lacks
-    /// included: to tell such a server `y`, "I believe you have no channel binding", would be taken
-    /// for a downgrade attack (RFC 5802 §6).
+    /// Every SCRAM name that ends in `-PLUS` counts, even with a hash that this crate lacks. Such a
+    /// server would take the flag `y` for a sign of a downgrade attack, because `y` says that the
+    /// client believes the server has no channel binding (RFC 5802 §6).
     pub fn has_plus(&self) -> bool {
         self.mechanisms
             .iter()
             .any(|name| name.starts_with("SCRAM-") && name.ends_with("-PLUS"))
     }
 
-    /// The channel binding type that both sides are known to have: the best of those announced.
+    /// The best channel binding type that both sides are known to have.
     ///
-    /// A server that announces none has `tls-unique` at least, where that exists: RFC 5802 §6.1
-    /// wants it of every server. See [`MechanismPolicy`](crate::MechanismPolicy) for what that
-    /// means with TLS 1.3.
+    /// A server that announces none is assumed to have `tls-unique` where the TLS version defines
+    /// it, because RFC 5802 §6.1 requires it of every server. For TLS 1.3 see
+    /// [`MechanismPolicy`](crate::MechanismPolicy).
     pub fn common_binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
         match &self.channel_bindings {
             Some(announced) => bindings
@@ -85,17 +87,17 @@ impl Offer {
         }
     }
 
-    /// The channel binding type that a `-PLUS` mechanism uses: the common one, or else, where the
-    /// server announces none, the default of the TLS version.
+    /// The channel binding type that a `-PLUS` mechanism uses: the common one or, if the server
+    /// announces none, the default of the TLS version.
     pub(crate) fn binding(&self, bindings: &ChannelBindings) -> Option<ChannelBindingType> {
         let silent = self.channel_bindings.is_none();
         let unannounced = || bindings.unannounced().filter(|_| silent);
         self.common_binding(bindings).or_else(unannounced)
     }
 
-    /// The value of the SCRAM attribute `h` (XEP-0474 §5.1): the hash of all names, sorted
-    /// by octets, in base64. The separators cannot occur in a name, since XML 1.0 has no way to
-    /// write them, so that no two offers read the same.
+    /// The value of the SCRAM attribute `h` (XEP-0474 §5.1): the hash of all names, sorted by
+    /// octets, in base64. XML 1.0 cannot represent the separators, so no name contains one, and no
+    /// two offers give the same input to the hash.
     pub(crate) fn hash(&self, hash: ScramHash) -> String {
         let mut text = sorted(&self.mechanisms);
         if let Some(types) = &self.channel_bindings {
@@ -116,7 +118,7 @@ fn sorted(names: &[String]) -> String {
 mod tests {
     use super::*;
 
-    /// The first answer is the example of XEP-0474, the others were computed with Python:
+    /// The first expected value is the example of XEP-0474; the others were computed with Python:
     /// `base64.b64encode(hashlib.sha256(b"...").digest())`.
     #[test]
     fn known_hashes() {

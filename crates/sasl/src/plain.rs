@@ -13,7 +13,7 @@ use crate::prepare;
 use crate::saslprep::StringKind;
 use crate::scram::keys::ScramKeys;
 
-/// The client's one message.
+/// Returns the client's only message.
 pub(crate) fn message(credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, ClientError> {
     let authzid = prepare::authzid(credentials.authzid())?.unwrap_or_default();
     let (username, password) = credentials.known()?;
@@ -23,7 +23,7 @@ pub(crate) fn message(credentials: &Credentials) -> Result<Zeroizing<Vec<u8>>, C
     Ok(Zeroizing::new(parts.join("\0").into_bytes()))
 }
 
-/// What a client sent, taken apart and prepared.
+/// The client's message, split into its parts and prepared.
 pub(crate) struct Request {
     pub(crate) authzid: Option<String>,
     pub(crate) username: String,
@@ -59,7 +59,7 @@ impl Request {
         })
     }
 
-    /// Whether the password is right and the user known, at the same cost whatever the answer.
+    /// Whether the user exists and the password is right. The cost does not depend on the result.
     pub(crate) fn verify(&self, keys: &ScramKeys, known: Choice) -> bool {
         (keys.matches(self.password.as_bytes()) & known).into()
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::mechanism::ScramHash;
 
-    /// That the user is unknown counts for itself, even if the keys made up for it were to fit.
+    /// An unknown user is refused even if the keys made up for it match.
     #[test]
     fn the_right_password_of_an_unknown_user_is_refused() {
         let request = Request::parse(b"\0juliet\0r0m30").unwrap();

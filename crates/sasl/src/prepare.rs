@@ -1,4 +1,4 @@
-//! Identities and passwords made ready for a mechanism, with the caps applied.
+//! Preparation of identities and passwords, with their caps.
 
 use alloc::string::String;
 
@@ -8,7 +8,7 @@ use crate::error::CredentialsError;
 use crate::limits::{MAX_AUTHZID, MAX_PASSWORD, MAX_USERNAME};
 use crate::saslprep::{StringKind, saslprep};
 
-/// A username, prepared as a query string (RFC 5802 §5.1; RFC 4616 §2).
+/// Prepares a username as a query string (RFC 5802 §5.1; RFC 4616 §2).
 pub(crate) fn username(username: &str) -> Result<String, CredentialsError> {
     if username.len() > MAX_USERNAME {
         return Err(CredentialsError::TooLong);
@@ -21,7 +21,7 @@ pub(crate) fn username(username: &str) -> Result<String, CredentialsError> {
     }
 }
 
-/// A password, prepared.
+/// Prepares a password.
 pub(crate) fn password(
     password: &str,
     kind: StringKind,
@@ -38,8 +38,8 @@ pub(crate) fn password(
     }
 }
 
-/// An authorization identity, which is not prepared: its form is the application protocol's
-/// (RFC 4422 §3.4.1).
+/// Checks an authorization identity. It is not prepared, because the application protocol defines
+/// its form (RFC 4422 §3.4.1).
 pub(crate) fn authzid(authzid: Option<&str>) -> Result<Option<&str>, CredentialsError> {
     match authzid {
         Some(authzid) if authzid.len() > MAX_AUTHZID => Err(CredentialsError::TooLong),

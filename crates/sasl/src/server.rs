@@ -23,14 +23,14 @@ use crate::scram::server::{Asking, AwaitingProof, Proved};
 
 /// One login at a server, message by message.
 ///
-/// Every message of the client goes to [`step`](Self::step). When that says [`ServerStep::Ask`],
-/// look at [`question`](Self::question), find the answer, take as long as that needs, and hand it
-/// to [`answer`](Self::answer). See [`ClientExchange`](crate::ClientExchange) for a whole login.
+/// Pass every message of the client to [`step`](Self::step). When it returns [`ServerStep::Ask`],
+/// read [`question`](Self::question), find the answer and pass it to [`answer`](Self::answer), at
+/// any later time. See [`ClientExchange`](crate::ClientExchange) for a whole login.
 ///
-/// SCRAM costs the server a handful of hashes. PLAIN answered with keys costs as many iterations as
+/// SCRAM costs the server only a few hashes. PLAIN answered with keys costs as many iterations as
 /// the keys have, in line.
 ///
-/// An unknown user, that is `Reject(Condition::NotAuthorized)`, takes the path of a wrong password:
+/// An unknown user, that is `Reject(Condition::NotAuthorized)`, is handled like a wrong password:
 /// the same steps, the same work, messages of the same form.
 pub struct ServerExchange {
     mechanism: Mechanism,
@@ -44,7 +44,7 @@ pub struct ServerExchange {
 }
 
 enum State {
-    /// Nothing is in. A client that sends no initial response is prompted once.
+    /// No message has arrived. A client that sends no initial response is prompted once.
     Start {
         prompted: bool,
     },
@@ -68,54 +68,55 @@ pub enum ServerStep {
     Challenge(Vec<u8>),
     /// Answer the [`question`](ServerExchange::question).
     Ask,
-    /// Send `<success/>`: the client is who it says it is.
+    /// Send `<success/>`: the client is authenticated.
     Success {
-        /// Who logged in, prepared with SASLprep; `None` with EXTERNAL and ANONYMOUS, where whoever
-        /// answered the question knows.
+        /// The authentication identity, prepared with SASLprep. `None` with EXTERNAL and ANONYMOUS,
+        /// where the application determines the identity when it answers the question.
         username: Option<String>,
-        /// The identity to act as, as the client sent it, when it asked for one. That this user may
-        /// is for the caller to check, at the question or now.
+        /// The authorization identity as the client sent it, if it sent one. The caller must check
+        /// that the user may act as it, at the question or now.
         authzid: Option<String>,
-        /// What `<success/>` carries: the server's signature.
+        /// The additional data of `<success/>`: the server's signature.
         additional_data: Option<Vec<u8>>,
     },
-    /// Send `<failure/>` with this condition. [`ServerExchange::rejection`] says more.
+    /// Send `<failure/>` with this condition. [`ServerExchange::rejection`] gives the reason.
     Failure(Condition),
 }
 
-/// What a server needs to know to go on.
+/// A question that the application has to answer before the exchange can continue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerQuestion<'a> {
-    /// The keys of this user, for this hash.
+    /// Asks for the keys of this user, for this hash.
     ScramKeys {
         /// The mechanism of the exchange.
         mechanism: Mechanism,
-        /// The hash that the keys have to be for.
+        /// The hash that the keys must have.
         hash: ScramHash,
         /// The user, prepared with SASLprep.
         username: &'a str,
-        /// The identity to act as, as the client sent it.
+        /// The authorization identity, as the client sent it.
         authzid: Option<&'a str>,
     },
-    /// Whether this is the user's password. Answer with keys of any hash, or check it yourself.
+    /// Asks whether this is the user's password. Answer with keys of any hash, or check it
+    /// yourself.
     Password {
         /// The user, prepared with SASLprep.
         username: &'a str,
         /// The password, prepared with SASLprep.
         password: &'a str,
-        /// The identity to act as, as the client sent it.
+        /// The authorization identity, as the client sent it.
         authzid: Option<&'a str>,
     },
-    /// Whether the client may be who it wants to be, by what is known of it outside of SASL.
+    /// Asks whether the client may act as this identity, by the proof that it gave outside of SASL.
     External {
-        /// The identity to act as, as the client sent it. Without one it is the one that the
-        /// certificate names.
+        /// The authorization identity, as the client sent it. If it is `None`, the identity is the
+        /// one that the certificate names.
         authzid: Option<&'a str>,
     },
-    /// Whether anonymous logins are allowed.
+    /// Asks whether anonymous logins are allowed.
     Anonymous {
-        /// What the client says about itself; proves nothing.
+        /// The trace that the client sent, if any; it proves nothing.
         trace: Option<&'a str>,
     },
 }
@@ -124,24 +125,24 @@ pub enum ServerQuestion<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServerAnswer {
-    /// The user's keys. Also answers a [`ServerQuestion::Password`], which is then verified against
-    /// them.
+    /// The user's keys. They also answer a [`ServerQuestion::Password`]: the exchange then verifies
+    /// the password with them.
     ScramKeys(ScramKeys),
-    /// Yes. Answers every question but [`ServerQuestion::ScramKeys`].
+    /// Yes. It answers every question except [`ServerQuestion::ScramKeys`].
     Accept,
-    /// No. Where there is a password, [`Condition::NotAuthorized`] stands for an unknown user (or a
-    /// wrong password) and costs the same time as keys that do not fit; with any other condition
+    /// No. With a password mechanism, [`Condition::NotAuthorized`] means an unknown user (or a
+    /// wrong password) and costs the same time as keys that do not match. With any other condition
     /// the exchange fails at once.
     Reject(Condition),
 }
 
 impl ServerExchange {
-    /// Begins a login with the mechanism that the client picked from those that were offered.
+    /// Begins a login with the mechanism that the client picked from the server's offer.
     ///
     /// - `bindings` are those of the connection.
-    /// - `offer` is the whole of what was offered on this connection. SCRAM tells it to the client
-    ///   once more, under its signatures (XEP-0474).
-    /// - `nonce` is fresh from the system's random number generator, never used before.
+    /// - `offer` is the server's whole offer on this connection. SCRAM sends its hash to the
+    ///   client, protected by the signatures (XEP-0474).
+    /// - `nonce` is fresh from the system's random number generator. Never use one twice.
     /// - `decoy` is the server's secret for unknown users.
     pub fn new(
         mechanism: Mechanism,
@@ -154,7 +155,7 @@ impl ServerExchange {
         Self::with_nonce(mechanism, bindings, offer, nonce, decoy)
     }
 
-    /// [`new`](Self::new) with the nonce in its printable form, as the RFCs' examples have it.
+    /// [`new`](Self::new) with the nonce in its printable form, as in the examples of the RFCs.
     pub(crate) fn with_nonce(
         mechanism: Mechanism,
         bindings: &ChannelBindings,
@@ -174,8 +175,8 @@ impl ServerExchange {
         }
     }
 
-    /// Leaves the protection of the offer away, for clients that do not ignore SCRAM attributes
-    /// they do not know, as RFC 5802 §5.1 wants them to.
+    /// Omits the protection of the offer (XEP-0474), for clients that fail on unknown SCRAM
+    /// attributes although RFC 5802 §5.1 requires them to ignore these.
     #[must_use]
     pub fn without_downgrade_protection(self) -> Self {
         Self {
@@ -189,10 +190,10 @@ impl ServerExchange {
         self.mechanism
     }
 
-    /// Takes the client's next message: what came with `<auth/>` (`None` if nothing did, which the
-    /// client follows up after an empty challenge) or with `<response/>`.
+    /// Takes the client's next message: the content of `<auth/>` or of `<response/>`. `None` means
+    /// an `<auth/>` without initial response; the client sends it after an empty challenge.
     ///
-    /// A message while a question is open, or after the end, is a failure.
+    /// A message while a question is open or after the end of the exchange is a failure.
     pub fn step(&mut self, input: Option<&[u8]>) -> ServerStep {
         let next = match (mem::replace(&mut self.state, State::Over), input) {
             (State::Start { prompted: false }, None) => {
@@ -232,8 +233,8 @@ impl ServerExchange {
         }
     }
 
-    /// Answers the open question. An answer that does not fit it, or one without a question, fails
-    /// the exchange with [`Condition::TemporaryAuthFailure`].
+    /// Answers the open question. An answer that does not fit it, or an answer without an open
+    /// question, fails the exchange with [`Condition::TemporaryAuthFailure`].
     pub fn answer(&mut self, answer: ServerAnswer) -> ServerStep {
         let next = match mem::replace(&mut self.state, State::Over) {
             State::AskKeys(asking) => self.answer_keys(asking, answer),
@@ -245,7 +246,7 @@ impl ServerExchange {
         self.settle(next)
     }
 
-    /// Why the exchange failed, once it has: for the log, never for the client.
+    /// Why the exchange failed; `None` if it has not. Log it, but never send it to the client.
     pub fn rejection(&self) -> Option<Rejection> {
         self.rejection
     }
@@ -275,7 +276,8 @@ impl ServerExchange {
         asking: Asking,
         answer: ServerAnswer,
     ) -> Result<ServerStep, Rejection> {
-        // Made up whether or not they are needed, so that both ways take the same time.
+        // The decoy keys are computed even if they are not needed, so that both cases take the same
+        // time.
         let decoy = self.decoy.keys(asking.hash, &asking.username);
         let (keys, known) = choose_keys(answer, decoy)?.ok_or(Rejection::Misuse)?;
         let offer = self.protects_offer.then_some(&self.offer);
@@ -304,14 +306,14 @@ impl ServerExchange {
 
     fn settle(&mut self, next: Result<ServerStep, Rejection>) -> ServerStep {
         next.unwrap_or_else(|rejection| {
-            // Keep the first reason: what is called after the end has no other.
+            // Keep the first reason: calls after the end must not replace it.
             let _: &mut Rejection = self.rejection.get_or_insert(rejection);
             ServerStep::Failure(rejection.condition())
         })
     }
 }
 
-/// The answer to a question without a password.
+/// Applies the answer to a question without a password.
 fn accept(answer: ServerAnswer, authzid: Option<String>) -> Result<ServerStep, Rejection> {
     match answer {
         ServerAnswer::Accept => Ok(ServerStep::Success {
@@ -324,7 +326,8 @@ fn accept(answer: ServerAnswer, authzid: Option<String>) -> Result<ServerStep, R
     }
 }
 
-/// The keys to go on with and whether they are a user's; `None` if the answer makes keys needless.
+/// The keys to continue with, and whether they belong to an existing user; `None` if the answer
+/// needs no keys.
 fn choose_keys(
     answer: ServerAnswer,
     decoy: ScramKeys,
@@ -372,7 +375,7 @@ impl fmt::Debug for ServerQuestion<'_> {
                 .field("username", username)
                 .field("authzid", authzid)
                 .finish(),
-            // Without the password.
+            // Omits the password.
             Self::Password {
                 username, authzid, ..
             } => f

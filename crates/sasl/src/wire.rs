@@ -1,8 +1,7 @@
-//! Base64 as it stands in `<auth/>`, `<challenge/>`, `<response/>` and `<success/>`.
+//! Base64 in `<auth/>`, `<challenge/>`, `<response/>` and `<success/>`.
 //!
-//! RFC 6120 §13.9.1 asks for RFC 4648 §4 to the letter: leniency here has been
-//! used as a covert channel and to slip past filters. RFC 6120 §6.4.2 writes zero octets
-//! as a single `=`.
+//! RFC 6120 §13.9.1 requires strict base64 (RFC 4648 §4), because lenient decoders have been used
+//! as covert channels and to evade filters. RFC 6120 §6.4.2 represents zero octets as a single `=`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +9,7 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Encodes octets; no octets give `=`.
+/// Encodes octets. Zero octets give `=`.
 ///
 /// ```
 /// use xmppwire_sasl::wire;
@@ -25,10 +24,10 @@ pub fn encode(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
-/// Decodes the text of an element. Both `=` and no text at all give no octets; whether a message
-/// was there or not is for the caller to say, who sees the element.
+/// Decodes the text of an element. Both `=` and an empty text give zero octets. Only the caller,
+/// who sees the element, can distinguish an empty message from an absent one.
 ///
-/// The result is at most three quarters as long as the text, which the caller bounds.
+/// The result is at most three quarters as long as the text. The caller bounds the text.
 ///
 /// ```
 /// use xmppwire_sasl::wire;
@@ -40,8 +39,8 @@ pub fn encode(octets: &[u8]) -> String {
 ///
 /// # Errors
 ///
-/// [`DecodeError`] for anything that [`encode`] cannot have written: white space and other foreign
-/// characters, missing, superfluous or misplaced padding, non-zero bits before the padding. The
+/// [`DecodeError`] for every text that [`encode`] cannot write: white space and other foreign
+/// characters; missing, superfluous or misplaced padding; non-zero bits before the padding. The
 /// XMPP condition is [`IncorrectEncoding`](crate::Condition::IncorrectEncoding).
 pub fn decode(text: &str) -> Result<Vec<u8>, DecodeError> {
     match text {
@@ -50,7 +49,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-/// Base64 without the special case of `=`: what SCRAM has inside its attributes.
+/// Base64 without the special case of `=`, for SCRAM attributes.
 pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, DecodeError> {
     STANDARD.decode(text).map_err(|error| match error {
         base64::DecodeError::InvalidByte(..) => DecodeError::Character,
@@ -61,17 +60,17 @@ pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, DecodeError> {
     })
 }
 
-/// Why a text is not base64 as RFC 6120 wants it.
+/// Why a text is not base64 as RFC 6120 requires it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// A character that is not of the alphabet, white space included, or padding before the end.
+    /// A character outside of the alphabet, such as white space, or padding before the end.
     #[error("a character that does not belong into base64")]
     Character,
-    /// Padding that is missing or wrong, or a length that no octets have.
+    /// Missing or wrong padding, or a length that no encoding has.
     #[error("missing or wrong base64 padding")]
     Padding,
-    /// Bits that are set but belong to no octet.
+    /// The unused bits before the padding are not zero.
     #[error("stray bits at the end of base64")]
     TrailingBits,
 }

@@ -1,10 +1,10 @@
 //! SASLprep (RFC 4013), the stringprep profile (RFC 3454) for usernames and passwords.
 //!
-//! Everything but normalisation is defined over Unicode 3.2 and comes from the tables of RFC 3454.
-//! Normalisation uses current data, which by Unicode's stability policy gives the same result for
-//! every character that 3.2 has, save for five CJK compatibility ideographs whose mapping was
-//! corrected later (Corrigendum 4). A character that 3.2 does not have is passed through as
-//! RFC 3454 §7 wants it, whatever it decomposes to today.
+//! All steps except normalisation use the tables of RFC 3454, which are defined over Unicode 3.2.
+//! Normalisation uses current data. By Unicode's stability policy this gives the same result for
+//! every character of Unicode 3.2, except for five CJK compatibility ideographs whose mapping was
+//! corrected later (Corrigendum 4). A character that Unicode 3.2 does not have is passed through
+//! unchanged, as RFC 3454 §7 requires, even if it has a decomposition today.
 
 mod tables;
 
@@ -16,28 +16,28 @@ use zeroize::Zeroizing;
 
 use tables::Table;
 
-/// What becomes of the prepared string, which decides about characters that Unicode 3.2 lacks
-/// (RFC 3454 §7).
+/// The use of the prepared string. It determines whether characters that Unicode 3.2 lacks are
+/// allowed (RFC 3454 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StringKind {
-    /// It is kept, or keys are derived from it: unassigned characters are refused, since a later
-    /// version of Unicode may normalise them to something else.
+    /// The string is stored, or keys are derived from it. Unassigned characters are refused,
+    /// because a later version of Unicode may normalise them differently.
     Stored,
-    /// It is compared with a stored string: unassigned characters are let through.
+    /// The string is compared with a stored string. Unassigned characters are allowed.
     Query,
 }
 
 /// Why a string cannot be prepared.
 ///
-/// Says nothing of the character at fault: the string may be a password.
+/// It does not name the character at fault, because the string may be a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaslPrepError {
     /// A control, private use, non-character or other prohibited character (RFC 4013 §2.3).
     #[error("prohibited character")]
     Prohibited,
-    /// Right-to-left and left-to-right text mixed, or right-to-left text that does not both start
-    /// and end with a right-to-left character (RFC 3454 §6).
+    /// The string mixes right-to-left and left-to-right text, or contains right-to-left text but
+    /// does not both start and end with a right-to-left character (RFC 3454 §6).
     #[error("text of mixed or unclear direction")]
     Bidirectional,
     /// A character that Unicode 3.2 does not have, in a stored string (RFC 4013 §2.5).
@@ -45,11 +45,11 @@ pub enum SaslPrepError {
     Unassigned,
 }
 
-/// Prepares a username or password. ASCII text without controls is returned as it is.
+/// Prepares a username or password. ASCII text without control characters is returned unchanged.
 ///
-/// The result may be empty (of an empty string, or of one that only has characters which are mapped
-/// to nothing); SASL mechanisms refuse that themselves. It can be up to eighteen times as long as
-/// the input, so bound the input.
+/// The result is empty for an empty string and for one whose characters are all mapped to nothing;
+/// SASL mechanisms refuse an empty result themselves. The result can be up to eighteen times as
+/// long as the input, so bound the input.
 ///
 /// ```
 /// use xmppwire_sasl::{StringKind, saslprep};
@@ -61,12 +61,12 @@ pub enum SaslPrepError {
 ///
 /// # Errors
 ///
-/// [`SaslPrepError`] when the string has characters that the profile does not allow.
+/// [`SaslPrepError`] if the profile does not allow the string.
 pub fn saslprep(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslPrepError> {
     if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
         return Ok(Cow::Borrowed(text));
     }
-    // The string may be a password, so the intermediate form is wiped as well.
+    // The string may be a password, so the intermediate form is wiped too.
     let mapped: Zeroizing<String> = Zeroizing::new(text.chars().filter_map(map).collect());
     let prepared = normalize(&mapped);
     match check(&prepared, kind) {
@@ -78,8 +78,8 @@ pub fn saslprep(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslPrepEr
     }
 }
 
-/// RFC 4013 §2.1. U+200B is in both tables; the spaces are listed first and win, as they do
-/// in the implementations that are widely deployed.
+/// Mapping: RFC 4013 §2.1. U+200B is in both tables. The spaces are checked first and so take
+/// precedence, as in the widely deployed implementations.
 fn map(c: char) -> Option<char> {
     if contains(tables::NON_ASCII_SPACE, c) {
         return Some(' ');
@@ -87,8 +87,9 @@ fn map(c: char) -> Option<char> {
     (!contains(tables::MAPPED_TO_NOTHING, c)).then_some(c)
 }
 
-/// Normalisation form KC of Unicode 3.2 (RFC 4013 §2.2). A character that 3.2 does not have
-/// neither composes nor reorders there, so it cuts the text into runs that are normalised alone.
+/// Normalisation form KC of Unicode 3.2 (RFC 4013 §2.2). In Unicode 3.2 an unassigned character
+/// neither composes nor reorders, so such characters split the text into runs that are normalised
+/// separately.
 fn normalize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -105,7 +106,7 @@ fn normalize(text: &str) -> String {
     out
 }
 
-/// RFC 4013 §2.3 to §2.5.
+/// Prohibited output, bidirectional characters and unassigned characters: RFC 4013 §2.3 to §2.5.
 fn check(text: &str, kind: StringKind) -> Result<(), SaslPrepError> {
     if text.chars().any(|c| contains(tables::PROHIBITED, c)) {
         return Err(SaslPrepError::Prohibited);
@@ -119,7 +120,7 @@ fn check(text: &str, kind: StringKind) -> Result<(), SaslPrepError> {
     Ok(())
 }
 
-/// RFC 3454 §6.
+/// Bidirectional characters: RFC 3454 §6.
 fn is_of_one_direction(text: &str) -> bool {
     let right_to_left = |c| contains(tables::RAND_AL_CAT, c);
     if !text.chars().any(right_to_left) {
@@ -130,9 +131,9 @@ fn is_of_one_direction(text: &str) -> bool {
         && !text.chars().any(|c| contains(tables::L_CAT, c))
 }
 
-/// Whether a text is as the profile "trace" of RFC 4505 §3 wants it, which maps and
-/// normalises nothing. It prohibits what SASLprep does, but for the spaces of table C.1.2 and the
-/// ideographic description characters of table C.7.
+/// Whether the profile "trace" of RFC 4505 §3 allows a text. The profile has no mapping and no
+/// normalisation. It prohibits the same characters as SASLprep, except for the spaces of table
+/// C.1.2 and the ideographic description characters of table C.7.
 pub(crate) fn is_traceable(text: &str) -> bool {
     let spared = |c| matches!(c, '\u{2ff0}'..='\u{2ffb}') || contains(tables::NON_ASCII_SPACE, c);
     let prohibited = |c| contains(tables::PROHIBITED, c) && !spared(c);
@@ -190,7 +191,7 @@ mod tests {
             ("\u{fb01}", Stored, Ok("fi")),
             ("\u{1f82}", Stored, Ok("\u{1f82}")),
             ("\u{ff21}\u{ff11}", Stored, Ok("A1")),
-            // §2.3, one of each table.
+            // RFC 4013 §2.3, one character of each table.
             ("\u{7f}", Stored, Err(Prohibited)),
             ("\u{85}", Stored, Err(Prohibited)),
             ("\u{e000}", Stored, Err(Prohibited)),
@@ -200,16 +201,16 @@ mod tests {
             ("\u{2ff0}", Stored, Err(Prohibited)),
             ("\u{202e}", Stored, Err(Prohibited)),
             ("\u{e0001}", Stored, Err(Prohibited)),
-            // Table C.8 prohibits this one, but normalisation takes it away before.
+            // Table C.8 prohibits this character, but normalisation replaces it first.
             ("\u{340}", Stored, Ok("\u{300}")),
-            // §2.4.
+            // RFC 4013 §2.4.
             ("\u{627}\u{628}", Stored, Ok("\u{627}\u{628}")),
             ("\u{627}1\u{628}", Stored, Ok("\u{627}1\u{628}")),
             ("1\u{627}", Stored, Err(Bidirectional)),
             ("\u{627}a\u{628}", Stored, Err(Bidirectional)),
             ("\u{5d0}\u{3b1}", Stored, Err(Bidirectional)),
             ("\u{fdfa}\u{fdfa}", Query, Ok(FDFA_TWICE)),
-            // §2.5: unknown to Unicode 3.2.
+            // RFC 4013 §2.5: unassigned in Unicode 3.2.
             ("\u{221}", Stored, Err(Unassigned)),
             ("\u{221}", Query, Ok("\u{221}")),
             ("\u{1f600}", Stored, Err(Unassigned)),
@@ -218,9 +219,10 @@ mod tests {
                 Query,
                 Ok("\u{e9}\u{1f600}\u{e9}"),
             ),
-            // U+1D2C decomposes to A today; in 3.2 it was unassigned and did nothing.
+            // U+1D2C decomposes to A today; in Unicode 3.2 it was unassigned and did not decompose.
             ("\u{1d2c}", Query, Ok("\u{1d2c}")),
-            // U+0358 is a mark today; in 3.2 it did not keep its neighbours apart or reorder.
+            // U+0358 is a combining mark today; in Unicode 3.2 it was unassigned and did not
+            // reorder.
             ("a\u{358}\u{301}", Query, Ok("a\u{358}\u{301}")),
         ];
         for (text, kind, expected) in table {

@@ -29,27 +29,27 @@ pub(crate) struct ScramClient {
     nonce: String,
     first_bare: String,
     gs2_header: String,
-    /// What `c=` carries: the header again, with the channel binding's octets behind it.
+    /// The content of `c=`: the header again, followed by the octets of the channel binding.
     binding: Vec<u8>,
     iterations: RangeInclusive<u32>,
-    /// What `h=` has to be if the server sends it (XEP-0474).
+    /// The value that `h=` must have if the server sends it (XEP-0474).
     offer_hash: String,
     state: State,
 }
 
 #[derive(Clone)]
 enum State {
-    /// The first message is sent.
+    /// The client has sent its first message.
     AwaitFirst {
         password: Zeroizing<String>,
     },
-    /// The server's first message is in; the salted password is to be computed.
+    /// The server's first message has arrived; the client has to compute the salted password.
     AwaitSalted(Challenge),
-    /// The proof is sent; the server owes this signature.
+    /// The client has sent its proof; the server must answer with this signature.
     AwaitSignature {
         expected: Secret,
     },
-    /// The server has proved itself; only success is missing.
+    /// The server is authenticated; only its success is missing.
     Verified,
     Over,
 }
@@ -63,7 +63,7 @@ struct Challenge {
     message: String,
 }
 
-/// What follows a challenge.
+/// What the client does after a challenge.
 pub(crate) enum Step {
     Response(Vec<u8>),
     Derive(Derivation),
@@ -80,14 +80,15 @@ impl ScramClient {
     ) -> Result<Self, ClientError> {
         let (username, password) = credentials.known()?;
         let username = prepare::username(username)?;
-        // Keys are derived from it, as the server's were: hence "stored" (RFC 5802 §2.2).
+        // The client derives keys from the password, as the server did: hence "stored" (RFC 5802
+        // §2.2).
         let password = prepare::password(password.expose(), StringKind::Stored)?;
         let authzid = match prepare::authzid(credentials.authzid())? {
             Some(authzid) => format!("a={}", escape(authzid)),
             None => String::new(),
         };
-        // RFC 5802 §6. `y` tells a server that did offer -PLUS that its offer was cut out.
-        // Where it was offered and is not used all the same, `y` would be untrue.
+        // RFC 5802 §6. `y` tells a server that did offer -PLUS that an attacker removed it from the
+        // offer. If -PLUS was offered but is not used, `y` would be false.
         let (flag, bound) = if plus {
             let kind = offer.binding(bindings);
             let kind = kind.ok_or(ClientError::NoChannelBinding)?;
@@ -127,7 +128,7 @@ impl ScramClient {
                 self.state = State::AwaitSalted(challenge);
                 Ok(Step::Derive(Derivation::new(parameters, password)))
             }
-            // The general form of SASL, where success carries no data (RFC 5802 §5).
+            // The general form of SASL, in which success carries no data (RFC 5802 §5).
             State::AwaitSignature { expected } => {
                 verify(challenge, &expected)?;
                 self.state = State::Verified;
@@ -167,7 +168,8 @@ impl ScramClient {
     /// Checks the server's first message, before anything is derived from the password.
     fn check(&self, challenge: &[u8]) -> Result<Challenge, ClientError> {
         let server_first = text(challenge)?;
-        // A server that gives up at once may say so here, although the grammar has it come last.
+        // A server may report an error here already, although the grammar permits it only in its
+        // last message.
         if server_first.starts_with("e=") {
             return Err(refusal(server_first)?);
         }
@@ -181,8 +183,9 @@ impl ScramClient {
             Some(added) if !added.is_empty() => {}
             _ => return Err(ClientError::NonceMismatch),
         }
-        // Before anything that is derived from the password goes out (XEP-0474 §5.2). Somebody
-        // who changes the attribute as well changes what is signed, and the server will notice.
+        // This check comes before the client sends anything derived from the password (XEP-0474
+        // §5.2). An attacker who changes this attribute too changes the signed messages, and the
+        // server detects that.
         if offer_hash.is_some_and(|hash| hash != self.offer_hash) {
             return Err(ClientError::Downgrade);
         }
@@ -206,7 +209,7 @@ impl ScramClient {
         })
     }
 
-    /// The proof, and the signature that the server has to give in return (RFC 5802 §3).
+    /// The client's proof, and the signature that the server must answer with (RFC 5802 §3).
     fn prove(&self, challenge: &Challenge, salted: &SaltedPassword) -> (Vec<u8>, Secret) {
         let Challenge { nonce, message, .. } = challenge;
         let hash = self.hash;

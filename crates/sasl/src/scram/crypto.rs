@@ -47,8 +47,8 @@ pub(crate) fn digest(hash: ScramHash, data: &[u8]) -> Secret {
     })
 }
 
-/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. This is where the time
-/// goes.
+/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. It takes most of the time
+/// of a login.
 pub(crate) fn salted_password(
     hash: ScramHash,
     password: &[u8],

@@ -1,4 +1,4 @@
-//! The costly step of a SCRAM client, as a value that can be computed elsewhere (RFC 5802 §3).
+//! The costly step of a SCRAM client, as a value that another thread can compute (RFC 5802 §3).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,21 +9,21 @@ use zeroize::Zeroizing;
 use super::crypto::{self, Secret};
 use crate::mechanism::ScramHash;
 
-/// What a SCRAM client has to compute before it can answer the server: the salted password.
+/// The salted password that a SCRAM client has to compute before it can answer the server.
 ///
-/// The cost is [`iterations`](Self::iterations) HMACs, a number that the client has checked
-/// against [`ClientExchange::with_iterations`](crate::ClientExchange::with_iterations). The value
-/// owns all that it needs, so [`derive`](Self::derive) can run on another thread. Give the result to
+/// The cost is [`iterations`](Self::iterations) HMACs, a number that the client has checked against
+/// [`ClientExchange::with_iterations`](crate::ClientExchange::with_iterations). The value owns all
+/// its data, so [`derive`](Self::derive) can run on another thread. Give the result to
 /// [`ClientExchange::answer`](crate::ClientExchange::answer).
 ///
-/// It holds the password: its memory is wiped on drop, and `Debug` does not show it.
+/// It contains the password. Its memory is wiped on drop, and `Debug` does not show the password.
 #[must_use = "the login goes on only with the salted password"]
 pub struct Derivation {
     parameters: Parameters,
     password: Zeroizing<String>,
 }
 
-/// What a salted password depends on, beside the password.
+/// The parameters of a salted password, apart from the password.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) hash: ScramHash,
@@ -68,14 +68,15 @@ impl Derivation {
         }
     }
 
-    /// Whether `salted` has the same hash, salt and iterations, so that one from an earlier login
-    /// answers this question too. Whether it was made of the same password cannot be seen.
+    /// Whether `salted` has the same hash, salt and number of iterations, so that a value from an
+    /// earlier login can be used again. This does not check that it was derived from the same
+    /// password.
     pub fn is_answered_by(&self, salted: &SaltedPassword) -> bool {
         salted.is_for(&self.parameters)
     }
 }
 
-/// Without the password and the salt.
+/// Omits the password and the salt.
 impl fmt::Debug for Derivation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Derivation")
@@ -87,9 +88,9 @@ impl fmt::Debug for Derivation {
 
 /// The answer to a [`Derivation`]: the `SaltedPassword` of RFC 5802 §3.
 ///
-/// A client may keep it for later logins, until the password changes or the server asks with
-/// another salt or another number of iterations. It opens the account like the password does: its
-/// memory is wiped on drop, and `Debug` does not show it.
+/// A client may keep it for later logins, until the password changes or the server asks for another
+/// salt or number of iterations. It gives access to the account, as the password does: its memory
+/// is wiped on drop, and `Debug` does not show it.
 #[derive(Clone)]
 pub struct SaltedPassword {
     parameters: Parameters,

@@ -1,4 +1,4 @@
-//! What a server stores of a password (RFC 5802 §3; RFC 5803).
+//! The keys that a server stores instead of a password (RFC 5802 §3; RFC 5803).
 
 use alloc::format;
 use alloc::string::String;
@@ -19,9 +19,9 @@ use crate::wire::decode_base64;
 
 /// The keys that a server keeps instead of a password, for one hash function.
 ///
-/// Whoever reads them can impersonate the *server* to the client, and can try passwords at the cost
-/// of `iterations` each, but cannot log in as the user. So they are still secret: `Debug` shows
-/// neither key, they are wiped on drop, and there is no `Display`.
+/// An attacker who reads the keys can impersonate the *server* to the client, and can try passwords
+/// at a cost of `iterations` HMACs each, but cannot log in as the user. So the keys are still
+/// secret: `Debug` shows neither of them, they are wiped on drop, and there is no `Display`.
 ///
 /// ```
 /// use xmppwire_sasl::{KeysError, ScramHash, ScramKeys};
@@ -45,16 +45,17 @@ pub struct ScramKeys {
 }
 
 impl ScramKeys {
-    /// Derives the keys of a password: the only step that sees it, done when it is set. Costs
-    /// `iterations` HMACs, in line.
+    /// Derives the keys of a password. A server calls this when the password is set; no later step
+    /// needs the password. The call costs `iterations` HMACs, in line.
     ///
-    /// The salt should be 16 random octets or more, the iterations 4096 or more (RFC 7677 §4), and
-    /// the same for all accounts, so that [`DecoyKey`](crate::DecoyKey) can look like them.
+    /// The salt should have 16 random octets or more, and `iterations` should be 4096 or more (RFC
+    /// 7677 §4). Use the same length and the same number for all accounts, so that the keys of a
+    /// [`DecoyKey`](crate::DecoyKey) have the same form.
     ///
     /// # Errors
     ///
-    /// A password that SASLprep refuses as a stored string, that is empty or over
-    /// [`MAX_PASSWORD`]; an empty salt or one over [`MAX_SALT`]; no iterations.
+    /// If SASLprep refuses the password as a stored string; if the password is empty or exceeds
+    /// [`MAX_PASSWORD`]; if the salt is empty or exceeds [`MAX_SALT`]; if `iterations` is 0.
     pub fn derive(
         hash: ScramHash,
         password: &str,
@@ -80,12 +81,12 @@ impl ScramKeys {
         })
     }
 
-    /// Puts keys together that come from a data base.
+    /// Builds the keys from stored values.
     ///
     /// # Errors
     ///
-    /// Keys that are not as long as the hash; an empty salt or one over [`MAX_SALT`]; no
-    /// iterations.
+    /// If a key does not have the length of the hash; if the salt is empty or exceeds [`MAX_SALT`];
+    /// if `iterations` is 0.
     pub fn from_parts(
         hash: ScramHash,
         salt: &[u8],
@@ -123,12 +124,12 @@ impl ScramKeys {
         }
     }
 
-    /// The hash function, and so the mechanisms that the keys serve.
+    /// The hash function, which determines the mechanisms that can use the keys.
     pub fn hash(&self) -> ScramHash {
         self.hash
     }
 
-    /// The salt. Sent to everybody who tries to log in as this user.
+    /// The salt. The server sends it in every login attempt for this user.
     pub fn salt(&self) -> &[u8] {
         &self.salt
     }
@@ -148,8 +149,9 @@ impl ScramKeys {
         &self.server_key
     }
 
-    /// Whether this is the password, for a password that arrived in the clear. Costs as much as
-    /// [`derive`](Self::derive); a password that cannot be prepared is simply wrong.
+    /// Returns true if `password`, which arrived in the clear, is the user's password. The call
+    /// costs as much as [`derive`](Self::derive). It returns false for a password that cannot be
+    /// prepared.
     pub fn verify(&self, password: &str) -> bool {
         if password.len() > MAX_PASSWORD {
             return false;
@@ -162,7 +164,7 @@ impl ScramKeys {
         }
     }
 
-    /// [`verify`](Self::verify) for a password that is prepared.
+    /// [`verify`](Self::verify) for a password that is already prepared.
     pub(crate) fn matches(&self, prepared: &[u8]) -> Choice {
         let (stored_key, _) = derive(self.hash, prepared, &self.salt, self.iterations);
         stored_key.ct_eq(&self.stored_key)
@@ -177,12 +179,12 @@ impl ScramKeys {
         format!("{scheme}${iterations}:{salt}${stored_key}:{server_key}")
     }
 
-    /// Reads what [`to_text`](Self::to_text) wrote, and nothing else: no white space around it, no
-    /// other spelling of the numbers.
+    /// Reads the text that [`to_text`](Self::to_text) writes. It accepts no surrounding white space
+    /// and no other spelling of the numbers.
     ///
     /// # Errors
     ///
-    /// [`KeysError::Text`] where the form is wrong or the hash unknown, and those of
+    /// [`KeysError::Text`] if the form is wrong or the hash is unknown, and those of
     /// [`from_parts`](Self::from_parts).
     pub fn parse(text: &str) -> Result<Self, KeysError> {
         let mut sections = text.split('$');

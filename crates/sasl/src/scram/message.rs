@@ -13,7 +13,7 @@ use crate::wire::decode_base64;
 pub(super) enum Flag<'a> {
     /// `n`: the client has no channel binding.
     Unsupported,
-    /// `y`: the client has, and believes that the server has not.
+    /// `y`: the client has channel binding and believes that the server has none.
     Unoffered,
     /// `p=…`: the client uses this type.
     Uses(&'a str),
@@ -22,11 +22,11 @@ pub(super) enum Flag<'a> {
 /// `client-first-message`
 #[derive(Debug)]
 pub(super) struct ClientFirst<'a> {
-    /// What `c=` of the final message has to repeat.
+    /// The part that `c=` of the final message has to repeat.
     pub(super) gs2_header: &'a str,
     pub(super) flag: Flag<'a>,
     pub(super) authzid: Option<String>,
-    /// The rest: what goes into the signatures.
+    /// The rest of the message, which the signatures cover.
     pub(super) bare: &'a str,
     pub(super) username: String,
     pub(super) nonce: &'a str,
@@ -107,10 +107,10 @@ impl<'a> ServerFirst<'a> {
 /// `client-final-message`
 #[derive(Debug)]
 pub(super) struct ClientFinal<'a> {
-    /// The `gs2-header` again, with the channel binding's octets behind it.
+    /// The `gs2-header` again, followed by the octets of the channel binding.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
-    /// Everything before the proof: what goes into the signatures.
+    /// Everything before the proof, which the signatures cover.
     pub(super) without_proof: &'a str,
     pub(super) proof: Vec<u8>,
 }
@@ -118,7 +118,7 @@ pub(super) struct ClientFinal<'a> {
 impl<'a> ClientFinal<'a> {
     pub(super) fn parse(message: &'a [u8]) -> Result<Self, MessageError> {
         let message = text(message)?;
-        // The proof is the last attribute and base64 has no comma, so this is where it starts.
+        // The proof is the last attribute and base64 has no comma, so the proof starts here.
         let (without_proof, proof) = message.rsplit_once(',').ok_or(MessageError::Syntax)?;
         let proof = proof.strip_prefix("p=").ok_or(MessageError::Missing('p'))?;
         let mut attributes = Attributes::new(without_proof);
@@ -139,7 +139,7 @@ impl<'a> ClientFinal<'a> {
 pub(super) enum ServerFinal<'a> {
     /// `v=`: the server's signature.
     Verifier(Vec<u8>),
-    /// `e=`: why it refuses.
+    /// `e=`: the reason of a refusal.
     Error(&'a str),
 }
 
@@ -156,7 +156,7 @@ impl<'a> ServerFinal<'a> {
     }
 }
 
-/// A message as text. The grammar has UTF-8 throughout and no NUL anywhere.
+/// Returns a message as text. The grammar requires UTF-8 and permits no NUL.
 pub(super) fn text(message: &[u8]) -> Result<&str, MessageError> {
     if message.len() > MAX_MESSAGE {
         return Err(MessageError::TooLong);
@@ -183,7 +183,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The value of the next attribute, which has to be this one.
+    /// Returns the value of the next attribute, which must have this name.
     fn expect(&mut self, name: char) -> Result<&'a str, MessageError> {
         match self.next()? {
             Some((found, value)) if found == name => Ok(value),
@@ -191,13 +191,13 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Optional extensions are ignored (RFC 5802 §5.1), but an attribute that the RFC has
-    /// given a meaning to is no extension, and would be read differently by another parser.
+    /// Ignores optional extensions (RFC 5802 §5.1). An attribute that the RFC defines is not an
+    /// extension and is refused here, because another parser would read it differently.
     fn skip_extensions(self) -> Result<(), MessageError> {
         self.extensions(|_, _| {})
     }
 
-    /// Passes each optional extension to `visit`, which may know some of them.
+    /// Passes each optional extension to `visit`.
     fn extensions(mut self, mut visit: impl FnMut(char, &'a str)) -> Result<(), MessageError> {
         while let Some((name, value)) = self.next()? {
             if "anmrcsipve".contains(name) {
@@ -246,7 +246,7 @@ fn base64(value: &str, name: char) -> Result<Vec<u8>, MessageError> {
     decode_base64(value).map_err(|_| MessageError::Value(name))
 }
 
-/// `1*printable`: visible ASCII but the comma, which the attributes were cut at.
+/// `1*printable`: visible ASCII except the comma, which separates the attributes.
 fn nonce(value: &str) -> Result<&str, MessageError> {
     if value.len() > MAX_NONCE {
         return Err(MessageError::TooLong);
@@ -257,7 +257,7 @@ fn nonce(value: &str) -> Result<&str, MessageError> {
     Ok(value)
 }
 
-/// `posit-number`: no sign, no leading zero. `None` also for what 32 bits cannot hold.
+/// `posit-number`: no sign, no leading zero. `None` also for a number that exceeds 32 bits.
 pub(super) fn number(value: &str) -> Option<u32> {
     let digits = value.bytes().all(|b| b.is_ascii_digit());
     if !digits || value.starts_with('0') {
@@ -274,7 +274,7 @@ fn is_binding_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 }
 
-/// `saslname`: `=2C` is a comma, `=3D` an equals sign, and there is no other escape.
+/// `saslname`: `=2C` is a comma and `=3D` an equals sign. There is no other escape.
 fn unescape(name: &str, attribute: char, max: usize) -> Result<String, MessageError> {
     let mut parts = name.split('=');
     let mut out = String::from(parts.next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! SCRAM (RFC 5802, RFC 7677): the grammar, the keys and the two machines.
+//! SCRAM (RFC 5802, RFC 7677): the grammar, the keys and the state machines of both sides.
 
 pub(crate) mod client;
 pub(crate) mod crypto;

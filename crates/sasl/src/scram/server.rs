@@ -17,14 +17,14 @@ use crate::mechanism::ScramHash;
 use crate::offer::Offer;
 use crate::prepare;
 
-/// The client's first message is in; its user's keys are to be looked up.
+/// The client's first message has arrived; the application has to look up the user's keys.
 pub(crate) struct Asking {
     pub(crate) username: String,
     pub(crate) authzid: Option<String>,
     pub(crate) hash: ScramHash,
     client_nonce: String,
     first_bare: String,
-    /// What `c=` has to carry.
+    /// The content that `c=` must have.
     binding: Vec<u8>,
 }
 
@@ -57,7 +57,7 @@ impl Asking {
         })
     }
 
-    /// Goes on with keys, real ones or made up.
+    /// Continues with the keys, which may be those of an unknown user.
     pub(crate) fn challenge(
         self,
         keys: ScramKeys,
@@ -89,17 +89,17 @@ impl Asking {
     }
 }
 
-/// The challenge is out; the client owes the proof.
+/// The server has sent its challenge; the client must answer with its proof.
 pub(crate) struct AwaitingProof {
     asking: Asking,
     nonce: String,
     server_first: String,
     keys: ScramKeys,
-    /// Whether the keys are those of a user.
+    /// Whether the keys belong to an existing user.
     known: Choice,
 }
 
-/// The client has proved itself.
+/// The client is authenticated.
 pub(crate) struct Proved {
     pub(crate) username: String,
     pub(crate) authzid: Option<String>,
@@ -128,7 +128,7 @@ impl AwaitingProof {
         let client_key = crypto::xor(&signature, &client_final.proof);
         let stored_key = crypto::digest(hash, &client_key);
         let right = stored_key.ct_eq(self.keys.stored_key())
-            // XOR stops at the shorter side, so a longer proof has to be told apart.
+            // XOR stops at the shorter side, so a longer proof needs this check.
             & client_final.proof.len().ct_eq(&hash.output_len())
             & self.known;
         if !bool::from(right) {
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::{ClientExchange, Credentials, Mechanism};
 
-    /// That the user is unknown counts for itself, even if the keys made up for it were to fit.
+    /// An unknown user is refused even if the keys made up for it match.
     #[test]
     fn the_right_proof_for_an_unknown_user_is_refused() {
         let none = ChannelBindings::none();

@@ -1,8 +1,8 @@
-//! Known answers, on both sides. The first two are the examples of RFC 5802 §5 and
-//! RFC 7677 §3; the RFCs have none with channel binding, with SHA-512 or with the hash of an
-//! offer (XEP-0474), so the others were computed with another implementation: `pbkdf2_hmac` and
-//! `new` of Python's `hashlib` and `digest` of its `hmac`, put together as RFC 5802 §3 says,
-//! which gives the RFCs' answers too.
+//! Test vectors for both sides. The first two are the examples of RFC 5802 §5 and RFC 7677 §3. The
+//! RFCs have no examples with channel binding, with SHA-512 or with the hash of an offer
+//! (XEP-0474), so the other vectors were computed with a second implementation: `pbkdf2_hmac` and
+//! `new` of Python's `hashlib` and `digest` of its `hmac`, combined as RFC 5802 §3 says. That
+//! implementation also reproduces the examples of the RFCs.
 
 use alloc::string::String;
 
@@ -149,7 +149,7 @@ fn sha256_plus_with_exporter_authzid_escapes_and_preparation() {
     Vector {
         mechanism: Mechanism::ScramSha256Plus,
         bindings: ChannelBindings::tls13(exporter),
-        // The password is decomposed and has a no-break space; SASLprep undoes both.
+        // The password is decomposed and contains a no-break space; SASLprep normalises both.
         credentials: Credentials::new("ro,meo=", "cafe\u{301}\u{a0}noir")
             .with_authzid("juliet@example.org"),
         client_nonce: "rOprNGfwEbeRWgbNEkqO",

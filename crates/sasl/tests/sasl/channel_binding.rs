@@ -1,4 +1,5 @@
-//! Channel binding: the right flag, the same channel, and no way down unnoticed.
+//! Channel binding: the flag is right, both sides use the same channel, and every downgrade is
+//! detected.
 
 use xmppwire_sasl::{
     ChannelBindings, ClientError, ClientExchange, Condition, Mechanism, Rejection,
@@ -31,12 +32,12 @@ fn header(mechanism: Mechanism, bindings: &ChannelBindings, offered: bool) -> St
 fn the_flag_says_what_the_client_believes() {
     let none = ChannelBindings::none();
     for mechanism in not_plus() {
-        // Offered, but there is nothing to bind to.
+        // The server offers -PLUS, but the client has no channel binding.
         assert_eq!(header(mechanism, &none, true), "n,");
         assert_eq!(header(mechanism, &none, false), "n,");
-        // There is, but it was not offered.
+        // The client has channel binding, but the server does not offer -PLUS.
         assert_eq!(header(mechanism, &tls(), false), "y,");
-        // Offered, and not used by the caller's will: `y` would not be true.
+        // The server offers -PLUS, but the caller does not use it: `y` would be false.
         assert_eq!(header(mechanism, &tls(), true), "n,");
     }
     let end_point = ChannelBindings::tls12().with_server_end_point(b"hash");
@@ -129,8 +130,8 @@ fn a_type_that_the_server_lacks_is_refused() {
     }
 }
 
-/// Somebody takes the `-PLUS` mechanisms out of the offer: the client says `y`, and the server knows
-/// better.
+/// An attacker removes the `-PLUS` mechanisms from the offer: the client sends `y`, and the server
+/// detects the attack.
 #[test]
 fn a_cut_offer_is_noticed() {
     for mechanism in not_plus() {
@@ -144,13 +145,13 @@ fn a_cut_offer_is_noticed() {
     }
 }
 
-/// …and if the same somebody turns the `y` into an `n`, the `c=` of the final message gives it away.
+/// If the attacker also changes the `y` to an `n`, the `c=` of the final message reveals it.
 #[test]
 fn hiding_the_flag_is_noticed() {
     for mechanism in not_plus() {
         let credentials = Account::juliet().credentials();
         let mut pair = Pair::with_bindings(mechanism, &credentials, &tls(), &tls(), true);
-        // With it, the client would notice first.
+        // With the protection of the offer, the client would detect the attack first.
         pair.server = pair.server.without_downgrade_protection();
         pair.client = client_exchange(mechanism, &credentials, &tls(), false);
         let outcome = pair.run_with(|_, message| {
@@ -167,7 +168,7 @@ fn hiding_the_flag_is_noticed() {
     }
 }
 
-/// A client without channel binding has nothing to say `y` about, but sees that the offer differs.
+/// A client without channel binding cannot send `y`, but detects that the offer differs.
 #[test]
 fn a_changed_offer_is_noticed_without_channel_binding() {
     for mechanism in not_plus() {
@@ -181,7 +182,7 @@ fn a_changed_offer_is_noticed_without_channel_binding() {
     }
 }
 
-/// …and to take the hash away, or to make it fit, changes what is signed.
+/// An attacker who removes or replaces the hash of the offer changes the signed messages.
 #[test]
 fn hiding_a_changed_offer_is_noticed() {
     for mechanism in not_plus() {
@@ -210,13 +211,13 @@ fn hiding_a_changed_offer_is_noticed() {
     }
 }
 
-/// The attribute `h` with the comma before it.
+/// The attribute `h` and the comma before it.
 fn hash(server_first: &[u8]) -> String {
     let message = core::str::from_utf8(server_first).unwrap();
     message.get(message.find(",h=").unwrap()..).unwrap().into()
 }
 
-/// A server that knows nothing of it is believed, as before.
+/// A client accepts the offer of a server that does not protect it.
 #[test]
 fn an_unprotected_offer_is_taken() {
     for mechanism in scram_mechanisms() {

@@ -16,7 +16,7 @@ const ALL: [&str; 9] = [
     "EXTERNAL",
 ];
 
-/// What a client with a password picks of an offer that announces every type.
+/// The choice of a client with a password from an offer that announces every channel binding type.
 fn choose<const N: usize>(
     offered: [&str; N],
     bindings: &ChannelBindings,
@@ -56,7 +56,7 @@ fn all_is_in_order_of_preference() {
 }
 
 #[test]
-fn takes_the_best_that_can_be_carried() {
+fn takes_the_best_supported_mechanism() {
     let policy = MechanismPolicy::default();
     let none = ChannelBindings::none();
     assert_eq!(
@@ -72,7 +72,7 @@ fn takes_the_best_that_can_be_carried() {
 }
 
 #[test]
-fn never_slips_to_plain() {
+fn plain_is_never_a_fallback() {
     let none = ChannelBindings::none();
     let lowered = MechanismPolicy::default().with_floor(Mechanism::Plain);
     for offered in [["PLAIN"; 3], ["PLAIN", "SCRAM-SHA-384", "PLAIN"]] {
@@ -89,7 +89,7 @@ fn never_slips_to_plain() {
         let permitting = lowered.on_confidential_channel(true);
         assert_eq!(choose(offered, &none, permitting), Some(Mechanism::Plain));
     }
-    // Permitted is not preferred.
+    // Permitting PLAIN does not make it preferred.
     let permitting = lowered.on_confidential_channel(true);
     assert_eq!(
         choose(["PLAIN", "SCRAM-SHA-1"], &none, permitting),
@@ -110,7 +110,7 @@ fn the_floor_holds() {
     assert_eq!(choose(ALL, &tls(), policy), None);
 }
 
-/// Every kind of credentials, offered everything and permitted everything.
+/// Each kind of credentials, with every mechanism offered and permitted.
 #[test]
 fn credentials_decide_the_kind() {
     let offer = Offer::new(ALL).with_channel_bindings(["tls-exporter"]);
@@ -129,7 +129,7 @@ fn credentials_decide_the_kind() {
             assert!(credentials.fit(expected));
         }
     }
-    // A floor is about what a secret is worth; who has none may stay below it.
+    // The floor protects a secret, so it does not apply to credentials without one.
     let strict = MechanismPolicy::default().with_floor(Mechanism::External);
     assert_eq!(
         pick(&Credentials::anonymous(), strict),
@@ -177,7 +177,8 @@ fn channel_binding_is_never_guessed() {
     }
 }
 
-/// Whoever refuses everything is offered all that is left, and gets no weaker kind of login.
+/// If the server refuses every mechanism, the client tries each weaker one of the same kind, but
+/// none of a weaker kind. After a refused certificate it tries the password.
 #[test]
 fn refusals_lead_down_within_a_kind() {
     use Mechanism::{

@@ -1,4 +1,4 @@
-//! Nobody can tell whether a user exists.
+//! The server does not reveal whether a user exists.
 
 use xmppwire_sasl::{
     ChannelBindings, Condition, Credentials, DecoyKey, Mechanism, ServerAnswer, ServerExchange,
@@ -10,7 +10,7 @@ use crate::pair::{Pair, SERVER_NONCE, decoy, offer, password_mechanisms, scram_m
 #[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
     for mechanism in password_mechanisms() {
-        // Names of one length, so that every difference of length is the server's.
+        // The names have the same length, so every difference in length comes from the server.
         let mut wrong = Pair::new(mechanism, &Credentials::new("juliet", "wrong password"));
         let mut unknown = Pair::new(mechanism, &Credentials::new("nobody", "wrong password"));
         assert_eq!(wrong.run(), unknown.run());
@@ -18,7 +18,7 @@ fn an_unknown_user_looks_like_a_wrong_password() {
             pair.transcript
                 .iter()
                 .map(|message| {
-                    // Letters and digits are the values, the rest is the form.
+                    // Letters and digits are values; all other characters are the form.
                     message
                         .iter()
                         .map(|b| {
@@ -37,7 +37,7 @@ fn an_unknown_user_looks_like_a_wrong_password() {
     }
 }
 
-/// The `s=` and `i=` that a server shows for a user it does not know.
+/// The `s=` and `i=` that a server sends for an unknown user.
 fn shown(mechanism: Mechanism, username: &str, decoy: &DecoyKey) -> String {
     let mut server = ServerExchange::new(
         mechanism,
@@ -59,13 +59,13 @@ fn shown(mechanism: Mechanism, username: &str, decoy: &DecoyKey) -> String {
 }
 
 #[test]
-fn what_is_shown_stays_the_same() {
+fn salts_of_unknown_users_are_stable() {
     let sha1 = Mechanism::ScramSha1;
     let nobody = shown(sha1, "nobody", &decoy());
     assert_eq!(nobody, shown(sha1, "nobody", &decoy()));
-    // The same name, spelled otherwise.
+    // Another spelling of the same name.
     assert_eq!(nobody, shown(sha1, "no\u{ad}body", &decoy()));
-    // Other name, other hash, other secret.
+    // A different name, a different hash, a different secret.
     assert_ne!(nobody, shown(sha1, "nobodx", &decoy()));
     assert_ne!(nobody, shown(Mechanism::ScramSha256, "nobody", &decoy()));
     let other = DecoyKey::new([99; 32]).with_iterations(2);
@@ -73,7 +73,7 @@ fn what_is_shown_stays_the_same() {
 }
 
 #[test]
-fn what_is_shown_can_be_made_to_fit() {
+fn decoys_can_match_real_accounts() {
     for (octets, length) in [(0, 4), (1, 4), (16, 24), (24, 32), (32, 44), (99, 44)] {
         let decoy = DecoyKey::new([4; 32])
             .with_iterations(12_345)
@@ -87,9 +87,10 @@ fn what_is_shown_can_be_made_to_fit() {
     assert!(shown(Mechanism::ScramSha1, "nobody", &none).ends_with(",i=1"));
 }
 
-/// Even the keys that were made up open nothing: the answer counts, not the arithmetic.
+/// A proof for the decoy keys does not log in: the server refuses an unknown user whatever the
+/// proof.
 #[test]
-fn no_proof_opens_a_decoy() {
+fn no_proof_matches_a_decoy() {
     for mechanism in scram_mechanisms() {
         for password in ["r0m30myr0m30", "nobody"] {
             let mut pair = Pair::new(mechanism, &Credentials::new("nobody", password));

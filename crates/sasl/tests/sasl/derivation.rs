@@ -28,7 +28,7 @@ fn derivation(client: &mut ClientExchange, challenge: &[u8]) -> Derivation {
     }
 }
 
-/// A salted password of another login, whose challenge has this salt and number of iterations.
+/// The salted password of another login, whose challenge has this salt and number of iterations.
 fn salted(salt: &str, iterations: u32) -> SaltedPassword {
     let mut client = pair().client;
     let nonce = xmppwire_sasl::wire::encode(&CLIENT_NONCE);
@@ -118,9 +118,9 @@ fn the_server_has_to_wait_for_the_answer() {
     );
 }
 
-/// The iterations are checked before the question is put.
+/// The client checks the number of iterations before it asks for the derivation.
 #[test]
-fn what_costs_too_much_is_not_asked() {
+fn too_many_iterations_are_refused_first() {
     let credentials = Account::juliet().credentials();
     let mut client = ClientExchange::new(
         Mechanism::ScramSha256,

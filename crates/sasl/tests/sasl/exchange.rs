@@ -31,7 +31,7 @@ fn the_right_password_logs_in() {
 }
 
 #[test]
-fn a_wrong_password_does_not() {
+fn a_wrong_password_is_refused() {
     for mechanism in password_mechanisms() {
         let credentials = Credentials::new("juliet", "R0m30myr0m30");
         assert_eq!(Pair::new(mechanism, &credentials).run(), WRONG);
@@ -39,7 +39,7 @@ fn a_wrong_password_does_not() {
 }
 
 #[test]
-fn an_unknown_user_does_not() {
+fn an_unknown_user_is_refused() {
     for mechanism in password_mechanisms() {
         let credentials = Credentials::new("romeo", "r0m30myr0m30");
         assert_eq!(Pair::new(mechanism, &credentials).run(), WRONG);
@@ -162,7 +162,7 @@ fn a_client_without_initial_response_is_prompted_once() {
     }
 }
 
-/// RFC 5802 §5: where success cannot carry data, the signature is a challenge of its own.
+/// If success cannot carry data, the server sends its signature in a challenge (RFC 5802 §5).
 #[test]
 fn the_signature_may_come_as_a_challenge() {
     for mechanism in scram_mechanisms() {
@@ -212,7 +212,7 @@ fn success_before_the_signature_is_an_error() {
     }
 }
 
-/// A client whose proof the server has accepted, and the server's signature.
+/// Returns a client whose proof the server has accepted, and the server's signature.
 fn up_to_signature(mechanism: Mechanism) -> (ClientExchange, Vec<u8>) {
     let account = Account::juliet();
     let mut pair = Pair::new(mechanism, &account.credentials());
@@ -233,7 +233,7 @@ fn up_to_signature(mechanism: Mechanism) -> (ClientExchange, Vec<u8>) {
 }
 
 #[test]
-fn plain_has_nothing_more_to_say() {
+fn plain_sends_nothing_after_its_message() {
     let client = || {
         let credentials = Account::juliet().credentials();
         client_exchange(Mechanism::Plain, &credentials, &tls(), false)
@@ -409,7 +409,7 @@ fn unusable_credentials_are_the_callers_fault() {
     }
 }
 
-/// RFC 5802 §2.2 prepares the password as a stored string, RFC 4616 §2 as a query.
+/// RFC 5802 §2.2 prepares the password as a stored string, RFC 4616 §2 as a query string.
 #[test]
 fn characters_that_unicode_3_2_lacks() {
     let credentials = Credentials::new("u\u{221}", "p\u{221}");

@@ -56,7 +56,7 @@ fn text_is_read_strictly() {
 }
 
 #[test]
-fn what_cannot_be_derived() {
+fn invalid_input_is_not_derived() {
     let derive = |password: &str, salt: &[u8], n| {
         ScramKeys::derive(ScramHash::Sha1, password, salt, n).err()
     };

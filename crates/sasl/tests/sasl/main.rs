@@ -1,4 +1,4 @@
-//! Whole exchanges, client against server, with and without somebody in between.
+//! Whole exchanges between client and server, with and without an attacker on the path.
 
 #![allow(
     clippy::unwrap_used,

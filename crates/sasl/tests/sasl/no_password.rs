@@ -1,4 +1,4 @@
-//! EXTERNAL and ANONYMOUS: one message, and somebody else decides.
+//! EXTERNAL and ANONYMOUS: one message, and the application decides.
 
 use xmppwire_sasl::{
     ChannelBindings, ClientError, ClientExchange, Condition, Credentials, CredentialsError,
@@ -19,7 +19,7 @@ fn server(mechanism: Mechanism) -> ServerExchange {
     ServerExchange::new(mechanism, &none, &offer(false), SERVER_NONCE, decoy())
 }
 
-/// What a client with these credentials says, and what a server asks then.
+/// The message of a client with these credentials.
 fn message(mechanism: Mechanism, credentials: &Credentials) -> String {
     let client = client(mechanism, credentials).unwrap();
     String::from_utf8(client.initial_response()).unwrap()
@@ -61,7 +61,7 @@ fn messages_of_external() {
     ] {
         assert_eq!(message(Mechanism::External, &credentials), expected);
     }
-    // What the certificate needs is no wish to act as another with a password.
+    // The authorization identity of a certificate does not apply to a login with a password.
     let both = Account::juliet()
         .credentials()
         .with_certificate(Some(juliet));
@@ -133,7 +133,7 @@ fn the_question_tells_what_was_said() {
     }
 }
 
-/// RFC 4422 §5: a server that was sent no initial response asks for it.
+/// A server that received no initial response asks for it (RFC 4422 §5).
 #[test]
 fn the_message_may_be_asked_for_once() {
     for mechanism in BOTH {
@@ -151,7 +151,7 @@ fn the_message_may_be_asked_for_once() {
 }
 
 #[test]
-fn there_is_nothing_more_to_say() {
+fn nothing_follows_the_message() {
     for mechanism in BOTH {
         let fresh = || client(mechanism, &credentials(mechanism)).unwrap();
         assert_eq!(fresh().respond(b"x"), Err(ClientError::OutOfOrder));
@@ -233,11 +233,13 @@ fn messages_that_a_server_refuses() {
         (b"a\0", Some(Rejection::Trace)),
         (b"a\nb", Some(Rejection::Trace)),
         (b"\x7F", Some(Rejection::Trace)),
-        // Reversed text, a private use character, right-to-left with something behind it.
+        // A direction control, a private use character, right-to-left text with other text after
+        // it.
         ("\u{202e}a".as_bytes(), Some(Rejection::Trace)),
         ("\u{e000}".as_bytes(), Some(Rejection::Trace)),
         ("\u{627}1".as_bytes(), Some(Rejection::Trace)),
-        // A space of another kind, ideographic description, unassigned in Unicode 3.2.
+        // A non-ASCII space, an ideographic description character, a character unassigned in
+        // Unicode 3.2.
         ("a\u{3000}b\u{2ff0}\u{221}".as_bytes(), None),
     ] {
         assert_eq!(

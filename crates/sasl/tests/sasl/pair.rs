@@ -1,4 +1,4 @@
-//! A client and a server, the server's accounts, and a place to stand in between.
+//! A client and a server, the server's accounts, and a hook to change the messages between them.
 
 use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError, ClientExchange, Condition, Credentials,
@@ -10,7 +10,7 @@ pub(crate) const CLIENT_NONCE: [u8; 24] = [1; 24];
 pub(crate) const SERVER_NONCE: [u8; 24] = [2; 24];
 pub(crate) const SALT: [u8; 16] = [3; 16];
 
-/// Enough for what is tested here, and quick.
+/// A low number of iterations keeps the tests fast.
 pub(crate) const ITERATIONS: u32 = 2;
 
 pub(crate) fn decoy() -> DecoyKey {
@@ -21,7 +21,7 @@ pub(crate) fn tls() -> ChannelBindings {
     ChannelBindings::tls13([5; 32]).with_server_end_point(&[6; 32])
 }
 
-/// What a server offers, with or without channel binding.
+/// The offer of a server, with or without channel binding.
 pub(crate) fn offer(plus: bool) -> Offer {
     let plus = plus.then_some("SCRAM-SHA-256-PLUS");
     let names = Offer::new(plus.into_iter().chain(["SCRAM-SHA-256"]));
@@ -33,7 +33,7 @@ pub(crate) fn offer(plus: bool) -> Offer {
     }
 }
 
-/// The one account there is.
+/// The server's only account.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) username: &'static str,
@@ -70,7 +70,7 @@ impl Account {
     }
 }
 
-/// The four messages of an exchange, as somebody on the path may change them.
+/// The four messages of an exchange, which an attacker on the path may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leg {
     ClientFirst,
@@ -94,7 +94,7 @@ pub(crate) struct Pair {
     pub(crate) client: ClientExchange,
     pub(crate) server: ServerExchange,
     pub(crate) account: Account,
-    /// What went over the wire.
+    /// The messages that were sent.
     pub(crate) transcript: Vec<Vec<u8>>,
 }
 

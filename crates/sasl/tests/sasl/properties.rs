@@ -1,4 +1,4 @@
-//! What holds for every input.
+//! Properties of every input.
 
 use proptest::prelude::*;
 use xmppwire_sasl::{
@@ -14,7 +14,7 @@ fn mechanism() -> impl Strategy<Value = Mechanism> {
     proptest::sample::select(password_mechanisms().collect::<Vec<_>>())
 }
 
-/// Octets that are near enough to messages to get past the first check.
+/// Octets that resemble messages closely enough to pass the first check.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
@@ -33,7 +33,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn whoever_can_be_prepared_logs_in(
+    fn valid_credentials_log_in(
         mechanism in mechanism(),
         username in "\\PC{1,20}",
         password in "\\PC{1,20}",
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn another_password_does_not(mechanism in mechanism(), password in "[ -~]{1,20}") {
+    fn another_password_is_refused(mechanism in mechanism(), password in "[ -~]{1,20}") {
         prop_assume!(password != Account::juliet().password);
         let outcome = Pair::new(mechanism, &Credentials::new("juliet", password)).run();
         let refused = matches!(
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn what_decodes_is_what_was_encoded(text in "[A-Za-z0-9+/= \n-]{0,12}") {
+    fn only_encoder_output_decodes(text in "[A-Za-z0-9+/= \n-]{0,12}") {
         if let Ok(octets) = wire::decode(&text) {
             let canonical = wire::encode(&octets);
             prop_assert!(text == canonical || text.is_empty() && canonical == "=");

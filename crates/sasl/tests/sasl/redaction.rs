@@ -6,7 +6,7 @@ use xmppwire_sasl::{ClientStep, Password, ScramHash, ServerAnswer, ServerStep, w
 
 use crate::pair::{Account, Pair, decoy, password_mechanisms, tls};
 
-/// Every form in which a secret could turn up.
+/// Every form in which a secret could appear.
 fn forms(secret: &[u8]) -> Vec<String> {
     let hex = |form: fn(&u8) -> String| secret.iter().map(form).collect::<String>();
     vec![

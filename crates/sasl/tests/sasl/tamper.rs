@@ -1,4 +1,4 @@
-//! Somebody on the path changes one message of an exchange that would otherwise succeed.
+//! An attacker on the path changes one message of an exchange that would otherwise succeed.
 
 use xmppwire_sasl::{ClientError, Condition, MessageError, Rejection, wire};
 
@@ -11,7 +11,7 @@ const LEGS: [Leg; 4] = [
     Leg::ServerFinal,
 ];
 
-/// Every way to change one octet, drop it, double it, or cut the message there.
+/// For each octet: the message with the octet changed, dropped or doubled, or truncated there.
 fn mutations(message: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for at in 0..message.len() {
@@ -71,7 +71,7 @@ fn malformed_at_client(error: MessageError) -> Outcome {
     Outcome::ClientRefused(ClientError::Malformed(error))
 }
 
-/// Attributes changed, dropped, doubled, swapped and added, and which side says what about it.
+/// Attributes changed, dropped, doubled, swapped and added, and the error that each side reports.
 #[test]
 fn changed_attributes_are_told_apart() {
     use Leg::{ClientFinal, ClientFirst, ServerFinal, ServerFirst};
@@ -96,7 +96,7 @@ fn changed_attributes_are_told_apart() {
     let demand_first: Change = |m| format!("m=extension,{m}");
 
     let table: Vec<(Leg, Change, Outcome)> = vec![
-        // The client's first message. Where the server still understands it, the signatures differ.
+        // The client's first message. If the server can still parse it, the signatures differ.
         (ClientFirst, |m| m.replace("n=juliet", "n=Juliet"), wrong()),
         (ClientFirst, |m| m.replace("a=nurse", "a=curse"), channel()),
         (
@@ -288,7 +288,7 @@ fn changed_attributes_are_told_apart() {
     }
 }
 
-/// The right octets and then some, or not all of them: neither is the proof or the signature.
+/// A proof or signature with octets added or missing is refused.
 #[test]
 fn proof_and_signature_have_one_length() {
     for mechanism in scram_mechanisms() {

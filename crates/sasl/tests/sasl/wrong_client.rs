@@ -1,4 +1,4 @@
-//! What a client may get wrong, and what the server makes of it.
+//! Errors of a client, and the server's answer to each.
 
 use xmppwire_sasl::{
     ChannelBindings, Condition, MAX_AUTHZID, MAX_MESSAGE, MAX_NONCE, MAX_PASSWORD, MAX_USERNAME,
@@ -7,7 +7,7 @@ use xmppwire_sasl::{
 
 use crate::pair::{SERVER_NONCE, decoy, offer, tls};
 
-/// What a server with channel binding, offered, says to a first message.
+/// The result of a first message at a server that offers channel binding.
 fn first(mechanism: Mechanism, message: impl AsRef<[u8]>) -> Result<(), Rejection> {
     let mut server = ServerExchange::new(mechanism, &tls(), &offer(true), SERVER_NONCE, decoy());
     match server.step(Some(message.as_ref())) {
@@ -215,7 +215,7 @@ fn messages_of_plain() {
     }
 }
 
-/// One account's server that has never heard of channel binding.
+/// A server without channel binding refuses the `-PLUS` mechanisms.
 #[test]
 fn without_channel_binding_plus_is_refused() {
     let none = ChannelBindings::none();

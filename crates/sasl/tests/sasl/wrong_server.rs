@@ -1,4 +1,4 @@
-//! What a server may get wrong, or do on purpose, and what the client makes of it.
+//! Errors of a faulty or malicious server, and the client's answer to each.
 
 use xmppwire_sasl::{
     ChannelBindings, ClientError, ClientExchange, DEFAULT_ITERATIONS, MAX_MESSAGE, MAX_NONCE,
@@ -103,11 +103,12 @@ fn a_nonce_that_does_not_extend_ours() {
     }
 }
 
-/// What was taken out of the offer, or put in, shows before anything of the password goes out.
+/// The client detects a changed offer before it sends anything derived from the password.
 #[test]
 fn a_hash_of_another_offer() {
     let r = nonce();
-    // offer(false) has SCRAM-SHA-256 alone: base64.b64encode(hashlib.sha256(b"SCRAM-SHA-256").digest())
+    // offer(false) has SCRAM-SHA-256 alone:
+    // base64.b64encode(hashlib.sha256(b"SCRAM-SHA-256").digest())
     let right = "5IlFKz4VKe4+I01or1SYZH07/h8E/JKh4/0iRkqB2IY=";
     let message = format!("r={r}x,s=AAAA,i=1,x=y,h={right}");
     assert_eq!(client().respond(message.as_bytes()).map(drop), Ok(()));
@@ -235,7 +236,7 @@ fn errors_that_the_server_reports() {
     for (value, error) in table {
         let message = format!("e={value}");
         let refused = Err(ClientError::Refused(error.clone()));
-        // In place of the first message, as a challenge, and with success.
+        // The error comes in place of the first message, as a challenge, and with success.
         assert_eq!(
             client().respond(message.as_bytes()).map(drop),
             refused.clone()
@@ -264,7 +265,7 @@ fn errors_that_the_server_reports() {
     }
 }
 
-/// What a server says about its error is not to be trusted on a terminal.
+/// The server's error text may contain control characters, so it is shown escaped.
 #[test]
 fn foreign_text_is_shown_escaped() {
     let error = client().respond("e=\u{1b}[2J".as_bytes()).unwrap_err();
