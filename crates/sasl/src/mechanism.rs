@@ -27,7 +27,7 @@ pub enum Mechanism {
     Anonymous,
     /// The password in the clear (RFC 4616). Only for a channel that is already confidential.
     Plain,
-    /// RFC 5802 with SHA-1.
+    /// RFC 5802 with SHA-1. Every server and client must implement it (RFC 6120 §13.8.1).
     ScramSha1,
     /// RFC 7677.
     ScramSha256,

@@ -221,8 +221,8 @@ mod tests {
             ),
             // U+1D2C decomposes to A today; in Unicode 3.2 it was unassigned and did not decompose.
             ("\u{1d2c}", Query, Ok("\u{1d2c}")),
-            // U+0358 is a combining mark today; in Unicode 3.2 it was unassigned and did not
-            // reorder.
+            // U+0358 is a combining mark today; in Unicode 3.2 it was unassigned, so its neighbours
+            // neither compose nor reorder across it.
             ("a\u{358}\u{301}", Query, Ok("a\u{358}\u{301}")),
         ];
         for (text, kind, expected) in table {
