@@ -175,6 +175,10 @@ impl<R: Role> Endpoint<R> {
         self.stream.handle_timeout(now);
         if !self.stream.is_over() {
             R::take(self, Step::Deadline(now));
+            // Where the role ended the stream, the wait for the last bytes begins with this call.
+            if self.stream.is_over() {
+                self.stream.handle_timeout(now);
+            }
         }
     }
 

@@ -73,6 +73,12 @@ impl<R: Role> Talk<R> {
         self.connection.handle_timeout(self.now);
         self.now = self.now + Duration::from_secs(seconds);
         self.connection.handle_timeout(self.now);
+        // The driver would call again at once, and find nothing to do.
+        let next = self.connection.poll_timeout();
+        assert!(
+            next.is_none_or(|when| when > self.now),
+            "a deadline in the past"
+        );
         self.goes_on()
     }
 
