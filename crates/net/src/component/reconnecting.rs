@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use xmppwire::component::ComponentEvent;
-use xmppwire::{CloseReason, Instant, Stanza, StreamErrorCondition};
+use xmppwire::{CloseReason, Instant, Stanza, StanzaFault, StreamErrorCondition};
 
 use crate::client::{Backoff, Error, Next, ReconnectPolicy, Verdict};
 use crate::link::LinkError;
@@ -17,6 +17,8 @@ pub enum ComponentUpdate {
     Attached,
     /// A stanza arrived.
     Stanza(Stanza),
+    /// A malformed stanza arrived. It was answered where RFC 6120 §8 requires an answer.
+    Refused(StanzaFault),
     /// The connection was lost, or an attempt to connect failed.
     Disconnected {
         /// Why.
@@ -102,6 +104,10 @@ impl<C> ReconnectingComponent<C> {
         let reason = match event {
             Ok(Some(ComponentEvent::Stanza(stanza))) => {
                 return Ok(Some(ComponentUpdate::Stanza(stanza)));
+            }
+            Ok(Some(ComponentEvent::Refused(fault))) => {
+                log!(warn, kind = ?fault.kind(), "a malformed stanza arrived");
+                return Ok(Some(ComponentUpdate::Refused(fault)));
             }
             Ok(Some(ComponentEvent::Closed(reason))) => reason.into(),
             Ok(Some(_)) => return Ok(None),
@@ -192,6 +198,21 @@ mod tests {
 
     fn closed(condition: StreamErrorCondition) -> Error {
         CloseReason::PeerError(StreamError::new(condition)).into()
+    }
+
+    #[test]
+    fn a_malformed_stanza_is_told_and_the_component_stays_attached() {
+        let now = Instant::ORIGIN;
+        let mut machine = ReconnectingComponent::new(ReconnectPolicy::default(), now);
+        machine.attached(now, ());
+        let iq = xmppwire::Element::builder("iq", xmppwire::ns::CLIENT).build();
+        let fault = Stanza::try_from(iq).unwrap_err();
+        let told = machine.received(now, Ok(Some(ComponentEvent::Refused(fault))));
+        assert!(
+            matches!(told, Ok(Some(ComponentUpdate::Refused(_)))),
+            "{told:?}"
+        );
+        assert!(machine.component().is_some());
     }
 
     #[test]
