@@ -11,7 +11,7 @@ use crate::strangers::Origin;
 /// Lines a minute, and of them those about one address.
 const LINES: usize = 600;
 const LINES_OF_ADDRESS: usize = 60;
-/// Letters of a line.
+/// Characters of a line.
 const LENGTH: usize = 300;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,25 +36,42 @@ impl Log {
 
     /// Writes a line about a connection. A peer that sends line breaks does not get more lines.
     pub(crate) fn write(&mut self, about: SocketAddr, what: impl Display) {
-        if self.since.elapsed() >= MINUTE {
-            if self.left_out > 0 {
-                print(&format!("{} lines were left out", self.left_out));
-            }
-            *self = Self::new();
-        }
+        self.renew();
         // The number of addresses has the bound of the lines.
         let has_room = self.total < LINES;
         let lines = has_room.then(|| self.lines.entry(about.into()).or_default());
         match lines {
             Some(lines) if *lines < LINES_OF_ADDRESS => {
                 *lines += 1;
-                self.total += 1;
-                let what = what.to_string().replace(char::is_control, " ");
-                let what: String = what.chars().take(LENGTH).collect();
-                print(&format!("{about}: {what}"));
+                self.put(format!("{about}: {what}"));
             }
             _ => self.left_out += 1,
         }
+    }
+
+    /// Writes a line about something else than one connection.
+    pub(crate) fn note(&mut self, what: impl Display) {
+        self.renew();
+        match self.total < LINES {
+            true => self.put(what.to_string()),
+            false => self.left_out += 1,
+        }
+    }
+
+    /// Begins another minute when the last one is over.
+    fn renew(&mut self) {
+        if self.since.elapsed() >= MINUTE {
+            if self.left_out > 0 {
+                print(&format!("{} lines were left out", self.left_out));
+            }
+            *self = Self::new();
+        }
+    }
+
+    fn put(&mut self, line: String) {
+        self.total += 1;
+        let line = line.replace(char::is_control, " ");
+        print(&line.chars().take(LENGTH).collect::<String>());
     }
 }
 

@@ -1,45 +1,65 @@
-//! A small server for one domain: accounts in a file, any number of clients, messages between them.
+//! A small server: accounts in a file, any number of clients, components, and other servers.
 //!
 //! ```text
-//! server --listen 127.0.0.1:5222 --domain localhost --idle 120 --accounts FILE --cert FILE --key FILE
+//! server --accounts FILE --cert FILE --key FILE --domain localhost
 //! ```
 //!
-//! The accounts file has a `localpart:password` on each line, of which the server keeps SCRAM keys.
-//! The certificate chain and its key are PEM; the README of the examples says how to make them.
-//! Clients have to use STARTTLS. A client that has been silent for half of the idle time, in
-//! seconds, is sent a ping, and loses its place after all of it. Rosters are empty, nothing is
-//! stored and no other server is reached. All else follows RFC 6120 and RFC 6121, so that ordinary
-//! clients work with it.
+//! `--help` names all options; the README of the examples says how to make accounts and a
+//! certificate, and how two of these servers exchange messages. Clients and other servers have to
+//! use STARTTLS. A client or component that has been silent for half of the idle time is sent a
+//! ping, and loses its place after all of it. Rosters are empty, and nothing is stored. All else
+//! follows RFC 6120 and RFC 6121, so that ordinary clients work with it.
 //!
-//! [`Session`] is the life of one connection. [`Registry`] knows who is connected, and does what
-//! [`route`](xmppwire::routing::route) decides. What a client may cost is bounded: its connections
-//! in [`strangers`] and [`registry`], the memory of its stanzas in [`queue`], and its lines in the
-//! [`log`].
+//! | module | subject |
+//! |---|---|
+//! | [`session`] | the life of a client's connection |
+//! | [`component`] | the life of a component's connection |
+//! | [`peer`] | what both have in common: a connection with a queue |
+//! | [`servers`] | the streams to and from all other servers |
+//! | [`registry`] | who is connected; does what [`route`](xmppwire::routing::route) decides |
+//! | [`queue`], [`strangers`], [`log`] | what bounds the cost of a peer: the memory of its stanzas, its connections, its lines |
+//!
+//! What cannot be delivered goes back to its sender with an error: `service-unavailable` where
+//! there is no such account or nobody is there, `remote-server-not-found` for a domain without a
+//! server, `remote-server-timeout` for a server or component that is not there,
+//! `resource-constraint` where a queue is full (RFC 6120 §8.3.3, §10.4).
 
 mod answers;
+mod component;
 mod log;
 mod options;
+mod peer;
 mod queue;
 mod registry;
+mod servers;
 mod session;
 mod strangers;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use xmppwire_tokio::component::{HostConfig, Terms};
 use xmppwire_tokio::tls::{Identity, ServerTls};
-use xmppwire_tokio::{DecoyKey, Domainpart, Limits, ServerConfig, ServerConnection};
+use xmppwire_tokio::{
+    ComponentHostConnection, DecoyKey, Domainpart, Limits, LinkError, ServerConfig,
+    ServerConnection,
+};
 
+use component::Attachment;
 use log::Log;
 use options::Options;
+use peer::Peer;
 use registry::Registry;
+use servers::Servers;
 use session::Session;
 use strangers::Strangers;
 
@@ -51,7 +71,12 @@ struct Shared {
     registry: Mutex<Registry>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
-    /// Time without a byte from a client after which it has vanished, and time that it has to read
+    /// The domain that a client means which names none.
+    domain: Domainpart,
+    /// TLS for the clients of each domain.
+    tls: BTreeMap<Domainpart, ServerTls>,
+    components: BTreeMap<Domainpart, Terms>,
+    /// Time without a byte from a peer after which it has vanished, and time that it has to read
     /// what it is sent.
     idle: Duration,
 }
@@ -68,52 +93,148 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse()?;
-    let domain = Domainpart::new(&options.domain)?;
-    let shared = Arc::new(Shared {
-        registry: Mutex::new(Registry::open(&domain, &options.accounts)?),
-        strangers: Mutex::default(),
-        log: Mutex::new(Log::new()),
-        idle: options.idle,
-    });
-    let identity = Identity::from_pem(&read(&options.cert)?, &read(&options.key)?)?;
-    let tls = ServerTls::builder(identity).build()?;
-    let mut limits = Limits::new();
-    limits.after_authentication.max_stanza_bytes = MAX_STANZA;
-    limits.idle_timeout = Some(options.idle);
-    let config = ServerConfig::new(DecoyKey::new(random()?))
-        .with_default_domain(domain)
-        .with_limits(limits);
-
+    let Some(options) = Options::parse()? else {
+        print!("{}", options::USAGE);
+        return Ok(());
+    };
+    let shared = Arc::new(Shared::new(&options)?);
     let mut told_to_stop = std::pin::pin!(told_to_stop()?);
-    let listener = TcpListener::bind(options.listen).await?;
-    println!("listening on {}", listener.local_addr()?);
-    std::io::stdout().flush()?;
-
     let (stop, stopping) = watch::channel(());
+    let mut tasks = JoinSet::new();
+
+    let config = ServerConfig::new(DecoyKey::new(random()?))
+        .with_default_domain(shared.domain.clone())
+        .with_limits(shared.limits());
+    let listener = listen(options.listen, "").await?;
+    let serve = {
+        let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+        move |socket, address| {
+            let client = ServerConnection::accept(socket, config.clone(), None)?;
+            let peer = Peer::new(client, address, &shared, stopping.clone());
+            Ok(Session::new(peer).run())
+        }
+    };
+    tasks.spawn(accept(
+        listener,
+        Arc::clone(&shared),
+        stopping.clone(),
+        serve,
+    ));
+
+    if let Some(servers) = &options.servers {
+        let domains = options.domains.iter().chain(options.components.keys());
+        let config = servers::config(servers, domains, |domain| options.identity(domain))?;
+        let listener = listen(servers.listen, " for servers").await?;
+        let servers = Servers::new(config, listener, &shared);
+        tasks.spawn(servers.run(stopping.clone()));
+    }
+
+    if !options.components.is_empty() {
+        let config = HostConfig::new().with_limits(shared.limits());
+        let listener = listen(options.component_listen, " for components").await?;
+        let serve = {
+            let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+            move |socket, address| {
+                let component = ComponentHostConnection::accept(socket, config.clone())?;
+                let peer = Peer::new(component, address, &shared, stopping.clone());
+                Ok(Attachment::new(peer).run())
+            }
+        };
+        tasks.spawn(accept(
+            listener,
+            Arc::clone(&shared),
+            stopping.clone(),
+            serve,
+        ));
+    }
+
+    told_to_stop.as_mut().await;
+    drop(stop);
+    // Each stream is closed in order; a peer that does not answer gets 5 seconds.
+    while tasks.join_next().await.is_some() {}
+    Ok(())
+}
+
+impl Shared {
+    fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let tls = options.domains.iter().map(|domain| {
+            let tls = ServerTls::builder(options.identity(domain)?).build()?;
+            Ok((domain.clone(), tls))
+        });
+        let components = options.components.keys().cloned();
+        let accounts = Registry::open(&options.domains, components, &options.accounts)?;
+        Ok(Self {
+            registry: Mutex::new(accounts),
+            strangers: Mutex::default(),
+            log: Mutex::new(Log::new()),
+            domain: options.domains.first().ok_or("no domain")?.clone(),
+            tls: tls.collect::<Result<_, Box<dyn Error>>>()?,
+            components: options.components.clone(),
+            idle: options.idle,
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::new();
+        limits.after_authentication.max_stanza_bytes = MAX_STANZA;
+        limits.idle_timeout = Some(self.idle);
+        limits
+    }
+}
+
+impl Options {
+    /// The certificate of a domain.
+    fn identity(&self, domain: &Domainpart) -> Result<Identity, Box<dyn Error>> {
+        let missing = |option| format!("{option} is missing for {domain}");
+        let cert = self.cert.of(domain).ok_or_else(|| missing("--cert"))?;
+        let key = self.key.of(domain).ok_or_else(|| missing("--key"))?;
+        Ok(Identity::from_pem(&read(cert)?, &read(key)?)?)
+    }
+}
+
+/// Opens a port, and tells which one on the standard output.
+async fn listen(address: SocketAddr, whom: &str) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    let mut output = std::io::stdout();
+    writeln!(output, "listening on {}{whom}", listener.local_addr()?)?;
+    output.flush()?;
+    Ok(listener)
+}
+
+/// Serves connections until the server stops, and waits for their ends.
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut stopping: watch::Receiver<()>,
+    serve: impl Fn(TcpStream, SocketAddr) -> Result<F, LinkError>,
+) {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => {
-                    let client = ServerConnection::accept(socket, config.clone(), Some(tls.clone()))?;
-                    sessions.spawn(Session::new(client, peer, &shared).run(stopping.clone()));
+            (socket, address) = next_connection(&listener, &shared) => {
+                match serve(socket, address) {
+                    Ok(session) => drop(sessions.spawn(session)),
+                    Err(error) => lock(&shared.log).write(address, error),
                 }
-                // The process may be out of descriptors: the next attempt would fail at once.
-                Err(error) => {
-                    lock(&shared.log).write(options.listen, error);
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
+            }
             Some(_) = sessions.join_next() => {}
-            () = &mut told_to_stop => break,
+            _ = stopping.changed() => break,
         }
     }
     drop(listener);
-    drop(stop);
-    // Each stream is closed in order; a client that does not answer gets 5 seconds.
     while sessions.join_next().await.is_some() {}
-    Ok(())
+}
+
+/// The next connection. Cancel-safe.
+async fn next_connection(listener: &TcpListener, shared: &Shared) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => lock(&shared.log).note(error),
+        }
+        // The process may be out of descriptors: the next attempt would fail at once.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Listens for the signals from now on; the future is ready when one comes.

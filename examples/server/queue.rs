@@ -1,7 +1,7 @@
 //! Queues of stanzas, bounded in bytes of memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 use xmppwire_tokio::Stanza;
@@ -22,6 +22,8 @@ pub(crate) struct Budget {
 /// A stanza in any number of queues, held once.
 pub(crate) struct Queued {
     stanza: Stanza,
+    /// Whether one of those whom it is for was given it.
+    is_delivered: AtomicBool,
     size: usize,
     held: Arc<AtomicUsize>,
 }
@@ -35,6 +37,7 @@ impl Budget {
         }
         Ok(Arc::new(Queued {
             stanza,
+            is_delivered: AtomicBool::new(false),
             size,
             held: Arc::clone(&self.held),
         }))
@@ -44,6 +47,10 @@ impl Budget {
 impl Queued {
     pub(crate) const fn stanza(&self) -> &Stanza {
         &self.stanza
+    }
+
+    pub(crate) fn set_delivered(&self) {
+        self.is_delivered.store(true, Ordering::Relaxed);
     }
 }
 
@@ -60,7 +67,7 @@ fn reserve(held: &AtomicUsize, size: usize, limit: usize) -> bool {
     held.fetch_update(order, order, add).is_ok()
 }
 
-/// Makes the two ends of a client's queue.
+/// Makes the two ends of a queue.
 pub(crate) fn queue() -> (Outlet, Inbox) {
     let (stanzas, arriving) = mpsc::unbounded_channel();
     let held = Arc::new(AtomicUsize::new(0));
@@ -93,7 +100,7 @@ impl Outlet {
     }
 }
 
-/// The end of a queue that gives stanzas to a client.
+/// The end of a queue that gives stanzas to a client, a component or other servers.
 pub(crate) struct Inbox {
     stanzas: mpsc::UnboundedReceiver<Arc<Queued>>,
     held: Arc<AtomicUsize>,
@@ -110,5 +117,17 @@ impl Inbox {
     /// Takes no more stanzas.
     pub(crate) fn close(&mut self) {
         self.stanzas.close();
+    }
+
+    /// The next stanza that is left and that nobody else was given or will be.
+    pub(crate) fn next_undelivered(&mut self) -> Option<Arc<Queued>> {
+        loop {
+            let queued = self.stanzas.try_recv().ok()?;
+            self.held.fetch_sub(queued.size, Ordering::Relaxed);
+            let is_last = Arc::strong_count(&queued) == 1;
+            if is_last && !queued.is_delivered.load(Ordering::Relaxed) {
+                return Some(queued);
+            }
+        }
     }
 }

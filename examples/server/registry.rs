@@ -1,4 +1,4 @@
-//! The accounts of the server, and who is connected to them.
+//! Who is connected to the server: its accounts' clients, components, and other servers.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire_tokio::{
-    BareJid, Domainpart, FullJid, Localpart, Presence, PresenceType, ScramHash, ScramKeys, Stanza,
-    StanzaErrorCondition,
+    BareJid, Domainpart, FullJid, Jid, Localpart, Presence, PresenceType, ScramHash, ScramKeys,
+    Stanza, StanzaErrorCondition,
 };
 
 use crate::answers::answer;
 use crate::queue::{Budget, Inbox, Outlet, Queued, queue};
-use crate::session::Place;
 use crate::{random, read};
 
 /// Clients at a time, and of them those of one account.
@@ -22,10 +21,15 @@ const MAX_RESOURCES: usize = 20;
 /// Bytes of memory of a presence, which is kept for as long as the client is available.
 const MAX_PRESENCE: usize = 16 * 1024;
 
-/// The accounts, and who is connected to them.
+/// The accounts, the components and the way to other servers, with a queue for each connection.
 pub(crate) struct Registry {
-    pub(crate) domain: Domainpart,
+    /// The domains of the accounts.
+    domains: Vec<Domainpart>,
     accounts: BTreeMap<BareJid, Account>,
+    /// All that may attach; with a queue, where one is attached.
+    components: BTreeMap<Domainpart, Option<Outlet>>,
+    /// Stanzas for other servers, where they are reached.
+    servers: Option<Outlet>,
     budget: Budget,
 }
 
@@ -48,7 +52,7 @@ struct Available {
 
 impl Directory for Registry {
     fn is_local(&self, domain: &str) -> bool {
-        domain == self.domain.as_str()
+        self.domains.iter().any(|own| own.as_str() == domain)
     }
 
     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
@@ -62,7 +66,12 @@ impl Directory for Registry {
 }
 
 impl Registry {
-    pub(crate) fn open(domain: &Domainpart, path: &Path) -> Result<Self, Box<dyn Error>> {
+    /// Reads the accounts. A line without a domain is for the first of `domains`.
+    pub(crate) fn open(
+        domains: &[Domainpart],
+        components: impl IntoIterator<Item = Domainpart>,
+        path: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
         let text = String::from_utf8(read(path)?)?;
         let mut accounts = BTreeMap::new();
         for (line, number) in text
@@ -70,13 +79,16 @@ impl Registry {
             .zip(1..)
             .filter(|(line, _)| !line.is_empty())
         {
-            let (jid, account) = Account::parse(line, domain)
+            let (jid, account) = Account::parse(line, domains)
                 .map_err(|error| format!("{}:{number}: {error}", path.display()))?;
             accounts.insert(jid, account);
         }
+        let components = components.into_iter().map(|domain| (domain, None));
         Ok(Self {
-            domain: domain.clone(),
+            domains: domains.to_vec(),
             accounts,
+            components: components.collect(),
+            servers: None,
             budget: Budget::default(),
         })
     }
@@ -109,42 +121,84 @@ impl Registry {
         Some(inbox)
     }
 
-    /// Removes a resource, unless a newer connection has taken it.
-    pub(crate) fn leave(&mut self, mut place: Place) {
-        place.inbox.close();
-        let account = self.accounts.get(&place.jid.to_bare());
-        let connected = account.and_then(|account| account.connected.get(&place.jid));
+    /// Removes a resource, unless a newer connection has taken it. What its client did not get goes
+    /// back to the senders.
+    pub(crate) fn leave(&mut self, jid: &FullJid, mut inbox: Inbox) {
+        inbox.close();
+        let account = self.accounts.get(&jid.to_bare());
+        let connected = account.and_then(|account| account.connected.get(jid));
         if connected.is_some_and(|connected| connected.outlet.is_closed()) {
-            let gone = Presence::unavailable().with_from(place.jid.clone());
-            self.broadcast(&place.jid, gone);
-            if let Some(account) = self.accounts.get_mut(&place.jid.to_bare()) {
-                account.connected.remove(&place.jid);
+            self.broadcast(jid, Presence::unavailable().with_from(jid.clone()));
+            if let Some(account) = self.accounts.get_mut(&jid.to_bare()) {
+                account.connected.remove(jid);
+            }
+        }
+        while let Some(queued) = inbox.next_undelivered() {
+            // Presence is not stored, and its loss is not told (RFC 6121 §8.5.3.2.2).
+            if !matches!(queued.stanza(), Stanza::Presence(_)) {
+                self.refuse(queued.stanza(), StanzaErrorCondition::ServiceUnavailable);
             }
         }
     }
 
-    /// Does with a stanza what the rules say, and returns the answer to its sender.
-    pub(crate) fn take(&mut self, sender: &FullJid, stanza: Stanza) -> Option<Stanza> {
+    /// A component is attached. An older connection of the same domain has to go.
+    pub(crate) fn attach(&mut self, domain: &Domainpart) -> Option<Inbox> {
+        let component = self.components.get_mut(domain)?;
+        let (outlet, inbox) = queue();
+        *component = Some(outlet);
+        Some(inbox)
+    }
+
+    /// A component is gone, unless a newer connection has taken its place. What it did not get goes
+    /// back to the senders.
+    pub(crate) fn detach(&mut self, domain: &Domainpart, mut inbox: Inbox) {
+        inbox.close();
+        if let Some(component) = self.components.get_mut(domain)
+            && component.as_ref().is_some_and(Outlet::is_closed)
+        {
+            *component = None;
+        }
+        while let Some(queued) = inbox.next_undelivered() {
+            self.refuse(queued.stanza(), StanzaErrorCondition::RemoteServerTimeout);
+        }
+    }
+
+    /// From now on there are streams to other servers, for what is in this queue.
+    pub(crate) fn connect_servers(&mut self) -> Inbox {
+        let (outlet, inbox) = queue();
+        self.servers = Some(outlet);
+        inbox
+    }
+
+    /// Whether the domain is of this server: other servers cannot speak for it.
+    pub(crate) fn is_own(&self, domain: &str) -> bool {
+        self.is_local(domain) || self.components.contains_key(domain)
+    }
+
+    /// Does with a stanza what the rules say, and returns the answer to its sender. Its `from` was
+    /// stamped or verified by the connection that it came on.
+    pub(crate) fn take(&mut self, stanza: Stanza) -> Option<Stanza> {
         if let Stanza::Presence(presence) = &stanza
             && let Some(declined) = self.decline(presence)
         {
-            return Some(declined.with_to(sender.to_bare()).into());
+            return Some(declined.into());
         }
-        let own = sender.to_bare();
+        let own = stanza.from()?.to_bare();
         let refusal = match (route(&stanza, &own, self), &stanza) {
             (Route::Deliver(to), _) => return self.deliver(&to, stanza),
+            (Route::Remote, _) => return self.forward(stanza),
             (Route::Broadcast, Stanza::Presence(_)) if stanza.heap_size() > MAX_PRESENCE => {
                 StanzaErrorCondition::PolicyViolation
             }
             (Route::Broadcast, Stanza::Presence(presence)) => {
-                self.broadcast(sender, presence.clone());
+                let sender = presence.from().and_then(Jid::to_full)?;
+                self.broadcast(&sender, presence.clone());
                 return None;
             }
             (Route::Server, Stanza::Iq(iq)) => return answer(iq, true),
             (Route::Account(account), Stanza::Iq(iq)) if account == own => {
                 return answer(iq, false);
             }
-            (Route::Remote, _) => StanzaErrorCondition::RemoteServerNotFound,
             (Route::Refuse(condition), _) => condition,
             (Route::Server | Route::Account(_), Stanza::Presence(_)) | (Route::Ignore, _) => {
                 return None;
@@ -155,6 +209,18 @@ impl Registry {
         stanza.error_reply(&refusal.into())
     }
 
+    /// Takes a stanza that needs no answer, such as an error.
+    pub(crate) fn tell(&mut self, stanza: Stanza) {
+        drop(self.take(stanza));
+    }
+
+    /// Gives an error to the sender of a stanza that was not delivered, wherever it is.
+    fn refuse(&mut self, stanza: &Stanza, condition: StanzaErrorCondition) {
+        if let Some(error) = stanza.error_reply(&condition.into()) {
+            self.tell(error);
+        }
+    }
+
     /// The answer to a subscription request (RFC 6121 §3.1.3). It is the same whether there is such
     /// an account or not: else requests would tell the names of the accounts.
     fn decline(&self, presence: &Presence) -> Option<Presence> {
@@ -162,25 +228,56 @@ impl Registry {
         let asked = presence.presence_type() == Some(PresenceType::Subscribe);
         let is_account = contact.localpart().is_some() && self.is_local(contact.domainpart());
         let declined = Presence::available().with_type(PresenceType::Unsubscribed);
+        let declined = declined.with_to(presence.from()?.to_bare());
         (asked && is_account).then(|| declined.with_from(contact.to_bare()))
     }
 
     /// Gives a stanza to all these resources. Returns an error for the sender where none could take
     /// it.
     fn deliver(&self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
-        let full = StanzaErrorCondition::ResourceConstraint;
+        let is_presence = matches!(stanza, Stanza::Presence(_));
+        let outlets = to.iter().filter_map(|jid| {
+            let connected = self.accounts.get(&jid.to_bare())?.connected.get(jid)?;
+            Some(&connected.outlet)
+        });
+        let error = self.hand_out(outlets, stanza);
+        error.filter(|_| !is_presence)
+    }
+
+    /// Gives a stanza to the component of its domain, or to the server of another domain (RFC 6120
+    /// §10.4).
+    fn forward(&self, stanza: Stanza) -> Option<Stanza> {
+        let outlet = match self.components.get(stanza.to()?.domainpart()) {
+            Some(component) => component
+                .as_ref()
+                .ok_or(StanzaErrorCondition::RemoteServerTimeout),
+            None => self
+                .servers
+                .as_ref()
+                .ok_or(StanzaErrorCondition::RemoteServerNotFound),
+        };
+        match outlet {
+            Ok(outlet) => self.hand_out([outlet], stanza),
+            Err(condition) => stanza.error_reply(&condition.into()),
+        }
+    }
+
+    /// Puts a stanza into all these queues. Returns an error for the sender where none has room.
+    fn hand_out<'a>(
+        &self,
+        outlets: impl IntoIterator<Item = &'a Outlet>,
+        stanza: Stanza,
+    ) -> Option<Stanza> {
+        let full = StanzaErrorCondition::ResourceConstraint.into();
         let queued = match self.budget.hold(stanza) {
             Ok(queued) => queued,
-            Err(stanza) => return stanza.error_reply(&full.into()),
+            Err(stanza) => return stanza.error_reply(&full),
         };
-        let takes = |jid: &&FullJid| {
-            let account = self.accounts.get(&jid.to_bare());
-            let connected = account.and_then(|account| account.connected.get(*jid));
-            connected.is_some_and(|connected| connected.outlet.send(&queued))
-        };
-        let taken = to.iter().filter(takes).count();
-        let lost = taken == 0 && !matches!(queued.stanza(), Stanza::Presence(_));
-        lost.then(|| queued.stanza().error_reply(&full.into()))?
+        let taken = outlets.into_iter().filter(|outlet| outlet.send(&queued));
+        match taken.count() {
+            0 => queued.stanza().error_reply(&full),
+            _ => None,
+        }
     }
 
     /// Tells the available resources of an account, itself included, about one of them, and a new
@@ -224,11 +321,18 @@ impl Registry {
 }
 
 impl Account {
-    /// Reads a line of the accounts file. A localpart has no colon (RFC 7622 §3.3.1), a password
-    /// may.
-    fn parse(line: &str, domain: &Domainpart) -> Result<(BareJid, Self), Box<dyn Error>> {
-        let (localpart, password) = line.split_once(':').ok_or("no colon")?;
-        let jid = BareJid::from_parts(Some(&Localpart::new(localpart)?), domain);
+    /// Reads a line of the accounts file. A localpart has neither colon nor @ (RFC 7622 §3.3.1), a
+    /// password may.
+    fn parse(line: &str, domains: &[Domainpart]) -> Result<(BareJid, Self), Box<dyn Error>> {
+        let (name, password) = line.split_once(':').ok_or("no colon")?;
+        let (localpart, domain) = match name.split_once('@') {
+            Some((localpart, domain)) => (localpart, Domainpart::new(domain)?),
+            None => (name, domains.first().ok_or("no domain")?.clone()),
+        };
+        if !domains.contains(&domain) {
+            return Err("not an account of a --domain".into());
+        }
+        let jid = BareJid::from_parts(Some(&Localpart::new(localpart)?), &domain);
         let derive = |hash| -> Result<_, Box<dyn Error>> {
             Ok(ScramKeys::derive(hash, password, &random::<16>()?, 4096)?)
         };

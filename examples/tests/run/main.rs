@@ -14,4 +14,5 @@ mod federation;
 #[cfg(target_os = "linux")]
 mod limits;
 mod server;
+mod servers;
 mod support;

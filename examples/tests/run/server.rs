@@ -39,16 +39,18 @@ pub(crate) fn connector(server: &Server, address: &str, password: &str) -> Conne
         )
 }
 
-/// Logs in as `user/resource` and becomes available.
+/// Logs in as `user/resource` at the server's first domain and becomes available.
 pub(crate) async fn login(server: &Server, user: &str, resource: &str) -> Client {
-    let (_, password) = ACCOUNTS
-        .iter()
-        .find(|(of, _)| *of == user)
-        .expect("an account");
-    let address = format!("{user}@localhost/{resource}");
-    let mut client = try_login(server, &address, password)
-        .await
-        .expect("a login");
+    login_as(server, &format!("{user}@{}/{resource}", server.domain)).await
+}
+
+/// The same for any address of the server.
+pub(crate) async fn login_as(server: &Server, address: &str) -> Client {
+    let user = address.split('@').next();
+    let account = ACCOUNTS.iter().find(|(of, _)| Some(*of) == user);
+    let (_, password) = account.expect("an account");
+    let login = try_login(server, address, password).await;
+    let mut client = login.expect("a login");
     assert_eq!(client.jid().as_str(), address);
     client.send(Presence::available()).await.expect("sent");
     client

@@ -94,11 +94,41 @@ impl Drop for Running {
     }
 }
 
+/// A certificate of a domain, and its key, as PEM.
+pub(crate) struct Certificate {
+    pub(crate) domain: String,
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl Certificate {
+    pub(crate) fn new(domain: &str) -> Self {
+        Self::naming(domain, &[])
+    }
+
+    /// The same for more names.
+    pub(crate) fn naming(domain: &str, others: &[&str]) -> Self {
+        let names = [&[domain], others].concat();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        Self {
+            domain: domain.into(),
+            chain: made.cert.pem(),
+            key: made.signing_key.serialize_pem(),
+        }
+    }
+}
+
 /// The example server with three accounts, and what its clients need to know.
 pub(crate) struct Server {
     process: Running,
     directory: PathBuf,
+    /// Its first domain.
+    pub(crate) domain: String,
     pub(crate) address: SocketAddr,
+    /// Where other servers and components connect, if it serves them.
+    pub(crate) for_servers: Option<SocketAddr>,
+    pub(crate) for_components: Option<SocketAddr>,
 }
 
 pub(crate) const ACCOUNTS: [(&str, &str); 3] = [
@@ -115,26 +145,29 @@ impl Server {
 
     /// The same with more arguments.
     pub(crate) fn start_with(test: &str, arguments: &[&str]) -> Self {
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
-        fs::create_dir_all(&directory).expect("a directory");
-        let made =
-            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        Self::of(test, &Certificate::new("localhost"), arguments)
+    }
+
+    /// The same for the domain of this certificate.
+    pub(crate) fn of(test: &str, certificate: &Certificate, arguments: &[&str]) -> Self {
+        let directory = directory(test);
         let accounts: String = ACCOUNTS
             .iter()
             .map(|(user, password)| format!("{user}:{password}\n"))
             .collect();
         let mut command = example("server");
-        command.args(["--listen", "127.0.0.1:0", "--domain", "localhost"]);
-        command.args(arguments);
+        command.args(["--listen", "127.0.0.1:0", "--domain", &certificate.domain]);
+        command.args(["--component-listen", "127.0.0.1:0"]);
         for (option, text) in [
-            ("cert", made.cert.pem()),
-            ("key", made.signing_key.serialize_pem()),
-            ("accounts", accounts),
+            ("cert", &certificate.chain),
+            ("key", &certificate.key),
+            ("accounts", &accounts),
         ] {
             let file = directory.join(option);
             fs::write(&file, text).expect("a writable file");
             command.arg(format!("--{option}")).arg(file);
         }
+        command.args(arguments);
         let log = fs::File::create(directory.join("log")).expect("a writable file");
         let mut process = Running::spawn(
             command
@@ -144,19 +177,27 @@ impl Server {
         );
 
         let stdout = process.0.stdout.take().expect("a pipe");
-        let (sender, line) = mpsc::channel();
-        thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
-        let line = line
-            .recv_timeout(PATIENCE)
-            .expect("a line in time")
-            .expect("a line");
-        let line = line.expect("UTF-8");
-        let address = line.strip_prefix("listening on ").expect("an address");
-        let address = address.parse().expect("an address");
+        let (sender, lines) = mpsc::channel();
+        // Reads to the end, because the server writes more after the first line.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let listens = |whom: &str| {
+            let line = lines.recv_timeout(PATIENCE).expect("a line in time");
+            let address = line.strip_prefix("listening on ").expect("an address");
+            let address = address.strip_suffix(whom).expect(whom);
+            address.parse().expect("an address")
+        };
+        let has = |option| arguments.contains(&option);
         Self {
             process,
             directory,
-            address,
+            domain: certificate.domain.clone(),
+            address: listens(""),
+            for_servers: has("--s2s-listen").then(|| listens(" for servers")),
+            for_components: has("--component").then(|| listens(" for components")),
         }
     }
 
@@ -193,4 +234,11 @@ impl Server {
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.wait()
     }
+}
+
+/// A directory for the files of a test.
+pub(crate) fn directory(test: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    fs::create_dir_all(&directory).expect("a directory");
+    directory
 }

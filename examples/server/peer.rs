@@ -1,0 +1,190 @@
+//! A connection with a queue of stanzas for whom it serves: a client or a component.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, StreamErrorCondition, ns};
+
+use crate::queue::{Inbox, Queued};
+use crate::strangers::Ticket;
+use crate::{Shared, lock};
+
+/// Bytes that wait to be written to a peer above which it is given nothing more, and nothing more is
+/// read from it.
+const BACKLOG: usize = 64 * 1024;
+
+/// A connection, and what bounds its cost.
+pub(crate) struct Peer<R: Role> {
+    pub(crate) connection: Driver<R>,
+    pub(crate) shared: Arc<Shared>,
+    address: SocketAddr,
+    stopping: watch::Receiver<()>,
+    /// While the peer has not proven who it is.
+    ticket: Option<Ticket>,
+    /// What is to be sent to it, once it has.
+    inbox: Option<Inbox>,
+    closing: bool,
+    /// When a peer to which more than [`BACKLOG`] waits has to have read it.
+    read_until: Option<Instant>,
+    /// When to ask a peer that sends nothing whether it is still there.
+    ping_at: Instant,
+}
+
+/// What a session has to deal with.
+pub(crate) enum Step<E> {
+    Event(E),
+    /// The peer was silent for half of the idle time.
+    Silent,
+    Over,
+}
+
+/// What moved on the connection or in the queue.
+enum Moved<E> {
+    Event(E),
+    Stanza(Arc<Queued>),
+    /// A newer connection has taken the place.
+    Displaced,
+    /// What waited is written.
+    Written,
+    Over,
+}
+
+impl<R: Role> Peer<R> {
+    pub(crate) fn new(
+        connection: Driver<R>,
+        address: SocketAddr,
+        shared: &Arc<Shared>,
+        stopping: watch::Receiver<()>,
+    ) -> Self {
+        Self {
+            connection,
+            shared: Arc::clone(shared),
+            address,
+            stopping,
+            ticket: Some(Ticket::new(shared, address)),
+            inbox: None,
+            closing: false,
+            read_until: None,
+            ping_at: Instant::now(),
+        }
+    }
+
+    /// The peer is known: it no longer counts as a stranger, and is sent what is in the inbox.
+    pub(crate) fn settle(&mut self, inbox: Inbox) {
+        self.ticket = None;
+        self.inbox = Some(inbox);
+    }
+
+    /// The inbox, unless the peer has none or a newer connection has taken its place.
+    pub(crate) fn take_inbox(&mut self) -> Option<Inbox> {
+        self.inbox.take()
+    }
+
+    /// Moves bytes and stanzas until the session has something to deal with.
+    pub(crate) async fn next(&mut self) -> Result<Step<R::Event>, Box<dyn Error>> {
+        loop {
+            let behind = !self.closing && self.connection.backlog() >= BACKLOG;
+            let latest = Instant::now() + self.shared.idle;
+            self.read_until = behind.then(|| self.read_until.unwrap_or(latest));
+            tokio::select! {
+                moved = step(&mut self.connection, &mut self.inbox, self.read_until) => match moved? {
+                    Moved::Event(event) => {
+                        self.ping_later();
+                        return Ok(Step::Event(event));
+                    }
+                    Moved::Stanza(queued) => self.write(&queued),
+                    Moved::Displaced => {
+                        self.inbox = None;
+                        self.ticket = Some(Ticket::new(&self.shared, self.address));
+                        self.close(StreamErrorCondition::Conflict);
+                    }
+                    Moved::Written => {}
+                    Moved::Over => return Ok(Step::Over),
+                },
+                () = ended(&mut self.ticket) => return Err("makes room for a newer connection".into()),
+                () = sleep_until(self.ping_at), if self.inbox.is_some() && !behind => {
+                    self.ping_later();
+                    return Ok(Step::Silent);
+                }
+                _ = self.stopping.changed(), if !self.closing => {
+                    self.close(StreamErrorCondition::SystemShutdown);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, queued: &Queued) {
+        match self.connection.connection_mut().send(queued.stanza()) {
+            Ok(()) => queued.set_delivered(),
+            // The sender is at fault for a stanza that cannot be written, not this peer.
+            Err(error) => self.log(error),
+        }
+    }
+
+    /// Asks the peer whether it is there (XEP-0199 §4.1). One that does not answer runs into the
+    /// machine's time limit for a silent peer, and gives up its place.
+    pub(crate) fn ping(&mut self, from: Jid, to: Jid) -> Result<(), ApiMisuse> {
+        let ping = Iq::get("keep-alive", &Element::builder("ping", ns::PING).build());
+        let ping = ping.with_from(from).with_to(to);
+        self.connection.connection_mut().send(&ping.into())
+    }
+
+    fn ping_later(&mut self) {
+        self.ping_at = Instant::now() + self.shared.idle / 2;
+    }
+
+    fn close(&mut self, condition: StreamErrorCondition) {
+        self.closing = true;
+        self.connection.close(Some(condition.into()));
+    }
+
+    pub(crate) fn log(&self, what: impl Display) {
+        lock(&self.shared.log).write(self.address, what);
+    }
+}
+
+/// Moves bytes until there is something to do. A peer that is behind has to read first.
+/// Cancel-safe.
+async fn step<R: Role>(
+    connection: &mut Driver<R, TcpStream>,
+    inbox: &mut Option<Inbox>,
+    read_until: Option<Instant>,
+) -> Result<Moved<R::Event>, Box<dyn Error>> {
+    if let Some(deadline) = read_until {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !connection.drain(left).await {
+            return Err("does not read what it is sent".into());
+        }
+        if connection.backlog() < BACKLOG {
+            return Ok(Moved::Written);
+        }
+        // The connection has ended, and the events say how.
+        let event = connection.next_event().await?;
+        return Ok(event.map_or(Moved::Over, Moved::Event));
+    }
+    tokio::select! {
+        event = connection.next_event() => Ok(event?.map_or(Moved::Over, Moved::Event)),
+        queued = next(inbox) => Ok(queued.map_or(Moved::Displaced, Moved::Stanza)),
+    }
+}
+
+/// The next stanza for the peer. Cancel-safe.
+async fn next(inbox: &mut Option<Inbox>) -> Option<Arc<Queued>> {
+    match inbox {
+        Some(inbox) => inbox.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until a connection without a place has to make room. Cancel-safe.
+async fn ended(ticket: &mut Option<Ticket>) {
+    match ticket {
+        Some(ticket) => ticket.ended().await,
+        None => std::future::pending().await,
+    }
+}
