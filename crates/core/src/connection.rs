@@ -23,7 +23,8 @@ use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 /// - bytes and events come out: [`output`](Self::output), [`take_output`](Self::take_output),
 ///   [`poll_event`](Self::poll_event);
 /// - commands act: [`consume_output`](Self::consume_output), [`begin_tls`](Self::begin_tls),
-///   [`tls_established`](Self::tls_established), [`set_tls_available`](Self::set_tls_available);
+///   [`tls_established`](Self::tls_established), [`set_tls_available`](Self::set_tls_available),
+///   [`did_not_read`](Self::did_not_read);
 /// - getters have no effect: [`wants_read`](Self::wants_read),
 ///   [`poll_timeout`](Self::poll_timeout), [`is_finished`](Self::is_finished).
 ///
@@ -118,6 +119,13 @@ impl<R: Role> Connection<R> {
     /// Acts on the deadlines that have passed by `now`. An early call is a no-op.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
+    }
+
+    /// Says that the driver did not read until `now`, although the connection
+    /// [wanted to](Self::wants_read). The silence up to this moment is then not the peer's; see
+    /// [`KeepAlive`](crate::KeepAlive).
+    pub fn did_not_read(&mut self, now: Instant) {
+        self.endpoint.stream.not_reading(now);
     }
 
     /// Sets whether the driver can start TLS, which is true by default.

@@ -1,6 +1,7 @@
 //! The application's interface, and what all roles share between the stream and their negotiation.
 
 use core::fmt::Debug;
+use core::time::Duration;
 
 use xmppwire_xml::{Element, StreamHeader};
 
@@ -8,11 +9,12 @@ use crate::connection::Connection;
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
+use crate::keep_alive::KeepAlive;
 use crate::limits::Limits;
 use crate::negotiation::{self, Given, Item, Phase};
 use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
-use crate::stream::{Incoming, Stream};
+use crate::stream::{Due, Incoming, Stream};
 use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
@@ -90,6 +92,16 @@ pub trait Steps: Debug + Send + Sized + 'static {
         None
     }
 
+    /// The addresses of a ping to the peer, if it answers one on this stream.
+    fn pinged(&self) -> Option<Pinged<'_>> {
+        None
+    }
+
+    /// Whether an entity with this address, the `from` of its stanza, may answer the ping.
+    fn may_pong(&self, _from: Option<&str>) -> bool {
+        true
+    }
+
     /// Turns news of the endpoint into an event of the role.
     fn tell(news: News) -> Self::Told;
 
@@ -98,6 +110,13 @@ pub trait Steps: Debug + Send + Sized + 'static {
     fn take(endpoint: &mut Endpoint<Self>, step: Step)
     where
         Self: Role;
+}
+
+/// The addresses of a ping.
+#[derive(Debug)]
+pub struct Pinged<'a> {
+    pub(crate) from: Option<&'a str>,
+    pub(crate) to: Option<&'a str>,
 }
 
 /// A step that each role takes in its own way.
@@ -172,7 +191,14 @@ impl<R: Role> Endpoint<R> {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.stream.handle_timeout(now);
+        // While the application has to act first, the peer cannot show that it is there.
+        if !self.wants_input() {
+            self.stream.not_reading(now);
+        }
+        if self.stream.handle_timeout(now) == Due::Check {
+            let ping = self.stream.pings().then(|| self.ping()).flatten();
+            self.stream.check(now, ping);
+        }
         if !self.stream.is_over() {
             R::take(self, Step::Deadline(now));
             // Where the role ended the stream, the wait for the last bytes begins with this call.
@@ -209,6 +235,48 @@ impl<R: Role> Endpoint<R> {
         self.stream.close(now, error);
     }
 
+    /// Sets how a silent peer is checked from now on; `None`, with which every connection begins,
+    /// for no checks (RFC 6120 §4.6). The adapters begin with [`KeepAlive::ping`].
+    pub fn set_keep_alive(&mut self, policy: Option<KeepAlive>) {
+        self.stream.set_keep_alive(policy);
+    }
+
+    /// How a silent peer is checked.
+    pub const fn keep_alive(&self) -> Option<KeepAlive> {
+        self.stream.keep_alive()
+    }
+
+    /// Checks now whether the peer is there, whatever the [policy](Self::set_keep_alive): for when
+    /// the network has changed, or the device was asleep. If no byte arrives within `patience`, the
+    /// connection ends as [`TimedOut(Timer::KeepAlive)`](crate::Timer::KeepAlive).
+    ///
+    /// Where the role can ping, it does. Where it cannot, white space is sent, and nothing is
+    /// awaited. Without effect before stanzas may be exchanged and after the stream was closed.
+    pub fn check_peer(&mut self, now: Instant, patience: Duration) {
+        if !self.stream.may_check() {
+            return;
+        }
+        match self.ping() {
+            Some(ping) => self.stream.check_within(now, patience, ping),
+            None => self.stream.send_white_space(),
+        }
+    }
+
+    /// A ping of the role, if it can ping, and its id.
+    fn ping(&mut self) -> Option<(String, Element)> {
+        let Pinged { from, to } = self.role.pinged()?;
+        let id = self.entropy.id();
+        let mut ping = Element::builder("iq", R::CONTENT_NS)
+            .attr("type", "get")
+            .attr("id", &id);
+        for (name, address) in [("from", from), ("to", to)] {
+            if let Some(address) = address {
+                ping = ping.attr(name, address);
+            }
+        }
+        Some((id, ping.open("ping", ns::PING).build()))
+    }
+
     /// How far negotiation has come.
     pub fn phase(&self) -> Phase {
         if self.stream.is_over() {
@@ -232,12 +300,23 @@ impl<R: Role> Endpoint<R> {
         match incoming {
             Incoming::Header(header) => R::take(self, Step::Header(header)),
             Incoming::Element(element) if self.role.phase().passes_stanzas() => {
-                R::take(self, Step::Stanza(element));
+                if !self.is_pong(&element) {
+                    R::take(self, Step::Stanza(element));
+                }
             }
             // Negotiation is over once this side has closed; only the closing tag is awaited.
             Incoming::Element(_) if self.stream.is_closing() => {}
             Incoming::Element(element) => self.negotiate(element),
         }
+    }
+
+    /// Whether the element answers a ping of the keep-alive. It has shown already, by arriving, that
+    /// the peer is there.
+    fn is_pong(&mut self, element: &Element) -> bool {
+        element.is("iq", R::CONTENT_NS)
+            && matches!(element.attr("type"), Some("result" | "error"))
+            && self.role.may_pong(element.attr("from"))
+            && self.stream.take_pong(element.root())
     }
 
     fn negotiate(&mut self, element: Element) {

@@ -113,6 +113,9 @@ impl fmt::Display for CloseReason {
             Self::TimedOut(Timer::Negotiation) => f.write_str("negotiation took too long"),
             Self::TimedOut(Timer::Close) => f.write_str("the peer did not close in time"),
             Self::TimedOut(Timer::Idle) => f.write_str("the peer was silent for too long"),
+            Self::TimedOut(Timer::KeepAlive) => {
+                f.write_str("the peer was silent and did not answer a check")
+            }
             Self::AuthFailed(failure) => write!(f, "authentication failed: {failure}"),
             Self::BindFailed(error) => write!(f, "no resource could be bound: {error}"),
             Self::TlsRefused => f.write_str("the server cannot start TLS"),
@@ -130,6 +133,9 @@ pub enum Timer {
     Close,
     /// The time without a byte from the peer on a bound stream.
     Idle,
+    /// The time for a sign of life after a silent peer was checked; see
+    /// [`KeepAlive`](crate::KeepAlive).
+    KeepAlive,
 }
 
 /// How a peer broke the protocol.

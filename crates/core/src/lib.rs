@@ -75,6 +75,7 @@
 //! | replies to requests | [`IqTracker`] |
 //! | addresses | [`Jid`], [`BareJid`], [`FullJid`] |
 //! | XML payloads | [`Element`], [`ElementRef`] |
+//! | to notice a dead peer | [`KeepAlive`], [`Endpoint::set_keep_alive`] |
 //! | how a connection ends | [`CloseReason`], [`StreamError`], [`SaslFailure`] |
 //! | who may send what when | [`negotiation`] |
 //!
@@ -95,6 +96,7 @@ mod entropy;
 mod error;
 mod event;
 mod identities;
+mod keep_alive;
 mod limits;
 mod log;
 pub mod negotiation;
@@ -133,6 +135,7 @@ pub use self::error::{
 };
 pub use self::event::RoleEvent;
 pub use self::identities::CertificateIdentities;
+pub use self::keep_alive::{KeepAlive, Probe};
 pub use self::limits::{Limits, XmlLimits};
 pub use self::server::{
     BindAnswer, BindRequest, Host, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,

@@ -18,7 +18,7 @@ pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
 pub use self::derivation::DerivationRequest;
 use self::session::Kept;
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Step, Steps};
+use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
@@ -221,6 +221,23 @@ impl Steps for Client {
         let why = PeerMisbehaved::Header("'from' is not the domain of the account");
         self.misnamed
             .then_some((StreamErrorCondition::InvalidFrom, why))
+    }
+
+    fn pinged(&self) -> Option<Pinged<'_>> {
+        Some(Pinged {
+            from: None,
+            to: Some(self.config.jid.domainpart()),
+        })
+    }
+
+    /// The server answers in its own name. Some write the account or the resource into `from`, or
+    /// nothing. Only the server can make a stanza with one of these (RFC 6120 §8.1.2.1).
+    fn may_pong(&self, from: Option<&str>) -> bool {
+        let Some(from) = from else { return true };
+        let State::Bound(jid) = &self.state else {
+            return false;
+        };
+        [jid.domainpart(), jid.bare_str(), jid.as_str()].contains(&from)
     }
 
     fn tell(news: News) -> ClientEvent {

@@ -18,7 +18,7 @@ pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
 };
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Step, Steps};
+use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
@@ -201,6 +201,16 @@ impl Steps for Server {
 
     fn is_asking(&self) -> bool {
         self.state.is_question()
+    }
+
+    fn pinged(&self) -> Option<Pinged<'_>> {
+        let State::Bound(jid) = &self.state else {
+            return None;
+        };
+        Some(Pinged {
+            from: Some(jid.domainpart()),
+            to: Some(jid.as_str()),
+        })
     }
 
     fn tell(news: News) -> ServerEvent {

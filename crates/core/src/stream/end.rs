@@ -1,7 +1,7 @@
 //! How a stream ends, and by when.
 
-use super::Stream;
 use super::hand_off::TlsState;
+use super::{Due, Stream};
 use crate::error::{CloseReason, PeerMisbehaved, Timer};
 use crate::log::log;
 use crate::time::Instant;
@@ -23,30 +23,43 @@ impl Stream {
         self.deadline().map(|(when, _)| when)
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    /// Acts on the deadline that has passed by `now`. Returns what the keep-alive asks for.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
         let Some((when, timer)) = self.deadline() else {
-            return;
+            return Due::Nothing;
         };
         if now < when {
-            return;
+            return Due::Nothing;
         }
+        let mut due = Due::Nothing;
         match &self.end {
             // The peer does not read: what it is owed is dropped, so that the connection can be freed.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
-            None if timer == Timer::Idle && self.last_input.is_none() => {
+            None if self.bound && self.closing.is_none() && self.last_input.is_none() => {
                 self.last_input = Some(now);
             }
+            None if timer == Timer::KeepAlive => {
+                due = self.liveness.due(now);
+                if due == Due::Gone {
+                    self.time_out(timer);
+                }
+            }
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
-            None => self.close_with(
-                StreamError::new(StreamErrorCondition::ConnectionTimeout),
-                CloseReason::TimedOut(timer),
-            ),
+            None => self.time_out(timer),
         }
         // This call carries the time, so the wait for the last bytes starts here.
         if let Some(end) = &mut self.end {
             end.since.get_or_insert(now);
         }
+        due
+    }
+
+    fn time_out(&mut self, timer: Timer) {
+        self.close_with(
+            StreamError::new(StreamErrorCondition::ConnectionTimeout),
+            CloseReason::TimedOut(timer),
+        );
     }
 
     /// The next deadline, and what ends when it passes.
@@ -61,10 +74,14 @@ impl Stream {
             let when = self.started + self.limits.negotiation_timeout;
             Some((when, Timer::Negotiation))
         } else {
-            let idle = self.limits.idle_timeout?;
             // The time of binding is unknown: a deadline in the past makes the driver tell it.
-            let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
-            Some((when, Timer::Idle))
+            let idle = self.limits.idle_timeout.map(|idle| {
+                let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
+                (when, Timer::Idle)
+            });
+            let silent = self.liveness.deadline(self.last_input);
+            let silent = silent.map(|when| (when, Timer::KeepAlive));
+            idle.into_iter().chain(silent).min_by_key(|(when, _)| *when)
         }
     }
 

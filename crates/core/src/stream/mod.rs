@@ -4,6 +4,7 @@
 
 mod end;
 mod hand_off;
+mod liveness;
 mod outbox;
 mod white_space;
 
@@ -13,6 +14,8 @@ use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
 
 use self::end::End;
 use self::hand_off::TlsState;
+pub(crate) use self::liveness::Due;
+use self::liveness::Liveness;
 use self::outbox::Outbox;
 use self::white_space::WhiteSpace;
 pub(crate) use self::white_space::leading_white_space;
@@ -51,6 +54,7 @@ pub struct Stream {
     /// When the last bytes arrived. `None` after binding, because the application may have kept the peer
     /// waiting: the idle time then counts from the next call that carries a time.
     last_input: Option<Instant>,
+    liveness: Liveness,
     /// When this side sent its closing tag, without an error, and began to wait for the peer's.
     closing: Option<Instant>,
     end: Option<End>,
@@ -79,6 +83,7 @@ impl Stream {
             restarted: false,
             started: now,
             last_input: Some(now),
+            liveness: Liveness::default(),
             closing: None,
             end: None,
         }
@@ -147,6 +152,7 @@ impl Stream {
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
         while self.wants_read() && !input.is_empty() {
             self.last_input = Some(now);
+            self.liveness.heard();
             if self.restarted && !self.skip_white_space(now, input) {
                 continue;
             }
@@ -197,10 +203,12 @@ impl Stream {
     }
 
     pub(crate) fn consume_output(&mut self, n: usize) {
+        self.liveness.written(n);
         self.out.consume(n);
     }
 
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        self.liveness.written(usize::MAX);
         self.out.take()
     }
 
