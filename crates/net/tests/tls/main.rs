@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod handshake;
+
 use std::sync::Arc;
 
 use rcgen::{
@@ -14,82 +16,21 @@ use rcgen::{
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{
-    CertificateError, CipherSuite, ClientConfig, ClientConnection, ConnectionCommon, ServerConfig,
-    ServerConnection, SideData, version,
-};
+use rustls::{CertificateError, CipherSuite, ClientConfig, ServerConfig, version};
 use xmppwire::CertificateIdentities;
-use xmppwire_net::find::{Domain, Mode, Service};
+use xmppwire_net::find::{Mode, Service};
 use xmppwire_net::tls::{
-    ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError, TlsSummary,
-    TlsVersion, roots_from_pem,
+    ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError, TlsVersion,
+    roots_from_pem,
 };
 use xmppwire_test_support::Authority;
+
+use crate::handshake::{connect, domain, handshake};
 
 /// A server with a certificate for these names.
 fn server_for(authority: &Authority, names: &[&str]) -> ServerTls {
     let identity = authority.issue_for(names, &KeyPair::generate().unwrap(), |_| {});
     ServerTls::builder(identity).build().unwrap()
-}
-
-fn domain(domainpart: &str) -> Domain {
-    Domain::parse(domainpart).unwrap()
-}
-
-/// Carries what one side has written to the other, in small pieces.
-fn carry<A, B>(
-    from: &mut ConnectionCommon<A>,
-    to: &mut ConnectionCommon<B>,
-) -> Result<(), rustls::Error>
-where
-    A: SideData,
-    B: SideData,
-{
-    let mut wire = Vec::new();
-    while from.wants_write() {
-        from.write_tls(&mut wire).unwrap();
-    }
-    for mut piece in wire.chunks(100) {
-        while !piece.is_empty() {
-            to.read_tls(&mut piece).unwrap();
-            to.process_new_packets()?;
-        }
-    }
-    Ok(())
-}
-
-/// Runs a handshake to its end, or to the first error of either side.
-fn handshake(
-    client: &mut ClientConnection,
-    server: &mut ServerConnection,
-) -> Result<(), rustls::Error> {
-    for _ in 0..10 {
-        carry(client, server)?;
-        carry(server, client)?;
-        if !client.wants_write() && !client.is_handshaking() && !server.is_handshaking() {
-            return Ok(());
-        }
-    }
-    panic!("the handshake does not end");
-}
-
-fn connect(
-    client: &ClientTls,
-    server: &ServerTls,
-    domainpart: &str,
-    mode: Mode,
-) -> Result<(TlsSummary, TlsSummary), rustls::Error> {
-    let mut to_server = client.connect(&domain(domainpart), mode).unwrap();
-    let mut to_client = server.accept(mode).unwrap();
-    assert!(matches!(
-        client.summary(&to_server),
-        Err(TlsError::Unfinished)
-    ));
-    handshake(&mut to_server, &mut to_client)?;
-    Ok((
-        client.summary(&to_server).unwrap(),
-        server.summary(&to_client).unwrap(),
-    ))
 }
 
 fn refusal(client: &ClientTls, server: &ServerTls, domainpart: &str) -> CertificateError {
