@@ -112,6 +112,15 @@ impl DomainPolicy {
 
     /// Insists on a verified certificate of the domain, in both directions: dialback alone does not
     /// suffice.
+    ///
+    /// On a stream to the domain the TLS handshake fails then. On a stream from the domain the
+    /// handshake goes on, so that the peer learns the reason: a key is refused with
+    /// `not-authorized`.
+    ///
+    /// Without this call a stream to the domain is encrypted whatever certificate is shown (RFC
+    /// 7590 §3.4), and goes on by dialback: the DNS alone leads to the right server. With the
+    /// certificate of another server, SASL EXTERNAL still proves the own domain. The
+    /// [`Trust`](xmppwire::s2s::Trust) of a pair tells whether the certificate was verified.
     #[must_use]
     pub const fn with_certified_peer(mut self) -> Self {
         self.certified = true;

@@ -14,19 +14,46 @@ use xmppwire::{Domainpart, Entropy, Instant};
 use super::{DomainPolicy, Federation, FederationLimits, Policies, Purpose};
 use crate::find::{Domain, Mode, NameServers, Plan, Service, SrvAnswers, SrvNames, Target};
 use crate::link::{Link, LinkError, Secured, TlsSide};
-use crate::tls::{ClientCertificates, ClientTls, Identity, ServerTls, TlsError};
+use crate::tls::{ClientCertificates, ClientTls, Identity, KeyPurpose, ServerTls, TlsError};
 
 /// TLS of one domain of this server, in both directions.
 #[derive(Clone, Debug)]
 pub struct LocalDomain {
     outgoing: ClientTls,
+    /// The same for remote domains that need no certificate.
+    dialback: ClientTls,
     incoming: ServerTls,
     certificate: bool,
 }
 
 impl LocalDomain {
     /// Shows this certificate in both directions, so that SASL EXTERNAL can be used (RFC 6120
-    /// §13.8.4), and trusts these roots. Its key usages have to allow both, where it names any.
+    /// §13.8.4), and trusts these roots.
+    ///
+    /// Another server is asked for its certificate, and no certificate makes the handshake fail:
+    /// one that is not verified, or is of another domain, is no evidence for SASL EXTERNAL, and
+    /// leaves dialback to prove the domain. A certificate counts by [`KeyPurpose::ClientOrServer`].
+    /// [`with_tls`](Self::with_tls) takes other choices:
+    ///
+    /// ```
+    /// # use xmppwire_net::federation::LocalDomain;
+    /// # use xmppwire_net::find::Service;
+    /// # use xmppwire_net::tls::{ClientCertificates, ClientTls, Identity, KeyPurpose, ServerTls, TlsError, rustls};
+    /// # fn build(identity: Identity, roots: rustls::RootCertStore) -> Result<LocalDomain, TlsError> {
+    /// let outgoing = ClientTls::builder(roots.clone())
+    ///     .identity(identity.clone())
+    ///     .service(Service::SERVER)
+    ///     .build()?;
+    /// let incoming = ServerTls::builder(identity)
+    ///     .client_certificates(ClientCertificates::Tolerated(roots))
+    ///     .key_purpose(KeyPurpose::Client) // certificates for servers alone do not count
+    ///     .service(Service::SERVER)
+    ///     .build()?;
+    /// # Ok(
+    /// LocalDomain::with_tls(outgoing, incoming, true)
+    /// # )
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -37,7 +64,8 @@ impl LocalDomain {
             .service(Service::SERVER)
             .build()?;
         let incoming = ServerTls::builder(identity)
-            .client_certificates(ClientCertificates::Requested(roots))
+            .client_certificates(ClientCertificates::Tolerated(roots))
+            .key_purpose(KeyPurpose::ClientOrServer)
             .service(Service::SERVER)
             .build()?;
         Ok(Self::with_tls(outgoing, incoming, true))
@@ -45,8 +73,12 @@ impl LocalDomain {
 
     /// These configurations, both made for [`Service::SERVER`]. `certificate` tells whether
     /// `outgoing` shows a certificate of the domain.
-    pub const fn with_tls(outgoing: ClientTls, incoming: ServerTls, certificate: bool) -> Self {
+    ///
+    /// `outgoing` is used as it is for remote domains that need a certificate, and
+    /// [for dialback](ClientTls::for_dialback) for the others.
+    pub fn with_tls(outgoing: ClientTls, incoming: ServerTls, certificate: bool) -> Self {
         Self {
+            dialback: outgoing.for_dialback(),
             outgoing,
             incoming,
             certificate,
@@ -214,13 +246,24 @@ impl FederationConfig {
         targets.collect()
     }
 
+    /// Whether a stream to a domain of this policy needs a verified certificate of the domain. It
+    /// always does where this server has no secret for dialback, and so relies on certificates.
+    fn needs_certificate(&self, policy: DomainPolicy) -> bool {
+        policy.is_certified() || self.secret.is_none()
+    }
+
     /// TLS of a stream with the headers of this pair: the certificate of the sender domain is
-    /// shown, and that of the target domain is demanded. `None` where this server does not serve
-    /// the sender domain.
+    /// shown. Where the policy of the target domain needs a certificate, the handshake fails
+    /// without a verified one of that domain. `None` where this server does not serve the sender
+    /// domain.
     pub fn side(&self, pair: &Pair) -> Option<TlsSide> {
         let own = self.domains.get(pair.sender())?;
         let domain = Domain::parse(pair.target().as_str()).ok()?;
-        Some(TlsSide::client(own.outgoing.clone(), domain))
+        let tls = match self.needs_certificate(self.policies.of(pair.target())) {
+            true => &own.outgoing,
+            false => &own.dialback,
+        };
+        Some(TlsSide::client(tls.clone(), domain))
     }
 
     /// The link of a stream: over TLS after a finished handshake, otherwise in clear text.
@@ -239,9 +282,11 @@ impl FederationConfig {
         let own = self.domains.get(pair.sender());
         let certificate = own.is_some_and(|own| own.certificate);
         let mut config = policy.outgoing(self.secret.as_ref(), certificate);
-        if purpose == Purpose::Verification {
-            config = config.only_verifies();
-        }
+        config = match purpose {
+            Purpose::Verification => config.only_verifies(),
+            _ if self.needs_certificate(policy) => config.with_certified_peer(),
+            _ => config,
+        };
         let (pair, side, entropy) = (pair.clone(), self.side(pair), entropy()?);
         Ok(match secured {
             Some(secured) => {

@@ -65,6 +65,34 @@ impl ClientTls {
         }
     }
 
+    /// The same for streams between servers that dialback proves (XEP-0220): the handshake goes on
+    /// with any certificate, because encryption without authentication is better than none (RFC
+    /// 7590 §3.4).
+    ///
+    /// The peer still has to have the key of the certificate that it shows. What the certificate is
+    /// worth is known afterwards: a name in [`TlsSummary::peer`] is verified as ever, but nothing
+    /// has compared it with the domain, and [`TlsSummary::unverified`] says why no name counts. A
+    /// client must never use this. A configuration [made elsewhere](Self::from_config) goes on as
+    /// it did before.
+    #[must_use]
+    pub fn for_dialback(&self) -> Self {
+        let Some(verifier) = &self.verifier else {
+            return self.clone();
+        };
+        let verifier = verifier.tolerant();
+        let tolerant = |config: &ClientConfig| {
+            let mut config = config.clone();
+            let shared = Arc::clone(&verifier);
+            config.dangerous().set_certificate_verifier(shared);
+            Arc::new(config)
+        };
+        Self {
+            starttls: tolerant(&self.starttls),
+            direct: tolerant(&self.direct),
+            verifier: Some(verifier),
+        }
+    }
+
     /// The rustls configuration for a target of this mode.
     pub fn config(&self, mode: Mode) -> &Arc<ClientConfig> {
         match mode {
@@ -94,13 +122,11 @@ impl ClientTls {
             Some((certificate, intermediates)) => (
                 end_point::server_end_point(certificate),
                 match &self.verifier {
-                    Some(verifier) => {
-                        verifier.identities(certificate, intermediates, UnixTime::now())
-                    }
-                    None => trust::identities(certificate, intermediates, || false),
+                    Some(verifier) => verifier.verify(certificate, intermediates, UnixTime::now()),
+                    None => Ok(trust::identities(certificate, intermediates, || false)),
                 },
             ),
-            None => (None, None),
+            None => (None, Ok(None)),
         };
         summary::read(
             connection,

@@ -20,6 +20,9 @@
 //!   EXTERNAL, XEP-0178). In both roles, XMPP addresses and SRV-IDs count only where no authority
 //!   of the certificate has name constraints, which limit DNS names and say nothing of these two
 //!   (RFC 5280 §4.2.1.10): see [`TlsSummary::peer`].
+//! - Between servers a certificate that proves nothing need not end the connection, because
+//!   dialback can prove the domain: [`ClientTls::for_dialback`] and
+//!   [`ClientCertificates::Tolerated`]. An unverified certificate names no one in any mode.
 //! - [`RevocationLists`] are checked in both roles where the application gives some. OCSP is not
 //!   supported, stapled or not.
 //!
@@ -48,6 +51,7 @@
 //! ```
 
 mod client;
+mod client_verifier;
 mod end_point;
 mod identity;
 mod names;
@@ -60,6 +64,7 @@ mod trust;
 mod verify;
 
 pub use client::{ClientTls, ClientTlsBuilder};
+pub use client_verifier::KeyPurpose;
 pub use end_point::server_end_point;
 pub use identity::Identity;
 pub use names::certificate_identities;

@@ -7,7 +7,9 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use xmppwire::CertificateIdentities;
 
+use super::client_verifier::{ClientVerifier, KeyPurpose};
 use super::summary::{self, TlsSummary};
 use super::trust::{self, Verifiers};
 use super::{Identity, RevocationLists, TlsError, end_point, provider, versions};
@@ -24,6 +26,8 @@ pub struct ServerTls {
     starttls: Arc<ServerConfig>,
     direct: Arc<ServerConfig>,
     end_point: Option<Vec<u8>>,
+    /// Verifies clients after the handshake, where the handshake goes on with any certificate.
+    examiner: Option<Arc<dyn ClientCertVerifier>>,
     /// Verifies clients by the trust anchors that have no name constraints, if there are any.
     unconstrained: Option<Arc<dyn ClientCertVerifier>>,
 }
@@ -34,6 +38,7 @@ impl ServerTls {
         ServerTlsBuilder {
             identity,
             client_certificates: ClientCertificates::Ignored,
+            key_purpose: KeyPurpose::default(),
             revocation: RevocationLists::default(),
             provider: None,
             tls13_only: false,
@@ -61,6 +66,7 @@ impl ServerTls {
             starttls: Arc::new(starttls),
             direct: Arc::new(direct),
             end_point: end_point::server_end_point(certificate),
+            examiner: None,
             unconstrained: None,
         }
     }
@@ -98,19 +104,32 @@ impl ServerTls {
     /// [`TlsError::Unfinished`] before the end of the handshake.
     pub fn summary(&self, connection: &ServerConnection) -> Result<TlsSummary, TlsError> {
         let chain = connection.peer_certificates().unwrap_or_default();
-        let peer = chain
-            .split_first()
-            .and_then(|(certificate, intermediates)| {
-                trust::identities(certificate, intermediates, || {
-                    self.unconstrained.as_ref().is_some_and(|verifier| {
-                        verifier
-                            .verify_client_cert(certificate, intermediates, UnixTime::now())
-                            .is_ok()
-                    })
-                })
-            });
+        let peer = match chain.split_first() {
+            Some((certificate, intermediates)) => self.examine(certificate, intermediates),
+            None => Ok(None),
+        };
         let end_point = self.end_point.clone();
         summary::read(connection, self.starttls.require_ems, end_point, peer)
+    }
+
+    /// The names that count in the certificate of a client.
+    fn examine(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<Option<CertificateIdentities>, rustls::Error> {
+        let now = UnixTime::now();
+        let verify = |verifier: &Arc<dyn ClientCertVerifier>| {
+            verifier.verify_client_cert(certificate, intermediates, now)
+        };
+        if let Some(examiner) = &self.examiner {
+            verify(examiner)?;
+        }
+        Ok(trust::identities(certificate, intermediates, || {
+            self.unconstrained
+                .as_ref()
+                .is_some_and(|verifier| verify(verifier).is_ok())
+        }))
     }
 }
 
@@ -125,6 +144,13 @@ pub enum ClientCertificates {
     Requested(RootCertStore),
     /// Serves only clients with a certificate by these roots.
     Required(RootCertStore),
+    /// Asks for one, and serves every client, whatever it shows. Only a certificate by these roots
+    /// names it; [`TlsSummary::unverified`] says why another one does not. The client has to have
+    /// the key of the certificate that it shows, in any case.
+    ///
+    /// Between servers: a peer whose certificate proves nothing can still be known by dialback
+    /// (XEP-0220), over TLS.
+    Tolerated(RootCertStore),
 }
 
 /// Builder of a [`ServerTls`].
@@ -133,6 +159,7 @@ pub enum ClientCertificates {
 pub struct ServerTlsBuilder {
     identity: Identity,
     client_certificates: ClientCertificates,
+    key_purpose: KeyPurpose,
     revocation: RevocationLists,
     provider: Option<Arc<CryptoProvider>>,
     tls13_only: bool,
@@ -148,7 +175,14 @@ impl ServerTlsBuilder {
         self
     }
 
-    /// Refuses clients whose certificates these lists revoke; none are checked unless set.
+    /// What the certificate of a client has to be made for; [`KeyPurpose::Client`] unless set.
+    pub const fn key_purpose(mut self, purpose: KeyPurpose) -> Self {
+        self.key_purpose = purpose;
+        self
+    }
+
+    /// Does not accept certificates of clients that these lists revoke; none are checked unless
+    /// set.
     pub fn revocation_lists(mut self, lists: RevocationLists) -> Self {
         self.revocation = lists;
         self
@@ -190,21 +224,25 @@ impl ServerTlsBuilder {
     /// if the private key is unusable or does not belong to the certificate.
     pub fn build(self) -> Result<ServerTls, TlsError> {
         let provider = self.provider.map_or_else(provider::default, Ok)?;
-        let verifiers = |roots, required| {
-            Verifiers::new(roots, |roots| {
-                self.revocation.client_verifier(roots, &provider, required)
-            })
+        let (roots, required, tolerant) = match self.client_certificates {
+            ClientCertificates::Ignored => (None, false, false),
+            ClientCertificates::Requested(roots) => (Some(roots), false, false),
+            ClientCertificates::Required(roots) => (Some(roots), true, false),
+            ClientCertificates::Tolerated(roots) => (Some(roots), false, true),
         };
-        let verifiers = match self.client_certificates {
-            ClientCertificates::Ignored => None,
-            ClientCertificates::Requested(roots) => Some(verifiers(roots, false)?),
-            ClientCertificates::Required(roots) => Some(verifiers(roots, true)?),
-        };
+        let (lists, purpose) = (&self.revocation, self.key_purpose);
+        let build = |roots| ClientVerifier::new(roots, lists, &provider, required, purpose);
+        let verifiers = roots
+            .map(|roots| Verifiers::new(roots, build))
+            .transpose()?;
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions(self.tls13_only))?;
         let config = match &verifiers {
             None => config.with_no_client_auth(),
-            Some(verifiers) => config.with_client_cert_verifier(Arc::clone(&verifiers.all)),
+            Some(verifiers) => config.with_client_cert_verifier(match tolerant {
+                true => verifiers.all.tolerant(),
+                false => Arc::clone(&verifiers.all) as _,
+            }),
         };
         let leaf = self.identity.certificate().clone();
         let (chain, key) = self.identity.into_parts();
@@ -212,8 +250,13 @@ impl ServerTlsBuilder {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.require_ems = !self.weak_tls12;
+        let (examiner, unconstrained) = match verifiers {
+            Some(Verifiers { all, unconstrained }) => (tolerant.then_some(all), unconstrained),
+            None => (None, None),
+        };
         Ok(ServerTls {
-            unconstrained: verifiers.and_then(|verifiers| verifiers.unconstrained),
+            examiner: examiner.map(|verifier| verifier as _),
+            unconstrained: unconstrained.map(|verifier| verifier as _),
             ..ServerTls::from_config(config, &leaf, &self.service)
         })
     }

@@ -20,7 +20,7 @@ pub enum TlsVersion {
 /// A finished handshake, as plain values.
 ///
 /// There is no `tls-unique`: TLS 1.3 does not define it, and rustls does not give it for TLS 1.2.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TlsSummary {
     /// The negotiated version.
@@ -34,10 +34,16 @@ pub struct TlsSummary {
     pub server_end_point: Option<Vec<u8>>,
     /// The negotiated application protocol, if there is one.
     pub alpn: Option<Vec<u8>>,
-    /// The verified certificates of the other side as it sent them, its own first; empty if it sent
-    /// none.
+    /// The certificates of the other side as it sent them, its own first; empty if it sent none.
+    /// They are verified unless [`unverified`](Self::unverified) says why not.
     pub peer_certificates: Vec<CertificateDer<'static>>,
-    /// The names that count in the certificate of the other side; `None` if it sent none.
+    /// Why the certificate of the other side proves nothing, where the handshake went on without
+    /// that proof: see [`ClientTls::for_dialback`](super::ClientTls::for_dialback) and
+    /// [`ClientCertificates::Tolerated`](super::ClientCertificates::Tolerated). Even then the other
+    /// side has the key of the certificate.
+    pub unverified: Option<rustls::Error>,
+    /// The names that count in the certificate of the other side; `None` if it sent none, and if it
+    /// is not verified.
     ///
     /// An XMPP address or an SRV-ID counts only if no authority of the certificate has name
     /// constraints (RFC 5280 §4.2.1.10): neither a certificate in `peer_certificates` nor the trust
@@ -81,18 +87,19 @@ impl fmt::Debug for TlsSummary {
             .field("server_end_point", &self.server_end_point)
             .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
             .field("peer_certificates", &self.peer_certificates.len())
+            .field("unverified", &self.unverified)
             .field("peer", &self.peer)
             .finish()
     }
 }
 
 /// Reads one side of a connection. `ems` says whether TLS 1.2 is certain to use the extended master
-/// secret.
+/// secret. `peer` has the names in the peer's certificate that count, or why it is not verified.
 pub(super) fn read<Side>(
     connection: &ConnectionCommon<Side>,
     ems: bool,
     server_end_point: Option<Vec<u8>>,
-    peer: Option<CertificateIdentities>,
+    peer: Result<Option<CertificateIdentities>, rustls::Error>,
 ) -> Result<TlsSummary, TlsError> {
     if connection.is_handshaking() {
         return Err(TlsError::Unfinished);
@@ -110,12 +117,17 @@ pub(super) fn read<Side>(
     } else {
         None
     };
+    let (peer, unverified) = match peer {
+        Ok(peer) => (peer, None),
+        Err(error) => (None, Some(error)),
+    };
     Ok(TlsSummary {
         version,
         exporter,
         server_end_point,
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
         peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+        unverified,
         peer,
     })
 }

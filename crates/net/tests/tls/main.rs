@@ -8,6 +8,7 @@
 )]
 
 mod handshake;
+mod servers;
 
 use std::sync::Arc;
 
