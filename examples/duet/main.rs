@@ -7,14 +7,12 @@
 //!
 //! Both sides run in this process and meet on the loopback interface. The certificate, the keys and
 //! the password are made for the run and thrown away, so all of it can be shown. [`call`] and
-//! [`serve`] are the two sides. [`End`] moves the bytes of either: it is all that a loop has to do
-//! for a connection. [`trace`] and [`style`] are the display, which the login does not need.
+//! [`serve`] are the two sides. [`End`], which this example shares with `federation`, moves the
+//! bytes of either: it is all that a loop has to do for a connection. [`explain`] has the words of
+//! the display.
 
-mod end;
-mod style;
-mod trace;
+mod explain;
 
-use std::error::Error;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -27,17 +25,23 @@ use xmppwire::{
 use xmppwire_net::find::{Domain, Mode};
 use xmppwire_net::tls::{ClientTls, Identity, ServerTls, roots_from_pem};
 
-use end::End;
-use style::say;
-use trace::Trace;
+use shared::{End, Result, Side, Speaker, Trace, Wire, say};
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use explain::SCRIPT;
 
 const DOMAIN: &str = "verona.example";
 const CLIENT_JID: &str = "juliet@verona.example/balcony";
 const PASSWORD: &str = "wherefore art thou";
-/// Longest wait for the other side, which runs in this process.
+/// Longest wait for the answer to a ping.
 const PATIENCE: Duration = Duration::from_secs(10);
+const CLIENT: Speaker = Speaker {
+    name: "client",
+    side: Side::Left,
+};
+const SERVER: Speaker = Speaker {
+    name: "server",
+    side: Side::Right,
+};
 
 fn main() -> Result<()> {
     let made = rcgen::generate_simple_self_signed([DOMAIN.to_owned()])?;
@@ -57,18 +61,22 @@ fn main() -> Result<()> {
         "\nJuliet logs in to {DOMAIN} with the password “{PASSWORD}”."
     ));
     say("All that passes the wire is below; the password does not.\n");
-    let mut trace = Trace::new();
-    let client = call(TcpStream::connect(address)?, &client_tls, &mut trace)?;
+    let trace = Trace::new();
+    let wire = trace.wire(&SCRIPT, CLIENT, SERVER);
+    let (client, wire) = call(TcpStream::connect(address)?, &client_tls, wire)?;
     let server = server.join().map_err(|_| "the server panicked")??;
-    trace.end(&client, &server);
+    trace.end_chapter();
+    if let Some(wire) = wire {
+        wire.summary(&client, &server);
+    }
     Ok(())
 }
 
 /// The client: says something to Romeo, asks the server whether it is there, and leaves.
-fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReason> {
+fn call(tcp: TcpStream, tls: &ClientTls, wire: Wire) -> Result<(CloseReason, Option<Wire>)> {
     let config = ClientConfig::new(Jid::new(CLIENT_JID)?, PASSWORD)?;
     let client = Client::new(config, Entropy::from_os()?, Instant::ORIGIN);
-    let mut end = End::new(client, tcp, Some(trace))?;
+    let mut end = End::new(client, tcp, Some(wire))?;
     let mut requests = None;
     let mut reason = CloseReason::Local;
     while let Some(event) = end.next_event()? {
@@ -99,14 +107,13 @@ fn call(tcp: TcpStream, tls: &ClientTls, trace: &mut Trace) -> Result<CloseReaso
                     .as_mut()
                     .is_some_and(|requests| requests.resolve(&iq)) =>
             {
-                let now = end.now();
-                end.machine.close(now, None);
+                end.close();
             }
             ClientEvent::Closed(closed) => reason = closed,
             _ => {}
         }
     }
-    Ok(reason)
+    Ok((reason, end.into_wire()))
 }
 
 /// The server: one account, one connection, and Romeo's part.

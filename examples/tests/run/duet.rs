@@ -9,8 +9,7 @@ fn shows_every_step_and_ends() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}\n{text}");
 
-    let mut rest = text.as_str();
-    for expected in [
+    let expected = [
         "1 · In clear text",
         "client ─▶  opens a stream",
         "<required/>",
@@ -35,20 +34,7 @@ fn shows_every_step_and_ends() {
         "server ◀─  says goodbye",
         "and closed the stream",
         "and agreed to close it",
-    ] {
-        let at = rest.find(expected);
-        let at =
-            at.unwrap_or_else(|| panic!("{expected:?} is missing, or in the wrong place:\n{text}"));
-        rest = &rest[at + expected.len()..];
-    }
-
-    // Every item has an explanation: the text after the arrow is not empty.
-    for line in text.lines() {
-        assert!(
-            !line.ends_with("─▶") && !line.ends_with("◀─"),
-            "unexplained:\n{text}"
-        );
-        assert!(line.chars().count() <= 80, "too long: {line}");
-    }
-    assert!(!text.contains('\x1b'), "colours without a terminal");
+    ];
+    support::assert_in_order(&text, expected);
+    support::assert_display(&text);
 }

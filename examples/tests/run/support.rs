@@ -242,3 +242,28 @@ pub(crate) fn directory(test: &str) -> PathBuf {
     fs::create_dir_all(&directory).expect("a directory");
     directory
 }
+
+/// Fails unless all of these are in the text, in this order.
+pub(crate) fn assert_in_order<'a>(text: &str, expected: impl IntoIterator<Item = &'a str>) {
+    let mut rest = text;
+    for expected in expected {
+        let at = rest.find(expected);
+        let at =
+            at.unwrap_or_else(|| panic!("{expected:?} is missing, or in the wrong place:\n{text}"));
+        rest = &rest[at + expected.len()..];
+    }
+}
+
+/// Fails unless every item is explained, and every line fits a terminal and is without colours.
+pub(crate) fn assert_display(text: &str) {
+    for line in text.lines() {
+        let is_explained = !line.ends_with("─▶") && !line.ends_with("◀─");
+        assert!(is_explained, "unexplained:\n{text}");
+        assert!(line.chars().count() <= 80, "too long: {line}");
+        let section = line.find("RFC ").or_else(|| line.find("XEP-"));
+        let before = section.and_then(|at| line.get(..at));
+        let is_apart = before.is_none_or(|before| before.ends_with([' ', '(']));
+        assert!(is_apart, "no space before the section: {line}");
+    }
+    assert!(!text.contains('\x1b'), "colours without a terminal");
+}

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use crate::trace::Side;
+use crate::trace::Speaker;
 
 const WIDTH: usize = 80;
 
@@ -13,38 +13,41 @@ pub(crate) const BOLD: &str = "1";
 pub(crate) const DIM: &str = "2";
 const YELLOW: &str = "33";
 
-impl Side {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
+/// Where a side of a connection stands: the arrow shows which way its bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What it sends goes to the right.
+    Left,
+    /// What it sends goes to the left.
+    Right,
+}
 
+impl Side {
     const fn arrow(self) -> &'static str {
         match self {
-            Self::Client => "─▶",
-            Self::Server => "◀─",
+            Self::Left => "─▶",
+            Self::Right => "◀─",
         }
     }
 
     /// The colour of the side, and the same in bold.
     const fn colours(self) -> (&'static str, &'static str) {
         match self {
-            Self::Client => ("36", "1;36"),
-            Self::Server => ("35", "1;35"),
+            Self::Left => ("36", "1;36"),
+            Self::Right => ("35", "1;35"),
         }
     }
 }
 
+/// How text is printed: with colours or without.
 #[derive(Clone, Copy)]
-pub(crate) struct Style {
+pub struct Style {
     colours: bool,
 }
 
 impl Style {
     /// Colours for a terminal, unless `NO_COLOR` is set (no-color.org).
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             colours: io::stdout().is_terminal() && !refused,
@@ -74,9 +77,11 @@ impl Style {
         say(&format!("{}{title}{line}\n", self.paint(DIM, "───")));
     }
 
-    pub(crate) fn headline(self, side: Side, meaning: &str, section: &str) {
-        let who = format!("{} {}", side.name(), side.arrow());
-        let used = 11 + section.chars().count();
+    /// What a side does; its name is padded to `width`.
+    pub(crate) fn headline(self, speaker: Speaker, width: usize, meaning: &str, section: &str) {
+        let Speaker { name, side } = speaker;
+        let who = format!("{name:<width$} {}", side.arrow());
+        let used = who.chars().count() + 2 + section.chars().count();
         let space = " ".repeat(WIDTH.saturating_sub(used + meaning.chars().count()));
         let (who, meaning) = (
             self.paint(side.colours().1, &who),
@@ -130,7 +135,7 @@ impl Style {
 }
 
 /// Prints a line. Ends the program where the reader has closed the pipe, as `head` does.
-pub(crate) fn say(line: &str) {
+pub fn say(line: &str) {
     if writeln!(io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }

@@ -1,25 +1,33 @@
 //! One end of a connection.
 
+use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::ops::DerefMut;
+use std::time::Duration;
 
 use rustls::{ConnectionCommon, SideData, StreamOwned};
-use xmppwire::{ChannelBindings, Connection, Instant, Role, StartTls, TlsInfo};
+use xmppwire::{Connection, Instant, Role, StartTls};
 use xmppwire_net::tls::{TlsError, TlsSummary};
 
-use crate::trace::{Side, Trace};
-use crate::{PATIENCE, Result};
+use crate::trace::Wire;
+
+/// The result of what may fail in many ways.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Longest wait for the other side, which runs in this process.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A machine, the socket below it, and the input that it has not consumed yet.
-pub(crate) struct End<'a, R: Role> {
-    pub(crate) machine: Connection<R>,
+pub struct End<R: Role> {
+    /// The machine: to answer its questions, to send and to close.
+    pub machine: Connection<R>,
     clock: std::time::Instant,
     tcp: TcpStream,
     /// The same socket, by itself or under TLS.
     transport: Box<dyn Transport>,
     input: Vec<u8>,
-    trace: Option<&'a mut Trace>,
+    wire: Option<Wire>,
 }
 
 trait Transport: Read + Write {
@@ -42,12 +50,13 @@ where
     }
 }
 
-impl<'a, R: Role> End<'a, R> {
-    pub(crate) fn new(
-        machine: Connection<R>,
-        tcp: TcpStream,
-        trace: Option<&'a mut Trace>,
-    ) -> Result<Self> {
+impl<R: Role> End<R> {
+    /// The machine over this socket. What passes on the wire is shown, where a display is given.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub fn new(machine: Connection<R>, tcp: TcpStream, wire: Option<Wire>) -> Result<Self> {
         tcp.set_read_timeout(Some(PATIENCE))?;
         tcp.set_nodelay(true)?;
         Ok(Self {
@@ -56,17 +65,21 @@ impl<'a, R: Role> End<'a, R> {
             transport: Box::new(tcp.try_clone()?),
             tcp,
             input: Vec::new(),
-            trace,
+            wire,
         })
     }
 
     /// The time since the connection began: the machine reads no clock.
-    pub(crate) fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         Instant::from_origin(self.clock.elapsed())
     }
 
     /// Moves bytes until something happens; `None` when the connection is over.
-    pub(crate) fn next_event(&mut self) -> Result<Option<R::Event>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket and of TLS.
+    pub fn next_event(&mut self) -> Result<Option<R::Event>> {
         loop {
             self.machine.handle_timeout(self.now());
             if let Some(event) = self.machine.poll_event() {
@@ -74,7 +87,9 @@ impl<'a, R: Role> End<'a, R> {
             }
             let output = self.machine.take_output();
             if !output.is_empty() {
-                self.show(Side::Client, &output);
+                if let Some(wire) = &mut self.wire {
+                    wire.sent(&output);
+                }
                 self.transport.write_all(&output)?;
                 self.transport.flush()?;
             } else if self.machine.is_finished() {
@@ -92,13 +107,25 @@ impl<'a, R: Role> End<'a, R> {
                 // Bytes that are not consumed are offered again when the machine wants to read.
                 let consumed = self.machine.receive(self.now(), &self.input);
                 let consumed: Vec<u8> = self.input.drain(..consumed).collect();
-                self.show(Side::Server, &consumed);
+                if let Some(wire) = &mut self.wire {
+                    wire.received(&consumed);
+                }
             }
         }
     }
 
+    /// Begins to close the stream.
+    pub fn close(&mut self) {
+        let now = self.now();
+        self.machine.close(now, None);
+    }
+
     /// Hands the socket to TLS, as the machine asked.
-    pub(crate) fn secure<T, S>(
+    ///
+    /// # Errors
+    ///
+    /// Those of TLS.
+    pub fn secure<T, S>(
         &mut self,
         request: StartTls,
         mut tls: T,
@@ -111,18 +138,18 @@ impl<'a, R: Role> End<'a, R> {
         let handoff = self.machine.begin_tls(request, &self.input)?;
         self.input.clear();
         tls.complete_io(&mut self.tcp)?;
-        let exporter = summary(&tls)?.exporter.ok_or("TLS 1.3 has an exporter")?;
+        let summary = summary(&tls)?;
         self.transport = Box::new(StreamOwned::new(tls, self.tcp.try_clone()?));
-        if let Some(trace) = &mut self.trace {
-            trace.tls(&exporter);
+        if let Some(wire) = &self.wire {
+            wire.tls(&summary);
         }
-        let info = TlsInfo::new(ChannelBindings::tls13(exporter));
-        Ok(self.machine.tls_established(self.now(), handoff, info)?)
+        Ok(self
+            .machine
+            .tls_established(self.now(), handoff, summary.info())?)
     }
 
-    fn show(&mut self, side: Side, bytes: &[u8]) {
-        if let Some(trace) = &mut self.trace {
-            trace.pass(side, bytes);
-        }
+    /// The display, when the connection is over.
+    pub fn into_wire(self) -> Option<Wire> {
+        self.wire
     }
 }
