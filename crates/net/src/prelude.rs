@@ -11,20 +11,20 @@ pub use xmppwire::{
     Credentials, CredentialsError, DecoyKey, DerivationRequest, Domainpart, Element,
     ElementBuilder, ElementRef, Endpoint, EntropyUnavailable, ErrorType, FaultKind, FullJid, Host,
     HostAnswer, HostRequest, InvalidStanza, Iq, IqTracker, IqType, Jid, JidError, JidErrorReason,
-    JidPart, KeysError, Limits, Localpart, Mechanism, MechanismPolicy, Message, MessageType,
-    NoAccount, NodeRef, Nodes, Password, PeerIncompatible, PeerMisbehaved, Presence, PresenceType,
-    ReadError, ReadErrorKind, Resourcepart, Role, RoleEvent, SaltedPassword, SaslAnswer,
-    SaslClientError, SaslCondition, SaslFailure, SaslMessageError, SaslPrepError, SaslQuestion,
-    SaslRequest, ScramHash, ScramKeys, ScramServerError, Server, ServerConfig, ServerEvent, Stanza,
-    StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError, StreamErrorCondition,
-    StreamFeatures, Text, Timer, TlsInfo, TlsOffer, TlsPolicy, WriteError, XmlLimits, component,
-    escaping, ns, routing,
+    JidPart, KeepAlive, KeysError, Limits, Localpart, Mechanism, MechanismPolicy, Message,
+    MessageType, NoAccount, NodeRef, Nodes, Password, PeerIncompatible, PeerMisbehaved, Presence,
+    PresenceType, Probe, ReadError, ReadErrorKind, Resourcepart, Role, RoleEvent, SaltedPassword,
+    SaslAnswer, SaslClientError, SaslCondition, SaslFailure, SaslMessageError, SaslPrepError,
+    SaslQuestion, SaslRequest, ScramHash, ScramKeys, ScramServerError, Server, ServerConfig,
+    ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError,
+    StreamErrorCondition, StreamFeatures, Text, Timer, TlsInfo, TlsOffer, TlsPolicy, WriteError,
+    XmlLimits, component, escaping, ns, routing,
 };
 
 pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
-    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
+    Cause, ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
 };
 pub use crate::component::{ComponentConnector, ComponentUpdate};
 pub use crate::federation::{

@@ -20,9 +20,9 @@ fn a_wait_for_the_next_attempt_can_be_ended() {
     };
     let client = move || {
         // A random part of three years, which no test waits for.
-        let mut policy = ReconnectPolicy::default();
-        policy.first = Duration::from_secs(100_000_000);
-        policy.max = policy.first;
+        let long = Duration::from_secs(100_000_000);
+        let policy = ReconnectPolicy::default().with_quick(long);
+        let policy = policy.with_first(long).with_max(long);
         let mut client = ReconnectingClient::with_policy(connector, policy);
         let waker = client.waker();
         let event = client.next_event().unwrap();

@@ -22,7 +22,7 @@ mod refused;
 mod session;
 mod verdict;
 
-pub use backoff::{Backoff, ReconnectPolicy, Verdict};
+pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
 pub use login::{Login, LoginStep};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use xmppwire::{CloseReason, FullJid, Instant, Stanza};
 
-use super::{Backoff, ConnectError, Connector, Error, ReconnectPolicy, Verdict};
+use super::{Backoff, Cause, ConnectError, Connector, Error, ReconnectPolicy, Verdict};
 use crate::find::{Attempts, Mode, Redirect};
 use crate::log::log;
 
@@ -93,6 +93,9 @@ struct Up<C> {
     client: C,
     since: Instant,
     mode: Mode,
+    /// The application says that the network has changed: if the session is dead, there is no
+    /// reason to wait.
+    hasty: bool,
     lost: Lost,
 }
 
@@ -166,6 +169,7 @@ impl<C> Reconnecting<C> {
             client,
             since: now,
             mode,
+            hasty: false,
             lost: Lost::No,
         }));
         ReconnectEvent::Connected(jid)
@@ -209,7 +213,7 @@ impl<C> Reconnecting<C> {
         };
         // An end without a reason is that of the server: this side did not close the stream.
         let reason = last.or(known).unwrap_or_else(|| CloseReason::Peer.into());
-        self.ended(now, reason, Some((up.since, up.mode)))
+        self.ended(now, reason, Some((up.since, up.mode, up.hasty)))
     }
 
     /// The client, while a session is up and not known to be lost.
@@ -250,6 +254,43 @@ impl<C> Reconnecting<C> {
         Error::NotConnected
     }
 
+    /// Takes note that the network has changed: an attempt begins at once, be it that one is waited
+    /// for or in progress, and the failures so far are forgotten.
+    ///
+    /// If a session is up, returns the client. The driver checks with it whether the session lives;
+    /// if it ends as [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive) or with an error of
+    /// the socket, the next attempt begins at once. Otherwise the driver drops the attempt in
+    /// progress, if it can.
+    pub fn network_changed(&mut self, now: Instant) -> Option<&mut C> {
+        self.backoff.reset();
+        if matches!(self.state, State::Waiting { .. } | State::Connecting) {
+            self.state = State::Waiting { until: now };
+        }
+        match &mut self.state {
+            State::Up(up) => {
+                up.hasty = true;
+                matches!(up.lost, Lost::No).then_some(&mut up.client)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gives the session up, if there is one, and begins to connect again at once. Returns the
+    /// client, for the driver to drop. The application learns of the next session only.
+    pub fn drop_session(&mut self, now: Instant) -> Option<C> {
+        match std::mem::replace(&mut self.state, State::Waiting { until: now }) {
+            State::Up(up) => {
+                log!(info, "the session is dropped");
+                self.backoff.reset();
+                Some(up.client)
+            }
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
     /// Ends the wait for the next attempt and forgets the failures so far: for when the network has
     /// come back, or the user asks for it. Without effect on a session or an attempt.
     pub const fn connect_now(&mut self, now: Instant) {
@@ -271,16 +312,19 @@ impl<C> Reconnecting<C> {
         &mut self,
         now: Instant,
         reason: Error,
-        session: Option<(Instant, Mode)>,
+        session: Option<(Instant, Mode, bool)>,
     ) -> Result<ReconnectEvent, Error> {
         // `Attempts` has followed the redirections of an attempt already.
-        self.redirect = session.and_then(|(_, mode)| Some((Redirect::of(&reason)?, mode)));
-        let lasted = session.map_or(Duration::ZERO, |(since, _)| now.saturating_since(since));
+        self.redirect = session.and_then(|(_, mode, _)| Some((Redirect::of(&reason)?, mode)));
+        let lasted = session.map_or(Duration::ZERO, |(since, ..)| now.saturating_since(since));
+        let cause = reason.cause(session.is_some());
+        let hasty = session.is_some_and(|(.., hasty)| hasty) && cause == Cause::Network;
         let verdict = match self.was_up && !reason.is_proven() {
             true => Verdict::Retryable,
             false => reason.verdict(),
         };
-        match self.backoff.after(verdict, lasted, crate::jitter()) {
+        let delay = self.backoff.after(verdict, cause, lasted, crate::jitter());
+        match delay.map(|delay| if hasty { Duration::ZERO } else { delay }) {
             Some(retry_in) => {
                 log!(info, %reason, ?retry_in, "disconnected");
                 self.state = State::Waiting {

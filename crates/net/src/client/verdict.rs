@@ -1,8 +1,10 @@
-//! Which failures may not happen again at another attempt.
+//! Which failures may not happen again at another attempt, and how soon it makes sense.
 
-use xmppwire::{CloseReason, ErrorType, PeerMisbehaved, StreamErrorCondition};
+use std::io;
 
-use super::{ConnectError, Error, Verdict};
+use xmppwire::{CloseReason, ErrorType, PeerMisbehaved, StreamErrorCondition, Timer};
+
+use super::{Cause, ConnectError, Error, Verdict};
 use crate::tls::TlsError;
 
 impl Error {
@@ -15,6 +17,34 @@ impl Error {
             Self::Closed(reason) | Self::ClosedInClear(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),
             Self::Misuse(_) | Self::NoRequest | Self::Entropy(_) => Verdict::Fatal,
+        }
+    }
+
+    /// What the end of a session says about the next attempt, or, without one, the failure of an
+    /// attempt.
+    ///
+    /// | | cause |
+    /// |---|---|
+    /// | a session that broke without a word, or fell silent | network |
+    /// | a session that the server took for dead, reset or redirected (RFC 6120 §4.9.3) | network |
+    /// | attempts of which no packet came back, and failed look-ups | network |
+    /// | every other word of the server, refused connections, failed logins | server |
+    pub fn cause(&self, had_session: bool) -> Cause {
+        let network = match self {
+            Self::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
+            Self::NotConnected => true,
+            Self::Closed(reason) | Self::ClosedInClear(reason) => had_session && is_brief(reason),
+            Self::Connect(error) => match &**error {
+                ConnectError::Failed(failures) => failures
+                    .iter()
+                    .all(|failure| failure.error.cause(false) == Cause::Network),
+                _ => false,
+            },
+            _ => false,
+        };
+        match network {
+            true => Cause::Network,
+            false => Cause::Server,
         }
     }
 
@@ -84,6 +114,19 @@ fn closed(reason: &CloseReason) -> Verdict {
     }
 }
 
+/// Whether a session that ended so may well be followed by another one at once.
+fn is_brief(reason: &CloseReason) -> bool {
+    use StreamErrorCondition as E;
+    match reason {
+        CloseReason::TransportEof | CloseReason::TimedOut(Timer::KeepAlive | Timer::Idle) => true,
+        CloseReason::PeerError(error) => matches!(
+            error.condition(),
+            E::ConnectionTimeout | E::Reset | E::SeeOtherHost
+        ),
+        _ => false,
+    }
+}
+
 /// Stream errors that would end the next stream as well (RFC 6120 §4.9.3). After a conflict, a new
 /// session would end the other session of the same resource, and the two would take turns for ever.
 const fn is_final(condition: StreamErrorCondition) -> bool {
@@ -106,7 +149,38 @@ const fn is_final(condition: StreamErrorCondition) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use xmppwire::{SaslCondition, SaslFailure, StreamError, Timer};
+    use xmppwire::{SaslCondition, SaslFailure, StreamError};
+
+    #[test]
+    fn only_a_word_of_the_server_or_its_absence_means_that_it_went_away() {
+        use StreamErrorCondition as E;
+        let said = |condition: E| Error::from(CloseReason::PeerError(condition.into()));
+        let io = |kind| Error::from(io::Error::from(kind));
+        for (error, had_session, cause) in [
+            (CloseReason::TransportEof.into(), true, Cause::Network),
+            (CloseReason::TransportEof.into(), false, Cause::Server),
+            (
+                CloseReason::TimedOut(Timer::KeepAlive).into(),
+                true,
+                Cause::Network,
+            ),
+            (
+                CloseReason::TimedOut(Timer::Negotiation).into(),
+                false,
+                Cause::Server,
+            ),
+            (CloseReason::Peer.into(), true, Cause::Server),
+            (said(E::SystemShutdown), true, Cause::Server),
+            (said(E::ConnectionTimeout), true, Cause::Network),
+            (said(E::SeeOtherHost), true, Cause::Network),
+            (io(io::ErrorKind::ConnectionReset), true, Cause::Network),
+            (io(io::ErrorKind::NetworkUnreachable), false, Cause::Network),
+            (io(io::ErrorKind::TimedOut), false, Cause::Network),
+            (io(io::ErrorKind::ConnectionRefused), false, Cause::Server),
+        ] {
+            assert_eq!(error.cause(had_session), cause, "{error} {had_session}");
+        }
+    }
 
     #[test]
     fn what_a_person_has_to_change_is_fatal() {

@@ -155,12 +155,14 @@ impl<C> ReconnectingComponent<C> {
     }
 
     fn ended(&mut self, now: Instant, reason: Error) -> Result<ComponentUpdate, Error> {
-        let lasted = match &self.state {
-            State::Attached { since, .. } => now.saturating_since(*since),
-            _ => Duration::ZERO,
+        let attached = match &self.state {
+            State::Attached { since, .. } => Some(*since),
+            _ => None,
         };
+        let lasted = attached.map_or(Duration::ZERO, |since| now.saturating_since(since));
+        let cause = reason.cause(attached.is_some());
         let verdict = verdict(&reason, self.was_attached);
-        match self.backoff.after(verdict, lasted, crate::jitter()) {
+        match self.backoff.after(verdict, cause, lasted, crate::jitter()) {
             Some(retry_in) => {
                 log!(info, %reason, ?retry_in, "the component is detached");
                 let until = now + retry_in;

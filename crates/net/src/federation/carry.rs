@@ -10,7 +10,7 @@ use super::pool::{Federation, Subject};
 use super::remote::{Lane, Remote, Rest};
 use super::step::{End, Failure, Key};
 use super::stream::{Stream, Work};
-use crate::client::Verdict;
+use crate::client::{Cause, Verdict};
 use crate::log::log;
 
 impl Federation {
@@ -257,7 +257,7 @@ fn fail(
     // What limits the attempts is that stanzas do not wait for ever.
     let delay = remote
         .backoff
-        .after(Verdict::Retryable, up, crate::jitter());
+        .after(Verdict::Retryable, Cause::Server, up, crate::jitter());
     let until = now + delay.unwrap_or(limits.reconnect.max);
     remote.forget = None;
     remote.rest = Some(Rest { until, failure });

@@ -33,9 +33,9 @@ fn the_wait_for_the_next_attempt_can_be_dropped() {
     run(async || {
         let (listener, tls, connector) = site().await;
         // A random part of thousands of years.
-        let mut policy = ReconnectPolicy::default();
-        policy.first = Duration::from_secs(1 << 40);
-        policy.max = policy.first;
+        let long = Duration::from_secs(1 << 40);
+        let policy = ReconnectPolicy::default().with_quick(long);
+        let policy = policy.with_first(long).with_max(long);
         let mut client = ReconnectingClient::with_policy(connector, policy);
         for _ in 0..2 {
             let (event, server) = tokio::join!(client.next_event(), welcome(&listener, &tls));

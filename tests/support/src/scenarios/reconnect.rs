@@ -13,9 +13,7 @@ use crate::{Authority, DOMAIN, JULIET, PATIENCE, both, config, juliet};
 
 /// Without a delay between the attempts.
 pub(super) fn at_once() -> ReconnectPolicy {
-    let mut policy = ReconnectPolicy::default();
-    (policy.first, policy.max) = (Duration::ZERO, Duration::ZERO);
-    policy
+    ReconnectPolicy::at_once()
 }
 
 /// To a port on which nothing listens.
@@ -124,8 +122,7 @@ pub fn a_server_that_is_down_is_tried_again<A: Adapter>() {
 }
 
 pub fn attempts_end_at_their_limit<A: Adapter>() {
-    let mut policy = at_once();
-    policy.attempts = Some(2);
+    let policy = at_once().with_attempts(2);
     let mut client = A::reconnecting(nowhere(), policy);
     for _ in 0..2 {
         is_disconnected(&mut client);
@@ -221,9 +218,9 @@ pub fn the_wait_for_the_next_attempt_can_be_cut_short<A: Adapter>() {
     };
     let client = move || {
         // A random part of thousands of years.
-        let mut policy = ReconnectPolicy::default();
-        policy.first = Duration::from_secs(1 << 40);
-        policy.max = policy.first;
+        let long = Duration::from_secs(1 << 40);
+        let policy = ReconnectPolicy::default().with_quick(long);
+        let policy = policy.with_first(long).with_max(long);
         let mut client = A::reconnecting(connector, policy);
         is_connected(&mut client);
         is_disconnected(&mut client);

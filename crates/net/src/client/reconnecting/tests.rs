@@ -186,3 +186,119 @@ fn what_concerns_one_stanza_does_not_end_the_session() {
     assert!(matches!(client.refused(Error::NoRequest), Error::NoRequest));
     assert!(client.client().is_some());
 }
+
+/// How long a client whose session broke at the origin takes to be back, if attempts fail like this
+/// until `outage` is over.
+fn back_after(outage: Duration, failure: impl Fn() -> Error) -> (Duration, Duration) {
+    let mut client = up(Mode::StartTls);
+    let lost = NOW + Duration::from_secs(1000);
+    let event = client.received(lost, Err(CloseReason::TransportEof.into()));
+    let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
+        panic!("{event:?}");
+    };
+    let mut now = lost;
+    loop {
+        match client.next(now) {
+            Next::SleepUntil(time) => now = time,
+            Next::Connect => {
+                client.attempts(now);
+                let since = now.saturating_since(lost);
+                if since >= outage {
+                    return (retry_in, since);
+                }
+                client.not_connected(now, failed(failure())).unwrap();
+            }
+            next => panic!("{next:?}"),
+        }
+    }
+}
+
+fn io_error(kind: std::io::ErrorKind) -> Error {
+    std::io::Error::from(kind).into()
+}
+
+/// Whatever the random numbers are.
+#[test]
+fn a_client_is_back_soon_after_a_fault_of_the_network() {
+    let unreachable = || io_error(std::io::ErrorKind::NetworkUnreachable);
+    let refused = || io_error(std::io::ErrorKind::ConnectionRefused);
+    for _ in 0..200 {
+        let (first, back) = back_after(Duration::ZERO, unreachable);
+        assert_eq!(first, back);
+        assert!(back <= Duration::from_secs(5), "{back:?}");
+        let (_, back) = back_after(Duration::from_secs(12), unreachable);
+        assert!(back <= Duration::from_secs(32), "{back:?}");
+        // The server is away: its other clients come back as well, and not all at once.
+        let (first, back) = back_after(Duration::from_secs(12), refused);
+        assert!(first <= Duration::from_secs(5), "{first:?}");
+        assert!(back <= Duration::from_secs(72), "{back:?}");
+        // A long outage is not paid for with ten minutes after it.
+        let (_, back) = back_after(Duration::from_secs(7200), unreachable);
+        assert!(back <= Duration::from_secs(7260), "{back:?}");
+    }
+}
+
+#[test]
+fn a_client_comes_back_slowly_to_a_server_that_went_away() {
+    let mut longest = Duration::ZERO;
+    for _ in 0..200 {
+        let mut client = up(Mode::StartTls);
+        let event = client.received(NOW, Err(closed(StreamErrorCondition::SystemShutdown)));
+        let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
+            panic!("{event:?}");
+        };
+        assert!(retry_in <= Duration::from_secs(60));
+        longest = longest.max(retry_in);
+    }
+    // That all of 200 random numbers are below a half does not happen.
+    assert!(longest > Duration::from_secs(30), "{longest:?}");
+}
+
+#[test]
+fn a_changed_network_is_a_reason_not_to_wait() {
+    // While it waits.
+    let mut client = reconnecting();
+    client.attempts(NOW);
+    client
+        .not_connected(NOW, failed(Error::NotConnected))
+        .unwrap();
+    assert!(client.network_changed(NOW).is_none());
+    assert!(matches!(client.next(NOW), Next::Connect));
+    // While it connects: the driver drops that attempt and begins another one.
+    client.attempts(NOW);
+    assert!(client.network_changed(NOW).is_none());
+    assert!(matches!(client.next(NOW), Next::Connect));
+    // A session is checked, and if it is dead there is no delay. Only then.
+    let dead = || CloseReason::TimedOut(xmppwire::Timer::KeepAlive).into();
+    let mut client = up(Mode::StartTls);
+    assert!(client.network_changed(NOW).is_some());
+    let event = client.received(NOW, Err(dead()));
+    let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!(retry_in, Duration::ZERO);
+    // One that is known to be lost is not checked, and one that ended for good stays so.
+    let mut client = up(Mode::StartTls);
+    client.refused(Error::NotConnected);
+    assert!(client.network_changed(NOW).is_none());
+    client
+        .received(NOW, Err(closed(StreamErrorCondition::Conflict)))
+        .unwrap_err();
+    assert!(client.network_changed(NOW).is_none());
+    assert!(matches!(client.next(NOW), Next::Stop));
+}
+
+#[test]
+fn a_session_can_be_dropped_and_nothing_else() {
+    let mut client = up(Mode::StartTls);
+    assert!(client.drop_session(NOW).is_some());
+    assert!(matches!(client.next(NOW), Next::Connect));
+    assert!(client.drop_session(NOW).is_none());
+    assert!(matches!(client.next(NOW), Next::Connect));
+    let mut client = up(Mode::StartTls);
+    client
+        .received(NOW, Err(closed(StreamErrorCondition::Conflict)))
+        .unwrap_err();
+    assert!(client.drop_session(NOW).is_none());
+    assert!(matches!(client.next(NOW), Next::Stop));
+}
