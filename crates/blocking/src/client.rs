@@ -266,6 +266,18 @@ impl Client {
         self.pump.until(&mut self.session, Session::poll_answer)
     }
 
+    /// Checks now whether the server is there: for when the network has changed, or the device was
+    /// asleep. Without a sign of life within `patience`, the session ends as
+    /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive), which the next call that waits
+    /// tells. The check itself is written by that call.
+    ///
+    /// A silent server is also checked from time to time by itself; see
+    /// [`Connector::with_keep_alive`].
+    pub fn check_peer(&mut self, patience: Duration) {
+        let now = self.pump.now();
+        self.session.check_peer(now, patience);
+    }
+
     /// Closes the stream in order: what was sent is written, and the server confirms the end.
     /// Stanzas that still arrive are dropped.
     ///

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use xmppwire_net::client::{ConnectError, Error};
 use xmppwire_net::find::{Attempts, Resolver, Step};
+use xmppwire_net::socket::{SockRef, prepare};
 
 use crate::Client;
 use crate::clock::Clock;
@@ -58,8 +59,7 @@ pub(crate) fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<
 
 pub(crate) fn open(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(address, timeout)?;
-    // Stanzas are written whole, so nothing is gained by holding the last segment back.
-    socket.set_nodelay(true)?;
+    prepare(&SockRef::from(&socket))?;
     Ok(socket)
 }
 

@@ -14,9 +14,14 @@ use crate::clock::Clock;
 use crate::waker::Waker;
 use crate::{Client, connect};
 
-/// A client that connects again when the connection is lost (RFC 6120 §3.3): after a random delay,
-/// which grows while attempts fail, and never if another attempt cannot help, such as after a wrong
-/// password.
+/// A client that connects again when the connection is lost (RFC 6120 §3.3).
+///
+/// It waits for a random time before: up to five seconds after a fault of the network, up to a
+/// minute where the server went away, and longer while attempts fail. It does not come back where
+/// another attempt cannot help, such as after a wrong password. [`ReconnectPolicy`] sets these times.
+/// A session with a server that falls silent is lost too; see [`Connector::with_keep_alive`].
+/// An application that learns of a change of the network tells it with
+/// [`network_changed`](Self::network_changed).
 ///
 /// ```no_run
 /// use xmppwire_blocking::{Connector, Presence, ReconnectEvent, ReconnectingClient, Stanza};
@@ -165,6 +170,27 @@ impl ReconnectingClient {
     /// is back, or the user asks for it. Without effect on a session.
     pub fn connect_now(&mut self) {
         self.machine.connect_now(self.clock.now());
+    }
+
+    /// Says that the network has changed or that the device was asleep: another network, another
+    /// address, a new tunnel. Without a session, the next attempt begins at once. A session is checked, and if
+    /// nothing arrives within ten seconds, it ends and the client connects again at once.
+    pub fn network_changed(&mut self) {
+        self.check_session(Duration::from_secs(10));
+    }
+
+    /// The same with another time for the sign of life.
+    pub fn check_session(&mut self, patience: Duration) {
+        if let Some(client) = self.machine.network_changed(self.clock.now()) {
+            client.check_peer(patience);
+        }
+    }
+
+    /// Gives the present session up and connects again at once: for an application that knows that
+    /// the session is of no more use. Stanzas that were not taken are lost. The next event is that
+    /// of the next attempt. Without a session it has no effect.
+    pub fn drop_session(&mut self) {
+        let _ = self.machine.drop_session(self.clock.now());
     }
 
     /// Closes the present session in order, if there is one, and ends.

@@ -131,6 +131,7 @@
 //! | [`client`] | what an application wants of a client's link |
 //! | [`component`] | the same for components (XEP-0114) |
 //! | [`federation`] | streams to other servers, and what waits for them |
+//! | [`socket`] | the options of a TCP socket |
 //! | [`prelude`] | the names that an adapter re-exports |
 //!
 //! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV
@@ -144,6 +145,7 @@ mod jitter;
 pub mod link;
 mod log;
 pub mod prelude;
+pub mod socket;
 pub mod tls;
 
 pub use jitter::jitter;

@@ -15,6 +15,7 @@ use xmppwire_net::component::{
     Attaching, ComponentConnector, ComponentUpdate, ReconnectingComponent as Machine,
 };
 use xmppwire_net::link::{Handshake, Link, LinkError};
+use xmppwire_net::socket::{SockRef, prepare};
 use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
@@ -52,7 +53,7 @@ impl Driver<Component> {
         for address in addresses.map_err(io::Error::from)?? {
             match timeout(limit, TcpStream::connect(address)).await {
                 Ok(Ok(socket)) => {
-                    socket.set_nodelay(true)?;
+                    prepare(&SockRef::from(&socket))?;
                     return Self::over(socket, connector).await;
                 }
                 Ok(Err(error)) => last = error.into(),

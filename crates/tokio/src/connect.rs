@@ -8,6 +8,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use xmppwire_net::client::{ConnectError, Error};
 use xmppwire_net::find::{Attempts, LookupError, SrvAnswers, Step};
+use xmppwire_net::socket::{SockRef, prepare};
 
 use crate::Client;
 use crate::clock::Clock;
@@ -51,8 +52,7 @@ async fn within<T>(
 
 async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(address).await?;
-    // Stanzas are written whole, so nothing is gained by holding the last segment back.
-    socket.set_nodelay(true)?;
+    prepare(&SockRef::from(&socket))?;
     Ok(socket)
 }
 

@@ -13,6 +13,8 @@ mod event_loop;
 mod federation;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(unix)]
+mod paused;
 mod server;
 mod servers;
 mod support;

@@ -223,9 +223,15 @@ impl Server {
     /// Asks it to stop.
     #[cfg(unix)]
     pub(crate) fn terminate(&mut self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it this signal.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.0.id().to_string();
         let sent = Command::new("kill")
-            .args(["-TERM", &id])
+            .args([&format!("-{name}"), &id])
             .status()
             .expect("kill");
         assert!(sent.success());

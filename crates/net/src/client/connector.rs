@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, Password, TlsPolicy};
+use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, KeepAlive, Password, TlsPolicy};
 
 use super::{ConnectError, Error};
 use crate::find::{Domain, InvalidDomain, Mode, NameServers, Target};
@@ -39,6 +39,7 @@ pub struct Connector {
     total_timeout: Duration,
     request_timeout: Duration,
     inbox_bytes: usize,
+    keep_alive: Option<KeepAlive>,
     redirects_in_clear: bool,
 }
 
@@ -60,6 +61,7 @@ impl Connector {
             total_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             inbox_bytes: 1024 * 1024,
+            keep_alive: Some(KeepAlive::ping()),
             redirects_in_clear: false,
         })
     }
@@ -133,6 +135,17 @@ impl Connector {
         self
     }
 
+    /// Sets how a silent server is checked, or that it is not: [`KeepAlive::ping`] unless set, which
+    /// notices a server that hangs within five and a half minutes.
+    ///
+    /// The adapters also switch the keep-alive of TCP on, which finds a connection dead that the
+    /// network has lost, usually within four minutes, and keeps the state of NATs and firewalls on
+    /// the way, many of which forget a silent connection after five.
+    pub fn with_keep_alive(mut self, keep_alive: impl Into<Option<KeepAlive>>) -> Self {
+        self.keep_alive = keep_alive.into();
+        self
+    }
+
     /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
     /// default.
     ///
@@ -202,13 +215,15 @@ impl Connector {
     ) -> Result<Link<Client>, Error> {
         let entropy = Entropy::from_os()?;
         let account = self.account.clone();
-        Ok(match secured {
+        let mut link = match secured {
             Some(secured) => {
                 let client = Client::with_direct_tls(account, entropy, now, secured.info());
                 Link::over_tls(client, secured)
             }
             None => Link::new(Client::new(account, entropy, now), Some(self.side())),
-        })
+        };
+        link.connection_mut().set_keep_alive(self.keep_alive);
+        Ok(link)
     }
 
     fn side(&self) -> TlsSide {

@@ -239,6 +239,13 @@ impl Session {
         }
     }
 
+    // --- Checking ---
+
+    /// Checks whether the server is there; see [`xmppwire::Endpoint::check_peer`].
+    pub fn check_peer(&mut self, now: Instant, patience: Duration) {
+        self.link.connection_mut().check_peer(now, patience);
+    }
+
     // --- Closing ---
 
     /// Begins the closing handshake (RFC 6120 §4.4). Stanzas that arrive before its end are still

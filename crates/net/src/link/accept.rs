@@ -1,8 +1,9 @@
 //! The connections that a server accepts.
 
 use std::io;
+use std::time::Duration;
 
-use xmppwire::{Entropy, Instant, Server, ServerConfig};
+use xmppwire::{Connection, Entropy, Instant, KeepAlive, Server, ServerConfig};
 
 use super::{Link, LinkError, Secured, TlsSide};
 use crate::tls::ServerTls;
@@ -20,7 +21,7 @@ impl Link<Server> {
         now: Instant,
     ) -> Result<Self, LinkError> {
         let server = Server::new(config, entropy()?, now);
-        Ok(Self::new(server, tls.map(TlsSide::from)))
+        Ok(Self::new(patient(server), tls.map(TlsSide::from)))
     }
 
     /// The connection of a client that began with TLS (XEP-0368).
@@ -34,8 +35,18 @@ impl Link<Server> {
         now: Instant,
     ) -> Result<Self, LinkError> {
         let server = Server::with_direct_tls(config, entropy()?, now, secured.info());
-        Ok(Self::over_tls(server, secured))
+        Ok(Self::over_tls(patient(server), secured))
     }
+}
+
+/// A server checks its clients twice as rarely as they check it, because checks are better begun by
+/// clients (RFC 6120 §4.6.4): a client that checks its server is never checked.
+fn patient(mut server: Connection<Server>) -> Connection<Server> {
+    let keep_alive = KeepAlive::ping()
+        .with_silence(KeepAlive::ping().silence() * 2)
+        .with_patience(Duration::from_secs(60));
+    server.set_keep_alive(Some(keep_alive));
+    server
 }
 
 fn entropy() -> Result<Entropy, LinkError> {

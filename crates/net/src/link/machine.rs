@@ -5,8 +5,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use xmppwire::{
-    CloseReason, Connection, Endpoint, Instant, PeerMisbehaved, Role, RoleEvent, StartTls,
-    TlsHandoff,
+    CloseReason, Connection, Endpoint, Instant, KeepAlive, PeerMisbehaved, Role, RoleEvent,
+    StartTls, TlsHandoff,
 };
 
 use super::buffer::Buffer;
@@ -79,8 +79,14 @@ impl<R: Role> Link<R> {
     /// A connection over a transport in clear text, which uses `side` for STARTTLS. A server
     /// without one answers `<failure/>` (RFC 6120 §5.4.2.2), also where its application offers
     /// STARTTLS.
+    ///
+    /// A connection without a [`KeepAlive`] policy gets [`KeepAlive::ping`], because sockets do not
+    /// tell that the other end is gone. [`Endpoint::set_keep_alive`] changes it, or switches it off.
     pub fn new(mut connection: Connection<R>, side: Option<TlsSide>) -> Self {
         connection.set_tls_available(side.is_some());
+        if connection.keep_alive().is_none() {
+            connection.set_keep_alive(Some(KeepAlive::ping()));
+        }
         Self {
             connection,
             mode: Mode::StartTls,
@@ -452,6 +458,10 @@ impl<R: Role> Wire for Link<R> {
         // An alarm rings once. Its owner checks the time itself and may have stopped waiting.
         if self.alarm.is_some_and(|alarm| alarm <= now) {
             self.alarm = None;
+        }
+        if self.next.is_some() {
+            // The event has to be taken before more is read.
+            self.connection.did_not_read(now);
         }
         self.connection.handle_timeout(now);
     }

@@ -93,6 +93,10 @@ impl super::Client for Client {
         self.request(request)
     }
 
+    fn check_peer(&mut self, patience: Duration) {
+        self.check_peer(patience);
+    }
+
     fn close(self) -> Result<(), Error> {
         self.close()
     }
@@ -151,6 +155,14 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn connect_now(&mut self) {
         self.connect_now();
+    }
+
+    fn check_session(&mut self, patience: Duration) {
+        self.check_session(patience);
+    }
+
+    fn drop_session(&mut self) {
+        self.drop_session();
     }
 
     fn close(self) -> Result<(), Error> {

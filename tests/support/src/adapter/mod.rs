@@ -63,6 +63,7 @@ pub trait Client: std::fmt::Debug + Sized {
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn flush(&mut self) -> Result<(), Error>;
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
+    fn check_peer(&mut self, patience: Duration);
     fn close(self) -> Result<(), Error>;
 
     /// The next stanza of a stream that is not meant to end.
@@ -98,5 +99,7 @@ pub trait Reconnecting: Sized {
     /// The TLS of the session, if there is a session.
     fn session_tls(&self) -> Option<&TlsSummary>;
     fn connect_now(&mut self);
+    fn check_session(&mut self, patience: Duration);
+    fn drop_session(&mut self);
     fn close(self) -> Result<(), Error>;
 }

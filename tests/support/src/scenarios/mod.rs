@@ -2,6 +2,7 @@
 //! interface. Each is written once and run by both adapters; what only one adapter can do stays
 //! with its own tests.
 
+pub mod alive;
 pub mod ask;
 pub mod credentials;
 pub mod deadlines;
@@ -24,6 +25,12 @@ pub mod tcp;
 macro_rules! scenarios {
     ($adapter:ty) => {
         $crate::scenarios! { $adapter;
+            alive:
+                a_server_that_hangs_is_given_up,
+                a_server_that_is_only_silent_is_kept,
+                a_client_checks_its_server_when_it_is_told_to,
+                a_session_that_a_new_network_has_killed_is_replaced_at_once,
+                a_session_can_be_dropped;
             ask:
                 an_answer_counts_only_from_the_entity_that_was_asked,
                 a_refusal_says_why,
