@@ -85,6 +85,7 @@
 //! `tracing` reports progress through the `tracing` crate, target `xmppwire`, never a secret.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -63,6 +63,7 @@
 //! [RFC 8265]: https://www.rfc-editor.org/rfc/rfc8265
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -137,6 +137,8 @@
 //! [`find::Resolver`] is the only code here that opens sockets: the blocking driver of SRV
 //! look-ups. Randomness comes from the operating system.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod client;
 pub mod component;
 pub mod federation;

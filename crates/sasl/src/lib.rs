@@ -55,6 +55,7 @@
 //! dependencies.
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -43,6 +43,8 @@
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`, never a secret.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod attach;
 mod client;
 mod clock;

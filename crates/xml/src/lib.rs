@@ -35,6 +35,7 @@
 //! The crate does not know stanzas, addresses or negotiation. It needs `alloc`, not `std`.
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 
