@@ -1,0 +1,70 @@
+//! Compiles and runs the blocks of the manual and of every README: `cargo test -p xmppwire-manual`.
+//!
+//! The tests below say when a page is missing here. `tests/newcomer` runs the same blocks as
+//! programs of their own, with nothing but the crates that the page tells to add.
+
+/// A module for each page, whose documentation is the page.
+macro_rules! pages {
+    ($($name:ident $path:literal)*) => {
+        $(#[doc = include_str!(concat!("../../../", $path))] pub mod $name {})*
+
+        #[cfg(test)]
+        const PAGES: &[&str] = &[$($path),*];
+    };
+}
+
+pages! {
+    readme "README.md"
+    core "crates/core/README.md"
+    jid "crates/jid/README.md"
+    xml "crates/xml/README.md"
+    sasl "crates/sasl/README.md"
+    net "crates/net/README.md"
+    tokio "crates/tokio/README.md"
+    blocking "crates/blocking/README.md"
+    event_loop "docs/manual/src/event-loop.md"
+    server "docs/manual/src/server.md"
+    testing "docs/manual/src/testing.md"
+    limits "docs/manual/src/limits.md"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::PAGES;
+
+    fn root() -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    }
+
+    #[test]
+    fn every_page_is_tested() {
+        let mut pages = vec!["README.md".to_owned()];
+        for folder in fs::read_dir(root().join("crates")).unwrap() {
+            let name = folder.unwrap().file_name().into_string().unwrap();
+            pages.push(format!("crates/{name}/README.md"));
+        }
+        for file in fs::read_dir(root().join("docs/manual/src")).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") && name != "SUMMARY.md" {
+                pages.push(format!("docs/manual/src/{name}"));
+            }
+        }
+        pages.sort_unstable();
+        let mut tested = PAGES.to_vec();
+        tested.sort_unstable();
+        assert_eq!(tested, pages);
+    }
+
+    #[test]
+    fn the_summary_lists_every_chapter() {
+        let summary = fs::read_to_string(root().join("docs/manual/src/SUMMARY.md")).unwrap();
+        for page in PAGES {
+            if let Some(chapter) = page.strip_prefix("docs/manual/src/") {
+                assert!(summary.contains(&format!("({chapter})")), "{chapter}");
+            }
+        }
+    }
+}
