@@ -1,5 +1,6 @@
 //! Randomness as an input: one seed for each connection, stretched with SHA-256.
 
+use alloc::string::String;
 use core::fmt;
 
 use sha2::{Digest, Sha256};
@@ -55,15 +56,36 @@ impl Entropy {
     }
 
     /// An identifier of 128 random bits in lower-case hexadecimal, for streams and stanzas.
-    pub(crate) fn id(&mut self) -> alloc::string::String {
-        const DIGITS: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
-        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or('0');
-        self.bytes::<16>()
-            .into_iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte)])
-            .collect()
+    pub(crate) fn id(&mut self) -> String {
+        hexadecimal(&self.bytes::<16>())
+    }
+
+    /// An identifier that [`made`](Self::made) recognizes later without a list of identifiers: 96
+    /// random bits and a tag of 32 bits, which depends on them and on the seed.
+    pub(crate) fn tagged_id(&mut self) -> String {
+        let mut id = hexadecimal(&self.bytes::<12>());
+        let tag = self.tag(&id);
+        id.push_str(&tag);
+        id
+    }
+
+    /// Whether [`tagged_id`](Self::tagged_id) of this value made the identifier. One in 2^32 other
+    /// identifiers of the same form has the right tag by accident.
+    pub(crate) fn made(&self, id: &str) -> bool {
+        let random = id
+            .len()
+            .checked_sub(8)
+            .and_then(|end| id.split_at_checked(end));
+        random.is_some_and(|(random, tag)| random.len() == 24 && self.tag(random) == tag)
+    }
+
+    fn tag(&self, random: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        // Longer than the counter of a block, so that no block is the hash of the same bytes.
+        hash.update(random);
+        let hash = hash.finalize();
+        hexadecimal(hash.first_chunk::<4>().map_or(&[], |tag| tag))
     }
 }
 
@@ -77,6 +99,12 @@ impl fmt::Debug for Entropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Entropy(..)")
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
 }
 
 /// The operating system gave no entropy.
@@ -97,5 +125,27 @@ mod tests {
         assert_ne!(first, one.id());
         assert_eq!(first.len(), 32);
         assert_ne!(Entropy::from_seed([8; 32]).id(), first);
+    }
+
+    #[test]
+    fn an_identifier_with_a_tag_is_recognized() {
+        let mut one = Entropy::from_seed([7; 32]);
+        let mut two = Entropy::from_seed([8; 32]);
+        let id = one.tagged_id();
+        assert_eq!(id.len(), 32);
+        assert!(one.made(&id));
+        let other = if id.ends_with('0') { "1" } else { "0" };
+        let changed = format!("{}{other}", id.get(..31).unwrap());
+        for foreign in [
+            &changed,
+            &two.tagged_id(),
+            &one.id(),
+            "",
+            "roster",
+            "öööööööööööööööö",
+        ] {
+            assert!(!one.made(foreign), "{foreign}");
+        }
+        assert_ne!(one.tagged_id(), id);
     }
 }

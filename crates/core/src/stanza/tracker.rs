@@ -1,6 +1,6 @@
 //! Requests that are not answered yet.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -42,6 +42,8 @@ pub struct IqTracker {
     own: FullJid,
     entropy: Entropy,
     open: BTreeMap<String, Open>,
+    /// The same requests, by deadline: thousands may be open at once.
+    deadlines: BTreeSet<(Instant, String)>,
 }
 
 #[derive(Debug)]
@@ -57,6 +59,7 @@ impl IqTracker {
             own,
             entropy,
             open: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 
@@ -78,10 +81,11 @@ impl IqTracker {
         wait: Duration,
         make: impl FnOnce(&str) -> Iq,
     ) -> Iq {
-        let id = self.entropy.id();
+        let id = self.entropy.tagged_id();
         let mut iq = make(&id);
         iq.set_to(to.clone());
         let deadline = now + wait;
+        self.deadlines.insert((deadline, id.clone()));
         self.open.insert(id, Open { to, deadline });
         iq
     }
@@ -97,7 +101,14 @@ impl IqTracker {
             .open
             .get(id)
             .is_some_and(|open| self.may_answer(open.to.as_ref(), iq.from()));
-        genuine && self.open.remove(id).is_some()
+        genuine && self.cancel(id)
+    }
+
+    /// Whether the tracker made this id for a request, open or not. An answer with such an id that
+    /// [`resolve`](Self::resolve) does not accept is late, repeated or forged, and can be dropped. No
+    /// list of ids is kept for that.
+    pub fn made(&self, id: &str) -> bool {
+        self.entropy.made(id)
     }
 
     /// Whether `from` speaks for the entity that was asked.
@@ -120,24 +131,27 @@ impl IqTracker {
 
     /// Forgets a request; returns whether it was open. A late answer no longer counts.
     pub fn cancel(&mut self, id: &str) -> bool {
-        self.open.remove(id).is_some()
+        let Some((id, open)) = self.open.remove_entry(id) else {
+            return false;
+        };
+        self.deadlines.remove(&(open.deadline, id))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.open.values().map(|open| open.deadline).min()
+        self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Closes the requests whose deadline has passed by `now`, and returns their ids.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<String> {
         let mut late = Vec::new();
-        self.open.retain(|id, open| {
-            let over = open.deadline <= now;
-            if over {
-                late.push(id.clone());
-            }
-            !over
-        });
+        while self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            let Some((_, id)) = self.deadlines.pop_first() else {
+                break;
+            };
+            self.open.remove(&id);
+            late.push(id);
+        }
         late
     }
 
@@ -228,5 +242,26 @@ mod tests {
         assert_eq!(tracker.handle_timeout(NOW + WAIT), [request.id().unwrap()]);
         assert_eq!(tracker.poll_timeout(), None);
         assert!(!tracker.resolve(&request.result(None).unwrap()));
+        assert!(tracker.made(request.id().unwrap()));
+        assert!(!tracker.made("roster1"));
+    }
+
+    #[test]
+    fn each_request_has_a_deadline_of_its_own() {
+        let mut tracker = tracker();
+        let waits = [3, 1, 2, 1].map(Duration::from_secs);
+        let requests = waits.map(|wait| tracker.get(NOW, None, &ping(), wait));
+        let ids: Vec<&str> = requests
+            .iter()
+            .map(|request| request.id().unwrap())
+            .collect();
+        assert!(tracker.cancel(ids[3]));
+        assert!(!tracker.cancel(ids[3]));
+        for (second, id) in [(1, ids[1]), (2, ids[2]), (3, ids[0])] {
+            let now = NOW + Duration::from_secs(second);
+            assert_eq!(tracker.poll_timeout(), Some(now));
+            assert_eq!(tracker.handle_timeout(now), [id]);
+        }
+        assert_eq!((tracker.open(), tracker.poll_timeout()), (0, None));
     }
 }
