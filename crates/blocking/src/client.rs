@@ -37,19 +37,28 @@ use crate::waker::Waker;
 /// Bytes move in both directions while any of the methods runs, and not otherwise. So call one all
 /// the time.
 ///
-/// Every request that arrives has to be answered (RFC 6120 §8.2.3), also one that the application
-/// does not know. The client leaves that to the application, which can do it like this:
+/// Every request that arrives is answered (RFC 6120 §8.2.3), while a method runs: pings, the
+/// software version and service discovery by the [`Profile`](crate::Profile), for those who may see
+/// the client's presence, and everything else with `service-unavailable`. An application that
+/// answers requests itself claims their namespace, and is given them by [`next`](Self::next):
 ///
-/// ```
-/// use xmppwire_blocking::{Stanza, StanzaError, StanzaErrorCondition};
+/// ```no_run
+/// use xmppwire_blocking::{Client, Connector, Stanza, StanzaErrorCondition};
 ///
-/// fn answer_to_the_unknown(stanza: &Stanza) -> Option<Stanza> {
-///     let Stanza::Iq(iq) = stanza else { return None };
-///     // `None` for results and errors, which are not answered.
-///     let answer = iq.error_reply(&StanzaError::new(StanzaErrorCondition::ServiceUnavailable))?;
-///     Some(answer.into())
+/// # fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// const TIME: &str = "urn:xmpp:time";
+/// let connector = Connector::account("juliet@example.org", password)?.with_claim(TIME);
+/// let mut client = Client::connect_with(&connector)?;
+/// while let Some(stanza) = client.next()? {
+///     if let Stanza::Iq(iq) = stanza {
+///         // `None` for results and errors, which are not answered.
+///         if let Some(answer) = iq.error_reply(&StanzaErrorCondition::NotAllowed.into()) {
+///             client.send(answer)?;
+///         }
+///     }
 /// }
-/// # let _ = answer_to_the_unknown;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Client {
@@ -262,8 +271,9 @@ impl Client {
     pub fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
         self.pump.until(&mut self.session, Session::poll_ready)?;
         let now = self.pump.now();
-        self.session.begin_request(now, &request)?;
-        self.pump.until(&mut self.session, Session::poll_answer)
+        let id = self.session.begin_request(now, &request)?;
+        let poll = |session: &mut Session, now| session.poll_answer(now, &id);
+        self.pump.until(&mut self.session, poll)
     }
 
     /// Checks now whether the server is there: for when the network has changed, or the device was

@@ -24,7 +24,8 @@ pub use xmppwire::{
 pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
-    Cause, ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, Verdict,
+    Cause, ConnectError, Connector, Error, Profile, ReconnectEvent, ReconnectPolicy, RequestError,
+    Verdict,
 };
 pub use crate::component::{ComponentConnector, ComponentUpdate};
 pub use crate::federation::{

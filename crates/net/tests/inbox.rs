@@ -1,5 +1,6 @@
 //! How much memory a server can make a client hold while the client waits for the answer to a
-//! request, and by malformed stanzas that the application does not take.
+//! request, by malformed stanzas that the application does not take, and by requests whose answers
+//! nothing reads.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +11,7 @@
 use std::task::Poll;
 
 use allocation_counter::measure;
-use xmppwire::{ClientConfig, Element, Instant, Iq, Jid, TlsPolicy, XmlLimits};
+use xmppwire::{ClientConfig, Element, Instant, Iq, Jid, Limits, TlsPolicy, XmlLimits};
 use xmppwire_net::client::{Connector, Error, Login, LoginStep, RequestError, Session};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Wire, Wired};
@@ -61,8 +62,12 @@ fn session(connector: &Connector) -> Session {
 }
 
 fn connector() -> Connector {
+    connector_with(Limits::new())
+}
+
+fn connector_with(limits: Limits) -> Connector {
     let account = ClientConfig::anonymous("example.org".parse().unwrap());
-    Connector::new(account.with_tls(TlsPolicy::Forbidden))
+    Connector::new(account.with_tls(TlsPolicy::Forbidden).with_limits(limits))
         .unwrap()
         .with_server("192.0.2.1", 5222, Mode::StartTls)
 }
@@ -73,11 +78,11 @@ fn flood(stanza: &str) -> (usize, usize) {
     let mut session = session(&connector());
     let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());
     let ping = ping.with_to(Jid::new("example.org").unwrap());
-    session.begin_request(NOW, &ping).unwrap();
+    let id = session.begin_request(NOW, &ping).unwrap();
     let mut count = 0;
     let memory = measure(|| {
         loop {
-            match session.poll_answer(NOW) {
+            match session.poll_answer(NOW, &id) {
                 Poll::Pending => {}
                 Poll::Ready(Err(RequestError::Connection(Error::InboxFull))) => break,
                 Poll::Ready(other) => panic!("{other:?}"),
@@ -151,5 +156,51 @@ fn malformed_stanzas_that_are_not_taken_are_bounded_in_memory() {
         // One stanza, while it is read and shrunk, and what is kept.
         assert!(peak <= budget + 6 * stanza.len() + 16 * 1024, "{peak}");
         assert!(left <= budget.max(2 * stanza.len()) + 16 * 1024, "{left}");
+    }
+}
+
+#[test]
+fn a_flood_of_requests_stops_until_their_answers_are_read() {
+    let mut limits = Limits::new();
+    limits.output_backlog = 256 * 1024;
+    for padding in [0, 1000] {
+        let mut session = session(&connector_with(limits.clone()));
+        let id = "i".repeat(padding);
+        let (mut asked, mut answered) = (0, 0);
+        let memory = measure(|| {
+            let mut last = false;
+            while !last {
+                last = asked > 5000;
+                while !last && session.wire().wants_read() {
+                    let request = format!(
+                        "<iq type='get' id='{id}{asked}' from='romeo@example.org/1'>\
+                         <query xmlns='urn:example'/></iq>"
+                    );
+                    session.wire().receive(NOW, request.as_bytes());
+                    asked += 1;
+                    assert!(session.poll_next(NOW).is_pending());
+                }
+                let answers = written(session.wire());
+                assert!(answers.len() <= limits.output_backlog);
+                // Whatever was read is answered, in its order.
+                for answer in answers.split("</iq>").filter(|answer| !answer.is_empty()) {
+                    assert!(answer.contains("service-unavailable"), "{answer}");
+                    let end = [format!("{id}{answered}'"), format!("{id}{answered}\"")];
+                    assert!(end.iter().any(|id| answer.contains(id)), "{answer}");
+                    assert!(!answer.contains(" from="), "{answer}");
+                    answered += 1;
+                }
+                assert!(session.poll_next(NOW).is_pending());
+            }
+        });
+        println!("{asked} requests, {} bytes held at most", memory.bytes_max);
+        assert!(asked > 300, "{asked}");
+        // One answer waits for room, and is written by the last call.
+        assert!(
+            asked - answered <= 1,
+            "{asked} requests, {answered} answers"
+        );
+        let most = 4 * limits.output_backlog as u64;
+        assert!(memory.bytes_max <= most, "{}", memory.bytes_max);
     }
 }

@@ -1,15 +1,18 @@
 //! The client's side.
 
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire::{FullJid, Iq, Password, Stanza, StanzaFault};
+use xmppwire::{FullJid, Instant, Iq, Password, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, Login, LoginStep, RefusedStanzas, RequestError, Session,
+    ConnectError, Connector, Error, Login, LoginStep, RefusedStanzas, RequestError, RequestId,
+    Session,
 };
 use xmppwire_net::find::{Attempts, Mode};
+use xmppwire_net::link::{Wire, Wired};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::clock::Clock;
@@ -57,19 +60,28 @@ use crate::pump::Pump;
 /// # let _ = run;
 /// ```
 ///
-/// Every request that arrives has to be answered (RFC 6120 §8.2.3), also one that the application
-/// does not know. The client leaves that to the application, which can do it like this:
+/// Every request that arrives is answered (RFC 6120 §8.2.3), while a method is awaited: pings, the
+/// software version and service discovery by the [`Profile`](crate::Profile), for those who may see
+/// the client's presence, and everything else with `service-unavailable`. An application that
+/// answers requests itself claims their namespace, and is given them by [`next`](Self::next):
 ///
-/// ```
-/// use xmppwire_tokio::{Stanza, StanzaError, StanzaErrorCondition};
+/// ```no_run
+/// use xmppwire_tokio::{Client, Connector, Stanza, StanzaErrorCondition};
 ///
-/// fn answer_to_the_unknown(stanza: &Stanza) -> Option<Stanza> {
-///     let Stanza::Iq(iq) = stanza else { return None };
-///     // `None` for results and errors, which are not answered.
-///     let answer = iq.error_reply(&StanzaError::new(StanzaErrorCondition::ServiceUnavailable))?;
-///     Some(answer.into())
+/// # async fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// const TIME: &str = "urn:xmpp:time";
+/// let connector = Connector::account("juliet@example.org", password)?.with_claim(TIME);
+/// let mut client = Client::connect_with(&connector).await?;
+/// while let Some(stanza) = client.next().await? {
+///     if let Stanza::Iq(iq) = stanza {
+///         // `None` for results and errors, which are not answered.
+///         if let Some(answer) = iq.error_reply(&StanzaErrorCondition::NotAllowed.into()) {
+///             client.send(answer).await?;
+///         }
+///     }
 /// }
-/// # let _ = answer_to_the_unknown;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Client<T = TcpStream> {
@@ -256,8 +268,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped may have sent the request. [`next`](Self::next) then gives the
-    /// answer when it comes.
+    /// A future that is dropped may have sent the request. The answer is dropped when it comes.
     ///
     /// # Errors
     ///
@@ -267,10 +278,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             .until(&mut self.session, Session::poll_ready)
             .await?;
         let now = self.pump.clock().now();
-        self.session.begin_request(now, &request)?;
-        self.pump
-            .until(&mut self.session, Session::poll_answer)
-            .await
+        let id = self.session.begin_request(now, &request)?;
+        let mut asked = Asked {
+            session: &mut self.session,
+            id,
+        };
+        self.pump.until(&mut asked, Asked::poll).await
     }
 
     /// Checks now whether the server is there: for when the network has changed, or the device was
@@ -297,5 +310,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.pump
             .until(&mut self.session, Session::poll_closed)
             .await
+    }
+}
+
+/// A request that is forgotten when the future that waits for it is dropped.
+struct Asked<'a> {
+    session: &'a mut Session,
+    id: RequestId,
+}
+
+impl Asked<'_> {
+    fn poll(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
+        self.session.poll_answer(now, &self.id)
+    }
+}
+
+impl Wired for Asked<'_> {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self.session.wire()
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.session.forget_request(&self.id);
     }
 }

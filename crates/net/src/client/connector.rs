@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use xmppwire::{Client, ClientConfig, Entropy, Instant, Jid, KeepAlive, Password, TlsPolicy};
+use xmppwire::{
+    Client, ClientConfig, Entropy, FullJid, Instant, Jid, KeepAlive, Password, TlsPolicy,
+};
 
-use super::{ConnectError, Error};
+use super::duties::{Claims, Duties};
+use super::{ConnectError, Error, Profile};
 use crate::find::{Domain, InvalidDomain, Mode, NameServers, Target};
 use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
 use crate::tls::ClientTls;
@@ -38,8 +41,11 @@ pub struct Connector {
     connect_timeout: Duration,
     total_timeout: Duration,
     request_timeout: Duration,
+    max_requests: usize,
     inbox_bytes: usize,
     keep_alive: Option<KeepAlive>,
+    claims: Claims,
+    profile: Option<Profile>,
     redirects_in_clear: bool,
 }
 
@@ -60,8 +66,11 @@ impl Connector {
             connect_timeout: Duration::from_secs(10),
             total_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
+            max_requests: 16 * 1024,
             inbox_bytes: 1024 * 1024,
             keep_alive: Some(KeepAlive::ping()),
+            claims: Claims::default(),
+            profile: Some(Profile::default()),
             redirects_in_clear: false,
         })
     }
@@ -119,6 +128,56 @@ impl Connector {
     /// Sets how long a request waits for its answer. 30 seconds unless set.
     pub const fn with_request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how many requests may wait for their answer at the same time. 16,384 unless set.
+    ///
+    /// Each holds about 300 bytes and the address that is asked. The answers that wait to be taken
+    /// have the budget of [`with_inbox_bytes`](Self::with_inbox_bytes) besides; while it is used
+    /// up, nothing is read.
+    pub const fn with_max_requests(mut self, most: usize) -> Self {
+        self.max_requests = most;
+        self
+    }
+
+    /// Leaves the requests with a payload of this namespace to the application, which then answers
+    /// each one (RFC 6120 §8.2.3). May be called for several namespaces.
+    ///
+    /// Every other request is answered in the application's name, while any method of the client
+    /// runs: by the [profile](Self::with_profile), or with `service-unavailable`. The application
+    /// does not see it.
+    ///
+    /// ```
+    /// use xmppwire_net::client::Connector;
+    ///
+    /// // Calls, and changes of the contact list (RFC 6121 §2.1.6).
+    /// let connector = Connector::account("juliet@example.org", "s3cr3t")?
+    ///     .with_claim("urn:xmpp:jingle:1")
+    ///     .with_claim("jabber:iq:roster");
+    /// # Ok::<_, xmppwire_net::client::ConnectError>(())
+    /// ```
+    pub fn with_claim(mut self, namespace: impl Into<String>) -> Self {
+        self.claims.namespaces.insert(namespace.into());
+        self
+    }
+
+    /// Leaves all requests to the application, which then answers each one. Nothing is left to the
+    /// [profile](Self::with_profile).
+    pub const fn with_claim_on_all(mut self) -> Self {
+        self.claims.all = true;
+        self
+    }
+
+    /// Sets what the client answers about itself. Unless set, that is the default [`Profile`].
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// Answers requests about the client, pings included, with `service-unavailable`.
+    pub fn without_profile(mut self) -> Self {
+        self.profile = None;
         self
     }
 
@@ -192,6 +251,15 @@ impl Connector {
 
     pub(crate) const fn request_timeout(&self) -> Duration {
         self.request_timeout
+    }
+
+    pub(super) const fn max_requests(&self) -> usize {
+        self.max_requests
+    }
+
+    /// What a session under this address does with the requests of others.
+    pub(super) fn duties(&self, own: FullJid) -> Duties {
+        Duties::new(own, self.claims.clone(), self.profile.clone())
     }
 
     pub(crate) const fn inbox_bytes(&self) -> usize {

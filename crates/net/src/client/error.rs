@@ -37,6 +37,10 @@ pub enum Error {
     /// The IQ to send is an answer, not a request. Nothing was sent.
     #[error("an answer is no request")]
     NoRequest,
+    /// As many requests wait for their answers as the connector allows
+    /// ([`Connector::with_max_requests`](super::Connector::with_max_requests)). Nothing was sent.
+    #[error("too many requests wait for their answers")]
+    TooManyRequests,
     /// The stanzas that arrived while the caller waited for something else have used up their
     /// budget ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them with
     /// `next`, then go on.
@@ -128,7 +132,7 @@ pub enum RequestError {
     /// The answer is an error (RFC 6120 §8.3).
     #[error("refused: {0}")]
     Refused(Box<StanzaError>),
-    /// No answer came in time. `next` gives a late one like any other stanza.
+    /// No answer came in time. A late one is dropped.
     #[error("no answer came in time")]
     TimedOut,
     /// The connection failed or could not be used.

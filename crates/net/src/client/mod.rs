@@ -5,20 +5,25 @@
 //! |---|---|
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
 //! | [`Login`] | direct TLS and the negotiation, up to the bound resource |
-//! | [`Session`] | what an arriving stanza is: the answer to a request, or something for the application |
+//! | [`Session`] | what an arriving stanza is: the answer to a request, a request to answer, or something for the application |
+//! | [`Profile`] | what a client answers about itself |
 //! | [`RefusedStanzas`] | which malformed stanzas are kept for the application to look at |
 //! | [`Reconnecting`] | when to connect, to sleep and to drive, and why a session ended |
 //! | [`Backoff`] | how long to wait before the next attempt |
 //!
 //! [`Attempts`](crate::find::Attempts) comes before the login: which address to open.
 
+mod audience;
 mod backoff;
 mod connector;
+mod duties;
 mod error;
 mod inbox;
 mod login;
+mod profile;
 mod reconnecting;
 mod refused;
+mod requests;
 mod session;
 mod verdict;
 
@@ -26,6 +31,8 @@ pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
 pub use connector::Connector;
 pub use error::{ConnectError, Error, RequestError};
 pub use login::{Login, LoginStep};
+pub use profile::Profile;
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
 pub use refused::RefusedStanzas;
+pub use requests::RequestId;
 pub use session::Session;

@@ -1,13 +1,13 @@
 //! A client that has logged in.
 
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use xmppwire::{
-    Client, ClientEvent, CloseReason, Entropy, FullJid, Instant, Iq, IqTracker, IqType, Stanza,
-};
+use xmppwire::{Client, ClientEvent, CloseReason, Entropy, FullJid, Instant, Iq, Stanza};
 
+use super::duties::Duties;
 use super::inbox::Inbox;
+use super::requests::{RequestId, Requests};
 use super::{Connector, Error, RefusedStanzas, RequestError};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
@@ -15,28 +15,26 @@ use crate::log::log;
 /// Bytes that may wait to be written before `send` waits.
 const SEND_AHEAD: usize = 64 * 1024;
 
-/// A client that has logged in: sends stanzas, gives those that arrive, and finds the answers to
-/// its requests among them.
+/// A client that has logged in: sends stanzas, gives those that arrive, finds the answers to its
+/// requests among them, and answers the requests of others that the application does not claim
+/// ([`Connector::with_claim`]).
 ///
 /// The methods named `poll_…` return `Pending` when the driver has to move bytes first.
 #[derive(Debug)]
 pub struct Session {
     link: Link<Client>,
     jid: FullJid,
-    tracker: IqTracker,
-    wait: Duration,
-    request: Option<Request>,
+    requests: Requests,
+    duties: Duties,
+    /// The answer to a request of another entity, which waits for room in the output. Nothing is
+    /// read before it is queued, so a flood of requests costs no memory.
+    unsent: Option<Stanza>,
     /// Stanzas that arrived while the caller waited for something else.
     inbox: Inbox,
     refused: RefusedStanzas,
     closing: bool,
-}
-
-/// The request whose answer the caller waits for. There is at most one, because waiting borrows the
-/// client.
-#[derive(Debug)]
-struct Request {
-    id: String,
+    /// Tasks to wake, once no lock is held.
+    woken: Vec<Waker>,
 }
 
 impl Session {
@@ -49,13 +47,20 @@ impl Session {
         link.set_alarm(None);
         Ok(Self {
             link,
-            tracker: IqTracker::new(jid.clone(), Entropy::from_os()?),
+            requests: Requests::new(
+                jid.clone(),
+                Entropy::from_os()?,
+                connector.request_timeout(),
+                connector.max_requests(),
+                connector.inbox_bytes(),
+            ),
+            duties: connector.duties(jid.clone()),
             jid,
-            wait: connector.request_timeout(),
-            request: None,
+            unsent: None,
             inbox: Inbox::new(connector.inbox_bytes()),
             refused: RefusedStanzas::default(),
             closing: false,
+            woken: Vec::new(),
         })
     }
 
@@ -79,11 +84,27 @@ impl Session {
         }
     }
 
+    /// The next stanza for the application that arrives.
     fn poll_stanza(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+        let stanza = self.poll_sorted(now);
+        if stanza.is_pending() {
+            self.link.set_alarm(self.requests.poll_timeout());
+        }
+        stanza
+    }
+
+    fn poll_sorted(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
         loop {
+            // Before each event: a peer that sends on and on must not hold up a time-out.
+            self.requests.handle_timeout(now, &mut self.woken);
+            if self.requests.is_full() || !self.send_answer() {
+                return Poll::Pending;
+            }
             match self.link.poll_event(now)? {
                 Poll::Ready(Some(ClientEvent::Stanza(stanza))) => {
-                    return Poll::Ready(Ok(Some(stanza)));
+                    if let Some(stanza) = self.sort(stanza) {
+                        return Poll::Ready(Ok(Some(stanza)));
+                    }
                 }
                 Poll::Ready(Some(ClientEvent::Closed(CloseReason::Local | CloseReason::Peer))) => {
                     return Poll::Ready(Ok(None));
@@ -101,6 +122,43 @@ impl Session {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Settles the request that the stanza answers, or prepares its answer; gives back what is for
+    /// the application.
+    fn sort(&mut self, stanza: Stanza) -> Option<Stanza> {
+        self.duties.arrived(&stanza);
+        let Stanza::Iq(iq) = stanza else {
+            return Some(stanza);
+        };
+        if !iq.is_request() {
+            return self.requests.settle(iq, &mut self.woken).map(Stanza::Iq);
+        }
+        if self.duties.claims(&iq) {
+            return Some(iq.into());
+        }
+        self.unsent = self.duties.answer(&iq);
+        None
+    }
+
+    /// Queues the answer to the last request of another entity; false if it has no room yet.
+    fn send_answer(&mut self) -> bool {
+        let Some(answer) = &self.unsent else {
+            return true;
+        };
+        // What is queued after the end has no effect, and must not keep the end from being read.
+        let over = self.closing || self.link.is_ending() || self.link.write_error().is_some();
+        let endpoint = self.link.connection_mut();
+        let fits = answer.element().to_xml().len() <= endpoint.room();
+        if !over && !fits && self.link.backlog() > 0 {
+            return false;
+        }
+        if fits && !over && self.link.connection_mut().send(answer).is_err() {
+            // It repeats an id and an address, which XML carried before, and text of the profile.
+            log!(warn, "an answer cannot be written");
+        }
+        self.unsent = None;
+        true
     }
 
     /// The malformed stanzas that arrived until now. The core has answered those for which RFC 6120
@@ -147,7 +205,9 @@ impl Session {
         if self.closing || self.link.is_ending() || self.link.write_error().is_some() {
             return Err(Error::NotConnected);
         }
-        Ok(self.link.connection_mut().send(stanza)?)
+        self.link.connection_mut().send(stanza)?;
+        self.duties.sent(stanza);
+        Ok(())
     }
 
     /// Waits until everything is written.
@@ -173,70 +233,58 @@ impl Session {
 
     // --- Asking ---
 
-    /// Sends a request. An unpredictable id replaces its own.
+    /// Sends a request. An unpredictable id replaces its own. Any number may be open, up to the
+    /// connector's [limit](Connector::with_max_requests).
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none, and
-    /// [`Error::InboxFull`].
-    pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<(), RequestError> {
-        self.forget_request();
-        let Some(payload) = iq.child().filter(|_| iq.is_request()) else {
-            return Err(Error::NoRequest.into());
-        };
+    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none,
+    /// [`Error::TooManyRequests`], and [`Error::InboxFull`].
+    pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, RequestError> {
         // Stanzas before the answer need room, or the answer cannot be reached.
         if self.inbox.is_full() {
             return Err(Error::InboxFull.into());
         }
-        let (to, payload) = (iq.to().cloned(), payload.to_element());
-        let request = match iq.iq_type() {
-            IqType::Set => self.tracker.set(now, to, &payload, self.wait),
-            _ => self.tracker.get(now, to, &payload, self.wait),
-        };
-        let id = request.id().unwrap_or_default().to_owned();
-        self.request = Some(Request { id });
-        self.link.set_alarm(self.tracker.poll_timeout());
-        self.send(&request.into()).map_err(|error| {
-            self.forget_request();
-            error.into()
-        })
-    }
-
-    /// Waits for the answer to the request that was begun last.
-    pub fn poll_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
-        let answer = self.poll_raw_answer(now);
-        if answer.is_ready() {
-            self.forget_request();
-        }
-        answer
-    }
-
-    fn poll_raw_answer(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
-        while !self.inbox.is_full() {
-            match self.poll_stanza(now)? {
-                Poll::Ready(Some(Stanza::Iq(iq))) if self.tracker.resolve(&iq) => {
-                    return Poll::Ready(match iq.error() {
-                        Some(error) => Err(RequestError::Refused(Box::new(error))),
-                        None => Ok(iq),
-                    });
-                }
-                Poll::Ready(Some(stanza)) => self.inbox.push(stanza),
-                Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected.into())),
-                Poll::Pending if self.tracker.handle_timeout(now).is_empty() => {
-                    return Poll::Pending;
-                }
-                Poll::Pending => return Poll::Ready(Err(RequestError::TimedOut)),
+        let (id, request) = self.requests.begin(now, iq)?;
+        match self.send(&request) {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                self.forget_request(&id);
+                Err(error.into())
             }
         }
-        Poll::Ready(Err(Error::InboxFull.into()))
     }
 
-    /// Stops waiting for the answer. A late answer is a stanza like any other.
-    fn forget_request(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.tracker.cancel(&request.id);
-            self.link.set_alarm(None);
+    /// Waits for the answer to a request, and takes what arrives meanwhile into the inbox. The
+    /// request is forgotten when this is ready.
+    pub fn poll_answer(&mut self, now: Instant, id: &RequestId) -> Poll<Result<Iq, RequestError>> {
+        loop {
+            if let Some(answer) = self.requests.poll(id, None, &mut self.woken) {
+                return Poll::Ready(answer);
+            }
+            let error = match self.inbox.is_full() {
+                true => Error::InboxFull,
+                false => match self.poll_stanza(now) {
+                    Poll::Ready(Ok(Some(stanza))) => {
+                        self.inbox.push(stanza);
+                        continue;
+                    }
+                    Poll::Ready(Ok(None)) => Error::NotConnected,
+                    Poll::Ready(Err(error)) => error,
+                    Poll::Pending => match self.requests.poll(id, None, &mut self.woken) {
+                        Some(answer) => return Poll::Ready(answer),
+                        None => return Poll::Pending,
+                    },
+                },
+            };
+            self.forget_request(id);
+            return Poll::Ready(Err(error.into()));
         }
+    }
+
+    /// Forgets a request. Its answer is dropped when it comes.
+    pub fn forget_request(&mut self, id: &RequestId) {
+        self.requests.forget(id, &mut self.woken);
     }
 
     // --- Checking ---

@@ -12,7 +12,9 @@ impl Error {
     /// ever.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Io(_) | Self::NotConnected | Self::InboxFull => Verdict::Retryable,
+            Self::Io(_) | Self::NotConnected | Self::InboxFull | Self::TooManyRequests => {
+                Verdict::Retryable
+            }
             Self::Tls(error) => tls(error),
             Self::Closed(reason) | Self::ClosedInClear(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),
@@ -52,7 +54,11 @@ impl Error {
     pub(crate) const fn ends_session(&self) -> bool {
         !matches!(
             self,
-            Self::Misuse(_) | Self::NoRequest | Self::InboxFull | Self::Entropy(_)
+            Self::Misuse(_)
+                | Self::NoRequest
+                | Self::InboxFull
+                | Self::TooManyRequests
+                | Self::Entropy(_)
         )
     }
 

@@ -149,7 +149,7 @@ fn every_stanza_arrives_once_at_the_server() {
 }
 
 #[test]
-fn an_abandoned_request_is_still_answered() {
+fn the_answer_to_an_abandoned_request_is_dropped() {
     run(async || {
         let (mut client, mut server) = piped(Mode::DirectTls, 61, |connector| connector).await;
         let ping = || {
@@ -173,7 +173,6 @@ fn an_abandoned_request_is_still_answered() {
         let client = async {
             assert!(glimpse(client.request(ping())).await.is_none());
             assert_eq!(number(&next(&mut client).await.unwrap()), 1);
-            assert!(matches!(next(&mut client).await, Some(Stanza::Iq(_))));
 
             let answer: Result<Iq, RequestError> = client.request(ping()).await;
             assert!(!answer.unwrap().is_request());

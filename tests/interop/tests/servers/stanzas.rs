@@ -65,13 +65,13 @@ pub(crate) fn message_to_another<C: Client>() {
     assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
 }
 
-fn question(to: impl Into<Jid>) -> Iq {
-    Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(to)
+fn question(id: &str, to: impl Into<Jid>) -> Iq {
+    Iq::get(id, &Element::builder("ping", ns::PING).build()).with_to(to)
 }
 
 pub(crate) fn ping_the_host<C: Client>(session: &mut C) {
     let host = Jid::new(session.jid().domainpart()).expect("a domain");
-    let answer = session.request(question(host)).expect("an answer");
+    let answer = session.request(question("", host)).expect("an answer");
     assert_eq!(answer.child(), None);
 }
 
@@ -79,19 +79,26 @@ pub(crate) fn ping<C: Client>() {
     for mode in MODES {
         let mut juliet = juliet::<C>(mode);
         ping_the_host(&mut juliet);
-        // One client asks another client, over the server.
+        // One client asks another client, over the server. It answers those who see its presence.
         let mut romeo = romeo::<C>(mode);
-        let question =
-            Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to(romeo.jid().clone());
-        juliet.send(question).expect("it is sent");
-        let Stanza::Iq(question) = romeo.expect() else {
-            panic!("a question");
+        let shown = Presence::available().with_to(juliet.jid().clone());
+        romeo.send(shown).expect("it is sent");
+        romeo.flush().expect("it is written");
+        let Stanza::Presence(_) = juliet.expect() else {
+            panic!("a presence");
         };
-        let answer = question.result(None).expect("it is a question");
-        romeo.send(answer).expect("it is sent");
+        let question = question("p1", romeo.jid().clone());
+        juliet.send(question).expect("it is sent");
+        let end = Message::chat(romeo.jid().clone(), "answered?");
+        juliet.send(end).expect("it is sent");
+        juliet.flush().expect("it is written");
+        // The question comes before the message, so it is answered when the message is given.
+        message(&mut romeo);
+        romeo.flush().expect("it is written");
         let Stanza::Iq(answer) = juliet.expect() else {
             panic!("an answer");
         };
+        assert_eq!((answer.id(), answer.is_error()), (Some("p1"), false));
         assert_eq!(answer.from(), Some(&Jid::from(romeo.jid().clone())));
     }
 }

@@ -15,6 +15,7 @@ pub mod login;
 pub mod reconnect;
 pub mod redirect;
 pub mod refused;
+pub mod requests;
 pub mod scram;
 pub mod srv;
 pub mod tcp;
@@ -34,7 +35,7 @@ macro_rules! scenarios {
             ask:
                 an_answer_counts_only_from_the_entity_that_was_asked,
                 a_refusal_says_why,
-                an_answer_after_the_time_out_is_a_stanza,
+                an_answer_after_the_time_out_is_dropped,
                 the_end_of_the_stream_ends_the_wait,
                 an_iq_that_is_no_request_is_not_sent,
                 stanzas_that_do_not_fit_beside_a_request_have_to_be_taken_first;
@@ -106,6 +107,12 @@ macro_rules! scenarios {
             refused:
                 a_malformed_stanza_is_told_and_the_session_goes_on,
                 a_malformed_stanza_is_told_where_the_session_ends_after_it;
+            requests:
+                a_client_that_waits_for_an_answer_answers_others,
+                a_request_that_is_not_claimed_is_refused,
+                all_requests_can_be_claimed,
+                the_profile_is_told_to_those_who_see_the_presence,
+                a_profile_can_be_switched_off;
             scram:
                 each_mechanism_logs_in_over_tls,
                 many_iterations_are_computed;

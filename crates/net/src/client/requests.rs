@@ -1,0 +1,169 @@
+//! The requests of a session that are not done yet.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::task::Waker;
+use std::time::Duration;
+
+use xmppwire::{Entropy, FullJid, Instant, Iq, IqTracker, IqType, Stanza};
+
+use super::{Error, RequestError};
+use crate::log::log;
+
+/// Names a request of a [`Session`](super::Session).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub struct RequestId(String);
+
+/// The requests that are open, and the answers that wait to be taken.
+#[derive(Debug)]
+pub(super) struct Requests {
+    tracker: IqTracker,
+    wait: Duration,
+    /// The most requests that may be open or not taken.
+    most: usize,
+    entries: BTreeMap<String, Entry>,
+    /// Bytes of memory that the answers in `entries` hold.
+    held: usize,
+    budget: usize,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    outcome: Option<Outcome>,
+    /// The task that waits for the outcome.
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Answer(Stanza),
+    TimedOut,
+}
+
+impl Requests {
+    pub(super) const fn new(
+        own: FullJid,
+        entropy: Entropy,
+        wait: Duration,
+        most: usize,
+        budget: usize,
+    ) -> Self {
+        Self {
+            tracker: IqTracker::new(own, entropy),
+            wait,
+            most,
+            entries: BTreeMap::new(),
+            held: 0,
+            budget,
+        }
+    }
+
+    /// Whether another request may begin.
+    pub(super) fn has_room(&self) -> bool {
+        self.entries.len() < self.most
+    }
+
+    /// Whether the answers that wait to be taken have used up their budget.
+    pub(super) const fn is_full(&self) -> bool {
+        // Without any answer there is nothing to take, however small the budget.
+        self.held > 0 && self.held >= self.budget
+    }
+
+    /// Opens a request like this one, and returns it with an id of its own.
+    pub(super) fn begin(&mut self, now: Instant, iq: &Iq) -> Result<(RequestId, Stanza), Error> {
+        let Some(payload) = iq.child().filter(|_| iq.is_request()) else {
+            return Err(Error::NoRequest);
+        };
+        if !self.has_room() {
+            return Err(Error::TooManyRequests);
+        }
+        let (to, payload) = (iq.to().cloned(), payload.to_element());
+        let mut request = match iq.iq_type() {
+            IqType::Set => self.tracker.set(now, to, &payload, self.wait),
+            _ => self.tracker.get(now, to, &payload, self.wait),
+        };
+        request.set_lang(iq.lang());
+        let id = request.id().unwrap_or_default().to_owned();
+        self.entries.insert(id.clone(), Entry::default());
+        Ok((RequestId(id), request.into()))
+    }
+
+    /// Takes the answer to a request. Gives back what the application has to see, which is an
+    /// answer with an id that was not made here; a late, repeated or forged answer is dropped.
+    pub(super) fn settle(&mut self, iq: Iq, woken: &mut Vec<Waker>) -> Option<Iq> {
+        let id = iq.id().unwrap_or_default().to_owned();
+        if self.tracker.resolve(&iq) {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                let answer = Stanza::Iq(iq);
+                self.held = self.held.saturating_add(answer.heap_size());
+                entry.outcome = Some(Outcome::Answer(answer));
+                woken.extend(entry.waker.take());
+            }
+            return None;
+        }
+        if self.tracker.made(&id) {
+            log!(debug, from = ?iq.from(), "an answer that nothing waits for is dropped");
+            return None;
+        }
+        Some(iq)
+    }
+
+    /// The answer to this request, if it has come or can come no more; the request is forgotten
+    /// then. Otherwise notes whom to wake.
+    pub(super) fn poll(
+        &mut self,
+        id: &RequestId,
+        waker: Option<&Waker>,
+        woken: &mut Vec<Waker>,
+    ) -> Option<Result<Iq, RequestError>> {
+        let Some(entry) = self.entries.get_mut(&id.0) else {
+            return Some(Err(Error::NotConnected.into()));
+        };
+        if entry.outcome.is_none() {
+            // A waker that is dropped may drop a task; the caller does that without its lock.
+            let before = mem::replace(&mut entry.waker, waker.cloned());
+            woken.extend(before.filter(|before| waker.is_none_or(|now| !now.will_wake(before))));
+            return None;
+        }
+        match self.remove(id, woken)? {
+            Outcome::Answer(Stanza::Iq(iq)) => Some(match iq.error() {
+                Some(error) => Err(RequestError::Refused(Box::new(error))),
+                None => Ok(iq),
+            }),
+            _ => Some(Err(RequestError::TimedOut)),
+        }
+    }
+
+    /// Forgets a request. Its answer is dropped when it comes.
+    pub(super) fn forget(&mut self, id: &RequestId, woken: &mut Vec<Waker>) {
+        self.tracker.cancel(&id.0);
+        self.remove(id, woken);
+    }
+
+    fn remove(&mut self, id: &RequestId, woken: &mut Vec<Waker>) -> Option<Outcome> {
+        let entry = self.entries.remove(&id.0)?;
+        woken.extend(entry.waker);
+        if let Some(Outcome::Answer(answer)) = &entry.outcome {
+            self.held = self.held.saturating_sub(answer.heap_size());
+        }
+        entry.outcome
+    }
+
+    /// Ends the requests whose time is over.
+    pub(super) fn handle_timeout(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+        if self.poll_timeout().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        for id in self.tracker.handle_timeout(now) {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.outcome = Some(Outcome::TimedOut);
+                woken.extend(entry.waker.take());
+            }
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.tracker.poll_timeout()
+    }
+}
