@@ -1,5 +1,6 @@
 //! The application's interface, and what all roles share between the stream and their negotiation.
 
+use alloc::string::String;
 use core::fmt::Debug;
 use core::time::Duration;
 
