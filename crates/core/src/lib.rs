@@ -82,7 +82,10 @@
 //! # Features
 //!
 //! `std` (default) adds entropy from the operating system; without it the crate needs only `alloc`.
-//! `tracing` reports progress through the `tracing` crate, target `xmppwire`, never a secret.
+//! `tracing` reports progress through the `tracing` crate, target `xmppwire`. At level `trace`, the
+//! target `xmppwire::wire` shows every element and header on the wire, stanzas with all they say,
+//! but no secret: what SASL, dialback and components exchange, passwords and tokens in forms and
+//! stanzas are replaced by their length. Give each connection a span of its own to tell them apart.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -109,6 +112,7 @@ mod stream;
 mod time;
 mod tls;
 mod wire;
+mod wire_log;
 
 pub use xmppwire_jid::{
     BareJid, Domainpart, FullJid, Jid, JidError, Localpart, Part as JidPart,

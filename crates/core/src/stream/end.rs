@@ -1,11 +1,12 @@
 //! How a stream ends, and by when.
 
 use super::hand_off::TlsState;
-use super::{Due, Stream};
+use super::{CLOSING_TAG, Due, Stream};
 use crate::error::{CloseReason, PeerMisbehaved, Timer};
 use crate::log::log;
 use crate::time::Instant;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire_log::{self, Way};
 
 /// The end of a stream. What is still in the output may be written.
 #[derive(Debug)]
@@ -120,14 +121,14 @@ impl Stream {
         if !self.is_mute() && self.closing.is_none() {
             // A header has to precede the error (RFC 6120 §4.9.1.2).
             self.write_header();
-            let written = self
-                .writer
-                .element(self.out.end(), error.to_element().root());
+            let mut element = error.to_element();
+            let written = self.writer.element(self.out.end(), element.root());
             if written.is_err() {
                 // The application's text has a character that XML does not allow; the condition has none.
-                let plain = StreamError::new(error.condition()).to_element();
-                let _ = self.writer.element(self.out.end(), plain.root());
+                element = StreamError::new(error.condition()).to_element();
+                let _ = self.writer.element(self.out.end(), element.root());
             }
+            wire_log::element(Way::Sent, element.root());
         }
         self.end_with_footer(reason);
     }
@@ -142,6 +143,7 @@ impl Stream {
         if self.end.is_none() && self.closing.is_none() && !self.is_mute() {
             self.write_header();
             self.writer.end(self.out.end());
+            wire_log::other(Way::Sent, CLOSING_TAG);
         }
     }
 

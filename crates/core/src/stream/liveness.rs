@@ -9,6 +9,7 @@ use xmppwire_xml::{Element, ElementRef};
 use super::Stream;
 use crate::keep_alive::{KeepAlive, Probe};
 use crate::time::Instant;
+use crate::wire_log::{self, Way};
 
 /// Pings whose answers are still recognised. A peer that sends other bytes and answers no ping makes
 /// the oldest one be forgotten.
@@ -214,7 +215,10 @@ impl Stream {
                 }
                 pings.push_back(id);
             }
-            None => self.out.end().push(b' '),
+            None => {
+                self.out.end().push(b' ');
+                wire_log::other(Way::Sent, " ");
+            }
         }
     }
 

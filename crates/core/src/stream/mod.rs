@@ -27,6 +27,10 @@ use crate::stanza::Stanza;
 use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire_log::{self, Way};
+
+/// How closing tags are shown in the wire log, whatever the prefix.
+const CLOSING_TAG: &str = "</stream:stream>";
 
 /// What the peer sent that the role has to handle.
 pub(crate) enum Incoming {
@@ -160,14 +164,22 @@ impl Stream {
             match self.reader.read(input) {
                 Ok(None) => {}
                 Ok(Some(Event::Whitespace(bytes))) => self.count_white_space(now, bytes),
-                Ok(Some(Event::Header(header))) => return Some(Incoming::Header(header)),
+                Ok(Some(Event::Header(header))) => {
+                    wire_log::header(Way::Received, &header);
+                    return Some(Incoming::Header(header));
+                }
                 Ok(Some(Event::Element(element))) if element.is("error", ns::STREAMS) => {
+                    wire_log::element(Way::Received, element.root());
                     let error = StreamError::parse(element.root());
                     self.write_footer();
                     self.finish(CloseReason::PeerError(error));
                 }
-                Ok(Some(Event::Element(element))) => return Some(Incoming::Element(element)),
+                Ok(Some(Event::Element(element))) => {
+                    wire_log::element(Way::Received, element.root());
+                    return Some(Incoming::Element(element));
+                }
                 Ok(Some(Event::End)) => {
+                    wire_log::other(Way::Received, CLOSING_TAG);
                     let reason = match self.closing {
                         Some(_) => CloseReason::Local,
                         None => CloseReason::Peer,
@@ -231,7 +243,9 @@ impl Stream {
                 let mut header = header;
                 header.lang = None;
                 let _ = header.write(self.out.end());
+                return wire_log::header(Way::Sent, &header);
             }
+            wire_log::header(Way::Sent, &header);
         }
     }
 
@@ -241,7 +255,9 @@ impl Stream {
         if self.end.is_some() || self.closing.is_some() {
             return;
         }
-        if self.writer.element(self.out.end(), element.root()).is_err() {
+        if self.writer.element(self.out.end(), element.root()).is_ok() {
+            wire_log::element(Way::Sent, element.root());
+        } else {
             // Only text of the application, in an error or a feature, can have such a character.
             log!(warn, "an element of the application cannot be written");
             self.close_with(
@@ -282,6 +298,7 @@ impl Stream {
             .map_err(InvalidStanza::Xml)?;
         let written = self.out.len().saturating_sub(before);
         if written <= room {
+            wire_log::element(Way::Sent, element.root());
             return Ok(());
         }
         self.out.truncate(before);

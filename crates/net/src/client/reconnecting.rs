@@ -326,14 +326,15 @@ impl<C> Reconnecting<C> {
         let delay = self.backoff.after(verdict, cause, lasted, crate::jitter());
         match delay.map(|delay| if hasty { Duration::ZERO } else { delay }) {
             Some(retry_in) => {
-                log!(info, %reason, ?retry_in, "disconnected");
+                // The session and the attempt have told why they ended.
+                log!(info, ?retry_in, "the client will connect again");
                 self.state = State::Waiting {
                     until: now + retry_in,
                 };
                 Ok(ReconnectEvent::Disconnected { reason, retry_in })
             }
             None => {
-                log!(info, %reason, "disconnected for good");
+                log!(info, %reason, "the client will not connect again");
                 self.state = State::Over;
                 Err(reason)
             }

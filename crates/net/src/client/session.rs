@@ -45,6 +45,7 @@ impl Session {
         jid: FullJid,
     ) -> Result<Self, Error> {
         link.set_alarm(None);
+        log!(info, %jid, tls = ?link.tls().map(|tls| tls.version), "connected");
         Ok(Self {
             link,
             requests: Requests::new(
@@ -100,17 +101,25 @@ impl Session {
             if self.requests.is_full() || !self.send_answer() {
                 return Poll::Pending;
             }
-            match self.link.poll_event(now)? {
+            let event = match self.link.poll_event(now) {
+                Poll::Ready(Some(Err(error))) => {
+                    log!(info, jid = %self.jid, reason = %error, "disconnected");
+                    return Poll::Ready(Err(error.into()));
+                }
+                event => event?,
+            };
+            match event {
                 Poll::Ready(Some(ClientEvent::Stanza(stanza))) => {
                     if let Some(stanza) = self.sort(stanza) {
                         return Poll::Ready(Ok(Some(stanza)));
                     }
                 }
-                Poll::Ready(Some(ClientEvent::Closed(CloseReason::Local | CloseReason::Peer))) => {
-                    return Poll::Ready(Ok(None));
-                }
                 Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                    return Poll::Ready(Err(reason.into()));
+                    log!(info, jid = %self.jid, %reason, "disconnected");
+                    return Poll::Ready(match reason {
+                        CloseReason::Local | CloseReason::Peer => Ok(None),
+                        reason => Err(reason.into()),
+                    });
                 }
                 Poll::Ready(Some(ClientEvent::Refused(fault))) => {
                     log!(warn, kind = %fault.kind(), "a malformed stanza was refused");

@@ -75,6 +75,7 @@ impl<C> ReconnectingComponent<C> {
 
     /// The component is attached.
     pub fn attached(&mut self, now: Instant, component: C) -> ComponentUpdate {
+        log!(info, "the component is attached");
         self.was_attached = true;
         let since = now;
         self.state = State::Attached { component, since };

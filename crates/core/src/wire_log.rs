@@ -1,0 +1,250 @@
+//! What travels on the wire, as `tracing` events without the secrets: target `xmppwire::wire`, level
+//! trace.
+//!
+//! Without the feature `tracing`, and while no subscriber asks for the target, nothing is done.
+
+/// Which way an element travels.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+pub(crate) enum Way {
+    Sent,
+    Received,
+}
+
+#[cfg(not(feature = "tracing"))]
+mod report {
+    use xmppwire_xml::{ElementRef, StreamHeader};
+
+    use super::Way;
+
+    pub(crate) const fn element(_: Way, _: ElementRef<'_>) {}
+    pub(crate) const fn header(_: Way, _: &StreamHeader) {}
+    pub(crate) const fn other(_: Way, _: &str) {}
+}
+
+#[cfg(feature = "tracing")]
+mod report {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use tracing::Level;
+    use xmppwire_xml::{ElementRef, StreamHeader};
+
+    use super::Way;
+    use super::redact::redacted;
+
+    const TARGET: &str = "xmppwire::wire";
+
+    pub(crate) fn element(way: Way, element: ElementRef<'_>) {
+        if is_on() {
+            other(way, &redacted(element).to_xml());
+        }
+    }
+
+    pub(crate) fn header(way: Way, header: &StreamHeader) {
+        if is_on() {
+            let mut text = Vec::new();
+            // A header without a prefix can be received and cannot be written.
+            match header.write(&mut text) {
+                Ok(()) => other(way, &String::from_utf8_lossy(&text)),
+                Err(_) => tracing::trace!(target: TARGET, ?way, ?header),
+            }
+        }
+    }
+
+    /// Anything else, such as a closing tag.
+    pub(crate) fn other(way: Way, xml: &str) {
+        match way {
+            Way::Sent => tracing::trace!(target: TARGET, xml, "sent"),
+            Way::Received => tracing::trace!(target: TARGET, xml, "received"),
+        }
+    }
+
+    fn is_on() -> bool {
+        tracing::enabled!(target: TARGET, Level::TRACE)
+    }
+}
+
+pub(crate) use report::{element, header, other};
+
+#[cfg(feature = "tracing")]
+mod redact {
+    use alloc::format;
+    use alloc::vec;
+
+    use xmppwire_xml::{Element, ElementBuilder, ElementRef, NodeRef};
+
+    use crate::ns;
+
+    /// SASL2 (XEP-0388), whose elements resemble those of RFC 6120.
+    const SASL2: &str = "urn:xmpp:sasl:2";
+    /// Logins of before XMPP 1.0 (XEP-0078).
+    const IQ_AUTH: &str = "jabber:iq:auth";
+    /// Registration and changes of the password (XEP-0077).
+    const IQ_REGISTER: &str = "jabber:iq:register";
+    /// Data forms (XEP-0004).
+    const DATA_FORM: &str = "jabber:x:data";
+    /// HTTP uploads (XEP-0363), whose slots carry header fields such as `Authorization`.
+    const HTTP_UPLOAD: &str = "urn:xmpp:http:upload:0";
+
+    /// Names of elements and attributes whose value is a secret wherever they occur: passwords of
+    /// rooms and bookmarks, credentials of external services (XEP-0215), login tokens.
+    const SECRET_NAMES: [&str; 3] = ["password", "secret", "token"];
+
+    /// A copy of the element that shows how long its secrets are and nothing else of them.
+    ///
+    /// What is not known to be harmless in a namespace of logins is hidden.
+    pub(super) fn redacted(element: ElementRef<'_>) -> Element {
+        let start = Element::builder(element.name(), element.ns());
+        let mut copy = attributes(start, element);
+        let mut open = vec![(element.nodes(), is_secret(element))];
+        while let Some((nodes, secret)) = open.last_mut() {
+            let secret = *secret;
+            match nodes.next() {
+                Some(NodeRef::Text(text)) if secret => copy = copy.text(&hidden(text)),
+                Some(NodeRef::Text(text)) => copy = copy.text(text),
+                Some(NodeRef::Element(child)) => {
+                    copy = attributes(copy.open(child.name(), child.ns()), child);
+                    open.push((child.nodes(), secret || is_secret(child)));
+                }
+                None => {
+                    open.pop();
+                    copy = copy.close();
+                }
+            }
+        }
+        copy.build()
+    }
+
+    fn attributes(mut copy: ElementBuilder, element: ElementRef<'_>) -> ElementBuilder {
+        for attr in element.attrs() {
+            copy = match SECRET_NAMES.contains(&attr.name) {
+                true => copy.attr_ns(attr.name, attr.ns, &hidden(attr.value)),
+                false => copy.attr_ns(attr.name, attr.ns, attr.value),
+            };
+        }
+        copy
+    }
+
+    fn hidden(secret: &str) -> alloc::string::String {
+        format!("[{} bytes]", secret.len())
+    }
+
+    /// Whether the text in the element, and in those below it, is a secret.
+    fn is_secret(element: ElementRef<'_>) -> bool {
+        let name = element.name();
+        if SECRET_NAMES.contains(&name) {
+            return true;
+        }
+        match element.ns() {
+            ns::SASL | SASL2 => !matches!(
+                name,
+                "mechanisms" | "mechanism" | "authentication" | "failure" | "text"
+            ),
+            ns::DIALBACK => true,
+            ns::COMPONENT => name == "handshake",
+            IQ_AUTH => !matches!(name, "query" | "username" | "resource"),
+            IQ_REGISTER => !matches!(
+                name,
+                "query" | "username" | "instructions" | "registered" | "remove"
+            ),
+            DATA_FORM => {
+                let var = element.attr("var").unwrap_or_default();
+                let named = SECRET_NAMES.iter().any(|secret| var.contains(secret));
+                name == "field" && (named || element.attr("type") == Some("text-private"))
+            }
+            HTTP_UPLOAD => name == "header",
+            _ => false,
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use alloc::string::{String, ToString};
+        use xmppwire_xml::{Event, Reader, XmlLimits};
+
+        fn read(xml: &str) -> Element {
+            let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' version='1.0'>";
+            let text = format!("{header}{xml}");
+            let mut input = text.as_bytes();
+            let mut reader = Reader::new(XmlLimits::default());
+            loop {
+                if let Some(Event::Element(element)) = reader.read(&mut input).unwrap() {
+                    return element;
+                }
+                assert!(!input.is_empty(), "{xml}");
+            }
+        }
+
+        fn shown(xml: &str) -> String {
+            redacted(read(xml).root()).to_xml().to_string()
+        }
+
+        #[test]
+        fn no_secret_is_shown() {
+            let sasl = ns::SASL;
+            for xml in [
+                format!("<auth xmlns='{sasl}' mechanism='PLAIN'>S3CR3T</auth>"),
+                format!("<response xmlns='{sasl}'>S3CR3T</response>"),
+                format!("<challenge xmlns='{sasl}'>S3CR3T</challenge>"),
+                format!("<success xmlns='{sasl}'>S3CR3T</success>"),
+                format!("<success xmlns='{sasl}'><text>S3CR3T</text></success>"),
+                "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>\
+                 <initial-response>S3CR3T</initial-response></authenticate>"
+                    .into(),
+                "<success xmlns='urn:xmpp:sasl:2'>\
+                 <token xmlns='urn:xmpp:fast:0' token='S3CR3T'/></success>"
+                    .into(),
+                "<db:result xmlns:db='jabber:server:dialback' from='a' to='b'>S3CR3T</db:result>"
+                    .into(),
+                "<db:verify xmlns:db='jabber:server:dialback' id='1'>S3CR3T</db:verify>".into(),
+                "<handshake xmlns='jabber:component:accept'>S3CR3T</handshake>".into(),
+                "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:auth'>\
+                 <username>juliet</username><password>S3CR3T</password></query></iq>"
+                    .into(),
+                "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:auth'>\
+                 <username>juliet</username><digest>S3CR3T</digest></query></iq>"
+                    .into(),
+                "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:register'>\
+                 <username>juliet</username><password>S3CR3T</password></query></iq>"
+                    .into(),
+                "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:register'>\
+                 <x xmlns='jabber:x:data' type='submit'><field var='password'>\
+                 <value>S3CR3T</value></field></x></query></iq>"
+                    .into(),
+                "<iq xmlns='jabber:client'><x xmlns='jabber:x:data'><field var='muc#room' \
+                 type='text-private'><value>S3CR3T</value></field></x></iq>"
+                    .into(),
+                "<presence xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc'>\
+                 <password>S3CR3T</password></x></presence>"
+                    .into(),
+                "<message xmlns='jabber:client'><x xmlns='jabber:x:conference' jid='r@m' \
+                 password='S3CR3T'/></message>"
+                    .into(),
+                "<iq xmlns='jabber:client'><slot xmlns='urn:xmpp:http:upload:0'><put url='u'>\
+                 <header name='Authorization'>S3CR3T</header></put></slot></iq>"
+                    .into(),
+            ] {
+                let shown = shown(&xml);
+                assert!(!shown.contains("S3CR3T"), "{shown}");
+                assert!(shown.contains("[6 bytes]"), "{shown}");
+            }
+        }
+
+        #[test]
+        fn everything_else_is_shown() {
+            for xml in [
+                "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/>\
+                 <text xml:lang='en'>wrong</text></failure>",
+                "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+                 <mechanism>SCRAM-SHA-256</mechanism></mechanisms>",
+                "<message xmlns='jabber:client' to='a@b'><body>Hi &amp; bye</body>\
+                 <x xmlns='jabber:x:data'><field var='name'><value>v</value></field></x></message>",
+            ] {
+                let element = read(xml);
+                assert_eq!(redacted(element.root()), element, "{xml}");
+            }
+        }
+    }
+}
