@@ -9,7 +9,6 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod component;
 mod load;
 mod reconnect;
 mod wait;

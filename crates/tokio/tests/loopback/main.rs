@@ -11,7 +11,6 @@
 
 mod ask;
 mod cancel;
-mod component;
 mod reconnect;
 mod support;
 

@@ -3,12 +3,18 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
+use xmppwire::component::{ComponentEvent, Host, HostConfig, HostEvent};
 use xmppwire::{
-    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+    CloseReason, Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault,
+    StreamError,
 };
-use xmppwire_blocking::{Client, ReconnectingClient, ServerConnection};
+use xmppwire_blocking::{
+    Client, ComponentConnection, ComponentHostConnection, ReconnectingClient,
+    ReconnectingComponent, ServerConnection,
+};
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
@@ -21,6 +27,9 @@ impl super::Adapter for Blocking {
     type Client = Client;
     type Accepted = ServerConnection;
     type Reconnecting = ReconnectingClient;
+    type Component = ComponentConnection;
+    type Hosted = ComponentHostConnection;
+    type ReconnectingComponent = ReconnectingComponent;
 
     fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
         Client::connect(jid, password)
@@ -49,6 +58,31 @@ impl super::Adapter for Blocking {
         timeout: Duration,
     ) -> Result<ServerConnection, LinkError> {
         ServerConnection::accept_direct_tls(socket, config, tls, timeout)
+    }
+
+    fn attach(connector: &ComponentConnector) -> Result<ComponentConnection, Error> {
+        ComponentConnection::connect(connector)
+    }
+
+    fn reattaching(
+        connector: ComponentConnector,
+        policy: ReconnectPolicy,
+    ) -> ReconnectingComponent {
+        ReconnectingComponent::with_policy(connector, policy)
+    }
+
+    fn host(socket: TcpStream, config: HostConfig) -> Result<ComponentHostConnection, LinkError> {
+        ComponentHostConnection::accept(socket, config)
+    }
+
+    fn host_direct_tls(
+        socket: TcpStream,
+        config: HostConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<ComponentHostConnection, LinkError> {
+        let socket = socket;
+        ComponentHostConnection::accept_direct_tls(socket, config, tls, timeout)
     }
 }
 
@@ -163,6 +197,67 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn drop_session(&mut self) {
         self.drop_session();
+    }
+
+    fn close(self) -> Result<(), Error> {
+        self.close()
+    }
+}
+
+impl super::Component for ComponentConnection {
+    fn next(&mut self) -> Result<Option<Stanza>, Error> {
+        loop {
+            match self.next_event()? {
+                Some(ComponentEvent::Stanza(stanza)) => return Ok(Some(stanza)),
+                Some(ComponentEvent::Closed(CloseReason::Local | CloseReason::Peer)) | None => {
+                    return Ok(None);
+                }
+                Some(ComponentEvent::Closed(reason)) => return Err(reason.into()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        self.send(stanza)
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn close(mut self) -> Result<(), Error> {
+        Self::close(&mut self, None);
+        while super::Component::next(&mut self)?.is_some() {}
+        Ok(())
+    }
+}
+
+impl super::Hosted for ComponentHostConnection {
+    fn next_event(&mut self) -> Result<Option<HostEvent>, LinkError> {
+        self.next_event()
+    }
+
+    fn connection_mut(&mut self) -> &mut Endpoint<Host> {
+        self.connection_mut()
+    }
+
+    fn close(&mut self, error: Option<StreamError>) {
+        self.close(error);
+    }
+
+    fn flush(&mut self) -> bool {
+        self.flush()
+    }
+}
+
+impl super::ReconnectingComponent for ReconnectingComponent {
+    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error> {
+        self.next_event()
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        self.send(stanza)
     }
 
     fn close(self) -> Result<(), Error> {

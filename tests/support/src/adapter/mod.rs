@@ -11,11 +11,13 @@ mod tokio;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use xmppwire::component::{Host, HostConfig, HostEvent};
 use xmppwire::{
     Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
 };
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
@@ -27,9 +29,12 @@ pub use tokio::Tokio;
 
 /// What an adapter offers.
 pub trait Adapter: 'static {
-    type Client: Client;
+    type Client: Client + Send;
     type Accepted: Accepted;
     type Reconnecting: Reconnecting;
+    type Component: Component + Send;
+    type Hosted: Hosted;
+    type ReconnectingComponent: ReconnectingComponent;
 
     fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
@@ -49,6 +54,19 @@ pub trait Adapter: 'static {
     fn connect_with(connector: &Connector) -> Result<Self::Client, ConnectError> {
         Client::connect_with(connector)
     }
+
+    fn attach(connector: &ComponentConnector) -> Result<Self::Component, Error>;
+    fn reattaching(
+        connector: ComponentConnector,
+        policy: ReconnectPolicy,
+    ) -> Self::ReconnectingComponent;
+    fn host(socket: TcpStream, config: HostConfig) -> Result<Self::Hosted, LinkError>;
+    fn host_direct_tls(
+        socket: TcpStream,
+        config: HostConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<Self::Hosted, LinkError>;
 }
 
 /// A client that is logged in.
@@ -101,5 +119,40 @@ pub trait Reconnecting: Sized {
     fn connect_now(&mut self);
     fn check_session(&mut self, patience: Duration);
     fn drop_session(&mut self);
+    fn close(self) -> Result<(), Error>;
+}
+
+/// A component that is attached to its server.
+pub trait Component: std::fmt::Debug + Sized {
+    fn next(&mut self) -> Result<Option<Stanza>, Error>;
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn tls(&self) -> Option<&TlsSummary>;
+    fn close(self) -> Result<(), Error>;
+
+    /// The next stanza of a stream that is not meant to end.
+    fn expect(&mut self) -> Stanza {
+        let stanza = self.next().expect("the stream goes on");
+        stanza.expect("the stream is not closed")
+    }
+}
+
+/// A server's connection to a component.
+pub trait Hosted: std::fmt::Debug + Sized {
+    fn next_event(&mut self) -> Result<Option<HostEvent>, LinkError>;
+    fn connection_mut(&mut self) -> &mut Endpoint<Host>;
+    fn close(&mut self, error: Option<StreamError>);
+    fn flush(&mut self) -> bool;
+
+    /// Queues a stanza for the component.
+    fn send(&mut self, stanza: impl Into<Stanza>) {
+        let connection = self.connection_mut();
+        connection.send(&stanza.into()).unwrap();
+    }
+}
+
+/// A component that attaches again.
+pub trait ReconnectingComponent: Sized {
+    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error>;
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn close(self) -> Result<(), Error>;
 }

@@ -6,15 +6,21 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use xmppwire::component::{ComponentEvent, Host, HostConfig, HostEvent};
 use xmppwire::{
-    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+    CloseReason, Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault,
+    StreamError,
 };
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
-use xmppwire_tokio::{Client, ReconnectingClient, ServerConnection};
+use xmppwire_tokio::{
+    Client, ComponentConnection, ComponentHostConnection, ReconnectingClient,
+    ReconnectingComponent, ServerConnection,
+};
 
 /// The tokio adapter.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,9 @@ impl super::Adapter for Tokio {
     type Client = Client;
     type Accepted = ServerConnection;
     type Reconnecting = ReconnectingClient;
+    type Component = ComponentConnection;
+    type Hosted = ComponentHostConnection;
+    type ReconnectingComponent = ReconnectingComponent;
 
     fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
         run(Client::connect(jid, password))
@@ -72,6 +81,34 @@ impl super::Adapter for Tokio {
     ) -> Result<ServerConnection, LinkError> {
         let socket = adopt(socket);
         run(ServerConnection::accept_direct_tls(
+            socket, config, tls, timeout,
+        ))
+    }
+
+    fn attach(connector: &ComponentConnector) -> Result<ComponentConnection, Error> {
+        run(ComponentConnection::connect(connector))
+    }
+
+    fn reattaching(
+        connector: ComponentConnector,
+        policy: ReconnectPolicy,
+    ) -> ReconnectingComponent {
+        let _runtime = RUNTIME.enter();
+        ReconnectingComponent::with_policy(connector, policy)
+    }
+
+    fn host(socket: TcpStream, config: HostConfig) -> Result<ComponentHostConnection, LinkError> {
+        ComponentHostConnection::accept(adopt(socket), config)
+    }
+
+    fn host_direct_tls(
+        socket: TcpStream,
+        config: HostConfig,
+        tls: ServerTls,
+        timeout: Duration,
+    ) -> Result<ComponentHostConnection, LinkError> {
+        let socket = adopt(socket);
+        run(ComponentHostConnection::accept_direct_tls(
             socket, config, tls, timeout,
         ))
     }
@@ -188,6 +225,67 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn drop_session(&mut self) {
         self.drop_session();
+    }
+
+    fn close(self) -> Result<(), Error> {
+        run(self.close())
+    }
+}
+
+impl super::Component for ComponentConnection {
+    fn next(&mut self) -> Result<Option<Stanza>, Error> {
+        loop {
+            match run(self.next_event())? {
+                Some(ComponentEvent::Stanza(stanza)) => return Ok(Some(stanza)),
+                Some(ComponentEvent::Closed(CloseReason::Local | CloseReason::Peer)) | None => {
+                    return Ok(None);
+                }
+                Some(ComponentEvent::Closed(reason)) => return Err(reason.into()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        run(self.send(stanza))
+    }
+
+    fn tls(&self) -> Option<&TlsSummary> {
+        self.tls()
+    }
+
+    fn close(mut self) -> Result<(), Error> {
+        Self::close(&mut self, None);
+        while super::Component::next(&mut self)?.is_some() {}
+        Ok(())
+    }
+}
+
+impl super::Hosted for ComponentHostConnection {
+    fn next_event(&mut self) -> Result<Option<HostEvent>, LinkError> {
+        run(self.next_event())
+    }
+
+    fn connection_mut(&mut self) -> &mut Endpoint<Host> {
+        self.connection_mut()
+    }
+
+    fn close(&mut self, error: Option<StreamError>) {
+        self.close(error);
+    }
+
+    fn flush(&mut self) -> bool {
+        run(self.flush())
+    }
+}
+
+impl super::ReconnectingComponent for ReconnectingComponent {
+    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error> {
+        run(self.next_event())
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        run(self.send(stanza))
     }
 
     fn close(self) -> Result<(), Error> {

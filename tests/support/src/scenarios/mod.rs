@@ -4,6 +4,7 @@
 
 pub mod alive;
 pub mod ask;
+pub mod component;
 pub mod credentials;
 pub mod deadlines;
 pub mod ends;
@@ -39,6 +40,10 @@ macro_rules! scenarios {
                 the_end_of_the_stream_ends_the_wait,
                 an_iq_that_is_no_request_is_not_sent,
                 stanzas_that_do_not_fit_beside_a_request_have_to_be_taken_first;
+            component:
+                it_attaches_again_after_its_connection_was_cut,
+                a_wrong_secret_is_not_tried_again,
+                direct_tls_protects_the_stream;
             credentials:
                 wrong_passwords_and_unknown_users_are_refused_alike,
                 a_reconnecting_client_gives_up,
