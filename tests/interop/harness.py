@@ -21,6 +21,7 @@ ADDRESS = "127.0.0.1"
 USER, PASSWORD = "juliet", "pässwörd, <&> = 'ok'"
 OTHER_USER, OTHER_PASSWORD = "romeo", "r0m30"
 ODD_USER, ODD_PASSWORD = "o,neil=jr", "comma, equals="
+COMPONENT_SECRET = "correct horse <&> battery"
 ACCOUNTS = {USER: PASSWORD, OTHER_USER: OTHER_PASSWORD, ODD_USER: ODD_PASSWORD}
 LOGINS = {
     "USER": USER,
@@ -163,6 +164,7 @@ class Server:
         "ANONYMOUS": "anonymous.localhost",
         "MISNAMED": "misnamed.localhost",
     }
+    COMPONENT = "echo.localhost"
     # By the key of each host that has accounts.
     MECHANISMS = {}
     RESTARTS = 50
@@ -171,7 +173,7 @@ class Server:
         self.state = state
         self.log = state / "log"
         self.pidfile = state / "pid"
-        self.starttls_port, self.tls_port = free_ports(2)
+        self.starttls_port, self.tls_port, self.component_port = free_ports(3)
         self.restarts = 0
         certificates = state / "certs"
         certificates.mkdir()
@@ -199,7 +201,7 @@ class Server:
 
     def is_ready(self):
         """Whether clients can log in. Asked again and again while it starts."""
-        return accepts(self.starttls_port) and accepts(self.tls_port)
+        return all(map(accepts, [self.starttls_port, self.tls_port, self.component_port]))
 
     def start(self):
         self.pidfile.unlink(missing_ok=True)
@@ -245,6 +247,9 @@ class Server:
             "ADDRESS": ADDRESS,
             "STARTTLS_PORT": self.starttls_port,
             "TLS_PORT": self.tls_port,
+            "COMPONENT": self.COMPONENT,
+            "COMPONENT_PORT": self.component_port,
+            "COMPONENT_SECRET": COMPONENT_SECRET,
             "CA": self.authority.certificate,
             "OTHER_CA": self.stranger.certificate,
             "PIDFILE": self.pidfile,
@@ -258,6 +263,7 @@ class Server:
         return interop | client_environment(
             port=self.starttls_port, domain=self.HOSTS["SHA256"], authority=self.authority,
             stranger=self.stranger, mechanisms=["SCRAM-SHA-256", "PLAIN"],
+            component=self.COMPONENT, component_port=self.component_port,
         )
 
 
@@ -288,8 +294,10 @@ def run_beside_server(server_class):
         return status
 
 
-def client_environment(port, domain, authority, stranger, mechanisms):
-    """What a client program needs to log in to some server: README.md says what each is."""
+def client_environment(
+    port, domain, authority, stranger, mechanisms, component, component_port
+):
+    """What a client or component needs to know of some server: README.md says what each is."""
     values = {
         "ADDRESS": ADDRESS,
         "PORT": port,
@@ -297,6 +305,9 @@ def client_environment(port, domain, authority, stranger, mechanisms):
         "CA": authority.certificate,
         "OTHER_CA": stranger.certificate,
         "MECHANISMS": " ".join(mechanisms),
+        "COMPONENT": component,
+        "COMPONENT_PORT": component_port,
+        "COMPONENT_SECRET": COMPONENT_SECRET,
     }
     return {f"XMPPWIRE_SERVER_{name}": str(each) for name, each in (values | LOGINS).items()}
 

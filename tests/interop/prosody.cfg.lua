@@ -13,6 +13,8 @@ c2s_ports = { tonumber(ENV_PROSODY_STARTTLS_PORT) }
 c2s_direct_tls_ports = { tonumber(ENV_PROSODY_TLS_PORT) }
 c2s_direct_tls_interfaces = { "127.0.0.1" }
 c2s_require_encryption = true
+component_ports = { tonumber(ENV_PROSODY_COMPONENT_PORT) }
+component_interfaces = { "127.0.0.1" }
 
 modules_enabled = { "disco", "ping", "posix", "roster", "saslauth", "tls" }
 modules_disabled = { "s2s" }
@@ -45,3 +47,7 @@ VirtualHost "misnamed.localhost"
 		certificate = ENV_PROSODY_STATE .. "/certs/other.example.crt",
 		key = ENV_PROSODY_STATE .. "/certs/other.example.key",
 	}
+
+-- A component that connects (XEP-0114).
+Component (ENV_PROSODY_COMPONENT)
+	component_secret = ENV_PROSODY_COMPONENT_SECRET

@@ -56,6 +56,8 @@ class Ejabberd(harness.Server):
         template = string.Template(CONFIGURATION.read_text())
         (self.state / "ejabberd.yml").write_text(template.substitute(
             state=self.state, starttls_port=self.starttls_port, tls_port=self.tls_port,
+            component=self.COMPONENT, component_port=self.component_port,
+            component_secret=harness.COMPONENT_SECRET,
             log_level=os.environ.get("EJABBERD_LOG_LEVEL", "info"),
         ))
         (self.state / "accounts").write_text("".join(

@@ -47,6 +47,9 @@ class Prosody(harness.Server):
             "PROSODY_STATE": str(self.state),
             "PROSODY_STARTTLS_PORT": str(self.starttls_port),
             "PROSODY_TLS_PORT": str(self.tls_port),
+            "PROSODY_COMPONENT": self.COMPONENT,
+            "PROSODY_COMPONENT_PORT": str(self.component_port),
+            "PROSODY_COMPONENT_SECRET": harness.COMPONENT_SECRET,
         }
         return ["prosody", "-F", "--config", str(CONFIGURATION)], environment
 

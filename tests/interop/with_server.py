@@ -18,21 +18,22 @@ import harness
 from harness import Failure
 
 DOMAIN = "localhost"
+COMPONENT = f"echo.{DOMAIN}"
 MECHANISMS = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
-LISTENING = re.compile(r"^listening on 127\.0\.0\.1:(\d+)$", re.MULTILINE)
+LISTENING = re.compile(r"^listening on 127\.0\.0\.1:(\d+)( for components)?$", re.MULTILINE)
 
 
-def bound_port(child, output, seconds=20):
-    """The port that the server says it listens on."""
+def bound_ports(child, output, seconds=20):
+    """The ports for clients and for components that the server says it listens on."""
     deadline = time.monotonic() + seconds
     while True:
-        line = LISTENING.search(output.read_text(errors="replace"))
-        if line:
-            return int(line[1])
+        ports = [int(port) for port, _ in LISTENING.findall(output.read_text(errors="replace"))]
+        if len(ports) == 2:
+            return ports
         if child.poll() is not None:
             raise Failure(f"the server ended with status {child.returncode} instead of listening")
         if time.monotonic() > deadline:
-            raise Failure(f"no line 'listening on 127.0.0.1:PORT' after {seconds} s")
+            raise Failure(f"no two lines 'listening on 127.0.0.1:PORT' after {seconds} s")
         time.sleep(0.05)
 
 
@@ -59,6 +60,8 @@ def body():
                 [
                     *options.server, "--listen", f"{harness.ADDRESS}:0", "--domain", DOMAIN,
                     "--accounts", str(accounts), "--cert", str(certificate), "--key", str(key),
+                    "--component-listen", f"{harness.ADDRESS}:0",
+                    "--component", f"{COMPONENT}={harness.COMPONENT_SECRET}",
                 ],
                 stdout=stdout, stderr=stderr,
             )
@@ -68,9 +71,10 @@ def body():
                 raise Failure(f"the server ended with status {child.returncode}")
 
         try:
+            port, component_port = bound_ports(child, output)
             environment = harness.client_environment(
-                port=bound_port(child, output), domain=DOMAIN, authority=authority,
-                stranger=stranger, mechanisms=MECHANISMS,
+                port=port, domain=DOMAIN, authority=authority, stranger=stranger,
+                mechanisms=MECHANISMS, component=COMPONENT, component_port=component_port,
             )
             status = harness.run_beside(options.command, environment, options.seconds, tend)
             tend()

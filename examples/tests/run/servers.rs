@@ -213,6 +213,32 @@ fn a_server_with_a_wrong_certificate_gets_nothing() {
     });
 }
 
+/// Neither server trusts the certificate of the other.
+#[test]
+fn servers_without_an_authority_in_common_need_dialback() {
+    run(async || {
+        let (capulet, montague) = (Certificate::new(CAPULET), Certificate::new(MONTAGUE));
+        let network = Network::new("servers-strange", &[&Certificate::new("verona.example")]);
+        for (dialback, more) in [(false, &[][..]), (true, &["--s2s-dialback"][..])] {
+            let capulet = network.start("servers-strange-1", &capulet, &[CAPULET], more);
+            let montague = network.start("servers-strange-2", &montague, &[MONTAGUE], more);
+            let mut juliet = login(&capulet, "juliet", "balcony").await;
+            let mut romeo = login(&montague, "romeo", "orchard").await;
+            let to = "romeo@montague.example/orchard";
+            if dialback {
+                let message = Message::chat(jid(to), "Art thou not Romeo?");
+                juliet.send(message).await.expect("sent");
+                next_message(&mut romeo).await;
+                let trust = "capulet.example to montague.example: Dialback { tls: true }";
+                assert!(montague.log().contains(trust), "{}", montague.log());
+            } else {
+                let condition = bounce(&mut juliet, to).await;
+                assert_eq!(condition, StanzaErrorCondition::RemoteServerTimeout);
+            }
+        }
+    });
+}
+
 #[test]
 fn a_component_is_reached_from_its_server_and_from_others() {
     run(async || {

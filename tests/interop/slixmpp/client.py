@@ -246,7 +246,7 @@ def checks():
     yield "untrusted certificate", untrusted_certificate_ends_it(then=pings_the_server)
 
 
-async def main():
+async def run_all(program, checks):
     passed = failed = 0
     for name, check in checks():
         try:
@@ -256,10 +256,15 @@ async def main():
             failed += 1
             where = traceback.extract_tb(error.__traceback__)[-1].lineno
             print(f"FAILED {name}: {type(error).__name__} {error} (line {where})", flush=True)
-    print(f"slixmpp: {passed} passed, {failed} failed")
+    print(f"{program}: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
-if __name__ == "__main__":
+def run(program, checks):
+    """Runs every check and ends the program."""
     logging.basicConfig(level=os.environ.get("SLIXMPP_LOG", "CRITICAL"))
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(run_all(program, checks)))
+
+
+if __name__ == "__main__":
+    run("slixmpp", checks)

@@ -153,6 +153,25 @@ pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
         .with_tls(authority())
 }
 
+/// Where components connect, and the one that the server knows.
+pub(crate) struct ComponentServer {
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    pub(crate) domain: String,
+    pub(crate) secret: String,
+    pub(crate) is_prosody: bool,
+}
+
+pub(crate) fn component_server() -> ComponentServer {
+    ComponentServer {
+        address: get("ADDRESS"),
+        port: get("COMPONENT_PORT").parse().expect("a port"),
+        domain: get("COMPONENT"),
+        secret: get("COMPONENT_SECRET"),
+        is_prosody: get("SERVER") == "prosody",
+    }
+}
+
 /// A signal for the server's process.
 #[derive(Clone, Copy)]
 pub(crate) enum Signal {

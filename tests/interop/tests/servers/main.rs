@@ -10,6 +10,7 @@
     reason = "a test may fail by panicking"
 )]
 
+mod components;
 mod ends;
 mod environment;
 mod external;
@@ -56,6 +57,34 @@ macro_rules! scenarios {
     };
 }
 
+/// The same for scenarios over any [`Adapter`](xmppwire_test_support::adapter::Adapter).
+macro_rules! adapter_scenarios {
+    ($module:ident: $($name:ident),+ $(,)?) => {
+        mod $module {
+            mod tokio {
+                $(
+                    #[test]
+                    #[ignore = "needs a server: tests/interop/README.md"]
+                    fn $name() {
+                        use xmppwire_test_support::adapter::Tokio;
+                        crate::in_time(crate::$module::$name::<Tokio>);
+                    }
+                )+
+            }
+            mod blocking {
+                $(
+                    #[test]
+                    #[ignore = "needs a server: tests/interop/README.md"]
+                    fn $name() {
+                        use xmppwire_test_support::adapter::Blocking;
+                        crate::in_time(crate::$module::$name::<Blocking>);
+                    }
+                )+
+            }
+        }
+    };
+}
+
 /// The tests.
 mod run {
     scenarios!(login:
@@ -76,5 +105,6 @@ mod run {
     scenarios!(external: account, other_account, stranger, password_after_refusal);
     scenarios!(resources: made_up, own, taken_over, refused, replaced);
     scenarios!(stanzas: message_to_self, message_to_another, ping, refused_request, presence, burst);
+    adapter_scenarios!(components: stanzas, refused, foreign_from, two_of_a_name, comes_back);
     scenarios!(ends: shutdown, crash, close, comes_back);
 }
