@@ -103,12 +103,12 @@ fn receive(stanza: Stanza) -> Option<Iq> {
 /// given.
 fn parse(line: &str, to: Option<&Jid>) -> Result<Message, Box<dyn Error>> {
     if let Some(to) = to {
-        return Ok(Message::chat(to.clone(), line));
+        return Ok(Message::chat(to, line));
     }
     let (to, text) = line
         .split_once(' ')
         .ok_or("type an address, a space and a text")?;
-    Ok(Message::chat(Jid::new(to)?, text))
+    Ok(Message::chat(to, text)?)
 }
 
 /// Replaces control characters, which could move the cursor, and indents lines, so that they cannot

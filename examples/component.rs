@@ -94,7 +94,7 @@ impl Echo {
 
     /// An error is never answered (RFC 6120 §8.3.1), and nor is what the component itself has sent.
     fn echo(&mut self, message: &Message, now: Instant) -> Option<Message> {
-        let (from, to) = (message.from()?, message.to()?);
+        let from = message.from()?;
         let conversation = matches!(
             message.message_type(),
             MessageType::Chat | MessageType::Normal
@@ -106,7 +106,7 @@ impl Echo {
         if !self.may_echo(from.to_bare(), now) {
             return None;
         }
-        Some(message.reply(body).with_from(to.clone()))
+        message.reply(body)
     }
 
     fn may_echo(&mut self, sender: BareJid, now: Instant) -> bool {

@@ -217,13 +217,18 @@ impl Application for Server {
                 let resource = question.suggested().clone();
                 endpoint.answer_bind(question, BindAnswer::Bind(resource))
             }
-            ServerEvent::Stanza(Stanza::Message(message)) => match message.body() {
-                Some(body) => {
-                    shared.messages += 1;
-                    endpoint.send(&message.reply(body).into())
-                }
-                None => Ok(()),
-            },
+            ServerEvent::Stanza(stanza) => {
+                let answer = match &stanza {
+                    // The client stops at a number, so that this never goes on for ever.
+                    Stanza::Message(message) => message.body().and_then(|body| {
+                        shared.messages += 1;
+                        message.reply(body).map(Stanza::Message)
+                    }),
+                    // Every request has an answer (RFC 6120 §8.2.3).
+                    _ => stanza.unsupported_reply(),
+                };
+                answer.map_or(Ok(()), |answer| endpoint.send(&answer))
+            }
             ServerEvent::Closed(reason) => {
                 shared.count(&reason);
                 Ok(())
@@ -252,6 +257,10 @@ impl Application for Client {
                     .body()
                     .and_then(|body| body.parse().ok())
                     .map_or(MESSAGES, |n: usize| n + 1)
+            }
+            ClientEvent::Stanza(other) => {
+                let answer = other.unsupported_reply();
+                return answer.map_or(Ok(()), |answer| endpoint.send(&answer));
             }
             ClientEvent::Closed(reason) => {
                 shared.count(&reason);

@@ -87,8 +87,8 @@ fn call(tcp: TcpStream, tls: &ClientTls, wire: Wire) -> Result<(CloseReason, Opt
             }
             ClientEvent::Bound(jid) => {
                 requests = Some(IqTracker::new(jid, Entropy::from_os()?));
-                let romeo = Jid::new("romeo@verona.example")?;
-                let message = Message::chat(romeo, "Art thou not Romeo, and a Montague?");
+                let question = "Art thou not Romeo, and a Montague?";
+                let message = Message::chat("romeo@verona.example", question)?;
                 end.machine.send(&message.into())?;
             }
             ClientEvent::Stanza(Stanza::Message(_)) => {
@@ -149,11 +149,8 @@ fn serve(tcp: TcpStream, tls: &ServerTls) -> Result<CloseReason> {
             }
             ServerEvent::Stanza(Stanza::Message(message)) => {
                 let reply = message.reply("Neither, fair saint, if either thee dislike.");
-                let romeo = message
-                    .to()
-                    .cloned()
-                    .ok_or("a message without a recipient")?;
-                end.machine.send(&reply.with_from(romeo).into())?;
+                end.machine
+                    .send(&reply.ok_or("a message without a sender")?.into())?;
             }
             ServerEvent::Stanza(Stanza::Iq(iq)) => {
                 if let Some(result) = iq.result(None) {

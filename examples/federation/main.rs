@@ -125,8 +125,9 @@ async fn play(proof: Proof) -> Result<()> {
         let message = Message::chat(romeo.jid().clone(), "Art thou not Romeo, and a Montague?");
         juliet.send(message).await?;
         let question = next_message(&mut romeo).await?;
+        let reply = question.reply("Neither, fair saint, if either thee dislike.");
         romeo
-            .send(question.reply("Neither, fair saint, if either thee dislike."))
+            .send(reply.ok_or("a message without a sender")?)
             .await?;
         romeo.flush().await?;
         let answer = next_message(&mut juliet).await?;

@@ -563,7 +563,7 @@ fn answer(stanza: &Stanza) -> Option<Stanza> {
     let error = StanzaError::new(StanzaErrorCondition::ItemNotFound);
     match stanza {
         Stanza::Message(message) => match message.body() {
-            Some(body) => Some(message.reply(body).into()),
+            Some(body) => message.reply(body).map(Stanza::Message),
             None => Some(stanza.clone()),
         },
         Stanza::Presence(_) => Some(stanza.clone()),

@@ -144,10 +144,16 @@ impl Driver<Host> {
 /// let mut component = ReconnectingComponent::new(connector);
 /// while let Some(update) = component.next_event()? {
 ///     match update {
-///         ComponentUpdate::Stanza(Stanza::Message(message)) => {
-///             // Unlike a client, a component writes its own address.
-///             if let (Some(body), Some(to)) = (message.body(), message.to()) {
-///                 component.send(message.reply(body).with_from(to.clone()))?;
+///         ComponentUpdate::Stanza(stanza) => {
+///             let answer = match &stanza {
+///                 Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///                     message.reply("pong").map(Stanza::Message)
+///                 }
+///                 // Every request has an answer, and nothing else has.
+///                 _ => stanza.unsupported_reply(),
+///             };
+///             if let Some(answer) = answer {
+///                 component.send(answer)?;
 ///             }
 ///         }
 ///         ComponentUpdate::Disconnected { reason, retry_in } => eprintln!("{reason}; again in {retry_in:?}"),

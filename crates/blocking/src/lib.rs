@@ -8,8 +8,15 @@
 //!     let mut client = Client::connect("juliet@example.org", "s3cr3t")?;
 //!     client.send(Presence::available())?;
 //!     while let Some(stanza) = client.next()? {
-//!         if let Stanza::Message(message) = stanza && let Some(body) = message.body() {
-//!             client.send(message.reply(body))?;
+//!         let answer = match &stanza {
+//!             Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+//!                 message.reply("pong").map(Stanza::Message)
+//!             }
+//!             // Every request has an answer, and nothing else has.
+//!             _ => stanza.unsupported_reply(),
+//!         };
+//!         if let Some(answer) = answer {
+//!             client.send(answer)?;
 //!         }
 //!     }
 //!     Ok(())

@@ -56,9 +56,15 @@ use crate::waker::Waker;
 ///                 let resource = request.suggested().clone();
 ///                 connection.answer_bind(request, BindAnswer::Bind(resource))?;
 ///             }
-///             ServerEvent::Stanza(Stanza::Message(message)) => {
-///                 if let Some(body) = message.body() {
-///                     connection.send(&message.reply(body).into())?;
+///             ServerEvent::Stanza(stanza) => {
+///                 let answer = match &stanza {
+///                     Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///                         message.reply("pong").map(Stanza::Message)
+///                     }
+///                     _ => stanza.unsupported_reply(),
+///                 };
+///                 if let Some(answer) = answer {
+///                     connection.send(&answer)?;
 ///                 }
 ///             }
 ///             _ => {}

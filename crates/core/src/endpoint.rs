@@ -55,6 +55,12 @@ pub trait Steps: Debug + Send + Sized + 'static {
     /// The content namespace of the stream (RFC 6120 §4.8.2).
     const CONTENT_NS: &'static str;
 
+    /// Whether the peer writes `from` into each stanza, so that this side leaves it out. A server
+    /// may end the stream of a client whose `from` is not exactly its own (RFC 6120 §4.9.3.9), and
+    /// answers can have such a one: `to` of a message may be a resource that is gone (RFC 6121
+    /// §8.5.3.2.1).
+    const PEER_WRITES_FROM: bool = false;
+
     /// How far negotiation has come.
     fn phase(&self) -> Phase;
 
@@ -162,6 +168,8 @@ impl<R: Role> Endpoint<R> {
 
     /// Queues a stanza for the peer. After the stream has ended this is a no-op.
     ///
+    /// A client sends no `from`: its server writes it (RFC 6120 §8.1.2.1).
+    ///
     /// A stanza that is longer than the [`room`](Self::room) left is not queued. It ends the stream
     /// with `<policy-violation/>` and [`BacklogExceeded`](crate::PeerMisbehaved::BacklogExceeded),
     /// because the peer does not read. An application that prefers to wait for the peer checks the
@@ -181,6 +189,11 @@ impl<R: Role> Endpoint<R> {
             return Ok(());
         }
         self.role.may_send(stanza)?;
+        if R::PEER_WRITES_FROM && stanza.from().is_some() {
+            let mut stanza = stanza.clone();
+            stanza.set_from(None);
+            return self.stream.send(&stanza, R::CONTENT_NS);
+        }
         self.stream.send(stanza, R::CONTENT_NS)
     }
 
@@ -374,11 +387,20 @@ impl<R: Role> Endpoint<R> {
 
     /// Answers a malformed stanza if RFC 6120 §8 requires an answer, and tells the application.
     pub(crate) fn refuse(&mut self, fault: StanzaFault) {
-        if let Some(mut reply) = fault.reply() {
-            reply.requalify(ns::CLIENT, R::CONTENT_NS);
+        if let Some(reply) = Self::reply_to(&fault) {
             self.stream.push_own(&reply);
         }
         self.event = Some(R::tell(News::Refused(fault)));
+    }
+
+    /// The answer to a malformed stanza, as it is written to this stream.
+    pub(crate) fn reply_to(fault: &StanzaFault) -> Option<Element> {
+        let mut reply = fault.reply()?;
+        if R::PEER_WRITES_FROM {
+            reply.set_attr("from", None);
+        }
+        reply.requalify(ns::CLIENT, R::CONTENT_NS);
+        Some(reply)
     }
 
     /// The number of the next question or hand-off. It is random, so that tokens of other

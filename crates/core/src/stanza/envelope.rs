@@ -1,5 +1,7 @@
 //! What the three kinds of stanzas share: an element and its parsed addresses (RFC 6120 §8.1).
 
+use alloc::borrow::Cow;
+
 use xmppwire_jid::Jid;
 use xmppwire_xml::{Element, ElementRef};
 
@@ -74,10 +76,40 @@ impl Envelope {
         self.element.append(child);
     }
 
-    /// Appends a child that holds nothing but text.
-    pub(super) fn append_text_child(&mut self, name: &str, text: &str) {
+    /// Replaces all children of that name with one that holds nothing but text.
+    pub(super) fn set_text(&mut self, name: &str, text: &str) {
+        self.element
+            .retain_children(|child| !child.is(name, ns::CLIENT));
         let child = Element::builder(name, ns::CLIENT).text(text).build();
         self.element.append(child.root());
+    }
+
+    /// Adds a child that holds text of one language, and removes an older one of that language:
+    /// a stanza has one of each (RFC 6121 §5.2.3).
+    pub(super) fn set_text_in(&mut self, name: &str, lang: &str, text: &str) {
+        let same = |child: ElementRef<'_>| {
+            let of = child.attr_ns("lang", ns::XML);
+            child.is(name, ns::CLIENT) && of.is_some_and(|of| of.eq_ignore_ascii_case(lang))
+        };
+        self.element.retain_children(|child| !same(child));
+        let child = Element::builder(name, ns::CLIENT).lang(lang).text(text);
+        self.element.append(child.build().root());
+    }
+
+    /// The text of the first child of that name.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.element.child(name, ns::CLIENT).map(ElementRef::text)
+    }
+
+    /// The text of the child of that name and language. A child without a language of its own has
+    /// that of the stanza.
+    pub(super) fn text_in(&self, name: &str, lang: &str) -> Option<Cow<'_, str>> {
+        let default = self.element.attr_ns("lang", ns::XML);
+        let is_of = |child: &ElementRef<'_>| {
+            let of = child.attr_ns("lang", ns::XML).or(default);
+            child.is(name, ns::CLIENT) && of.is_some_and(|of| of.eq_ignore_ascii_case(lang))
+        };
+        self.element.children().find(is_of).map(ElementRef::text)
     }
 
     pub(super) fn error(&self) -> Option<StanzaError> {
@@ -146,18 +178,22 @@ macro_rules! envelope_methods {
                 self.is_error().then(|| self.envelope.error()).flatten()
             }
 
-            /// Sets the recipient.
-            #[must_use]
-            pub fn with_to(mut self, to: impl Into<xmppwire_jid::Jid>) -> Self {
-                self.set_to(Some(to.into()));
-                self
+            /// Sets the recipient. A text is read as an address, so the result is a `Result` then:
+            /// see [`ToJid`](crate::ToJid).
+            pub fn with_to<A: crate::ToJid>(mut self, to: A) -> A::Made<Self> {
+                to.make(|to| {
+                    self.set_to(Some(to));
+                    self
+                })
             }
 
-            /// Sets the sender. A client leaves that to its server, which overrides it.
-            #[must_use]
-            pub fn with_from(mut self, from: impl Into<xmppwire_jid::Jid>) -> Self {
-                self.set_from(Some(from.into()));
-                self
+            /// Sets the sender. A client does not send it, because its server writes it
+            /// (RFC 6120 §8.1.2.1).
+            pub fn with_from<A: crate::ToJid>(mut self, from: A) -> A::Made<Self> {
+                from.make(|from| {
+                    self.set_from(Some(from));
+                    self
+                })
             }
 
             /// Sets the default language of the stanza's text.
@@ -201,6 +237,23 @@ macro_rules! open_methods {
             pub fn with_id(mut self, id: &str) -> Self {
                 self.envelope.set("id", Some(id));
                 self
+            }
+
+            /// Sets an identifier of 128 random bits, so that an error answer can be matched to the
+            /// stanza.
+            ///
+            /// ```
+            /// use xmppwire::{Entropy, Message};
+            ///
+            /// let mut entropy = Entropy::from_os()?;
+            /// let message = Message::chat("romeo@example.net", "Ciao")?.with_new_id(&mut entropy);
+            /// assert_eq!(message.id().map(str::len), Some(32));
+            /// # Ok::<_, Box<dyn core::error::Error>>(())
+            /// ```
+            #[must_use]
+            pub fn with_new_id(self, entropy: &mut crate::Entropy) -> Self {
+                let id = entropy.id();
+                self.with_id(&id)
             }
 
             /// Adds a payload.

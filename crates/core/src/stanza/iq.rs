@@ -28,10 +28,9 @@ conditions! {
 /// has the same id and goes to the sender.
 ///
 /// ```
-/// use xmppwire::{Element, Iq, Jid, ns};
+/// use xmppwire::{Element, Iq, ns};
 ///
-/// let ping = Iq::get("p1", &Element::builder("ping", ns::PING).build())
-///     .with_to(Jid::new("example.org")?);
+/// let ping = Iq::get("p1", &Element::builder("ping", ns::PING).build()).with_to("example.org")?;
 /// let pong = ping.result(None).expect("a get is answered");
 /// assert_eq!(pong.id(), Some("p1"));
 /// assert!(pong.result(None).is_none(), "an answer is not");

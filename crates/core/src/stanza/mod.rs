@@ -6,6 +6,7 @@ mod fault;
 mod iq;
 mod message;
 mod presence;
+mod to_jid;
 mod tracker;
 
 use xmppwire_jid::Jid;
@@ -15,7 +16,8 @@ pub use self::error::{ErrorType, StanzaError, StanzaErrorCondition};
 pub use self::fault::{FaultKind, StanzaFault};
 pub use self::iq::{Iq, IqType};
 pub use self::message::{Message, MessageType};
-pub use self::presence::{Presence, PresenceType};
+pub use self::presence::{Presence, PresenceType, Show};
+pub use self::to_jid::ToJid;
 pub use self::tracker::IqTracker;
 use crate::ns;
 
@@ -57,9 +59,9 @@ impl Stanza {
     /// (RFC 6120 §4.8.3). `TryFrom<Element>` turns it back.
     ///
     /// ```
-    /// use xmppwire::{Jid, Message, Stanza, ns};
+    /// use xmppwire::{Message, Stanza, ns};
     ///
-    /// let message: Stanza = Message::chat(Jid::new("romeo@example.net")?, "Ciao").into();
+    /// let message: Stanza = Message::chat("romeo@example.net", "Ciao")?.into();
     /// let element = message.to_element(ns::SERVER);
     /// assert!(element.child("body", ns::SERVER).is_some());
     /// assert_eq!(Stanza::try_from(element)?, message);
@@ -148,7 +150,7 @@ impl Stanza {
     /// calls it for stanzas to itself; it routes all others untouched.
     ///
     /// ```
-    /// use xmppwire::{Element, Iq, Jid, Message, Stanza, StanzaErrorCondition};
+    /// use xmppwire::{Element, Iq, Message, Stanza, StanzaErrorCondition};
     ///
     /// let unknown = Element::builder("x", "urn:example:unknown").build();
     /// let request: Stanza = Iq::get("1", &unknown).into();
@@ -156,7 +158,7 @@ impl Stanza {
     /// let error = answer.error().expect("an error");
     /// assert_eq!(error.condition(), StanzaErrorCondition::ServiceUnavailable);
     ///
-    /// let message: Stanza = Message::chat(Jid::new("romeo@example.net")?, "Ciao").into();
+    /// let message: Stanza = Message::chat("romeo@example.net", "Ciao")?.into();
     /// assert_eq!(message.unsupported_reply(), None);
     /// # Ok::<_, xmppwire::JidError>(())
     /// ```

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 
+use xmppwire_jid::Jid;
 use xmppwire_xml::Element;
 
 use super::envelope::{Envelope, envelope_methods, open_methods};
@@ -40,6 +41,20 @@ impl PresenceType {
     }
 }
 
+conditions! {
+    /// How available the sender of presence is (RFC 6121 §4.7.2.1).
+    pub enum Show {
+        /// Away for a short time.
+        Away = "away",
+        /// Interested in chatting.
+        Chat = "chat",
+        /// Busy: "do not disturb".
+        Dnd = "dnd",
+        /// Away for an extended period.
+        Xa = "xa",
+    }
+}
+
 /// Availability on the network, broadcast or directed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Presence {
@@ -69,11 +84,75 @@ impl Presence {
         self
     }
 
-    /// Adds a status text (RFC 6121 §4.7.2.2).
+    /// Sets the status text, and removes all others (RFC 6121 §4.7.2.2).
     #[must_use]
     pub fn with_status(mut self, status: impl AsRef<str>) -> Self {
-        self.envelope.append_text_child("status", status.as_ref());
+        self.envelope.set_text("status", status.as_ref());
         self
+    }
+
+    /// Adds a status text in another language, or replaces the one in that language.
+    #[must_use]
+    pub fn with_status_in(mut self, lang: &str, status: impl AsRef<str>) -> Self {
+        self.envelope.set_text_in("status", lang, status.as_ref());
+        self
+    }
+
+    /// Says how available the sender is (RFC 6121 §4.7.2.1). Presence without it means simply
+    /// available.
+    #[must_use]
+    pub fn with_show(mut self, show: Show) -> Self {
+        self.envelope.set_text("show", show.name());
+        self
+    }
+
+    /// Sets the priority (RFC 6121 §4.7.2.3). A resource of negative priority is sent no messages
+    /// that are addressed to the account.
+    ///
+    /// ```
+    /// use xmppwire::{Presence, Show};
+    ///
+    /// let presence = Presence::available()
+    ///     .with_show(Show::Away)
+    ///     .with_status("At the balcony")
+    ///     .with_priority(-1);
+    /// assert_eq!(presence.show(), Some(Show::Away));
+    /// assert_eq!(presence.priority(), -1);
+    /// ```
+    #[must_use]
+    pub fn with_priority(mut self, priority: i8) -> Self {
+        self.envelope
+            .set_text("priority", &alloc::format!("{priority}"));
+        self
+    }
+
+    /// The answer to a request to subscribe to the presence of this one's recipient (RFC 6121
+    /// §3.1.3), between bare addresses. `None` where this is not such a request.
+    ///
+    /// ```
+    /// use xmppwire::{Presence, PresenceType};
+    ///
+    /// let request = Presence::available()
+    ///     .with_type(PresenceType::Subscribe)
+    ///     .with_from("romeo@example.net")?;
+    /// let answer = request.subscription_reply(true).expect("it is a request");
+    /// assert_eq!(answer.presence_type(), Some(PresenceType::Subscribed));
+    /// assert_eq!(answer.subscription_reply(true), None);
+    /// # Ok::<_, xmppwire::JidError>(())
+    /// ```
+    #[must_use]
+    pub fn subscription_reply(&self, allow: bool) -> Option<Self> {
+        if self.presence_type() != Some(PresenceType::Subscribe) {
+            return None;
+        }
+        let bare = |jid: &Jid| -> Jid { jid.to_bare().into() };
+        let mut reply = Self::available().with_type(match allow {
+            true => PresenceType::Subscribed,
+            false => PresenceType::Unsubscribed,
+        });
+        reply.set_to(Some(bare(self.from()?)));
+        reply.set_from(self.to().map(bare));
+        Some(reply)
     }
 
     /// The type; `None` means available.
@@ -93,10 +172,22 @@ impl Presence {
         self.presence_type() == Some(PresenceType::Error)
     }
 
-    /// The status text.
+    /// How available the sender is; `None` means simply available, as does a text that is none of
+    /// the four (RFC 6121 §4.7.2.1).
+    pub fn show(&self) -> Option<Show> {
+        let text = self.envelope.text("show")?;
+        Show::from_name(text.trim())
+    }
+
+    /// The first status text.
     pub fn status(&self) -> Option<Cow<'_, str>> {
-        self.payload("status", ns::CLIENT)
-            .map(|status| status.text())
+        self.envelope.text("status")
+    }
+
+    /// The status text in that language, if there is one. One without a language of its own has that
+    /// of the stanza, [`lang`](Self::lang).
+    pub fn status_in(&self, lang: &str) -> Option<Cow<'_, str>> {
+        self.envelope.text_in("status", lang)
     }
 
     /// The priority; 0 if there is none, or if it is not a number from -128 to 127 (RFC 6121 §4.7.2.3).

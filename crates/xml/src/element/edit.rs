@@ -3,11 +3,13 @@
 //! Only the root can be changed. Forwarding needs to stamp an address on a stanza and to add an
 //! error or a delay, and other changes of a table are not cheap.
 
+use alloc::vec::Vec;
+
 use super::namespaces::Recent;
 use super::records::Span;
 use super::tree::Tree;
 
-use super::{Element, ElementRef};
+use super::{Element, ElementRef, NodeRef};
 use crate::ns::XML_NS;
 
 impl Element {
@@ -61,6 +63,40 @@ impl Element {
     /// ```
     pub fn requalify(&mut self, from: &str, to: &str) {
         self.tree.requalify(from, to);
+    }
+
+    /// Removes the child elements of the root for which `keep` returns false, each with its content.
+    /// Text of the root stays.
+    ///
+    /// ```
+    /// # use xmppwire_xml::Element;
+    /// let mut message = Element::builder("message", "jabber:client")
+    ///     .open("body", "jabber:client").text("Hi").close()
+    ///     .open("body", "jabber:client").lang("de").text("Hallo").close()
+    ///     .build();
+    /// message.retain_children(|child| child.lang() != Some("de"));
+    /// assert_eq!(message.to_xml(), "<message xmlns='jabber:client'><body>Hi</body></message>");
+    /// ```
+    pub fn retain_children(&mut self, mut keep: impl FnMut(ElementRef<'_>) -> bool) {
+        let kept: Vec<bool> = self.children().map(&mut keep).collect();
+        if kept.iter().all(|kept| *kept) {
+            return;
+        }
+        let mut builder = Self::builder(self.name(), self.ns());
+        for attr in self.attrs() {
+            builder = builder.attr_ns(attr.name, attr.ns, attr.value);
+        }
+        let mut kept = kept.into_iter();
+        for node in self.nodes() {
+            match node {
+                NodeRef::Text(text) => builder = builder.text(text),
+                NodeRef::Element(child) if kept.next().unwrap_or(true) => {
+                    builder = builder.append(child);
+                }
+                NodeRef::Element(_) => {}
+            }
+        }
+        *self = builder.build();
     }
 
     /// Adds text at the end of the root's content.

@@ -61,11 +61,12 @@ pub(crate) fn message_to_another<C: Client>() {
         .expect("it is sent");
     let question = message(&mut romeo);
     assert_eq!(question.from(), Some(&Jid::from(juliet.jid().clone())));
-    romeo.send(question.reply("Here.")).expect("it is sent");
+    let reply = question.reply("Here.").expect("it has a sender");
+    romeo.send(reply).expect("it is sent");
     assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
 }
 
-fn question(id: &str, to: impl Into<Jid>) -> Iq {
+fn question(id: &str, to: Jid) -> Iq {
     Iq::get(id, &Element::builder("ping", ns::PING).build()).with_to(to)
 }
 

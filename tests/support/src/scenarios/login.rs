@@ -21,7 +21,7 @@ fn logs_in_and_talks<A: Adapter>(mode: Mode) {
         let message = next_message(&mut client);
         let from = message.from().map(|from| from.as_str());
         assert_eq!(from, Some(login.jid.as_str()));
-        client.send(message.reply("indeed"));
+        client.send(message.reply("indeed").unwrap());
         end(&mut client);
         login.jid
     };
