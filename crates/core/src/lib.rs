@@ -131,8 +131,8 @@ pub use xmppwire_sasl::{
     ScramHash, ScramKeys, ScramServerError,
 };
 pub use xmppwire_xml::{
-    Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ReadError,
-    ReadErrorKind, WriteError,
+    Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ParseError,
+    ReadError, ReadErrorKind, WriteError,
 };
 
 pub use self::client::{

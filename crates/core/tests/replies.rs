@@ -1,5 +1,7 @@
 //! Replies: what is answered, by whom and to whom, and the setters behind it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use xmppwire::{
     Element, Entropy, Iq, Jid, Message, MessageType, Presence, PresenceType, Show, Stanza,
     StanzaError, StanzaErrorCondition, ns,

@@ -39,6 +39,77 @@ impl ReadError {
     }
 }
 
+/// Why a text is no element, and where.
+///
+/// ```
+/// use xmppwire_xml::{Element, ReadErrorKind};
+///
+/// let error = "<a>\n  <b></c>\n</a>".parse::<Element>().unwrap_err();
+/// assert_eq!(error.kind(), ReadErrorKind::NotWellFormed);
+/// assert_eq!((error.line(), error.column()), (2, 9));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {error}")]
+pub struct ParseError {
+    // Its text is part of this error's, so it is no source.
+    error: ReadError,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl ParseError {
+    /// Looks the place up in the input.
+    pub(crate) fn new(error: ReadError, input: &[u8], offset: usize) -> Self {
+        let before = input.get(..offset).unwrap_or(input);
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end.saturating_add(1));
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        // All bytes of a character but the first begin with the bits 10.
+        let begins = |byte: &&u8| **byte & 0xC0 != 0x80;
+        let in_line = before.iter().skip(line_start).filter(begins).count();
+        Self {
+            error,
+            offset: before.len(),
+            line: lines.saturating_add(1),
+            column: in_line.saturating_add(1),
+        }
+    }
+
+    /// The condition that it would be on a stream.
+    pub fn kind(&self) -> ReadErrorKind {
+        self.error.kind()
+    }
+
+    /// Describes the error for a log, without its place. The wording may change.
+    pub fn detail(&self) -> impl fmt::Display + '_ {
+        self.error.detail()
+    }
+
+    /// Whether more bytes could make an element of the input: it ends inside of one.
+    pub fn is_incomplete(&self) -> bool {
+        self.error == crate::reader::text::CUT
+    }
+
+    /// The number of bytes before the first byte that is wrong. That is the length of the input where
+    /// something is missing at the end.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The line of that byte, from 1. Lines end with LF.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The place of that byte in its line, in characters, from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Detail {
     Plain(&'static str),

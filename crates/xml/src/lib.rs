@@ -50,7 +50,7 @@ mod reader;
 mod writer;
 
 pub use element::{Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes};
-pub use error::{ReadError, ReadErrorKind, WriteError};
+pub use error::{ParseError, ReadError, ReadErrorKind, WriteError};
 pub use header::StreamHeader;
 pub use limits::XmlLimits;
 pub use ns::{STREAMS_NS, XML_NS};

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::namespaces::Recent;
+use super::records::Span;
 use super::tree::Tree;
 
 use super::{Element, ElementRef};
@@ -81,13 +82,57 @@ impl ElementBuilder {
         self
     }
 
-    /// Opens a child element, which receives what follows.
+    /// Opens a child element in a namespace. It receives what follows.
     pub fn open(mut self, name: &str, ns: &str) -> Self {
         let ns = self.recent.intern(&mut self.tree, ns);
-        let parent = self.tree.node(self.open.last().copied().unwrap_or(0));
-        if parent.is_none_or(|parent| parent.ns() != ns) {
+        if self.ns() != ns {
             self.tree.count_declaration(ns);
         }
+        self.open_in(name, ns)
+    }
+
+    /// Opens a child element in the namespace of the innermost open element. It receives what
+    /// follows.
+    ///
+    /// ```
+    /// use xmppwire_xml::Element;
+    ///
+    /// let info = Element::builder("query", "http://jabber.org/protocol/disco#info")
+    ///     .open_child("identity").attr("category", "client").attr("type", "bot").close()
+    ///     .open_child("feature").attr("var", "urn:xmpp:ping").close()
+    ///     .build();
+    /// assert!(info.child("feature", "http://jabber.org/protocol/disco#info").is_some());
+    /// ```
+    pub fn open_child(self, name: &str) -> Self {
+        let ns = self.ns();
+        self.open_in(name, ns)
+    }
+
+    /// Adds a child element that holds nothing but text, in the namespace of the innermost open
+    /// element.
+    ///
+    /// ```
+    /// use xmppwire_xml::Element;
+    ///
+    /// let version = Element::builder("query", "jabber:iq:version")
+    ///     .text_child("name", "Exodus")
+    ///     .text_child("version", "0.7")
+    ///     .build();
+    /// assert_eq!(version.child("version", "jabber:iq:version").unwrap().text(), "0.7");
+    /// ```
+    pub fn text_child(self, name: &str, text: &str) -> Self {
+        self.open_child(name).text(text).close()
+    }
+
+    /// The namespace of the innermost open element.
+    fn ns(&self) -> Span {
+        let innermost = self.open.last().copied().unwrap_or(0);
+        self.tree
+            .node(innermost)
+            .map_or(Span::NONE, |node| node.ns())
+    }
+
+    fn open_in(mut self, name: &str, ns: Span) -> Self {
         let index = self.tree.open(name, ns);
         self.open.push(index);
         self.in_text = false;

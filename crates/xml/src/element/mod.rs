@@ -12,13 +12,19 @@ mod tree;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
 pub use builder::ElementBuilder;
 pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
 pub(crate) use namespaces::{Recent, shared_span};
 pub(crate) use records::{ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
 pub(crate) use tree::{Tree, declaration_bytes};
+
+use crate::error::ParseError;
+use crate::limits::XmlLimits;
+use crate::reader::text;
 
 /// An owned element with its attributes and its content.
 ///
@@ -60,6 +66,56 @@ impl Element {
     /// Starts building the element `name` in the namespace `ns`, which is empty for none.
     pub fn builder(name: &str, ns: &str) -> ElementBuilder {
         ElementBuilder::new(name, ns)
+    }
+
+    /// Reads a document: one element, which may have white space around it and an XML declaration
+    /// before it. [`FromStr`] and `TryFrom<&[u8]>` do so under the default limits.
+    ///
+    /// The text has to be XML as it is allowed on a stream: UTF-8 without comments, processing
+    /// instructions and document types (RFC 6120 §11.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] with the place, if it is not, or if it exceeds a limit.
+    ///
+    /// ```
+    /// use xmppwire_xml::{Element, XmlLimits};
+    ///
+    /// let delay: Element = "<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z'/>".parse()?;
+    /// assert!(delay.is("delay", "urn:xmpp:delay"));
+    ///
+    /// let mut limits = XmlLimits::default();
+    /// limits.max_depth = 1;
+    /// assert!(Element::parse("<a><b/></a>", &limits).is_err());
+    /// # Ok::<_, xmppwire_xml::ParseError>(())
+    /// ```
+    pub fn parse(text: impl AsRef<[u8]>, limits: &XmlLimits) -> Result<Self, ParseError> {
+        text::document(text.as_ref(), limits)
+    }
+
+    /// Reads a fragment: any number of elements, with white space around them. Names without a
+    /// prefix are in the namespace `ns`, unless the text says otherwise. Each element has the limits
+    /// for itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] as for [`parse`](Self::parse). An XML declaration is an error here.
+    ///
+    /// ```
+    /// use xmppwire_xml::{Element, XmlLimits};
+    ///
+    /// let log = "<presence/>\n<message><body>Hi</body></message>\n";
+    /// let stanzas = Element::parse_fragment(log, "jabber:client", &XmlLimits::default())?;
+    /// assert_eq!(stanzas.len(), 2);
+    /// assert!(stanzas[1].child("body", "jabber:client").is_some());
+    /// # Ok::<_, xmppwire_xml::ParseError>(())
+    /// ```
+    pub fn parse_fragment(
+        text: impl AsRef<[u8]>,
+        ns: &str,
+        limits: &XmlLimits,
+    ) -> Result<Vec<Self>, ParseError> {
+        text::fragment(text.as_ref(), ns, limits)
     }
 
     pub(crate) fn from_tree(tree: Tree) -> Self {
@@ -162,6 +218,24 @@ impl Element {
 impl<'a> From<&'a Element> for ElementRef<'a> {
     fn from(element: &'a Element) -> Self {
         element.root()
+    }
+}
+
+/// Reads a document under the default limits: see [`Element::parse`].
+impl FromStr for Element {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text, &XmlLimits::DEFAULT)
+    }
+}
+
+/// Reads a document under the default limits: see [`Element::parse`].
+impl TryFrom<&[u8]> for Element {
+    type Error = ParseError;
+
+    fn try_from(text: &[u8]) -> Result<Self, ParseError> {
+        Self::parse(text, &XmlLimits::DEFAULT)
     }
 }
 

@@ -15,6 +15,7 @@ mod header;
 mod lanes;
 mod lead;
 mod namespaces;
+pub(crate) mod text;
 
 use core::fmt;
 

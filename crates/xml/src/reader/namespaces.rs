@@ -52,6 +52,16 @@ impl Scope {
             .collect();
     }
 
+    /// Forgets the declarations of the stream header, and declares this default namespace instead.
+    pub(super) fn replace_with_default(&mut self, ns: &str) {
+        self.outer.clear();
+        self.default = (!ns.is_empty()).then(|| Outer {
+            prefix: String::new(),
+            ns: ns.into(),
+            place: None,
+        });
+    }
+
     /// The default namespace that the stream header declared.
     pub(super) fn default_ns(&self) -> &str {
         self.default.as_ref().map_or("", |outer| &outer.ns)

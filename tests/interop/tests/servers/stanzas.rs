@@ -66,7 +66,8 @@ pub(crate) fn message_to_another<C: Client>() {
     assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
 }
 
-fn question(id: &str, to: Jid) -> Iq {
+fn question(id: &str, to: impl Into<Jid>) -> Iq {
+    let to: Jid = to.into();
     Iq::get(id, &Element::builder("ping", ns::PING).build()).with_to(to)
 }
 
