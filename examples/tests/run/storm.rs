@@ -1,4 +1,4 @@
-//! Two bots that do what the README says meet each other, and everything that must not be answered.
+//! Two bots like the one in the documentation of the crates meet, and get all that must not be answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ impl Drop for Bot {
     }
 }
 
-/// The loop of the README, which also counts.
+/// The loop of the first example of `xmppwire-tokio`, which also counts.
 async fn bot(mut client: Client, greeting: Message, heard: Arc<AtomicUsize>) -> Result<(), Error> {
     client.send(greeting).await?;
     while let Some(stanza) = client.next().await? {
