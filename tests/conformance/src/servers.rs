@@ -16,6 +16,7 @@
 //! | `% by-sender` | an authorised sender may send to every local domain |
 //! | `% only-verifies` | the outgoing stream only verifies keys |
 //! | `% tls direct`, `% tls none` | TLS from the first byte, or never |
+//! | `% default-domain none` | the receiving server has no domain for errors |
 //! | `% names A B` | the domains of this side and of the peer |
 //! | `-- verdict valid\|invalid\|error` | the application knows what became of the oldest key |
 //! | `-- verify SENDER TARGET ID KEY` | the application asks the peer about a key |
@@ -41,6 +42,7 @@ pub(crate) struct Setup {
     peer: Domainpart,
     outgoing: OutgoingConfig,
     policy: PeerPolicy,
+    default_domain: bool,
     direct_tls: bool,
     tls: TlsInfo,
 }
@@ -94,6 +96,7 @@ impl Setup {
             peer: domain(peer),
             outgoing: outgoing.with_lang("en"),
             policy,
+            default_domain: !has("default-domain none"),
             direct_tls: has("tls direct"),
             tls: match certificate {
                 Some(name) => tls.with_peer(CertificateIdentities::new().with_dns_id(name)),
@@ -122,9 +125,11 @@ impl Setup {
 
     pub(crate) fn montague(&self) -> Montague {
         let domains: LocalDomains = [self.us.clone(), domain("c.example")].into_iter().collect();
-        let config = IncomingConfig::new(domains)
-            .with_default_domain(self.us.clone())
-            .with_dialback(DialbackSecret::new("xyzzy"));
+        let config = IncomingConfig::new(domains).with_dialback(DialbackSecret::new("xyzzy"));
+        let config = match self.default_domain {
+            true => config.with_default_domain(self.us.clone()),
+            false => config,
+        };
         let entropy = Entropy::from_seed([5; 32]);
         Montague {
             server: match self.direct_tls {

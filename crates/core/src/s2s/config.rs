@@ -63,6 +63,11 @@ impl LocalDomains {
     pub fn contains(&self, domain: &str) -> bool {
         self.0.contains(domain)
     }
+
+    /// One of the domains; `None` if there is none.
+    pub(super) fn first(&self) -> Option<&Domainpart> {
+        self.0.first()
+    }
 }
 
 impl FromIterator<Domainpart> for LocalDomains {
@@ -248,7 +253,7 @@ impl IncomingConfig {
     }
 
     /// Sets the domain that the server calls itself where it does not serve the one that was asked
-    /// for (RFC 6120 §4.9.1.2).
+    /// for (RFC 6120 §4.9.1.3). Unless set, it is the first of its domains in alphabetical order.
     #[must_use]
     pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
         self.default_domain = Some(domain);

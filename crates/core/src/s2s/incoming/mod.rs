@@ -362,9 +362,11 @@ impl Endpoint<Incoming> {
 
     /// Writes the names of both sides into the header that is sent next (RFC 6120 §4.7.1, §4.7.2).
     fn address_header(&mut self, local: Option<&Domainpart>, remote: Option<&Domainpart>) {
-        // 'from' is never left out: where there is no domain to name, it is empty (RFC 6120
-        // §4.9.1.3).
-        let local = local.or(self.role.config.default_domain.as_ref());
+        // A header before an error names a domain that is served. An empty 'from' would be allowed
+        // (RFC 6120 §4.9.1.3), but ejabberd 23.01 takes it for invalid XML and misses the error.
+        let config = &self.role.config;
+        let default = config.default_domain.as_ref();
+        let local = local.or(default).or_else(|| config.domains.first());
         let local = local.map(Domainpart::as_str).unwrap_or_default().into();
         if let Some(header) = self.stream.header_mut() {
             header.from = Some(local);
