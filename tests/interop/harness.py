@@ -70,9 +70,9 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )
 
-    def issue(self, directory, host):
-        """Makes HOST.crt and HOST.key in `directory`, for that one DNS name."""
-        return self._issue(directory, host, f"DNS:{host}", "serverAuth")
+    def issue(self, directory, host, name=None, usage="serverAuth"):
+        """Makes NAME.crt and NAME.key in `directory`, for that one DNS name."""
+        return self._issue(directory, name or host, f"DNS:{host}", usage)
 
     def issue_account(self, directory, name, jid):
         """Makes NAME.crt and NAME.key in `directory`, for an account (RFC 6120 §13.7.1.3)."""
@@ -167,6 +167,8 @@ class Server:
     COMPONENT = "echo.localhost"
     # By the key of each host that has accounts.
     MECHANISMS = {}
+    # The certificates that the tests may show: the end of the variable's name, and of the files'.
+    IDENTITIES = {}
     RESTARTS = 50
 
     def __init__(self, state):
@@ -201,7 +203,11 @@ class Server:
 
     def is_ready(self):
         """Whether clients can log in. Asked again and again while it starts."""
-        return all(map(accepts, [self.starttls_port, self.tls_port, self.component_port]))
+        return all(map(accepts, self.ports()))
+
+    def ports(self):
+        """Where it listens."""
+        return [self.starttls_port, self.tls_port, self.component_port]
 
     def start(self):
         self.pidfile.unlink(missing_ok=True)
@@ -257,6 +263,7 @@ class Server:
         }
         values |= {"HOSTS": " ".join(self.MECHANISMS)}
         values |= {f"HOST_{key}": host for key, host in self.HOSTS.items()}
+        values |= {key: self.state / name for key, name in self.IDENTITIES.items()}
         values |= {f"OFFER_{key}": " ".join(offer) for key, offer in self.MECHANISMS.items()}
         interop = {f"XMPPWIRE_INTEROP_{name}": str(each) for name, each in (values | LOGINS).items()}
         # The client programs can be tried against it too.

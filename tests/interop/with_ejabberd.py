@@ -51,35 +51,32 @@ class Ejabberd(harness.Server):
         "PLAIN": ["PLAIN"],
         "EXTERNAL": ["EXTERNAL", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"],
     }
+    IDENTITIES = {
+        "IDENTITY": "account",
+        "OTHER_IDENTITY": "other-account",
+        "STRANGER_IDENTITY": "stranger",
+    }
 
-    def write_files(self):
-        template = string.Template(CONFIGURATION.read_text())
+    def write_server_files(self, template, **ports):
+        """Writes what every ejabberd here reads: the configuration, and the accounts to make."""
         (self.state / "ejabberd.yml").write_text(template.substitute(
             state=self.state, starttls_port=self.starttls_port, tls_port=self.tls_port,
             component=self.COMPONENT, component_port=self.component_port,
             component_secret=harness.COMPONENT_SECRET,
-            log_level=os.environ.get("EJABBERD_LOG_LEVEL", "info"),
+            log_level=os.environ.get("EJABBERD_LOG_LEVEL", "info"), **ports,
         ))
         (self.state / "accounts").write_text("".join(
             f"{{{binary(user)}, {binary(host)}, {binary(password)}}}.\n"
             for host, user, password in self.accounts()
         ))
+
+    def write_files(self):
+        self.write_server_files(string.Template(CONFIGURATION.read_text()))
         external = self.HOSTS["EXTERNAL"]
         jid = f"{harness.USER}@{external}"
         self.authority.issue_account(self.state, "account", jid)
         self.authority.issue_account(self.state, "other-account", f"{harness.OTHER_USER}@{external}")
         self.stranger.issue_account(self.state, "stranger", jid)
-
-    def environment(self):
-        identities = {
-            f"XMPPWIRE_INTEROP_{name}": str(self.state / file)
-            for name, file in [
-                ("IDENTITY", "account"),
-                ("OTHER_IDENTITY", "other-account"),
-                ("STRANGER_IDENTITY", "stranger"),
-            ]
-        }
-        return super().environment() | identities
 
     def command(self):
         # Not by ejabberdctl, which changes the user and makes a node that others can talk to: a

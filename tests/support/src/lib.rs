@@ -18,6 +18,7 @@ pub mod name_server;
 mod porter;
 pub mod scenarios;
 pub mod site;
+mod zone;
 
 use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
@@ -25,6 +26,7 @@ use xmppwire_net::client::Connector;
 pub use authority::Authority;
 pub use deadline::{PATIENCE, both, within, within_time};
 pub use porter::{Login, Porter, config, host, keys};
+pub use zone::Zone;
 
 pub const DOMAIN: &str = "example.org";
 pub const JULIET: &str = "juliet@example.org";

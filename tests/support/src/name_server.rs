@@ -35,7 +35,21 @@ pub struct NameServer {
 
 impl NameServer {
     pub fn start(script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let (udp, tcp) = sockets();
+        Self::over(sockets(), script)
+    }
+
+    /// The same at this port.
+    pub fn start_at(
+        port: u16,
+        script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(bind(port).expect("the port is free"), script)
+    }
+
+    fn over(
+        (udp, tcp): (UdpSocket, TcpListener),
+        script: impl Fn(&Asked, &[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let script: Arc<Script> = Arc::new(script);
         let asked = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -79,15 +93,18 @@ impl Drop for NameServer {
 
 /// A UDP and a TCP socket on the same port.
 fn sockets() -> (UdpSocket, TcpListener) {
-    for _ in 0..20 {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
-            udp.set_read_timeout(Some(TICK)).unwrap();
-            tcp.set_nonblocking(true).unwrap();
-            return (udp, tcp);
-        }
-    }
-    panic!("no port is free for both UDP and TCP");
+    let mut attempts = (0..20).filter_map(|_| bind(0).ok());
+    attempts
+        .next()
+        .expect("a port that is free for both UDP and TCP")
+}
+
+fn bind(port: u16) -> std::io::Result<(UdpSocket, TcpListener)> {
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+    let tcp = TcpListener::bind(udp.local_addr()?)?;
+    udp.set_read_timeout(Some(TICK))?;
+    tcp.set_nonblocking(true)?;
+    Ok((udp, tcp))
 }
 
 fn serve_udp(socket: &UdpSocket, script: &Script, asked: &Mutex<Vec<Asked>>, stop: &AtomicBool) {

@@ -11,7 +11,8 @@ use xmppwire_tokio::{
 };
 
 use crate::ends::stream_error;
-use crate::environment::{Account, RESTART, Signal, component_server, connector, end_server};
+use crate::environment::{Account, component_server, connector};
+use crate::shared::{RESTART, Signal, end_server};
 
 fn jid(text: &str) -> Jid {
     Jid::new(text).expect("an address")

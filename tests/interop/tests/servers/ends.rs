@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::{CloseReason, Error, Mode, Presence, StreamErrorCondition};
 
-use crate::environment::{Account, MODES, RESTART, Signal, connector, end_server};
+use crate::environment::{Account, MODES, connector};
+use crate::shared::{RESTART, Signal, end_server};
 use crate::stanzas::ping_the_host;
 
 /// Takes stanzas until the end, and returns its reason.

@@ -1,23 +1,14 @@
 //! The environment that `with_prosody.py` and `with_ejabberd.py` set: see README.md.
 
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use xmppwire_tokio::tls::rustls::{self, RootCertStore};
-use xmppwire_tokio::tls::{ClientTls, ClientTlsBuilder, Identity, roots_from_pem};
+use xmppwire_tokio::tls::rustls;
+use xmppwire_tokio::tls::{ClientTls, ClientTlsBuilder, Identity};
 use xmppwire_tokio::{
     ClientConfig, Connector, Domainpart, Jid, Mechanism, MechanismPolicy, Mode, Service,
 };
 
-fn get(name: &str) -> String {
-    let name = format!("XMPPWIRE_INTEROP_{name}");
-    std::env::var(&name)
-        .unwrap_or_else(|_| panic!("{name} is not set: see tests/interop/README.md"))
-}
-
-/// More time than a server needs to end and to start on a busy machine.
-pub(crate) const RESTART: Duration = Duration::from_secs(60);
+use crate::shared::{get, roots};
 
 pub(crate) const MODES: [Mode; 2] = [Mode::StartTls, Mode::DirectTls];
 
@@ -97,13 +88,6 @@ pub(crate) fn anonymous(host: &str) -> ClientConfig {
     ClientConfig::anonymous(Domainpart::new(&get(host)).expect("a domain"))
 }
 
-/// A certificate and its key.
-pub(crate) fn identity(name: &str) -> Identity {
-    let path = get(name);
-    let read = |end: &str| std::fs::read(format!("{path}.{end}")).expect("it can be read");
-    Identity::from_pem(&read("crt"), &read("key")).expect("an identity")
-}
-
 /// TLS that trusts the authority of the server's certificate.
 pub(crate) fn authority() -> ClientTls {
     trusting("CA").build().expect("a configuration")
@@ -136,11 +120,6 @@ fn trusting(name: &str) -> ClientTlsBuilder {
     ClientTls::builder(roots(name))
 }
 
-fn roots(name: &str) -> RootCertStore {
-    let pem = std::fs::read(get(name)).expect("the authority can be read");
-    roots_from_pem(&pem).expect("the authority is one")
-}
-
 /// Logs in with that configuration at the address of the server.
 pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
     let port = match mode {
@@ -169,43 +148,5 @@ pub(crate) fn component_server() -> ComponentServer {
         domain: get("COMPONENT"),
         secret: get("COMPONENT_SECRET"),
         is_prosody: get("SERVER") == "prosody",
-    }
-}
-
-/// A signal for the server's process.
-#[derive(Clone, Copy)]
-pub(crate) enum Signal {
-    Terminate,
-    Kill,
-}
-
-/// A server that was ended and is started again, half a second after it is gone.
-#[must_use = "the next test needs the server"]
-pub(crate) struct Ended {
-    pid: String,
-}
-
-/// Ends the server.
-pub(crate) fn end_server(signal: Signal) -> Ended {
-    let pid = std::fs::read_to_string(get("PIDFILE")).expect("the server runs");
-    let signal = match signal {
-        Signal::Terminate => "-TERM",
-        Signal::Kill => "-KILL",
-    };
-    let status = Command::new("kill").args([signal, pid.trim()]).status();
-    assert!(status.expect("there is kill").success());
-    Ended { pid }
-}
-
-impl Ended {
-    /// Waits until clients can log in again.
-    pub(crate) fn await_restart(self) {
-        let deadline = Instant::now() + RESTART;
-        let file = get("PIDFILE");
-        // While the server is down, the file is missing or still has the old process.
-        while std::fs::read_to_string(&file).map_or(true, |pid| pid == self.pid) {
-            assert!(Instant::now() < deadline, "the server does not come back");
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 }

@@ -4,8 +4,9 @@ use xmppwire_test_support::adapter::Client;
 use xmppwire_tokio::tls::Identity;
 use xmppwire_tokio::{ClientConfig, ConnectError, Connector, Mode};
 
-use crate::environment::{Account, MODES, authority_as, connector, identity};
+use crate::environment::{Account, MODES, authority_as, connector};
 use crate::login::is_not_authorized;
+use crate::shared::identity;
 use crate::stanzas::ping_the_host;
 
 fn with_identity(config: ClientConfig, mode: Mode, identity: Identity) -> Connector {

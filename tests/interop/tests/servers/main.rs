@@ -16,6 +16,8 @@ mod environment;
 mod external;
 mod login;
 mod resources;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod stanzas;
 
 use std::time::Duration;
