@@ -47,6 +47,11 @@ need_prosody() {
     as_root update-rc.d prosody disable >/dev/null 2>&1 || true
 }
 
+# Prosody asks the DNS by this library; without it, Prosody cannot be told another port.
+need_unbound() {
+    compgen -G '/usr/lib/*/lua/5.4/lunbound.so' >/dev/null || install lua-unbound
+}
+
 need_ejabberd() {
     compgen -G '/usr/lib/*/ejabberd-*/ebin/ejabberd.app' >/dev/null && return
     local erlang
