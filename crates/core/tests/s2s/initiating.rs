@@ -327,6 +327,22 @@ fn another_target_needs_a_peer_that_handles_errors() {
     assert_eq!(talk.connection.add_pair(other), PairAdded::Asked);
 }
 
+/// Where a certificate is insisted on, it has to name the other target as well.
+#[test]
+fn another_target_needs_a_certificate_where_the_first_one_does() {
+    for (name, added) in [
+        ("b.example", PairAdded::NeedsOtherStream),
+        ("*.example", PairAdded::Asked),
+    ] {
+        let config = new().with_dialback(secret()).with_certified_peer();
+        let mut talk = outgoing_secured(config, Some(name));
+        talk.answers(&(response("r1") + &features(DIALBACK)));
+        talk.reads(&valid("a.example", "b.example"));
+        let other = pair("a.example", "c.example");
+        assert_eq!(talk.connection.add_pair(other), added);
+    }
+}
+
 #[test]
 fn nothing_more_is_asked_on_a_stream_that_ended() {
     let mut talk = asking(new());

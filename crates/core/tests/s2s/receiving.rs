@@ -496,6 +496,29 @@ fn a_server_of_before_rfc_3920_gets_no_features() {
     assert_eq!(talk.wrote(), valid("a.example", "b.example"));
 }
 
+/// A header without names is completed by the first key, and never changed by a later one.
+#[test]
+fn names_that_the_header_lacks_are_those_of_the_first_key() {
+    let legacy = || PeerPolicy::new(TlsOffer::Optional).with_legacy();
+    for (attributes, local, remote) in [
+        ("", "c.example", Some("a.example")),
+        ("from='' to=''", "c.example", Some("a.example")),
+        ("from='d.example'", "c.example", Some("d.example")),
+        ("to='b.example'", "b.example", Some("a.example")),
+    ] {
+        let mut talk = incoming(config());
+        let id = talk.accepts(&header(attributes), legacy());
+        let named = talk.connection.remote().map(ToString::to_string);
+        assert_eq!(named.as_deref(), remote.filter(|it| *it == "d.example"));
+        for (sender, target) in [("a.example", "c.example"), ("e.example", "b.example")] {
+            drop(talk.asks(&key(sender, target, &id)));
+        }
+        let (to, from) = (talk.connection.local(), talk.connection.remote());
+        assert_eq!(to.map(ToString::to_string).as_deref(), Some(local));
+        assert_eq!(from.map(ToString::to_string).as_deref(), remote);
+    }
+}
+
 #[test]
 fn a_server_of_before_rfc_3920_is_refused_by_default() {
     for policy in [

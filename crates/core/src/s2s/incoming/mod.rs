@@ -56,6 +56,8 @@ pub struct Incoming {
 struct Peer {
     local: Domainpart,
     remote: Option<Domainpart>,
+    /// Whether the header of the stream named `local`.
+    named: bool,
     policy: PeerPolicy,
 }
 
@@ -68,6 +70,7 @@ enum State {
         serial: u64,
         local: Domainpart,
         remote: Option<Domainpart>,
+        named: bool,
         legacy: bool,
     },
     Choosing,
@@ -197,6 +200,7 @@ impl Endpoint<Incoming> {
         let State::ChoosingTerms {
             local,
             remote,
+            named,
             legacy,
             ..
         } = core::mem::replace(&mut self.role.state, State::Opening)
@@ -212,6 +216,7 @@ impl Endpoint<Incoming> {
                 self.role.peer = Some(Peer {
                     local,
                     remote,
+                    named,
                     policy,
                 });
                 self.answer_header(legacy);
@@ -246,6 +251,19 @@ impl Endpoint<Incoming> {
         }
         let exchange = &mut self.role.exchange;
         exchange.answer_key(&mut self.stream, request, verdict)
+    }
+
+    /// The domain of this server that the stream is for. Where the header names none, it is that of
+    /// the first dialback key, and the default domain until then. `None` before the peer was
+    /// accepted.
+    pub fn local(&self) -> Option<&Domainpart> {
+        self.role.peer.as_ref().map(|peer| &peer.local)
+    }
+
+    /// The domain that the peer says it is, which need not be proven. Where the header names none,
+    /// it is that of the first dialback key.
+    pub fn remote(&self) -> Option<&Domainpart> {
+        self.role.peer.as_ref()?.remote.as_ref()
     }
 
     /// How well the peer is known as the sender of this pair; `None` where it may not send for it.
@@ -291,10 +309,12 @@ impl Endpoint<Incoming> {
                     certified,
                     legacy,
                 };
+                let named = header.to.as_ref().is_some_and(|to| !to.is_empty());
                 self.role.state = State::ChoosingTerms {
                     serial,
                     local,
                     remote,
+                    named,
                     legacy,
                 };
                 self.event = Some(IncomingEvent::Opened(request));
@@ -541,6 +561,9 @@ impl Endpoint<Incoming> {
     }
 
     fn receive(&mut self, element: &Element) {
+        if Item::of(element) == Item::Key {
+            self.role.take_names(element);
+        }
         let serial = self.serial();
         let secured = self.stream.secured();
         let Incoming {
@@ -563,6 +586,21 @@ impl Endpoint<Incoming> {
 impl Incoming {
     fn serves(&self, domain: &str) -> bool {
         self.config.domains.contains(domain)
+    }
+
+    /// Takes the names that the header left out from a dialback key, and replaces none.
+    fn take_names(&mut self, key: &Element) {
+        let domain = |name| Domainpart::new(key.attr(name)?).ok();
+        let (local, remote) = (domain("to"), domain("from"));
+        let local = local.filter(|local| self.serves(local.as_str()));
+        if let Some(peer) = &mut self.peer
+            && let (Some(local), Some(remote)) = (local, remote)
+        {
+            if !core::mem::replace(&mut peer.named, true) {
+                peer.local = local;
+            }
+            peer.remote.get_or_insert(remote);
+        }
     }
 
     /// Whether TLS is missing that the policy requires.

@@ -218,12 +218,15 @@ impl Endpoint<Outgoing> {
     /// Asks the peer to authorise one more pair by dialback (XEP-0220 §2.6).
     ///
     /// The caller has to know that the target domain leads to this peer: that its name resolves to
-    /// the same address and port.
+    /// the same address and port. Where the configuration insists on a certificate of the peer,
+    /// another target domain has to be in it as well.
     pub fn add_pair(&mut self, pair: Pair) -> PairAdded {
         let target = pair.target();
-        let reaches = target == self.role.pair.target()
-            || self.role.handles_errors()
-            || self.role.exchange.listener.is_sender(target);
+        let role = &self.role;
+        let takes_key = role.handles_errors() || role.exchange.listener.is_sender(target);
+        // The certificate was looked at for the target domain of the headers alone.
+        let proven = !role.config.certified_peer || is_certified(self.stream.tls(), target);
+        let reaches = target == role.pair.target() || (takes_key && proven);
         let open = self.role.is_open();
         self.role
             .exchange
