@@ -33,6 +33,7 @@
 //! | to serve clients | [`ServerConnection`] |
 //! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
 //! | to let components attach | [`ComponentHostConnection`] |
+//! | to exchange stanzas with other servers | [`Federation`] |
 //! | the driver inside, generic over the role | [`Driver`] |
 //! | to end another thread's wait | [`Waker`] |
 //! | certificates | [`tls`] |
@@ -59,6 +60,8 @@ mod client;
 mod clock;
 mod connect;
 mod driver;
+mod federation;
+mod moves;
 mod pump;
 mod reconnecting;
 mod server;
@@ -69,6 +72,7 @@ pub use xmppwire_net::prelude::*;
 pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
 pub use crate::client::Client;
 pub use crate::driver::Driver;
+pub use crate::federation::Federation;
 pub use crate::reconnecting::ReconnectingClient;
 pub use crate::server::ServerConnection;
 pub use crate::waker::Waker;

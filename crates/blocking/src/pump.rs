@@ -1,8 +1,8 @@
 //! Moves bytes between a socket and a machine.
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,11 +12,8 @@ use xmppwire::Instant;
 use xmppwire_net::link::{Wire, Wired};
 
 use crate::clock::Clock;
+use crate::moves::{CHUNK, step, write};
 use crate::waker::Waker;
-
-/// Bytes read per system call. The buffer is on the stack of the waiting call, so an idle
-/// connection holds none.
-const CHUNK: usize = 16 * 1024;
 
 /// Longest single wait: some systems reject time-outs of years.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -75,7 +72,7 @@ impl Pump {
             if let Poll::Ready(result) = poll(machine, self.now()) {
                 return result;
             }
-            if !self.step(machine.wire(), &mut chunk) {
+            if !step(&mut self.socket, machine.wire(), self.clock, &mut chunk) {
                 self.wait(machine.wire(), None);
             }
         }
@@ -95,7 +92,7 @@ impl Pump {
             if let Poll::Ready(result) = poll(machine, self.now()) {
                 return Poll::Ready(result);
             }
-            let moved = self.step(machine.wire(), &mut chunk);
+            let moved = step(&mut self.socket, machine.wire(), self.clock, &mut chunk);
             // Checked in every round: a peer that sends on and on without an event must not use up
             // the caller's time.
             if self.now() >= deadline || self.waker.is_woken() {
@@ -113,65 +110,7 @@ impl Pump {
 
     /// Writes as many bytes as the socket takes now.
     pub(crate) fn write_now(&mut self, wire: &mut dyn Wire) {
-        while self.write(wire) {}
-    }
-
-    /// One step in each direction. Returns whether anything moved; if not, both would block, and an
-    /// edge-triggered selector may be waited for.
-    fn step(&mut self, wire: &mut dyn Wire, chunk: &mut [u8]) -> bool {
-        let written = self.write(wire);
-        let read = self.read(wire, chunk);
-        let shut_down = self.shut_down(wire);
-        let rung = self.ring(wire);
-        written || read || shut_down || rung
-    }
-
-    fn write(&mut self, wire: &mut dyn Wire) -> bool {
-        let output = wire.output();
-        if output.is_empty() {
-            return false;
-        }
-        match self.socket.write(output) {
-            Ok(0) => wire.write_failed(io::ErrorKind::WriteZero.into()),
-            Ok(written) => wire.consume_output(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => wire.write_failed(error),
-        }
-        true
-    }
-
-    fn read(&mut self, wire: &mut dyn Wire, chunk: &mut [u8]) -> bool {
-        if !wire.wants_read() {
-            return false;
-        }
-        match self.socket.read(chunk) {
-            Ok(0) => wire.receive_eof(),
-            Ok(length) => wire.receive(self.now(), chunk.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => wire.read_failed(error),
-        }
-        true
-    }
-
-    fn shut_down(&self, wire: &mut dyn Wire) -> bool {
-        let wanted = wire.wants_shutdown();
-        if wanted {
-            // A socket that cannot be shut down is no longer connected.
-            let _ = self.socket.shutdown(Shutdown::Write);
-            wire.shut_down();
-        }
-        wanted
-    }
-
-    fn ring(&self, wire: &mut dyn Wire) -> bool {
-        let now = self.now();
-        let due = wire.poll_timeout().is_some_and(|deadline| deadline <= now);
-        if due {
-            wire.handle_timeout(now);
-        }
-        due
+        while write(&mut self.socket, wire) {}
     }
 
     /// Waits until the socket is ready, the machine's deadline or `until` is over, or the waker is

@@ -96,6 +96,14 @@ impl Waker {
         }
     }
 
+    /// Ends the present wait for a socket, without a call returning for it.
+    pub(crate) fn nudge(&self) {
+        if let Some(socket) = &self.state().socket {
+            // It fails only if its descriptor is broken; the wait then ends with the next event.
+            let _ = socket.wake();
+        }
+    }
+
     /// Whether the waker was used and no call has returned for it yet.
     pub(crate) fn is_woken(&self) -> bool {
         self.state().woken

@@ -29,8 +29,8 @@ pub use crate::client::{
 };
 pub use crate::component::{ComponentConnector, ComponentUpdate};
 pub use crate::federation::{
-    DomainPolicy, FederationConfig, FederationLimits, LocalDomain, NotRouted, Overload, Policies,
-    Undelivered,
+    DomainPolicy, FederationConfig, FederationEvent, FederationLimits, LocalDomain, NotRouted,
+    Overload, Policies, Undelivered,
 };
 pub use crate::find::{
     Domain, Failure, Failures, InvalidDomain, LookupError, Mode, NameServers, Origin, PlanError,

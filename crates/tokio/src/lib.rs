@@ -70,7 +70,7 @@ pub use xmppwire_net::prelude::*;
 pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
 pub use crate::client::Client;
 pub use crate::driver::Driver;
-pub use crate::federation::{Federation, FederationEvent};
+pub use crate::federation::Federation;
 pub use crate::reconnecting::ReconnectingClient;
 pub use crate::server::ServerConnection;
 

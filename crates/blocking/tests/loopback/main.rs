@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod federation;
 mod load;
 mod reconnect;
 mod wait;

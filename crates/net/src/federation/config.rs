@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use xmppwire::s2s::{DialbackSecret, OutgoingConfig, PeerPolicy};
-use xmppwire::{Domainpart, TlsOffer, TlsPolicy};
+use xmppwire::{Domainpart, StanzaErrorCondition, TlsOffer, TlsPolicy};
 
 use crate::client::ReconnectPolicy;
 
@@ -15,7 +15,8 @@ use crate::client::ReconnectPolicy;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FederationLimits {
-    /// Bytes that stanzas of all remote domains may hold while they wait. 64 MiB by default.
+    /// Bytes that stanzas of all remote domains may hold while they wait, those included that are
+    /// given to streams and not written. 64 MiB by default.
     pub queued: usize,
     /// Bytes that stanzas to one remote domain may hold while they wait. 1 MiB by default.
     pub queued_per_domain: usize,
@@ -32,6 +33,10 @@ pub struct FederationLimits {
     /// Bytes of stanzas, as memory, that are given to a stream before the driver tells that they
     /// are written. A stream is given at least one stanza. 64 KiB by default.
     pub window: usize,
+    /// Bytes of memory of what arrived and waits for the application to take it. Connections read
+    /// nothing while there are so many. One report of a connection may always wait, however long it
+    /// is. 1 MiB by default.
+    pub arrived: usize,
     /// Time after which a stream that carries nothing is closed. Ten minutes by default.
     pub idle_time: Duration,
     /// Connections to authoritative servers that may be open at once, to verify keys. 64 by
@@ -64,6 +69,7 @@ impl Default for FederationLimits {
             streams: 4_096,
             streams_per_domain: 8,
             window: 64 << 10,
+            arrived: 1 << 20,
             idle_time: Duration::from_secs(600),
             verifiers: 64,
             keys_per_verifier: 16,
@@ -87,17 +93,21 @@ pub struct DomainPolicy {
     certified: bool,
     dialback: bool,
     multiplex: bool,
+    bidi: bool,
+    legacy: bool,
 }
 
 impl Default for DomainPolicy {
-    /// TLS is required, dialback is allowed, a certificate of the domain is not needed, and each
-    /// pair has a stream of its own.
+    /// TLS is required, dialback is allowed, a certificate of the domain is not needed, each pair
+    /// has a stream of its own, and streams go in one direction.
     fn default() -> Self {
         Self {
             tls: TlsPolicy::Required,
             certified: false,
             dialback: true,
             multiplex: false,
+            bidi: false,
+            legacy: false,
         }
     }
 }
@@ -134,12 +144,31 @@ impl DomainPolicy {
         self
     }
 
-    /// Asks a stream that is open to the domain to carry the pairs of other sender domains as well
-    /// (XEP-0220 §2.6.1). Each of them is authorised by dialback, also where the first one is by
-    /// SASL EXTERNAL. A pair that the peer refuses for want of room gets a stream of its own.
+    /// Lets one stream carry several pairs, each of them authorised by dialback, also where the
+    /// first one is by SASL EXTERNAL: the pairs of other sender domains (XEP-0220 §2.6.1), and those
+    /// of other target domains that have the same address and policy (§2.6.2). A domain that
+    /// [has to have a certificate](Self::is_certified) joins no stream of another domain. A pair
+    /// that the peer refuses for want of room gets a stream of its own.
     #[must_use]
     pub const fn with_shared_streams(mut self) -> Self {
         self.multiplex = true;
+        self
+    }
+
+    /// Lets streams go in both directions where the other server can do it (XEP-0288), so that two
+    /// servers need one connection instead of two.
+    #[must_use]
+    pub const fn with_bidi(mut self) -> Self {
+        self.bidi = true;
+        self
+    }
+
+    /// Exchanges stanzas with servers of before RFC 3920, whose streams have no version. They know
+    /// neither TLS nor SASL, so that this takes effect only with a [`TlsPolicy`] other than
+    /// `Required`.
+    #[must_use]
+    pub const fn with_legacy(mut self) -> Self {
+        self.legacy = true;
         self
     }
 
@@ -162,6 +191,21 @@ impl DomainPolicy {
         self.multiplex && self.dialback
     }
 
+    /// Whether streams of other domains with the same address may carry pairs to the domain.
+    pub(super) const fn joins_streams(&self) -> bool {
+        self.shares_streams() && !self.is_certified()
+    }
+
+    /// Why a dialback key of the domain is not verified, if it is not. `secured` tells whether TLS
+    /// protects its stream.
+    pub(super) fn refusal(&self, secured: bool) -> Option<StanzaErrorCondition> {
+        if self.tls == TlsPolicy::Required && !secured {
+            return Some(StanzaErrorCondition::PolicyViolation);
+        }
+        self.is_certified()
+            .then_some(StanzaErrorCondition::NotAuthorized)
+    }
+
     /// The configuration of a stream to the domain. `certificate` tells whether TLS shows a
     /// certificate of the sender domain.
     pub fn outgoing(&self, secret: Option<&DialbackSecret>, certificate: bool) -> OutgoingConfig {
@@ -175,20 +219,32 @@ impl DomainPolicy {
         if self.certified {
             config = config.with_certified_peer();
         }
+        if self.bidi {
+            config = config.with_bidi();
+        }
+        if self.legacy {
+            config = config.with_legacy();
+        }
         config
     }
 
     /// What is accepted from the domain.
-    pub const fn incoming(&self) -> PeerPolicy {
-        let policy = PeerPolicy::new(match self.tls {
+    pub fn incoming(&self) -> PeerPolicy {
+        let mut policy = PeerPolicy::new(match self.tls {
             TlsPolicy::Preferred => TlsOffer::Optional,
             TlsPolicy::Forbidden => TlsOffer::Unavailable,
             _ => TlsOffer::Required,
         });
-        match self.is_certified() {
-            true => policy.with_certified_peer(),
-            false => policy,
+        if self.is_certified() {
+            policy = policy.with_certified_peer();
         }
+        if self.bidi {
+            policy = policy.with_bidi();
+        }
+        if self.legacy {
+            policy = policy.with_legacy();
+        }
+        policy
     }
 }
 

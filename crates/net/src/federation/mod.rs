@@ -31,10 +31,17 @@
 mod alarms;
 mod carry;
 mod config;
+mod guests;
+mod hub;
+mod inbound;
+mod outbound;
 mod pool;
 mod queue;
 mod remote;
+mod report;
+mod roads;
 mod room;
+mod session;
 mod settle;
 mod site;
 mod step;
@@ -42,9 +49,13 @@ mod stream;
 mod verify;
 
 pub use config::{DomainPolicy, FederationLimits, Policies};
+pub use hub::{Hub, HubStep};
+pub use inbound::Inbound;
+pub use outbound::{Next, Outbound};
 pub use pool::Federation;
+pub use report::{FederationEvent, Order, Report};
 pub use site::{FederationConfig, LocalDomain};
-pub use step::{End, Key, NotRouted, Overload, Purpose, Source, Step, Told, Undelivered};
+pub use step::{End, Key, NotRouted, Overload, Purpose, Step, Told, Undelivered};
 
 #[cfg(test)]
 mod tests;

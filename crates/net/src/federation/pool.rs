@@ -43,6 +43,8 @@ pub struct Federation {
     pub(super) verifiers: BTreeMap<Pair, Key>,
     /// How many streams are for verification.
     pub(super) verifying: usize,
+    /// How many streams were opened by the other server and carry stanzas in both directions.
+    pub(super) adopted: usize,
     pub(super) alarms: Alarms<Subject>,
     pub(super) steps: VecDeque<Step>,
     /// Streams that may have something to send.
@@ -51,6 +53,8 @@ pub struct Federation {
     pub(super) waiting: VecDeque<Domainpart>,
     /// Bytes that the queues of all remote domains hold.
     pub(super) queued: usize,
+    /// Bytes of the stanzas that are given to streams and not told to be written.
+    pub(super) given: usize,
     /// Bytes of the stanzas in `steps`.
     pub(super) bouncing: usize,
     /// How many streams are being closed.
@@ -75,11 +79,13 @@ impl Federation {
             streams: BTreeMap::new(),
             verifiers: BTreeMap::new(),
             verifying: 0,
+            adopted: 0,
             alarms: Alarms::new(),
             steps: VecDeque::new(),
             sendable: VecDeque::new(),
             waiting: VecDeque::new(),
             queued: 0,
+            given: 0,
             bouncing: 0,
             closing: 0,
             next_key: 0,
@@ -104,6 +110,15 @@ impl Federation {
 
     pub(super) const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Numbers a connection that another server opened, on which keys to be verified may arrive.
+    /// Where it goes in both directions, [`Told::Ready`] lets the pool send over it (XEP-0288).
+    /// [`Told::Closed`] has to follow once.
+    pub const fn accept(&mut self) -> Key {
+        let key = Key(self.next_key);
+        self.next_key = self.next_key.wrapping_add(1);
+        key
     }
 
     /// Takes a stanza to another server. Its `from` is a domain of this server, which the caller
@@ -133,7 +148,8 @@ impl Federation {
         if held.saturating_add(cost) > self.limits.queued_per_domain {
             return refuse(stanza, Overload::Domain);
         }
-        if self.queued().saturating_add(cost) > self.limits.queued {
+        let all = self.queued().saturating_add(self.given);
+        if all.saturating_add(cost) > self.limits.queued {
             return refuse(stanza, Overload::Pool);
         }
         let until = now + self.limits.queue_time;
@@ -218,6 +234,8 @@ impl Federation {
             Told::Ready(pair) => self.ready(now, key, &pair),
             Told::Refused(pair, refusal) => self.refused(now, key, &pair, &refusal),
             Told::NeedsOtherStream(pair) => self.needs_other_stream(now, key, &pair),
+            Told::Joins(other) => self.joins(now, key, other),
+            Told::Used => self.used(now, key),
             Told::Flushed => self.flushed(now, key),
             Told::Verified(answer) => self.verified(key, answer),
             Told::Closed { end, unsent } => self.ended(now, key, &end, unsent),

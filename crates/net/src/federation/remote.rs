@@ -1,12 +1,14 @@
 //! A remote domain: what waits for it, which streams lead to it, and since when it fails.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use xmppwire::{Domainpart, Instant};
 
+use super::FederationLimits;
 use super::queue::Queue;
 use super::step::{Failure, Key};
-use crate::client::{Backoff, ReconnectPolicy};
+use crate::client::{Backoff, Cause, ReconnectPolicy, Verdict};
 
 #[derive(Debug)]
 pub(super) struct Remote {
@@ -14,11 +16,10 @@ pub(super) struct Remote {
     pub(super) lanes: BTreeMap<Domainpart, Lane>,
     /// Streams for stanzas, those included that are being opened or closed.
     pub(super) streams: Vec<Key>,
-    pub(super) backoff: Backoff,
-    /// Set while nothing connects, after a failed attempt.
-    pub(super) rest: Option<Rest>,
-    /// When the failures are forgotten.
-    pub(super) forget: Option<Instant>,
+    /// Of connections to the domain.
+    pub(super) failures: Failures,
+    /// Of each sender domain that its server refused.
+    pub(super) refused: BTreeMap<Domainpart, Failures>,
     /// Whether the domain is in the list of those that wait for a free stream.
     pub(super) listed: bool,
     /// Whether a pair waits because as many streams are open as may be.
@@ -38,7 +39,17 @@ pub(super) struct Lane {
     pub(super) alone: bool,
 }
 
-/// The time after a failure in which nothing connects.
+/// What failed lately.
+#[derive(Debug)]
+pub(super) struct Failures {
+    backoff: Backoff,
+    /// Set while nothing is tried, after a failed attempt.
+    pub(super) rest: Option<Rest>,
+    /// When the failures are forgotten.
+    forget: Option<Instant>,
+}
+
+/// The time after a failure in which nothing is tried.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rest {
     pub(super) until: Instant,
@@ -50,9 +61,8 @@ impl Remote {
         Self {
             lanes: BTreeMap::new(),
             streams: Vec::new(),
-            backoff: Backoff::new(reconnect),
-            rest: None,
-            forget: None,
+            failures: Failures::new(reconnect),
+            refused: BTreeMap::new(),
             listed: false,
             starved: false,
             alarm: None,
@@ -73,8 +83,94 @@ impl Remote {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let queues = self.lanes.values().filter_map(|lane| lane.queue.until());
         queues
-            .chain(self.rest.map(|rest| rest.until))
-            .chain(self.forget)
+            .chain(self.failures.deadline())
+            .chain(self.refused.values().filter_map(Failures::deadline))
             .min()
+    }
+
+    /// Whether anything failed lately.
+    pub(super) fn has_failed(&self) -> bool {
+        !self.failures.are_forgotten() || !self.refused.is_empty()
+    }
+
+    /// Ends the rests that are over, and forgets old failures.
+    pub(super) fn expire(&mut self, now: Instant, limits: &FederationLimits) {
+        self.failures.expire(now, limits);
+        self.refused.retain(|_, failures| {
+            failures.expire(now, limits);
+            !failures.are_forgotten()
+        });
+    }
+
+    /// Notes that its server refused a sender domain.
+    pub(super) fn refuse(
+        &mut self,
+        sender: &Domainpart,
+        now: Instant,
+        limits: &FederationLimits,
+        failure: Failure,
+    ) {
+        let policy = limits.reconnect.clone();
+        let failures = self.refused.entry(sender.clone());
+        let failures = failures.or_insert_with(|| Failures::new(policy));
+        failures.fail(now, limits, failure, Duration::ZERO);
+    }
+
+    /// Why nothing is tried for a sender domain now.
+    pub(super) fn rest(&self, sender: &Domainpart) -> Option<Rest> {
+        let refused = || self.refused.get(sender)?.rest;
+        self.failures.rest.or_else(refused)
+    }
+}
+
+impl Failures {
+    const fn new(policy: ReconnectPolicy) -> Self {
+        Self {
+            backoff: Backoff::new(policy),
+            rest: None,
+            forget: None,
+        }
+    }
+
+    /// Begins a rest after a failed attempt; `up` is how long the stream was of use.
+    pub(super) fn fail(
+        &mut self,
+        now: Instant,
+        limits: &FederationLimits,
+        failure: Failure,
+        up: Duration,
+    ) {
+        // What limits the attempts is that stanzas do not wait for ever.
+        let delay = self
+            .backoff
+            .after(Verdict::Retryable, Cause::Server, up, crate::jitter());
+        let until = now + delay.unwrap_or(limits.reconnect.max);
+        self.forget = None;
+        self.rest = Some(Rest { until, failure });
+    }
+
+    fn expire(&mut self, now: Instant, limits: &FederationLimits) {
+        if self.rest.is_some_and(|rest| rest.until <= now) {
+            self.rest = None;
+            self.forget = Some(now + limits.reconnect.max);
+        }
+        if self.forget.is_some_and(|forget| forget <= now) {
+            self.forget = None;
+            self.backoff.reset();
+        }
+    }
+
+    /// Forgets the failures, after a stream that was of use.
+    pub(super) const fn reset(&mut self) {
+        self.backoff.reset();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.rest.map(|rest| rest.until), self.forget];
+        deadlines.into_iter().flatten().min()
+    }
+
+    const fn are_forgotten(&self) -> bool {
+        self.rest.is_none() && self.forget.is_none()
     }
 }

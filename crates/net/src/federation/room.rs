@@ -3,12 +3,22 @@
 use xmppwire::{Domainpart, Instant};
 
 use super::pool::{Federation, Subject};
+use super::remote::Remote;
 use super::step::{Failure, Key, Step};
 use super::stream::Stream;
 
 impl Federation {
+    /// How many streams for stanzas this server opened.
     pub(super) fn carriers(&self) -> usize {
-        self.streams.len().saturating_sub(self.verifying)
+        let others = self.verifying.saturating_add(self.adopted);
+        self.streams.len().saturating_sub(others)
+    }
+
+    /// How many streams to a domain this server opened.
+    pub(super) fn opened(&self, remote: &Remote) -> usize {
+        let streams = remote.streams.iter();
+        let carriers = streams.filter_map(|key| self.streams.get(key)?.carrier());
+        carriers.filter(|carrier| !carrier.adopted).count()
     }
 
     pub(super) fn next_waiting(&mut self) -> Option<Domainpart> {
@@ -45,16 +55,18 @@ impl Federation {
         true
     }
 
+    /// Whether a stream that this server opened carries nothing.
     pub(super) fn is_idle(&self, key: Key) -> bool {
         let Some(stream) = self.streams.get(&key).filter(|stream| !stream.closing) else {
             return false;
         };
-        let (Some(carrier), Some(remote)) =
-            (stream.carrier(), self.remotes.get(stream.pair.target()))
-        else {
+        let Some(carrier) = stream.carrier().filter(|carrier| !carrier.adopted) else {
             return false;
         };
-        let mut lanes = carrier.senders.iter().map(|it| remote.lanes.get(it));
+        let mut lanes = carrier.pairs.iter().map(|pair| {
+            let remote = self.remotes.get(pair.target())?;
+            remote.lanes.get(pair.sender())
+        });
         carrier.given.is_empty() && lanes.all(|lane| lane.is_none_or(|it| it.queue.is_empty()))
     }
 
@@ -66,7 +78,7 @@ impl Federation {
             return;
         };
         let is_closing = |key: &Key| self.streams.get(key).is_some_and(|it| it.closing);
-        let idle = if remote.streams.len() >= self.limits.streams_per_domain {
+        let idle = if self.opened(remote) >= self.limits.streams_per_domain {
             let mut own = remote.streams.iter().copied();
             match remote.streams.iter().any(is_closing) {
                 true => None,

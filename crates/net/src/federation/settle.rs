@@ -16,14 +16,7 @@ impl Federation {
             return;
         };
         let before = remote.held();
-        if remote.rest.is_some_and(|rest| rest.until <= now) {
-            remote.rest = None;
-            remote.forget = Some(now + self.limits.reconnect.max);
-        }
-        if remote.forget.is_some_and(|forget| forget <= now) {
-            remote.forget = None;
-            remote.backoff.reset();
-        }
+        remote.expire(now, &self.limits);
         remote.starved = false;
         let mut lanes = std::mem::take(&mut remote.lanes);
         for (sender, lane) in &mut lanes {
@@ -35,7 +28,7 @@ impl Federation {
             .queued
             .saturating_sub(before)
             .saturating_add(remote.held());
-        let failed = remote.rest.is_some() || remote.forget.is_some();
+        let failed = remote.has_failed();
         let due = match remote.is_only_remembered() && !failed {
             true => None,
             false => remote.deadline(),
@@ -64,7 +57,7 @@ impl Federation {
         sender: &Domainpart,
         lane: &mut Lane,
     ) {
-        let rest = remote.rest;
+        let rest = remote.rest(sender);
         let failure = rest.map_or(Failure::EXPIRED, |rest| rest.failure);
         while let Some(stanza) = lane.queue.pop_until(now) {
             self.bounce(stanza, failure);
@@ -112,12 +105,12 @@ impl Federation {
             });
             let stream = shared.and_then(|key| self.streams.get_mut(&key));
             if let (Some(key), Some(carrier)) = (shared, stream.and_then(Stream::carrier_mut)) {
-                carrier.senders.push_back(pair.sender().clone());
+                carrier.pairs.push_back(pair.clone());
                 self.steps.push_back(Step::AddPair(key, pair));
                 return Some(key);
             }
         }
-        if remote.streams.len() >= self.limits.streams_per_domain {
+        if self.opened(remote) >= self.limits.streams_per_domain {
             // The end of one of them settles the domain.
             remote.starved = true;
             return None;
@@ -129,16 +122,16 @@ impl Federation {
             }
             return None;
         }
-        let carrier = Carrier::new(now, pair.sender().clone());
-        let key = self.connect(pair, Purpose::Stanzas, Work::Carries(carrier));
+        let carrier = Carrier::new(now, pair.clone());
+        let joins = policy.joins_streams() && !alone;
+        let key = self.connect(pair, Purpose::Stanzas, joins, Work::Carries(carrier));
         remote.streams.push(key);
         self.set_idle_alarm(now, key);
         Some(key)
     }
 
-    pub(super) fn connect(&mut self, pair: Pair, purpose: Purpose, work: Work) -> Key {
-        let key = Key(self.next_key);
-        self.next_key = self.next_key.wrapping_add(1);
+    pub(super) fn connect(&mut self, pair: Pair, purpose: Purpose, joins: bool, work: Work) -> Key {
+        let key = self.accept();
         let policy = self.policies.of(pair.target());
         let stream = Stream {
             pair: pair.clone(),
@@ -152,6 +145,7 @@ impl Federation {
             pair,
             purpose,
             policy,
+            joins,
         });
         key
     }

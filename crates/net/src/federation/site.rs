@@ -9,10 +9,11 @@ use rustls::RootCertStore;
 use xmppwire::s2s::{
     DialbackSecret, Incoming, IncomingConfig, LocalDomains, Outgoing, Pair, PeerAnswer, PeerRequest,
 };
-use xmppwire::{Domainpart, Entropy, Instant};
+use xmppwire::{Domainpart, Entropy, Instant, StanzaErrorCondition as Condition};
 
+use super::guests::IncomingLimits;
 use super::{DomainPolicy, Federation, FederationLimits, Policies, Purpose};
-use crate::find::{Domain, Mode, NameServers, Plan, Service, SrvAnswers, SrvNames, Target};
+use crate::find::{Domain, Mode, NameServers, Plan, Service, SrvAnswers, Target};
 use crate::link::{Link, LinkError, Secured, TlsSide};
 use crate::tls::{ClientCertificates, ClientTls, Identity, KeyPurpose, ServerTls, TlsError};
 
@@ -24,6 +25,7 @@ pub struct LocalDomain {
     dialback: ClientTls,
     incoming: ServerTls,
     certificate: bool,
+    moved_to: Option<String>,
 }
 
 impl LocalDomain {
@@ -82,7 +84,17 @@ impl LocalDomain {
             outgoing,
             incoming,
             certificate,
+            moved_to: None,
         }
+    }
+
+    /// Says that other servers find the domain at this host and optional port: those that ask for it
+    /// here are sent there with `<see-other-host/>` (RFC 6120 §4.9.3.19), once TLS protects the
+    /// stream. The other host needs a certificate of the domain.
+    #[must_use]
+    pub fn moved_to(mut self, host: impl Into<String>) -> Self {
+        self.moved_to = Some(host.into());
+        self
     }
 }
 
@@ -96,7 +108,7 @@ pub struct FederationConfig {
     servers: BTreeMap<Domainpart, Vec<Target>>,
     name_servers: Option<NameServers>,
     connect_timeout: Duration,
-    incoming: usize,
+    incoming: IncomingLimits,
 }
 
 impl FederationConfig {
@@ -110,7 +122,11 @@ impl FederationConfig {
             servers: BTreeMap::new(),
             name_servers: None,
             connect_timeout: Duration::from_secs(20),
-            incoming: 4_096,
+            incoming: IncomingLimits {
+                all: 4_096,
+                per_address: 512,
+                unproven: 1_024,
+            },
         }
     }
 
@@ -172,10 +188,26 @@ impl FederationConfig {
         self
     }
 
-    /// Sets how many incoming connections there may be at once. 4,096 by default.
+    /// Sets how many connections of other servers there may be at once. 4,096 by default.
     #[must_use]
     pub const fn with_incoming(mut self, connections: usize) -> Self {
-        self.incoming = connections;
+        self.incoming.all = connections;
+        self
+    }
+
+    /// Sets how many connections there may be at once from one address; of IPv6, from one network
+    /// of 64 bits. 512 by default. A server of many domains may need one for each pair of domains.
+    #[must_use]
+    pub const fn with_incoming_per_address(mut self, connections: usize) -> Self {
+        self.incoming.per_address = connections;
+        self
+    }
+
+    /// Sets how many connections of servers there may be at once that have proven no domain. 1,024
+    /// by default.
+    #[must_use]
+    pub const fn with_unproven_incoming(mut self, connections: usize) -> Self {
+        self.incoming.unproven = connections;
         self
     }
 
@@ -189,9 +221,13 @@ impl FederationConfig {
         self.connect_timeout
     }
 
-    /// How many incoming connections there may be at once.
-    pub const fn incoming(&self) -> usize {
+    pub(super) const fn incoming_limits(&self) -> IncomingLimits {
         self.incoming
+    }
+
+    /// What may wait, and how many streams there may be.
+    pub const fn limits(&self) -> &FederationLimits {
+        &self.limits
     }
 
     /// The name servers to ask, if not those of the system.
@@ -206,44 +242,23 @@ impl FederationConfig {
 
     // --- Streams that this server opens -----------------------------------------------------------
 
-    /// The SRV records to look up for a domain; `None` where its servers are known without.
-    pub fn srv_names(&self, domain: &Domainpart) -> Option<SrvNames> {
-        match self.servers.contains_key(domain) {
-            true => None,
-            false => Service::SERVER.srv_names(&Domain::parse(domain.as_str()).ok()?),
-        }
+    /// The servers of a domain that the configuration names.
+    pub(super) fn servers(&self, domain: &Domainpart) -> Option<&[Target]> {
+        self.servers.get(domain).map(Vec::as_slice)
     }
 
-    /// The servers of a domain, best first, from the answers to [`srv_names`](Self::srv_names).
-    /// None is left where the domain has no server, or where none can be used under the policy.
-    pub fn targets(
-        &self,
-        domain: &Domainpart,
-        answers: Option<SrvAnswers>,
-        policy: DomainPolicy,
-    ) -> Vec<Target> {
-        let plan = match (self.servers.get(domain), answers) {
-            (Some(given), _) => Plan::given(given.iter().cloned()),
-            (None, answers) => {
-                let Ok(domain) = Domain::parse(domain.as_str()) else {
-                    return Vec::new();
-                };
-                match answers {
-                    None => Plan::fallback(&Service::SERVER, &domain),
-                    Some(answers) => {
-                        let service = &Service::SERVER;
-                        match Plan::from_answers(service, &domain, answers, crate::jitter) {
-                            Ok(plan) => plan,
-                            Err(_) => return Vec::new(),
-                        }
-                    }
-                }
-            }
+    /// The servers of a domain, best first, from the answers to its SRV look-up, if it has one. None
+    /// is left where the domain has no server.
+    pub(super) fn plan(domain: &Domain, answers: Option<SrvAnswers>) -> Vec<Target> {
+        let service = &Service::SERVER;
+        let plan = match answers {
+            None => Plan::fallback(service, domain),
+            Some(answers) => match Plan::from_answers(service, domain, answers, crate::jitter) {
+                Ok(plan) => plan,
+                Err(_) => return Vec::new(),
+            },
         };
-        let tls = policy.tls() != xmppwire::TlsPolicy::Forbidden;
-        let targets = plan.into_iter();
-        let targets = targets.filter(|target| tls || target.mode == Mode::StartTls);
-        targets.collect()
+        plan.into_iter().collect()
     }
 
     /// Whether a stream to a domain of this policy needs a verified certificate of the domain. It
@@ -300,10 +315,22 @@ impl FederationConfig {
 
     // --- Streams that other servers open ----------------------------------------------------------
 
-    /// TLS for a stream whose header has not named a domain yet.
+    /// TLS for a stream whose header has not named a domain yet. With direct TLS the other server
+    /// names it in its first message, and sees the certificate of that domain (RFC 6066 §3); where
+    /// it names none of this server, that of the first domain in the order of their names.
     pub fn accepting_side(&self) -> Option<TlsSide> {
         let (_, any) = self.domains.first_key_value()?;
-        Some(any.incoming.clone().into())
+        let names = self.domains.iter().filter_map(|(domain, tls)| {
+            let name = Domain::parse(domain.as_str()).ok()?;
+            Some((name, tls.incoming.clone()))
+        });
+        Some(TlsSide::server_by_name(names, any.incoming.clone()))
+    }
+
+    /// Why a dialback key of this domain is not verified, if it is not. `secured` tells whether TLS
+    /// protects the stream that it arrived on.
+    pub(super) fn refusal(&self, domain: &Domainpart, secured: bool) -> Option<Condition> {
+        self.policies.of(domain).refusal(secured)
     }
 
     /// The link of a stream that another server opens.
@@ -318,6 +345,10 @@ impl FederationConfig {
     ) -> Result<Link<Incoming>, LinkError> {
         let domains: LocalDomains = self.domains.keys().cloned().collect();
         let mut config = IncomingConfig::new(domains);
+        // A server of before RFC 3920 names no domain in its header.
+        if let Some((domain, _)) = self.domains.first_key_value() {
+            config = config.with_default_domain(domain.clone());
+        }
         if let Some(secret) = &self.secret {
             config = config.with_dialback(secret.clone());
         }
@@ -338,6 +369,10 @@ impl FederationConfig {
         let policy = policy.unwrap_or_default();
         let own = self.domains.get(request.local());
         let side = own.map(|own| own.incoming.clone().into());
+        let moved_to = own.and_then(|own| own.moved_to.clone());
+        if let Some(other) = moved_to.filter(|_| request.secured()) {
+            return (PeerAnswer::SeeOtherHost(other), side);
+        }
         (PeerAnswer::Accept(policy.incoming()), side)
     }
 }

@@ -9,14 +9,12 @@ use xmppwire::{
 };
 
 use super::DomainPolicy;
+use crate::find::Redirect;
+use crate::link::LinkError;
 
-/// A stream of the pool. Keys are not used again.
+/// A connection to or from another server. Keys are not used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(super) u64);
-
-/// The connection that a key to be verified arrived on, as the driver numbers its connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source(pub u64);
 
 /// What a stream is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +40,9 @@ pub enum Step {
         purpose: Purpose,
         /// What is asked of the target domain.
         policy: DomainPolicy,
+        /// Whether an open stream to the same address may carry the pair instead:
+        /// [`Told::Joins`].
+        joins: bool,
     },
     /// Ask for one more pair on an open stream: [`add_pair`](xmppwire::Endpoint::add_pair).
     AddPair(Key, Pair),
@@ -51,7 +52,7 @@ pub enum Step {
     Verify(Key, VerifyRequest),
     /// Give the answer to the connection that the key arrived on:
     /// [`answer_verify`](xmppwire::Endpoint::answer_verify).
-    Answer(Source, VerifyAnswer),
+    Answer(Key, VerifyAnswer),
     /// The stanza could not be delivered: give [`Undelivered::reply`] to its sender.
     Bounce(Box<Undelivered>),
     /// Close the stream, or stop to open it. [`Told::Closed`] follows.
@@ -71,6 +72,11 @@ pub enum Told {
     Refused(Pair, Refusal),
     /// The stream cannot carry the pair that was to be added.
     NeedsOtherStream(Pair),
+    /// Nothing was opened: the target domain has the address that this other stream leads to, and
+    /// both domains have the same policy. The pair is asked of that stream (XEP-0220 §2.6.2).
+    Joins(Key),
+    /// A stanza arrived on the stream, which goes in both directions.
+    Used,
     /// Everything that was given to the stream is written. Tell it whenever that becomes true.
     Flushed,
     /// The peer answered about a key; also where it could not be asked.
@@ -97,6 +103,24 @@ pub enum End {
     Insecure,
     /// The stream came into being, and ended.
     Closed(CloseReason),
+}
+
+impl End {
+    /// How a connection that failed below XMPP ended.
+    pub(super) const fn of(error: &LinkError) -> Self {
+        match error {
+            LinkError::Io(_) => Self::Unreachable,
+            _ => Self::Insecure,
+        }
+    }
+
+    /// Where the peer sent this server to, if it did (RFC 6120 §4.9.3.19).
+    pub(super) fn redirect(&self) -> Option<Redirect> {
+        match self {
+            Self::Closed(reason) => Redirect::in_reason(reason),
+            _ => None,
+        }
+    }
 }
 
 /// Why stanzas cannot be delivered now.

@@ -1,11 +1,11 @@
 //! A stream of the pool.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use xmppwire::s2s::{Pair, VerifyRequest};
 use xmppwire::{Domainpart, Instant};
 
-use super::step::Source;
+use super::step::Key;
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -25,8 +25,11 @@ pub(super) enum Work {
 /// What a stream for stanzas carries.
 #[derive(Debug)]
 pub(super) struct Carrier {
-    /// The sender domains of its pairs, those included that are not ready.
-    pub(super) senders: VecDeque<Domainpart>,
+    /// Its pairs, those included that are not ready.
+    pub(super) pairs: VecDeque<Pair>,
+    /// Whether the other server opened the stream, so that the pool neither counts it nor closes
+    /// it because it carries nothing.
+    pub(super) adopted: bool,
     pub(super) ready_since: Option<Instant>,
     pub(super) last_used: Instant,
     /// Of each stanza that was given and is not told to be written: until when it may wait.
@@ -46,21 +49,31 @@ pub(super) struct Verifier {
 /// A key that is to be verified.
 #[derive(Debug)]
 pub(super) struct Question {
-    pub(super) source: Source,
+    /// The connection that the key arrived on.
+    pub(super) source: Key,
     pub(super) request: VerifyRequest,
     pub(super) until: Instant,
 }
 
 impl Carrier {
-    pub(super) fn new(now: Instant, sender: Domainpart) -> Self {
+    pub(super) fn new(now: Instant, pair: Pair) -> Self {
         Self {
-            senders: [sender].into(),
+            pairs: [pair].into(),
+            adopted: false,
             ready_since: None,
             last_used: now,
             given: Vec::new(),
             given_bytes: 0,
             listed: false,
         }
+    }
+
+    /// The target domains of its pairs, each once.
+    pub(super) fn targets(&self) -> BTreeSet<Domainpart> {
+        self.pairs
+            .iter()
+            .map(|pair| pair.target().clone())
+            .collect()
     }
 }
 

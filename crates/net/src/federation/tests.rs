@@ -47,7 +47,7 @@ struct Site {
     sent: Vec<(Key, Stanza)>,
     bounced: Vec<Undelivered>,
     asked: Vec<(Key, VerifyRequest)>,
-    answers: Vec<(Source, xmppwire::s2s::VerifyAnswer)>,
+    answers: Vec<(Key, xmppwire::s2s::VerifyAnswer)>,
     closes: Vec<Key>,
 }
 
@@ -108,6 +108,13 @@ impl Site {
         self.drive();
     }
 
+    /// A connection that the other server opened.
+    fn accepted(&mut self, sender: &str, target: &str) -> Key {
+        let key = self.pool.accept();
+        self.open.insert(key, pair(sender, target));
+        key
+    }
+
     fn ready(&mut self, key: Key) {
         let pair = self.open[&key].clone();
         self.tell(key, Told::Ready(pair));
@@ -135,7 +142,7 @@ impl Site {
 
     fn verify(&mut self, source: u64, sender: &str, id: &str) {
         let request = VerifyRequest::new(pair(sender, "b.example"), id.into(), "key".into());
-        self.pool.verify(self.now, Source(source), request);
+        self.pool.verify(self.now, Key(source), request);
         self.drive();
     }
 
@@ -540,11 +547,11 @@ fn a_key_is_verified_over_a_connection_of_its_own() {
     let answers: Vec<_> = site.answers.iter().collect();
     assert_eq!(
         (answers[0].0, answers[0].1.verdict()),
-        (Source(8), &Verdict::Invalid)
+        (Key(8), &Verdict::Invalid)
     );
     assert_eq!(
         (answers[1].0, answers[1].1.verdict()),
-        (Source(7), &Verdict::Valid)
+        (Key(7), &Verdict::Valid)
     );
     assert_eq!(site.closes, [key]);
 }
@@ -685,6 +692,245 @@ fn a_remote_domain_costs_little_memory() {
     let each = usize::try_from(serving.bytes_current).unwrap() / DOMAINS;
     println!("{each} bytes for a remote domain with a stream");
     assert!(each <= 2_048, "{each}");
+}
+
+// --- Streams that the other server opened ---------------------------------------------------------
+
+#[test]
+fn a_stream_in_both_directions_carries_what_the_pool_has_for_its_server() {
+    let mut site = Site::usual();
+    let key = site.accepted("a.example", "b.example");
+    site.tell(key, Told::Ready(pair("a.example", "b.example")));
+    site.route(message("a.example", "b.example", 0)).unwrap();
+    assert_eq!((site.connects.len(), site.bodies()), (0, vec![0]));
+    // A pair that it was not authorised for needs another one.
+    site.route(message("c.example", "b.example", 1)).unwrap();
+    assert_eq!(site.connects.len(), 1);
+    // It is not closed because it carries nothing.
+    site.tell(key, Told::Flushed);
+    site.wait(3_600 * SECOND);
+    assert!(!site.closes.contains(&key));
+    // What it did not write goes over a stream of this server, and its end is no failure.
+    site.route(message("a.example", "b.example", 2)).unwrap();
+    let unsent = vec![site.sent.pop().unwrap().1];
+    let end = End::Unreachable;
+    site.tell(key, Told::Closed { end, unsent });
+    let last = *site.connects.last().unwrap();
+    site.ready(last);
+    assert_eq!(site.bodies(), [0, 2]);
+    assert_eq!(site.pool.adopted, 0);
+}
+
+#[test]
+fn a_pair_that_has_a_stream_does_not_change_to_one_of_the_other_server() {
+    let mut site = Site::usual();
+    site.route(message("a.example", "b.example", 0)).unwrap();
+    let key = site.accepted("a.example", "b.example");
+    site.tell(key, Told::Ready(pair("a.example", "b.example")));
+    assert_eq!(site.sent.len(), 0);
+    site.ready(site.connects[0]);
+    assert_eq!(site.sent[0].0, site.connects[0]);
+    // A key that the pool never gave out is no stream.
+    site.tell(Key(99), Told::Ready(pair("a.example", "c.example")));
+    site.route(message("a.example", "c.example", 1)).unwrap();
+    assert_eq!(site.connects.len(), 2);
+}
+
+#[test]
+fn streams_of_the_other_server_do_not_count_as_opened() {
+    let limits = FederationLimits {
+        streams: 1,
+        streams_per_domain: 1,
+        ..FederationLimits::default()
+    };
+    let mut site = Site::new(limits, DomainPolicy::default());
+    for sender in ["x.example", "y.example"] {
+        let key = site.accepted(sender, "b.example");
+        site.tell(key, Told::Ready(pair(sender, "b.example")));
+    }
+    site.route(message("a.example", "b.example", 0)).unwrap();
+    assert_eq!(site.connects.len(), 1);
+    site.pool.close(site.now);
+    site.drive();
+    assert_eq!(site.closes.len(), 3);
+}
+
+// --- Several target domains on one stream ---------------------------------------------------------
+
+#[test]
+fn a_domain_of_the_same_address_joins_the_stream_there() {
+    let policy = DomainPolicy::default().with_shared_streams();
+    let mut site = Site::new(FederationLimits::default(), policy);
+    site.route(message("a.example", "b.example", 0)).unwrap();
+    let first = site.connects[0];
+    site.ready(first);
+    site.route(message("a.example", "c.example", 1)).unwrap();
+    let second = site.connects[1];
+    site.open.remove(&second);
+    site.tell(second, Told::Joins(first));
+    let joined = pair("a.example", "c.example");
+    assert_eq!(site.added, [(first, joined.clone())]);
+    site.tell(first, Told::Ready(joined));
+    assert_eq!(site.bodies(), [0, 1]);
+    // Another sender to the domain finds the stream without a look-up.
+    site.route(message("d.example", "c.example", 2)).unwrap();
+    assert_eq!((site.connects.len(), site.added.len()), (2, 2));
+    site.tell(first, Told::Ready(pair("d.example", "c.example")));
+    // The end of the stream gives back what belongs to each domain, and both are reached anew.
+    site.route(message("a.example", "c.example", 3)).unwrap();
+    let unsent = site.sent.drain(2..).map(|(_, stanza)| stanza).collect();
+    let end = closed(CloseReason::Peer);
+    site.tell(first, Told::Closed { end, unsent });
+    site.wait(60 * SECOND);
+    let given = site.sent.len() + site.bounced.len();
+    assert_eq!((given, site.pool.queued()), (4, 0));
+}
+
+#[test]
+fn a_domain_does_not_join_a_stream_that_has_ended() {
+    let policy = DomainPolicy::default().with_shared_streams();
+    let mut site = Site::new(FederationLimits::default(), policy);
+    site.route(message("a.example", "b.example", 0)).unwrap();
+    site.open.remove(&site.connects[0].clone());
+    site.tell(site.connects[0], Told::Joins(Key(99)));
+    assert_eq!((site.connects.len(), site.added.len()), (2, 0));
+    site.ready(site.connects[1]);
+    assert_eq!(site.bodies(), [0]);
+}
+
+#[test]
+fn after_an_invalid_key_the_other_pairs_go_over_another_stream() {
+    let policy = DomainPolicy::default().with_shared_streams();
+    let mut site = Site::new(FederationLimits::default(), policy);
+    site.route(message("a.example", "c.example", 0)).unwrap();
+    let first = site.connects[0];
+    site.ready(first);
+    site.route(message("b.example", "c.example", 1)).unwrap();
+    site.tell(
+        first,
+        Told::Refused(pair("b.example", "c.example"), Refusal::Invalid),
+    );
+    assert_eq!(site.conditions(), [Condition::InternalServerError]);
+    assert_eq!(site.closes, [first]);
+    // Nothing more is given to it, and nothing is lost.
+    site.route(message("a.example", "c.example", 2)).unwrap();
+    assert_eq!(site.bodies(), [0]);
+    site.end(first, closed(CloseReason::Local));
+    let last = *site.connects.last().unwrap();
+    assert_ne!(last, first);
+    site.ready(last);
+    assert_eq!((site.bodies(), site.bounced.len()), (vec![0, 2], 1));
+    // The refused pair alone rests.
+    site.route(message("b.example", "c.example", 3)).unwrap();
+    assert_eq!(site.bounced.len(), 2);
+    site.wait(10 * SECOND);
+    site.route(message("b.example", "c.example", 4)).unwrap();
+    assert_eq!((site.bounced.len(), site.added.len()), (2, 2));
+}
+
+// --- The hub --------------------------------------------------------------------------------------
+
+/// A hub whose pool holds only a few stanzas, and a connection of another server.
+fn small_hub(now: Instant) -> (Hub, Key) {
+    let limits = FederationLimits {
+        queued_per_domain: 2_000,
+        ..FederationLimits::default()
+    };
+    let config = FederationConfig::new().with_limits(limits);
+    let mut hub = Hub::new(config);
+    let from = "192.0.2.1".parse().unwrap();
+    let inbound = hub.accept(now, from, crate::find::Mode::StartTls).unwrap();
+    let mut count = 0;
+    while hub
+        .send(now, message("a.example", "b.example", count))
+        .is_ok()
+    {
+        count += 1;
+    }
+    assert!(matches!(hub.poll(now), Some(HubStep::Connect(_))));
+    assert!(hub.poll(now).is_none());
+    (hub, inbound.key())
+}
+
+fn malformed(key: Key) -> Report {
+    let what = report::What::Malformed(message("a.example", "b.example", 99));
+    Report { key, what }
+}
+
+#[test]
+fn a_connection_reads_nothing_while_the_answer_to_a_malformed_stanza_has_no_room() {
+    let mut now = Instant::ORIGIN;
+    let (mut hub, key) = small_hub(now);
+    assert!(hub.hear(now, malformed(key)).is_none());
+    assert!(hub.poll(now).is_none());
+    // The time of the others is over.
+    now = now + 61 * SECOND;
+    hub.handle_timeout(now);
+    let mut resumed = Vec::new();
+    while let Some(step) = hub.poll(now) {
+        if let HubStep::Order(key, report::Order(report::Command::Resume)) = step {
+            resumed.push(key);
+        }
+    }
+    assert_eq!((resumed, hub.lost()), (vec![key], 0));
+}
+
+#[test]
+fn an_answer_to_a_malformed_stanza_that_is_lost_counts() {
+    let now = Instant::ORIGIN;
+    let (mut hub, key) = small_hub(now);
+    hub.hear(now, malformed(key));
+    let (end, unsent) = (End::Unreachable, Vec::new());
+    let what = report::What::Told(Told::Closed { end, unsent });
+    hub.hear(now, Report { key, what });
+    assert_eq!(hub.lost(), 1);
+}
+
+#[test]
+fn a_stanza_that_crosses_the_end_of_its_connection_is_not_lost() {
+    let now = Instant::ORIGIN;
+    let mut hub = Hub::new(FederationConfig::new());
+    hub.send(now, message("a.example", "b.example", 0)).unwrap();
+    let Some(HubStep::Connect(outbound)) = hub.poll(now) else {
+        panic!();
+    };
+    let (key, ready) = (outbound.key(), pair("a.example", "b.example"));
+    let what = report::What::Told(Told::Ready(ready.clone()));
+    hub.hear(now, Report { key, what });
+    let Some(HubStep::Order(key, order)) = hub.poll(now) else {
+        panic!();
+    };
+    hub.not_taken(key, order);
+    let (end, unsent) = (closed(CloseReason::Peer), Vec::new());
+    let what = report::What::Told(Told::Closed { end, unsent });
+    hub.hear(now, Report { key, what });
+    // It waits for the next stream.
+    assert!(hub.queued() > 0);
+    assert!(hub.poll_timeout().is_some());
+}
+
+#[test]
+fn a_closed_hub_ends_when_its_connections_have() {
+    let now = Instant::ORIGIN;
+    let (mut hub, key) = small_hub(now);
+    hub.close(now);
+    hub.close(now);
+    let mut closes = Vec::new();
+    while let Some(step) = hub.poll(now) {
+        if let HubStep::Order(key, report::Order(report::Command::Close)) = step {
+            closes.push(key);
+        }
+    }
+    assert_eq!(closes.len(), 2);
+    let from = "192.0.2.1".parse().unwrap();
+    assert!(hub.accept(now, from, crate::find::Mode::StartTls).is_none());
+    for key in closes {
+        assert!(!hub.is_finished());
+        let (end, unsent) = (closed(CloseReason::Local), Vec::new());
+        let what = report::What::Told(Told::Closed { end, unsent });
+        hub.hear(now, Report { key, what });
+    }
+    assert!(hub.is_finished(), "{key:?}");
 }
 
 // --- Whatever happens -----------------------------------------------------------------------------

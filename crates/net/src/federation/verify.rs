@@ -5,15 +5,18 @@ use xmppwire::StanzaErrorCondition as Condition;
 use xmppwire::s2s::{DialbackCondition, Verdict, VerifyAnswer, VerifyRequest};
 
 use super::pool::{Federation, Subject};
-use super::step::{Failure, Key, Purpose, Source, Step};
+use super::step::{Failure, Key, Purpose, Step};
 use super::stream::{Question, Stream, Verifier, Work};
 
 impl Federation {
     /// Takes a key that an incoming stream received, to ask the authoritative server of its sender
     /// domain. One [`Step::Answer`] follows.
-    pub fn verify(&mut self, now: Instant, source: Source, request: VerifyRequest) {
+    pub fn verify(&mut self, now: Instant, source: Key, request: VerifyRequest) {
         let domain = request.pair().sender();
-        let rest = self.remotes.get(domain).and_then(|remote| remote.rest);
+        let rest = self
+            .remotes
+            .get(domain)
+            .and_then(|remote| remote.failures.rest);
         if let Some(rest) = rest {
             // A peer must not make this server connect to a domain more often than its own users
             // can.
@@ -40,7 +43,7 @@ impl Federation {
             keys: vec![question],
         };
         let work = Work::Verifies(verifier);
-        let key = self.connect(headers.clone(), Purpose::Verification, work);
+        let key = self.connect(headers.clone(), Purpose::Verification, false, work);
         self.verifying = self.verifying.saturating_add(1);
         self.verifiers.insert(headers, key);
         if let Some(stream) = self.streams.get_mut(&key) {
@@ -140,7 +143,7 @@ impl Federation {
 
     fn answer(
         &mut self,
-        source: Source,
+        source: Key,
         request: VerifyRequest,
         condition: impl Into<DialbackCondition>,
     ) {

@@ -9,16 +9,21 @@ use crate::client::Error;
 /// the network path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
-    pub(super) host: Domain,
+    pub(crate) host: Domain,
     /// Without a port, the SRV records of the host are looked up.
-    pub(super) port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 impl Redirect {
     /// The redirection in this error, if it has one that can be followed.
     pub(crate) fn of(error: &Error) -> Option<Self> {
-        match error.close_reason() {
-            Some(CloseReason::PeerError(error))
+        Self::in_reason(error.close_reason()?)
+    }
+
+    /// The redirection in the reason of an end, if it has one that can be followed.
+    pub(crate) fn in_reason(reason: &CloseReason) -> Option<Self> {
+        match reason {
+            CloseReason::PeerError(error)
                 if error.condition() == StreamErrorCondition::SeeOtherHost =>
             {
                 Self::parse(error.data()?.trim())

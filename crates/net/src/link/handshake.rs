@@ -1,8 +1,9 @@
 //! Direct TLS (XEP-0368).
 
-use std::io;
 use std::task::Poll;
+use std::{fmt, io};
 
+use rustls::server::Acceptor;
 use xmppwire::{Instant, TlsInfo};
 
 use super::buffer::Buffer;
@@ -14,11 +15,14 @@ use crate::tls::TlsSummary;
 /// A TLS handshake before the first byte of XMPP (XEP-0368).
 ///
 /// Drive its [`Wire`] until [`poll`](Self::poll) is ready.
-#[derive(Debug)]
 pub struct Handshake {
     side: TlsSide,
-    /// Taken by the finished handshake.
+    /// Reads the client's first message, where it decides which certificate is shown.
+    acceptor: Option<Acceptor>,
+    /// `None` before the client's first message and after the finished handshake.
     channel: Option<Channel>,
+    /// The alert that answers a wrong first message.
+    alert: Buffer,
     early: Buffer,
     deadline: Instant,
     failure: Option<LinkError>,
@@ -47,6 +51,16 @@ impl Secured {
     }
 }
 
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("side", &self.side)
+            .field("channel", &self.channel)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Handshake {
     /// Begins a handshake that has to be finished by `deadline`.
     ///
@@ -54,10 +68,15 @@ impl Handshake {
     ///
     /// [`LinkError::Tls`] if the configuration cannot be used.
     pub fn new(side: TlsSide, deadline: Instant) -> Result<Self, LinkError> {
-        let channel = Channel::new(side.begin(Mode::DirectTls)?);
+        let (acceptor, channel) = match side.chooses() {
+            true => (Some(Acceptor::default()), None),
+            false => (None, Some(Channel::new(side.begin(Mode::DirectTls)?))),
+        };
         Ok(Self {
             side,
-            channel: Some(channel),
+            acceptor,
+            channel,
+            alert: Buffer::default(),
             early: Buffer::default(),
             deadline,
             failure: None,
@@ -73,6 +92,11 @@ impl Handshake {
         }
         if self.failure.is_some() && (self.given_up || self.output().is_empty()) {
             self.channel = None;
+            self.alert.clear();
+        }
+        let alerts = !self.alert.pending().is_empty();
+        if alerts || (self.acceptor.is_some() && self.failure.is_none()) {
+            return Poll::Pending;
         }
         if let Some(channel) = &self.channel
             && (channel.is_handshaking() || self.failure.is_some())
@@ -96,6 +120,36 @@ impl Handshake {
         })
     }
 
+    /// Takes bytes of the client's first message; with the last one the session begins.
+    fn read_hello(&mut self, bytes: &mut &[u8]) {
+        let Some(acceptor) = &mut self.acceptor else {
+            return;
+        };
+        // Reading from a slice does not fail.
+        while !bytes.is_empty() && matches!(acceptor.read_tls(bytes), Ok(1..)) {}
+        let answered = match acceptor.accept() {
+            Ok(None) => return,
+            Ok(Some(hello)) => self.side.clone().answer(hello),
+            Err((error, mut alert)) => {
+                let mut bytes = Vec::new();
+                // Writing to a vector does not fail.
+                let _ = alert.write_all(&mut bytes);
+                Err((error.into(), bytes))
+            }
+        };
+        self.acceptor = None;
+        match answered {
+            Ok((side, session)) => {
+                self.side = side;
+                self.channel = Some(Channel::new(session));
+            }
+            Err((error, alert)) => {
+                self.alert.end().extend_from_slice(&alert);
+                self.fail(error);
+            }
+        }
+    }
+
     fn fail(&mut self, error: impl Into<LinkError>) {
         if self.failure.is_none() {
             self.failure = Some(error.into());
@@ -108,7 +162,8 @@ impl Wire for Handshake {
         self.failure.is_none()
     }
 
-    fn receive(&mut self, _now: Instant, bytes: &[u8]) {
+    fn receive(&mut self, _now: Instant, mut bytes: &[u8]) {
+        self.read_hello(&mut bytes);
         let Some(channel) = &mut self.channel else {
             return;
         };
@@ -124,12 +179,16 @@ impl Wire for Handshake {
     }
 
     fn output(&mut self) -> &[u8] {
-        self.channel.as_mut().map_or(&[], Channel::output)
+        match &mut self.channel {
+            Some(channel) => channel.output(),
+            None => self.alert.pending(),
+        }
     }
 
     fn consume_output(&mut self, n: usize) {
-        if let Some(channel) = &mut self.channel {
-            channel.consume_output(n);
+        match &mut self.channel {
+            Some(channel) => channel.consume_output(n),
+            None => self.alert.consume(n),
         }
     }
 

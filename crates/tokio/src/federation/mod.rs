@@ -1,29 +1,24 @@
 //! Streams to and from other servers.
 
-mod incoming;
-mod outgoing;
+mod reporter;
+mod task;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 use xmppwire::Stanza;
-use xmppwire::s2s::{Pair, Trust, VerifyAnswer, VerifyRequest};
 use xmppwire_net::federation::{
-    Federation as Pool, FederationConfig, Key, NotRouted, Source, Step, Told, Undelivered,
+    FederationConfig, FederationEvent, Hub, HubStep, Key, NotRouted, Order,
 };
 use xmppwire_net::find::Mode;
 
-use self::outgoing::{Dial, Order};
+use self::reporter::{Reporter, Reports, reports};
 use crate::clock::Clock;
-
-/// Reports that wait to be taken. When there are so many, the connections stop to read.
-const REPORTS: usize = 64;
 
 /// The streams of a server to and from other servers.
 ///
@@ -62,88 +57,54 @@ const REPORTS: usize = 64;
 /// ```
 ///
 /// Each connection is a task of its own. The tasks end with this value. Await `next` all the time:
-/// stanzas are sent and connections are opened while it is awaited, and connections stop to read
-/// while it is not.
+/// stanzas are sent and connections are opened while it is awaited. While it is not, connections
+/// stop to read: what arrived and waits holds at most
+/// [`FederationLimits::arrived`](crate::FederationLimits::arrived) bytes of memory, and beside that
+/// each connection holds what it is reading.
 ///
 /// What is lost with a connection is what was written to it and not read by the peer; without
 /// stream management nothing tells how much that is.
 #[derive(Debug)]
 pub struct Federation {
-    config: Arc<FederationConfig>,
+    hub: Hub,
     clock: Clock,
-    pool: Pool,
     tasks: JoinSet<()>,
-    reports: Receiver<Report>,
-    reporter: Sender<Report>,
-    outgoing: BTreeMap<Key, UnboundedSender<Order>>,
-    incoming: BTreeMap<Source, UnboundedSender<Reply>>,
-    next_source: u64,
-    closed: bool,
-}
-
-/// What federation gives to its application.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FederationEvent {
-    /// Another server proved its domain: stanzas of this pair may arrive from now on.
-    Authorised(Pair, Trust),
-    /// A stanza of an authorised pair arrived. Its target domain is one of this server.
-    Stanza(Stanza),
-    /// A stanza could not be delivered: give [`Undelivered::reply`] to its sender.
-    Undelivered(Box<Undelivered>),
-}
-
-/// What the task of a connection tells.
-#[derive(Debug)]
-enum Report {
-    Told(Key, Told),
-    Authorised(Pair, Trust),
-    Stanza(Stanza),
-    /// A malformed stanza arrived, and this is its answer.
-    Answer(Stanza),
-    Verify(Source, VerifyRequest),
-    Gone(Source),
-}
-
-/// What the task of an incoming connection is told.
-#[derive(Debug)]
-enum Reply {
-    Verified(VerifyAnswer),
-    Close,
+    reports: Reports,
+    reporter: Reporter,
+    connections: BTreeMap<Key, UnboundedSender<Order>>,
 }
 
 impl Federation {
     /// No stream is open yet.
     pub fn new(config: FederationConfig) -> Self {
-        let (reporter, reports) = mpsc::channel(REPORTS);
+        let (reporter, reports) = reports(config.limits().arrived);
         Self {
-            pool: config.pool(),
-            config: Arc::new(config),
+            hub: Hub::new(config),
             clock: Clock::start(),
             tasks: JoinSet::new(),
             reports,
             reporter,
-            outgoing: BTreeMap::new(),
-            incoming: BTreeMap::new(),
-            next_source: 0,
-            closed: false,
+            connections: BTreeMap::new(),
         }
     }
 
     /// Serves a connection that another server opened, with TLS from the first byte or without.
-    /// Returns false, and closes the connection, where there are as many as may be.
+    /// Returns false, and closes the connection, where there are as many as may be, of all servers
+    /// or from this address.
     ///
     /// Has to be called within a runtime.
     pub fn accept(&mut self, socket: TcpStream, mode: Mode) -> bool {
-        if self.closed || self.incoming.len() >= self.config.incoming() {
+        // A socket without the address of a peer is not connected any more.
+        let Ok(from) = socket.peer_addr() else {
             return false;
-        }
-        let source = Source(self.next_source);
-        self.next_source = self.next_source.wrapping_add(1);
-        let (sender, replies) = mpsc::unbounded_channel();
-        self.incoming.insert(source, sender);
-        let (config, reporter) = (Arc::clone(&self.config), self.reporter.clone());
-        let serve = incoming::serve(config, self.clock, socket, mode, source, replies, reporter);
+        };
+        let Some(inbound) = self.hub.accept(self.clock.now(), from.ip(), mode) else {
+            return false;
+        };
+        let (sender, orders) = mpsc::unbounded_channel();
+        self.connections.insert(inbound.key(), sender);
+        let reporter = self.reporter.clone();
+        let serve = task::serve(inbound, socket, self.clock, orders, reporter);
         self.tasks.spawn(serve);
         true
     }
@@ -155,12 +116,12 @@ impl Federation {
     ///
     /// [`NotRouted`] gives the stanza back: it lacks an address, or as much waits as may.
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Box<NotRouted>> {
-        self.pool.route(self.clock.now(), stanza.into())
+        self.hub.send(self.clock.now(), stanza.into())
     }
 
-    /// Bytes of memory that the stanzas hold that wait.
+    /// Bytes of memory that the stanzas hold that wait to be sent.
     pub const fn queued(&self) -> usize {
-        self.pool.queued()
+        self.hub.queued()
     }
 
     /// The next event; `None` when everything has ended after [`close`](Self::close).
@@ -168,31 +129,39 @@ impl Federation {
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<FederationEvent> {
         loop {
-            while let Some(step) = self.pool.poll(self.clock.now()) {
-                if let Step::Bounce(undelivered) = step {
-                    return Some(FederationEvent::Undelivered(undelivered));
+            while let Some(step) = self.hub.poll(self.clock.now()) {
+                match step {
+                    HubStep::Event(event) => return Some(event),
+                    HubStep::Order(key, order) => self.order(key, order),
+                    HubStep::Connect(outbound) => {
+                        let (sender, orders) = mpsc::unbounded_channel();
+                        self.connections.insert(outbound.key(), sender);
+                        let reporter = self.reporter.clone();
+                        let connect = task::connect(outbound, self.clock, orders, reporter);
+                        self.tasks.spawn(connect);
+                    }
                 }
-                self.take(step);
             }
-            if self.closed && self.pool.is_finished() && self.incoming.is_empty() {
+            if self.hub.is_finished() {
                 return None;
             }
-            let (clock, due) = (self.clock, self.pool.poll_timeout());
+            let (clock, due) = (self.clock, self.hub.poll_timeout());
             let alarm = async {
                 match due {
                     Some(due) => clock.sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
-            match either(self.reports.recv(), alarm).await {
-                Either::First(Some(report)) => {
-                    if let Some(event) = self.hear(report) {
+            match either(self.reports.next(), alarm).await {
+                Either::First(report) => {
+                    if report.is_last() {
+                        self.connections.remove(&report.key());
+                    }
+                    if let Some(event) = self.hub.hear(self.clock.now(), report) {
                         return Some(event);
                     }
                 }
-                // Unreachable: this value holds a sender.
-                Either::First(None) => return None,
-                Either::Second(()) => self.pool.handle_timeout(self.clock.now()),
+                Either::Second(()) => self.hub.handle_timeout(self.clock.now()),
             }
             // Takes the tasks that have ended out of the set.
             while self.tasks.try_join_next().is_some() {}
@@ -202,76 +171,17 @@ impl Federation {
     /// Begins to end federation: what waits is given back by [`next`](Self::next) as undelivered,
     /// and all streams are closed. Await `next` until it gives `None`. Idempotent.
     pub fn close(&mut self) {
-        self.closed = true;
-        self.pool.close(self.clock.now());
-        for replies in self.incoming.values() {
-            let _ = replies.send(Reply::Close);
-        }
+        self.hub.close(self.clock.now());
     }
 
-    fn take(&mut self, step: Step) {
-        // A task that has ended told its end, and the pool will hear of it.
-        match step {
-            Step::Connect {
-                key,
-                pair,
-                purpose,
-                policy,
-            } => {
-                let (sender, orders) = mpsc::unbounded_channel();
-                self.outgoing.insert(key, sender);
-                let dial = Dial {
-                    config: Arc::clone(&self.config),
-                    clock: self.clock,
-                    key,
-                    pair,
-                    purpose,
-                    policy,
-                    reporter: self.reporter.clone(),
-                };
-                self.tasks.spawn(dial.run(orders));
-            }
-            Step::AddPair(key, pair) => self.order(key, Order::AddPair(pair)),
-            Step::Send(key, stanza) => self.order(key, Order::Send(stanza)),
-            Step::Verify(key, request) => self.order(key, Order::Verify(request)),
-            Step::Close(key) => self.order(key, Order::Close),
-            Step::Answer(source, answer) => {
-                if let Some(replies) = self.incoming.get(&source) {
-                    let _ = replies.send(Reply::Verified(answer));
-                }
-            }
-            // Taken by the caller.
-            Step::Bounce(_) => {}
+    fn order(&mut self, key: Key, order: Order) {
+        let refused = match self.connections.get(&key) {
+            Some(orders) => orders.send(order).err().map(|error| error.0),
+            None => Some(order),
+        };
+        if let Some(order) = refused {
+            self.hub.not_taken(key, order);
         }
-    }
-
-    fn order(&self, key: Key, order: Order) {
-        if let Some(orders) = self.outgoing.get(&key) {
-            let _ = orders.send(order);
-        }
-    }
-
-    fn hear(&mut self, report: Report) -> Option<FederationEvent> {
-        let now = self.clock.now();
-        match report {
-            Report::Told(key, told) => {
-                if matches!(told, Told::Closed { .. }) {
-                    self.outgoing.remove(&key);
-                }
-                self.pool.told(now, key, told);
-            }
-            Report::Verify(source, request) => self.pool.verify(now, source, request),
-            Report::Gone(source) => {
-                self.incoming.remove(&source);
-            }
-            // An answer that finds no room is lost like one that the network loses.
-            Report::Answer(stanza) => drop(self.pool.route(now, stanza)),
-            Report::Authorised(pair, trust) => {
-                return Some(FederationEvent::Authorised(pair, trust));
-            }
-            Report::Stanza(stanza) => return Some(FederationEvent::Stanza(stanza)),
-        }
-        None
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod ask;
 mod cancel;
+mod federation;
 mod reconnect;
 mod support;
 

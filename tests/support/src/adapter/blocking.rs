@@ -1,6 +1,7 @@
 //! The blocking adapter.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::component::{ComponentEvent, Host, HostConfig, HostEvent};
@@ -9,12 +10,13 @@ use xmppwire::{
     StreamError,
 };
 use xmppwire_blocking::{
-    Client, ComponentConnection, ComponentHostConnection, ReconnectingClient,
+    Client, ComponentConnection, ComponentHostConnection, Federation, ReconnectingClient,
     ReconnectingComponent, ServerConnection,
 };
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
+use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
@@ -30,6 +32,7 @@ impl super::Adapter for Blocking {
     type Component = ComponentConnection;
     type Hosted = ComponentHostConnection;
     type ReconnectingComponent = ReconnectingComponent;
+    type Federation = Federation;
 
     fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
         Client::connect(jid, password)
@@ -262,5 +265,30 @@ impl super::ReconnectingComponent for ReconnectingComponent {
 
     fn close(self) -> Result<(), Error> {
         self.close()
+    }
+}
+
+impl super::Federation for Federation {
+    fn new(config: FederationConfig) -> Self {
+        Self::new(config).unwrap()
+    }
+
+    fn listen(&mut self, listener: TcpListener, mode: Mode) {
+        self.listen(listener, mode).unwrap();
+    }
+
+    fn send(&mut self, stanza: Stanza) -> Result<(), Box<NotRouted>> {
+        self.send(stanza)
+    }
+
+    fn next(&mut self, timeout: Duration) -> Option<Option<FederationEvent>> {
+        match self.next_timeout(timeout).unwrap() {
+            Poll::Ready(event) => Some(event),
+            Poll::Pending => None,
+        }
+    }
+
+    fn close(&mut self) {
+        self.close();
     }
 }

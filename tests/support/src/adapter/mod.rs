@@ -8,7 +8,7 @@ mod blocking;
 #[cfg(feature = "tokio")]
 mod tokio;
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use xmppwire::component::{Host, HostConfig, HostEvent};
@@ -18,6 +18,7 @@ use xmppwire::{
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
+use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
@@ -35,6 +36,7 @@ pub trait Adapter: 'static {
     type Component: Component + Send;
     type Hosted: Hosted;
     type ReconnectingComponent: ReconnectingComponent;
+    type Federation: Federation;
 
     fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
     fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
@@ -155,4 +157,14 @@ pub trait ReconnectingComponent: Sized {
     fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn close(self) -> Result<(), Error>;
+}
+
+/// A server's streams to and from other servers.
+pub trait Federation: Sized + Send + 'static {
+    fn new(config: FederationConfig) -> Self;
+    fn listen(&mut self, listener: TcpListener, mode: Mode);
+    fn send(&mut self, stanza: Stanza) -> Result<(), Box<NotRouted>>;
+    /// The next event; `None` when there is none in this time.
+    fn next(&mut self, timeout: Duration) -> Option<Option<FederationEvent>>;
+    fn close(&mut self);
 }

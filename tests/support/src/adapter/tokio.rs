@@ -1,8 +1,10 @@
 //! The tokio adapter, with every call run to its end.
 
-use std::future::Future;
-use std::net::TcpStream;
+use std::future::{Future, poll_fn};
+use std::net::{TcpListener, TcpStream};
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -14,11 +16,12 @@ use xmppwire::{
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
+use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
 use xmppwire_tokio::{
-    Client, ComponentConnection, ComponentHostConnection, ReconnectingClient,
+    Client, ComponentConnection, ComponentHostConnection, Federation, ReconnectingClient,
     ReconnectingComponent, ServerConnection,
 };
 
@@ -51,6 +54,7 @@ impl super::Adapter for Tokio {
     type Component = ComponentConnection;
     type Hosted = ComponentHostConnection;
     type ReconnectingComponent = ReconnectingComponent;
+    type Federation = Listening;
 
     fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
         run(Client::connect(jid, password))
@@ -290,5 +294,71 @@ impl super::ReconnectingComponent for ReconnectingComponent {
 
     fn close(self) -> Result<(), Error> {
         run(self.close())
+    }
+}
+
+/// Federation with its listeners, which it takes connections from.
+pub struct Listening {
+    federation: Federation,
+    listeners: Vec<(tokio::net::TcpListener, Mode)>,
+}
+
+impl Listening {
+    async fn next(&mut self) -> Option<FederationEvent> {
+        let Self {
+            federation,
+            listeners,
+        } = self;
+        loop {
+            let mut accepted = None;
+            {
+                let mut next = pin!(federation.next());
+                let event = poll_fn(|cx| {
+                    for (listener, mode) in &*listeners {
+                        if let Poll::Ready(socket) = listener.poll_accept(cx) {
+                            accepted = Some((socket.unwrap().0, *mode));
+                            return Poll::Ready(None);
+                        }
+                    }
+                    next.as_mut().poll(cx).map(Some)
+                });
+                if let Some(event) = event.await {
+                    return event;
+                }
+            }
+            if let Some((socket, mode)) = accepted {
+                federation.accept(socket, mode);
+            }
+        }
+    }
+}
+
+impl super::Federation for Listening {
+    fn new(config: FederationConfig) -> Self {
+        let _runtime = RUNTIME.enter();
+        Self {
+            federation: Federation::new(config),
+            listeners: Vec::new(),
+        }
+    }
+
+    fn listen(&mut self, listener: TcpListener, mode: Mode) {
+        listener.set_nonblocking(true).unwrap();
+        let _runtime = RUNTIME.enter();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        self.listeners.push((listener, mode));
+    }
+
+    fn send(&mut self, stanza: Stanza) -> Result<(), Box<NotRouted>> {
+        self.federation.send(stanza)
+    }
+
+    fn next(&mut self, timeout: Duration) -> Option<Option<FederationEvent>> {
+        run(async { tokio::time::timeout(timeout, self.next()).await.ok() })
+    }
+
+    fn close(&mut self) {
+        self.listeners.clear();
+        self.federation.close();
     }
 }

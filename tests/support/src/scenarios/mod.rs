@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod deadlines;
 pub mod ends;
 pub mod external;
+pub mod federation;
 pub mod identity;
 pub mod injection;
 pub mod load;
@@ -73,6 +74,21 @@ macro_rules! scenarios {
                 a_constrained_authority_names_no_account,
                 a_certificate_that_was_not_sent_does_not_count,
                 an_anonymous_login_gets_an_account;
+            federation:
+                certificates_authorise_servers,
+                dialback_authorises_servers_that_show_no_certificate,
+                dialback_works_in_clear_text_where_the_policy_allows_it,
+                dialback_is_refused_where_the_policy_wants_a_certificate,
+                a_key_of_a_strict_domain_is_refused_under_another_header,
+                a_server_with_a_foreign_certificate_gets_nothing,
+                what_cannot_be_delivered_in_time_comes_back_and_the_end_is_seen,
+                streams_are_closed_in_order_at_the_end,
+                what_waits_for_a_server_is_sent_when_it_is_there,
+                an_answer_comes_back_over_a_stream_in_both_directions,
+                one_stream_carries_several_domains_of_both_sides,
+                each_domain_shows_its_own_certificate,
+                a_server_that_moved_a_domain_is_followed,
+                connections_of_one_address_are_limited;
             identity:
                 a_certificate_of_another_name_is_refused,
                 a_certificate_of_another_authority_is_refused,
