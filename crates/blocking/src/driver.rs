@@ -18,6 +18,56 @@ use crate::waker::Waker;
 /// deadlines are kept, and the transport changes to TLS. Between two calls nothing moves. To send,
 /// queue stanzas in the [connection](Self::connection_mut) and wait for the next event, which also
 /// writes. Without that, call [`flush`](Self::flush).
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use std::thread;
+/// use xmppwire_blocking::{
+///     BindAnswer, Client, ClientConfig, CloseReason, Connector, DecoyKey, Driver, Host, HostAnswer,
+///     Jid, Mechanism, Mode, SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig, ServerConnection,
+///     ServerEvent, TlsOffer, TlsPolicy,
+/// };
+/// # type Error = Box<dyn std::error::Error + Send + Sync>;
+///
+/// /// Serves a client until it leaves.
+/// fn serve(mut server: Driver<Server>, keys: &ScramKeys) -> Result<CloseReason, Error> {
+///     while let Some(event) = server.next_event()? {
+///         let connection = server.connection_mut();
+///         match event {
+///             ServerEvent::Opened(question) => {
+///                 // No TLS, because nothing leaves the process.
+///                 let host = Host::new(TlsOffer::Unavailable, [Mechanism::ScramSha256]);
+///                 connection.choose_host(question, HostAnswer::Serve(host))?;
+///             }
+///             ServerEvent::Sasl(question) => {
+///                 connection.answer_sasl(question, SaslAnswer::ScramKeys(keys.clone()))?;
+///             }
+///             ServerEvent::Bind(question) => {
+///                 let resource = question.suggested().clone();
+///                 connection.answer_bind(question, BindAnswer::Bind(resource))?;
+///             }
+///             ServerEvent::Closed(reason) => return Ok(reason),
+///             _ => {}
+///         }
+///     }
+///     Err("the connection is over already".into())
+/// }
+///
+/// # fn main() -> Result<(), Error> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let served = thread::spawn(move || {
+///     let keys = ScramKeys::derive(ScramHash::Sha256, "secret", b"a salt", 4096)?;
+///     let config = ServerConfig::new(DecoyKey::new([0x17; 32]));
+///     serve(ServerConnection::accept(listener.accept()?.0, config, None)?, &keys)
+/// });
+/// let account = ClientConfig::new(Jid::new("juliet@example.org")?, "secret")?;
+/// let connector = Connector::new(account.with_tls(TlsPolicy::Forbidden))?;
+/// Client::over(TcpStream::connect(address)?, Mode::StartTls, &connector)?.close()?;
+/// assert_eq!(served.join().expect("the server panicked")?, CloseReason::Peer);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Driver<R: Role> {
     pump: Pump,

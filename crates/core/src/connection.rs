@@ -34,18 +34,33 @@ use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 /// output and exactly one `Closed` event follows. An `Err` is always a mistake of the caller.
 ///
 /// ```
-/// use xmppwire::{Connection, Instant, Role};
+/// use xmppwire::{
+///     Client, ClientConfig, CloseReason, Connection, Entropy, Instant, Jid, Role, RoleEvent,
+/// };
 ///
-/// /// Gives `input` to a connection of any role, and prints the events.
-/// fn feed<R: Role>(connection: &mut Connection<R>, now: Instant, mut input: &[u8]) {
+/// /// Gives `input` to a connection of any role; returns why it ended, if it did.
+/// fn feed<R: Role>(connection: &mut Connection<R>, now: Instant, mut input: &[u8]) -> Option<CloseReason> {
 ///     while connection.wants_read() && !input.is_empty() {
 ///         let consumed = connection.receive(now, input);
 ///         input = &input[consumed..];
 ///         while let Some(event) = connection.poll_event() {
 ///             println!("{event:?}");
+///             if let Some(reason) = event.close_reason() {
+///                 return Some(reason.clone());
+///             }
 ///         }
 ///     }
+///     None
 /// }
+///
+/// let config = ClientConfig::new(Jid::new("juliet@example.org")?, "s3cr3t")?;
+/// let mut client = Client::new(config, Entropy::from_seed([7; 32]), Instant::ORIGIN);
+/// // The peer breaks the protocol: no error is returned, the stream ends.
+/// let reason = feed(&mut client, Instant::ORIGIN, b"HTTP/1.1 400 Bad Request");
+/// assert!(matches!(reason, Some(CloseReason::Violation { .. })));
+/// assert!(client.take_output().ends_with(b"</stream:error></stream:stream>"));
+/// assert!(client.is_finished());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Connection<R: Role> {

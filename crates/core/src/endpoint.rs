@@ -24,6 +24,26 @@ use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 ///
 /// Every role has the methods of the first block below; each role adds its own in another block.
 /// The driver, which holds the [`Connection`] around this endpoint, writes what they queue.
+///
+/// ```
+/// use xmppwire::{ApiMisuse, Client, Endpoint, FullJid, Message};
+///
+/// /// Sends a message to the other resources of the own account, where there is room for it.
+/// fn note(client: &mut Endpoint<Client>, text: &str) -> Result<bool, ApiMisuse> {
+///     let Some(own) = client.jid().map(FullJid::to_bare) else {
+///         return Err(ApiMisuse::NotBound);
+///     };
+///     let room = client.room() > 2 * text.len() + 1024;
+///     if room {
+///         client.send(&Message::chat(own, text).into())?;
+///     }
+///     Ok(room)
+/// }
+/// # use xmppwire::{ClientConfig, Entropy, Instant, Jid};
+/// # let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+/// # let mut client = Client::new(config, Entropy::from_seed([7; 32]), Instant::ORIGIN);
+/// # assert_eq!(note(&mut client, "buy bread"), Err(ApiMisuse::NotBound));
+/// ```
 #[derive(Debug)]
 pub struct Endpoint<R: Role> {
     /// The configuration of the role, and the state of its negotiation.

@@ -16,6 +16,56 @@ use crate::pump::Pump;
 /// deadlines are kept, and the transport changes to TLS. Between two calls nothing moves. To send,
 /// queue stanzas in the [connection](Self::connection_mut) and await the next event, which also
 /// writes. Without that, call [`flush`](Self::flush).
+///
+/// ```
+/// use tokio::io::DuplexStream;
+/// use xmppwire_tokio::{
+///     BindAnswer, Client, ClientConfig, CloseReason, Connector, DecoyKey, Driver, Host, HostAnswer,
+///     Jid, Mechanism, Mode, SaslAnswer, ScramHash, ScramKeys, Server, ServerConfig,
+///     ServerConnection, ServerEvent, TlsOffer, TlsPolicy,
+/// };
+/// # type Error = Box<dyn std::error::Error>;
+///
+/// /// Serves a client until it leaves.
+/// async fn serve(mut server: Driver<Server, DuplexStream>, keys: &ScramKeys) -> Result<CloseReason, Error> {
+///     while let Some(event) = server.next_event().await? {
+///         let connection = server.connection_mut();
+///         match event {
+///             ServerEvent::Opened(question) => {
+///                 // No TLS, because nothing leaves the process.
+///                 let host = Host::new(TlsOffer::Unavailable, [Mechanism::ScramSha256]);
+///                 connection.choose_host(question, HostAnswer::Serve(host))?;
+///             }
+///             ServerEvent::Sasl(question) => {
+///                 connection.answer_sasl(question, SaslAnswer::ScramKeys(keys.clone()))?;
+///             }
+///             ServerEvent::Bind(question) => {
+///                 let resource = question.suggested().clone();
+///                 connection.answer_bind(question, BindAnswer::Bind(resource))?;
+///             }
+///             ServerEvent::Closed(reason) => return Ok(reason),
+///             _ => {}
+///         }
+///     }
+///     Err("the connection is over already".into())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let (near, far) = tokio::io::duplex(4096);
+/// let keys = ScramKeys::derive(ScramHash::Sha256, "secret", b"a salt", 4096)?;
+/// let server = ServerConnection::accept(far, ServerConfig::new(DecoyKey::new([0x17; 32])), None)?;
+/// let account = ClientConfig::new(Jid::new("juliet@example.org")?, "secret")?;
+/// let connector = Connector::new(account.with_tls(TlsPolicy::Forbidden))?;
+/// let (client, served) = tokio::join!(
+///     async { Client::over(near, Mode::StartTls, &connector).await?.close().await },
+///     serve(server, &keys),
+/// );
+/// client?;
+/// assert_eq!(served?, CloseReason::Peer);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Driver<R: Role, T = TcpStream> {
     pump: Pump<T>,

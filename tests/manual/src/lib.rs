@@ -26,6 +26,7 @@ pages! {
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
     limits "docs/manual/src/limits.md"
+    federation "docs/manual/src/federation.md"
 }
 
 #[cfg(test)]

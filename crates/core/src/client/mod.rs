@@ -57,6 +57,28 @@ pub enum ClientEvent {
 ///
 /// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
 /// in it.
+///
+/// ```
+/// use xmppwire::{Client, ClientConfig, ClientEvent, Entropy, Instant, Jid};
+///
+/// let config = ClientConfig::new(Jid::new("juliet@example.org")?, "s3cr3t")?;
+/// let (entropy, now) = (Entropy::from_seed([7; 32]), Instant::ORIGIN); // random in real use
+/// let mut client = Client::new(config, entropy, now);
+/// // The stream header can be written at once. It does not name the account yet.
+/// let header = client.take_output();
+/// assert!(header.ends_with(b" to='example.org' version='1.0'>"));
+///
+/// // What a server answers. Without TLS, the client does not go on.
+/// let answer = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+///     from='example.org' id='a1' version='1.0'><stream:features>\
+///     <starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>";
+/// client.receive(now, answer);
+/// assert_eq!(client.take_output(), b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+///
+/// client.receive(now, b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+/// assert!(matches!(client.poll_event(), Some(ClientEvent::StartTls(_))));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,

@@ -57,6 +57,32 @@ pub enum ServerEvent {
 ///
 /// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
 /// in it.
+///
+/// ```
+/// use xmppwire::{
+///     DecoyKey, Entropy, Host, HostAnswer, Instant, Mechanism, Server, ServerConfig, ServerEvent,
+///     TlsOffer,
+/// };
+///
+/// let config = ServerConfig::new(DecoyKey::new([0x17; 32])); // a secret of the server
+/// let (entropy, now) = (Entropy::from_seed([7; 32]), Instant::ORIGIN); // random in real use
+/// let mut server = Server::new(config, entropy, now);
+///
+/// // What a client begins with. The server asks its application whether it serves the domain.
+/// let header = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+///     to='example.org' version='1.0'>";
+/// server.receive(now, header);
+/// let Some(ServerEvent::Opened(question)) = server.poll_event() else { panic!() };
+/// assert_eq!(question.domain().as_str(), "example.org");
+///
+/// let host = Host::new(TlsOffer::Required, [Mechanism::ScramSha256]);
+/// server.choose_host(question, HostAnswer::Serve(host))?;
+/// // It offers STARTTLS and nothing else.
+/// let output = String::from_utf8(server.take_output())?;
+/// assert!(output.contains("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>"));
+/// assert!(!output.contains("<mechanisms"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     config: ServerConfig,
