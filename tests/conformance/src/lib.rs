@@ -11,6 +11,7 @@
 )]
 
 pub mod case;
+pub mod components;
 pub mod conditions;
 pub mod feature;
 pub mod machine;

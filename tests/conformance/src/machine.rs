@@ -1,5 +1,7 @@
 //! The machines that scripts are played for, with applications that answer from a fixed table.
 
+use std::collections::BTreeMap;
+
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
     DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
@@ -21,6 +23,9 @@ pub trait Machine {
     fn act(&mut self, _verb: &str, _rest: &str) -> bool {
         false
     }
+
+    /// Adds values that follow from those that were captured.
+    fn derive(&self, _values: &mut BTreeMap<String, String>) {}
 
     /// Takes the next event, lets the application answer it, and describes it.
     fn poll(&mut self, heard: &mut Heard) -> Option<String>;

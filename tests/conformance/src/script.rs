@@ -6,6 +6,7 @@
 //! C: bytes that the client sends (several lines with the same mark are one send)
 //! S: bytes that the server sends
 //! I:, R:                 the same between servers, for the initiating and the receiving one: see `servers.rs`
+//!                        C: and S: are also a component and its server: see `components.rs`
 //! -- tls                 the transport changes to TLS 1.3
 //! -- eof                 the peer's transport ends
 //! -- wait 60             seconds pass
@@ -41,6 +42,7 @@ use xmppwire::{
     StreamErrorCondition, TlsInfo,
 };
 
+use crate::components;
 use crate::feature::Role;
 use crate::machine::{self, Heard, Machine};
 use crate::servers;
@@ -107,12 +109,14 @@ pub struct Script {
 
 /// All scripts.
 pub fn scripts() -> Vec<Script> {
-    let folders: [(&str, &[Role]); 5] = [
+    let folders: [(&str, &[Role]); 7] = [
         ("client", &[Role::Client]),
         ("server", &[Role::Server]),
         ("both", &[Role::Client, Role::Server]),
         ("outgoing", &[Role::Server]),
         ("incoming", &[Role::Server]),
+        ("component", &[Role::Client]),
+        ("host", &[Role::Server]),
     ];
     let mut scripts: Vec<Script> = folders
         .into_iter()
@@ -186,6 +190,14 @@ impl Script {
         if name.starts_with("incoming/") {
             let setup = servers::Setup::parse(text, false);
             return play(name, text, setup.tls(), || setup.montague());
+        }
+        if name.starts_with("component/") {
+            let setup = components::Setup::parse(text);
+            return play(name, text, TlsInfo::default(), || setup.gate());
+        }
+        if name.starts_with("host/") {
+            let setup = components::Setup::parse(text);
+            return play(name, text, TlsInfo::default(), || setup.city());
         }
         let setup = Setup::parse(text);
         match role {
@@ -272,6 +284,7 @@ impl<M: Machine> Player<M> {
     }
 
     fn feed(&mut self, text: &str) {
+        self.machine.derive(&mut self.values);
         let mut bytes = raw(&substitute(text, &self.values));
         while !bytes.is_empty() {
             let n = self.split.cut().min(bytes.len());
