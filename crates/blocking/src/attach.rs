@@ -1,6 +1,5 @@
 //! Components, and the server's end of their connections (XEP-0114).
 
-use std::io;
 use std::net::TcpStream;
 use std::task::Poll;
 use std::thread;
@@ -17,7 +16,8 @@ use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
 use crate::clock::Clock;
-use crate::connect::{open, resolve};
+use crate::connect::resolve;
+use crate::open::open_any;
 use crate::pump::Pump;
 use crate::waker::Waker;
 
@@ -50,14 +50,8 @@ impl Driver<Component> {
 
     fn connect_with_waker(connector: &ComponentConnector, waker: Waker) -> Result<Self, Error> {
         let limit = connector.connect_timeout();
-        let mut last = Error::Io(io::ErrorKind::NotFound.into());
-        for address in resolve(connector.host().to_owned(), connector.port(), limit)? {
-            match open(&address, limit) {
-                Ok(socket) => return Self::attach(socket, connector, waker),
-                Err(error) => last = error.into(),
-            }
-        }
-        Err(last)
+        let addresses = resolve(connector.host().to_owned(), connector.port(), limit)?;
+        Self::attach(open_any(addresses, limit)?, connector, waker)
     }
 
     /// Attaches over a socket that is connected, such as to a tunnel. Sets it to non-blocking mode.

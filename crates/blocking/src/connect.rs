@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use xmppwire_net::client::{ConnectError, Error};
 use xmppwire_net::find::{Attempts, Resolver, Step};
-use xmppwire_net::socket::{SockRef, prepare};
 
 use crate::Client;
 use crate::clock::Clock;
+use crate::open::Openings;
 use crate::pump::Pump;
 use crate::waker::Waker;
 
@@ -22,6 +22,7 @@ pub(crate) fn connect(
     clock: Clock,
     waker: &Waker,
 ) -> Result<Client, ConnectError> {
+    let mut openings = Openings::default();
     while let Some(step) = attempts.next_step(clock.now()) {
         let limit = attempts.timeout(clock.now());
         match step {
@@ -31,12 +32,19 @@ pub(crate) fn connect(
                 attempts.looked_up(resolver.look_up(&names, limit));
             }
             Step::Resolve { host, port } => attempts.resolved(resolve(host, port, limit)),
-            Step::Open(address) => {
-                match log_in(&mut attempts, open(&address, limit), clock, waker.clone()) {
-                    Ok(client) => return Ok(client),
-                    Err(error) => attempts.failed(error),
+            Step::Open(address) => openings.begin(address, clock.now() + limit),
+            Step::Wait(until) => match openings.first(clock, Some(until)) {
+                Some((_, Ok(socket))) => {
+                    // The others are too late.
+                    openings = Openings::default();
+                    match log_in(&mut attempts, socket, clock, waker.clone()) {
+                        Ok(client) => return Ok(client),
+                        Err(error) => attempts.failed(error),
+                    }
                 }
-            }
+                Some((address, Err(error))) => attempts.not_opened(address, error),
+                None => {}
+            },
         }
     }
     Err(attempts.into_error())
@@ -57,18 +65,12 @@ pub(crate) fn resolve(host: String, port: u16, timeout: Duration) -> io::Result<
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-pub(crate) fn open(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect_timeout(address, timeout)?;
-    prepare(&SockRef::from(&socket))?;
-    Ok(socket)
-}
-
 fn log_in(
     attempts: &mut Attempts,
-    socket: io::Result<TcpStream>,
+    socket: TcpStream,
     clock: Clock,
     waker: Waker,
 ) -> Result<Client, Error> {
-    let pump = Pump::new(socket?, clock, waker)?;
+    let pump = Pump::new(socket, clock, waker)?;
     Client::drive(pump, attempts.log_in(clock.now())?)
 }

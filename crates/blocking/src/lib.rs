@@ -62,6 +62,7 @@ mod connect;
 mod driver;
 mod federation;
 mod moves;
+mod open;
 mod pump;
 mod reconnecting;
 mod server;

@@ -81,13 +81,15 @@
 //!             Step::Resolve { host, port } => {
 //!                 attempts.resolved((host, port).to_socket_addrs().map(Iterator::collect));
 //!             }
-//!             Step::Open(address) => {
-//!                 let socket = TcpStream::connect_timeout(&address, timeout);
-//!                 match socket.map_err(Error::from).and_then(|socket| log_in(&mut attempts, socket, start)) {
+//!             // A better adapter goes on while it waits for the connection, and takes the first that is open.
+//!             Step::Open(address) => match TcpStream::connect_timeout(&address, timeout) {
+//!                 Ok(socket) => match log_in(&mut attempts, socket, start) {
 //!                     Ok(connected) => return Ok(connected),
 //!                     Err(error) => attempts.failed(error),
-//!                 }
-//!             }
+//!                 },
+//!                 Err(error) => attempts.not_opened(address, error),
+//!             },
+//!             Step::Wait(_) => unreachable!("no connection is being opened"),
 //!         }
 //!     }
 //!     Err(attempts.into_error())

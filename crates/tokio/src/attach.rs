@@ -15,11 +15,11 @@ use xmppwire_net::component::{
     Attaching, ComponentConnector, ComponentUpdate, ReconnectingComponent as Machine,
 };
 use xmppwire_net::link::{Handshake, Link, LinkError};
-use xmppwire_net::socket::{SockRef, prepare};
 use xmppwire_net::tls::ServerTls;
 
 use crate::Driver;
 use crate::clock::Clock;
+use crate::connect::open_any;
 use crate::pump::Pump;
 
 /// The connection of a component that is attached to its server.
@@ -49,18 +49,9 @@ impl Driver<Component> {
         let limit = connector.connect_timeout();
         let host = (connector.host(), connector.port());
         let addresses = timeout(limit, lookup_host(host)).await;
-        let mut last = Error::Io(io::ErrorKind::NotFound.into());
-        for address in addresses.map_err(io::Error::from)?? {
-            match timeout(limit, TcpStream::connect(address)).await {
-                Ok(Ok(socket)) => {
-                    prepare(&SockRef::from(&socket))?;
-                    return Self::over(socket, connector).await;
-                }
-                Ok(Err(error)) => last = error.into(),
-                Err(elapsed) => last = io::Error::from(elapsed).into(),
-            }
-        }
-        Err(last)
+        let addresses = addresses.map_err(io::Error::from)??;
+        let socket = open_any(addresses, limit).await?;
+        Self::over(socket, connector).await
     }
 }
 

@@ -13,6 +13,7 @@
 
 pub mod adapter;
 mod authority;
+mod black_hole;
 mod deadline;
 pub mod name_server;
 mod porter;
@@ -24,6 +25,7 @@ use xmppwire::{ClientConfig, Jid};
 use xmppwire_net::client::Connector;
 
 pub use authority::Authority;
+pub use black_hole::BlackHole;
 pub use deadline::{PATIENCE, both, within, within_time};
 pub use porter::{Login, Porter, config, host, keys};
 pub use zone::Zone;

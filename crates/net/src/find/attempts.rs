@@ -1,4 +1,4 @@
-//! The servers of a domain, one after the other.
+//! The servers of a domain, one after the other, and the addresses of each beside each other.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use xmppwire::Instant;
 
 use super::{
-    Domain, Failure, Failures, Mode, NameServers, Plan, PlanError, Redirect, Service, SrvAnswers,
-    SrvNames, Target,
+    Domain, Failure, Failures, Mode, NameServers, Plan, PlanError, Race, RaceStep, Redirect,
+    Service, SrvAnswers, SrvNames, Target,
 };
 use crate::client::{ConnectError, Connector, Error, Login};
 use crate::log::log;
@@ -25,6 +25,11 @@ const MAX_REDIRECTS: u8 = 3;
 /// The driver takes one step after the other, tells what came of it, and stops each step after
 /// [`timeout`](Self::timeout). All steps together end with the connector's
 /// [time to connect](Connector::with_total_timeout).
+///
+/// Connections to several addresses of one server are opened beside each other, as [`Race`] says,
+/// and the first that is open is used (RFC 8305). The next server has its turn only when all
+/// addresses of the one before have failed, because SRV records have priorities (RFC 2782). A driver
+/// that opens one connection at a time, as this one does, is never told to wait:
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -46,14 +51,17 @@ const MAX_REDIRECTS: u8 = 3;
 ///         match step {
 ///             Step::LookUp(names) => attempts.looked_up(look_up(&names, timeout)),
 ///             Step::Resolve { host, port } => attempts.resolved(resolve(&host, port, timeout)),
-///             Step::Open(address) => {
-///                 let socket = open(address, timeout).map_err(Error::from);
-///                 let login = socket.and_then(|socket| Ok((attempts.log_in(now())?, socket)));
-///                 match login.and_then(|(login, socket)| drive(login, socket)) {
-///                     Ok(connected) => return Ok(connected),
-///                     Err(error) => attempts.failed(error),
+///             Step::Open(address) => match open(address, timeout) {
+///                 Ok(socket) => {
+///                     let login = attempts.log_in(now());
+///                     match login.and_then(|login| drive(login, socket)) {
+///                         Ok(connected) => return Ok(connected),
+///                         Err(error) => attempts.failed(error),
+///                     }
 ///                 }
-///             }
+///                 Err(error) => attempts.not_opened(address, error),
+///             },
+///             Step::Wait(_) => unreachable!("no connection is being opened"),
 ///         }
 ///     }
 ///     Err(attempts.into_error())
@@ -84,9 +92,13 @@ pub enum Step {
         /// The TCP port of the addresses.
         port: u16,
     },
-    /// Open a TCP connection to this address and log in over it with [`Attempts::log_in`], or call
-    /// [`Attempts::failed`].
+    /// Begin to open a TCP connection to this address, and ask for the next step. Once one of the
+    /// connections that are being opened is open, drop the others and log in over it with
+    /// [`Attempts::log_in`]. Tell of each that fails with [`Attempts::not_opened`].
     Open(SocketAddr),
+    /// Wait until one of the connections that are being opened is open or has failed, but not
+    /// beyond this time.
+    Wait(Instant),
 }
 
 /// What is left to do.
@@ -102,8 +114,8 @@ enum Current {
     None,
     LookUp(Domain, Source),
     Resolve(Target, Source),
-    /// The addresses that were not tried to the end, the current one first.
-    Open(Target, Source, VecDeque<SocketAddr>),
+    /// Connections to its addresses are being opened.
+    Open(Target, Source, Race),
     LogIn(Target),
 }
 
@@ -158,10 +170,15 @@ impl Attempts {
             return None;
         }
         loop {
-            if let Current::Open(_, _, addresses) = &self.current
-                && let Some(address) = addresses.front()
+            if let Current::Open(_, _, race) = &mut self.current
+                && let Some(step) = race.next_step(now)
             {
-                return Some(Step::Open(*address));
+                return Some(match step {
+                    RaceStep::Open(address) => Step::Open(address),
+                    RaceStep::Wait(until) => {
+                        Step::Wait(until.map_or(self.deadline, |until| until.min(self.deadline)))
+                    }
+                });
             }
             match self.left.pop_front()? {
                 Left::Connect(target, source) => {
@@ -195,7 +212,7 @@ impl Attempts {
         }
     }
 
-    /// How long the current step may take.
+    /// How long the current step may take: for [`Step::Open`], the connection that it is about.
     pub fn timeout(&self, now: Instant) -> Duration {
         let left = self.deadline.saturating_since(now);
         match self.current {
@@ -236,12 +253,13 @@ impl Attempts {
             Ok(addresses) if addresses.is_empty() => {
                 self.end_target(target, io::Error::other("the host has no address").into());
             }
-            Ok(addresses) => self.current = Current::Open(target, source, addresses.into()),
+            Ok(addresses) => self.current = Current::Open(target, source, Race::new(addresses)),
             Err(error) => self.end_target(target, error.into()),
         }
     }
 
-    /// Begins to log in over the connection that [`Step::Open`] asked for.
+    /// Begins to log in over one of the connections that [`Step::Open`] asked for. The driver drops
+    /// the others.
     ///
     /// # Errors
     ///
@@ -267,8 +285,22 @@ impl Attempts {
         }
     }
 
-    /// Records the failure of a connection or of a login. The next address of the host comes next,
-    /// or after a login the next server.
+    /// Records that the connection to this address could not be opened. The next address of the
+    /// host comes next, or after the last one the next server.
+    pub fn not_opened(&mut self, address: SocketAddr, error: impl Into<Error>) {
+        let Current::Open(_, _, race) = &mut self.current else {
+            return;
+        };
+        race.failed(address);
+        let error = error.into();
+        match race.is_lost() {
+            true => self.failed(error),
+            false => log!(debug, %address, %error, "an address cannot be reached"),
+        }
+    }
+
+    /// Records the failure of a login, or of all connections to a server. The next server comes
+    /// next: another address of the same one would not help.
     ///
     /// A final answer of the domain, such as to a wrong password, ends the attempts: the other
     /// servers would give the same answer. A server that cannot prove its identity does not speak
@@ -280,14 +312,9 @@ impl Attempts {
     pub fn failed(&mut self, error: impl Into<Error>) {
         let error = error.into();
         match std::mem::replace(&mut self.current, Current::None) {
-            Current::Open(target, source, mut addresses) => {
-                addresses.pop_front();
-                match addresses.is_empty() {
-                    true => self.end_target(target, error),
-                    false => self.current = Current::Open(target, source, addresses),
-                }
+            Current::Open(target, ..) | Current::Resolve(target, _) | Current::LogIn(target) => {
+                self.end_target(target, error);
             }
-            Current::Resolve(target, _) | Current::LogIn(target) => self.end_target(target, error),
             other => self.current = other,
         }
     }

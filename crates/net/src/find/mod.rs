@@ -29,6 +29,7 @@ mod domain;
 mod failures;
 mod order;
 mod plan;
+mod race;
 mod redirect;
 mod service;
 
@@ -37,5 +38,6 @@ pub use dns::{LookupError, NameServers, Resolver, SrvRecord};
 pub use domain::{Domain, InvalidDomain};
 pub use failures::{Failure, Failures};
 pub use plan::{Mode, Origin, Plan, PlanError, SrvAnswers, Target};
+pub use race::{Race, RaceStep};
 pub(crate) use redirect::Redirect;
 pub use service::{Service, SrvNames};

@@ -103,7 +103,7 @@ fn every_address_of_a_host_is_tried_until_one_opens() {
             "{step:?}"
         );
         if *address == addresses[0] {
-            attempts.failed(refused());
+            attempts.not_opened(*address, refused());
         }
     }
     // It opened. Where the login fails, another address of the same host would not help.
@@ -238,7 +238,10 @@ fn connecting_ends_when_its_time_is_over() {
         match step {
             Step::LookUp(_) => attempts.looked_up(answers("im.example.net")),
             Step::Resolve { .. } => attempts.resolved(Ok(addresses.clone())),
-            Step::Open(_) => attempts.failed(io::Error::from(io::ErrorKind::TimedOut)),
+            Step::Open(address) => {
+                attempts.not_opened(address, io::Error::from(io::ErrorKind::TimedOut));
+            }
+            Step::Wait(_) => panic!("one at a time"),
         }
     }
     assert_eq!(limits, [35, 10, 10, 5]);
@@ -287,4 +290,58 @@ fn a_slow_name_service_is_a_reason_to_try_again() {
     let error = attempts.into_error();
     assert_eq!(error.verdict(), Verdict::Retryable);
     assert_eq!(error.to_string(), "the time to connect is over");
+}
+
+/// The addresses of a server race; those of the next one have to wait for them.
+#[test]
+fn addresses_race_and_priorities_are_kept() {
+    let connector = connector()
+        .with_server("im.example.org", 5222, Mode::StartTls)
+        .with_server("192.0.2.9", 5222, Mode::StartTls);
+    let addresses: Vec<SocketAddr> = ["[2001:db8::1]:5222", "[2001:db8::2]:5222", "192.0.2.1:5222"]
+        .map(|address| address.parse().unwrap())
+        .to_vec();
+    let mut attempts = Attempts::new(&connector, NOW);
+    attempts.next_step(NOW);
+    attempts.resolved(Ok(addresses.clone()));
+    let mut now = NOW;
+    let mut opened = Vec::new();
+    let end = loop {
+        match attempts.next_step(now) {
+            Some(Step::Open(address)) => opened.push((now.since_origin().as_millis(), address)),
+            Some(Step::Wait(until)) if until < NOW + Duration::from_secs(1) => now = until,
+            step => break step,
+        }
+    };
+    // All three hang: there is nothing to do but to wait for them.
+    let expected = [(0, addresses[0]), (250, addresses[2]), (500, addresses[1])];
+    assert_eq!(opened, expected);
+    assert!(matches!(end, Some(Step::Wait(until)) if until == NOW + Duration::from_secs(120)));
+    for address in &addresses {
+        attempts.not_opened(*address, refused());
+    }
+    assert_eq!(next(&mut attempts).unwrap().1, "192.0.2.9:5222");
+    // One that is open is the server; the others are forgotten.
+    attempts.not_opened(addresses[0], refused());
+    attempts.failed(refused());
+    assert!(attempts.next_step(now).is_none());
+    let ConnectError::Failed(failures) = attempts.into_error() else {
+        panic!("there were servers");
+    };
+    assert_eq!(failures.iter().count(), 2);
+}
+
+#[test]
+fn a_race_ends_when_the_time_to_connect_is_over() {
+    let connector = connector()
+        .with_server("im.example.org", 5222, Mode::StartTls)
+        .with_total_timeout(Duration::from_millis(100));
+    let mut attempts = Attempts::new(&connector, NOW);
+    attempts.next_step(NOW);
+    let addresses = [1, 2].map(|n| SocketAddr::from(([192, 0, 2, n], 5222)));
+    attempts.resolved(Ok(addresses.to_vec()));
+    assert!(matches!(attempts.next_step(NOW), Some(Step::Open(_))));
+    let deadline = NOW + Duration::from_millis(100);
+    assert!(matches!(attempts.next_step(NOW), Some(Step::Wait(until)) if until == deadline));
+    assert!(attempts.next_step(deadline).is_none());
 }
