@@ -7,21 +7,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-use std::task::Poll;
-
 use rcgen::ExtendedKeyUsagePurpose as Usage;
-use xmppwire::s2s::{
-    DialbackSecret, Incoming, IncomingEvent, Outgoing, OutgoingEvent, Pair, Refusal, Trust, Verdict,
-};
-use xmppwire::{CloseReason, Domainpart, Instant, PeerIncompatible, StanzaErrorCondition};
-use xmppwire_net::federation::{DomainPolicy, FederationConfig, LocalDomain, Policies, Purpose};
-use xmppwire_net::link::{Link, LinkError, TlsSide, Wire};
-use xmppwire_net::tls::{Identity, TlsError, rustls};
+use xmppwire::s2s::{DialbackSecret, Pair, Refusal, Trust};
+use xmppwire::{CloseReason, Domainpart, PeerIncompatible, StanzaErrorCondition};
+use xmppwire_net::federation::{DomainPolicy, FederationConfig, LocalDomain, Policies};
+use xmppwire_net::find::Mode;
+use xmppwire_net::tls::{Identity, rustls};
 use xmppwire_test_support::Authority;
+use xmppwire_test_support::servers::{self, Outcome};
 
 const A: &str = "a.example";
 const B: &str = "b.example";
-const NOW: Instant = Instant::ORIGIN;
 
 fn domain(name: &str) -> Domainpart {
     Domainpart::new(name).unwrap()
@@ -67,73 +63,10 @@ fn server(
         .with_policies(Policies::new(policy))
 }
 
-/// What became of the stream.
-#[derive(Debug)]
-enum Outcome {
-    /// How well the receiving server is known to the initiating one, and the other way round.
-    Ready(Trust, Trust),
-    Refused(Refusal),
-    Closed(CloseReason),
-    /// The initiating server does not go on with TLS.
-    NoTls(rustls::Error),
-}
-
-/// Moves what `from` has written, and its end. What `to` no longer reads is lost.
-fn carry<A: Wire, B: Wire>(from: &mut A, to: &mut B) -> bool {
-    let output = from.output().to_vec();
-    from.consume_output(output.len());
-    if to.wants_read() {
-        to.receive(NOW, &output);
-    }
-    let ends = from.wants_shutdown();
-    if ends {
-        from.shut_down();
-        to.receive_eof();
-    }
-    ends || !output.is_empty()
-}
-
-/// Opens a stream from `a` to `b`. Keys are verified as if the DNS led to `a`.
+/// Opens a stream from `a` to `b`.
 fn open(a: &FederationConfig, b: &FederationConfig, policy: DomainPolicy) -> Outcome {
     let pair = Pair::new(domain(A), domain(B));
-    let purpose = Purpose::Stanzas;
-    let mut out: Link<Outgoing> = a.outgoing(NOW, &pair, purpose, policy, None).unwrap();
-    let mut inc: Link<Incoming> = b.accept(NOW, None).unwrap();
-    let mut known = None;
-    loop {
-        let mut moved = false;
-        while let Poll::Ready(Some(event)) = inc.poll_event(NOW) {
-            moved = true;
-            match event {
-                Ok(IncomingEvent::Opened(request)) => {
-                    let (answer, side): (_, Option<TlsSide>) = b.terms(&request);
-                    inc.set_tls(side.unwrap());
-                    inc.connection_mut().accept(request, answer).unwrap();
-                }
-                Ok(IncomingEvent::Verify(request)) => {
-                    let answer = request.answer(Verdict::Valid);
-                    assert!(inc.connection_mut().answer_verify(answer));
-                }
-                Ok(IncomingEvent::Authorised(of, trust)) => {
-                    assert_eq!(of, pair);
-                    known = Some(trust);
-                }
-                _ => {}
-            }
-        }
-        if let Poll::Ready(Some(event)) = out.poll_event(NOW) {
-            return match event {
-                Ok(OutgoingEvent::Ready(_, trust)) => Outcome::Ready(trust, known.unwrap()),
-                Ok(OutgoingEvent::PairRefused(_, refusal)) => Outcome::Refused(refusal),
-                Ok(OutgoingEvent::Closed(reason)) => Outcome::Closed(reason),
-                Err(LinkError::Tls(TlsError::Rustls(error))) => Outcome::NoTls(error),
-                other => panic!("{other:?}"),
-            };
-        }
-        moved |= carry(&mut out, &mut inc);
-        moved |= carry(&mut inc, &mut out);
-        assert!(moved, "the servers wait for each other");
-    }
+    servers::open(a, b, &pair, policy, Mode::StartTls)
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod deadline;
 pub mod name_server;
 mod porter;
 pub mod scenarios;
+pub mod servers;
 pub mod site;
 mod zone;
 

@@ -1,11 +1,15 @@
 //! Which certificates prove the identity of a server (RFC 6120 §13.7), each made for its case.
 
-use xmppwire_blocking::tls::{ClientTls, Identity, ServerTls};
-use xmppwire_blocking::{Client, Connector, Error, Mode};
+use xmppwire_blocking::tls::{Identity, ServerTls, rustls};
+use xmppwire_blocking::{
+    Client, CloseReason, Connector, DomainPolicy, Domainpart, Error, FederationConfig, LocalDomain,
+    Mode, Pair, PeerIncompatible, Policies, Trust,
+};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
-use xmppwire_net::find::{Domain, Service};
+use xmppwire_net::find::Service;
 use xmppwire_test_support::adapter::Blocking;
+use xmppwire_test_support::servers::{Outcome, open};
 use xmppwire_test_support::site::{Site, serve, visit};
 use xmppwire_test_support::{Authority, DOMAIN, PASSWORD, Porter, both};
 
@@ -208,16 +212,20 @@ fn other_name(authority: &Authority, kind: u8, tag: u8, name: &str) -> Identity 
 
 pub(crate) fn cases() -> Vec<Case> {
     let of = |proof: &'static Proof| {
-        let case = |role, check: fn(&'static Proof, Mode)| {
+        let case = |role, shows: &[&str], check: fn(&'static Proof, Mode)| {
             let name = format!("certificates/{}", proof.name);
-            Case::new(&name, proof.about, role, &["tls-certs"], move || {
+            Case::new(&name, proof.about, role, shows, move || {
                 check(proof, Mode::StartTls);
                 check(proof, Mode::DirectTls);
             })
         };
         [
-            case(Role::Client, client_meets),
-            case(Role::Server, server_meets),
+            case(Role::Client, &["tls-certs"], client_meets),
+            case(
+                Role::Server,
+                &["tls-certs", "tls-correlate", "security-mti-both-external"],
+                server_meets,
+            ),
         ]
     };
     PROOFS.iter().flat_map(of).collect()
@@ -254,31 +262,45 @@ fn client_meets(proof: &'static Proof, mode: Mode) {
     );
 }
 
-/// Does the TLS handshake of a server that opens a stream to another one with this certificate. The
-/// certificate is checked in the handshake, before the stream between the servers, which is not
-/// part of this version.
+/// A server of this domain with this certificate, which uses certificates alone.
+fn server(name: &str, identity: Identity, authority: &Authority) -> FederationConfig {
+    let tls = LocalDomain::new(identity, authority.roots()).unwrap();
+    FederationConfig::new()
+        .with_domain(Domainpart::new(name).unwrap(), tls)
+        .with_policies(Policies::new(certified()))
+}
+
+fn certified() -> DomainPolicy {
+    DomainPolicy::default().without_dialback()
+}
+
+/// Lets a server open a stream to one with this certificate, and one with this certificate open a
+/// stream to a server. Stanzas may pass if the certificate proves the domain.
 fn server_meets(proof: &'static Proof, mode: Mode) {
     let authority = Authority::new();
-    let receiving = proof.shown_by(&authority, &Service::SERVER);
-    let initiating = ClientTls::builder(authority.roots())
-        .service(Service::SERVER)
-        .build()
-        .unwrap();
-    let domain = Domain::parse(proof.domain).unwrap();
-    let mut initiating = initiating.connect(&domain, mode).unwrap();
-    let mut receiving = receiving.accept(mode).unwrap();
-    while initiating.is_handshaking() || receiving.is_handshaking() {
-        let mut records = Vec::new();
-        initiating.write_tls(&mut records).unwrap();
-        receiving.read_tls(&mut records.as_slice()).unwrap();
-        receiving.process_new_packets().unwrap();
-        let mut records = Vec::new();
-        receiving.write_tls(&mut records).unwrap();
-        initiating.read_tls(&mut records.as_slice()).unwrap();
-        if let Err(why) = initiating.process_new_packets() {
-            assert!(!proof.accepted, "{mode:?}: {}: {why}", proof.name);
-            return;
-        }
+    let identity = (proof.identity)(&authority, Service::SERVER.srv_id_label());
+    let other = "other.example";
+    let theirs = server(proof.domain, identity, &authority);
+    let ours = server(other, authority.issue(other, |_| {}), &authority);
+    let domain = |name: &str| Domainpart::new(name).unwrap();
+    let pair = Pair::new(domain(other), domain(proof.domain));
+
+    match (
+        open(&ours, &theirs, &pair, certified(), mode),
+        proof.accepted,
+    ) {
+        (Outcome::Ready(Trust::Certificate, Trust::Certificate), true) => {}
+        (Outcome::NoTls(rustls::Error::InvalidCertificate(_)), false) => {}
+        (outcome, _) => panic!("{mode:?}: {}: {outcome:?}", proof.name),
     }
-    assert!(proof.accepted, "{mode:?}: {} is accepted", proof.name);
+    let pair = pair.inverse();
+    match (
+        open(&theirs, &ours, &pair, certified(), mode),
+        proof.accepted,
+    ) {
+        (Outcome::Ready(Trust::Certificate, Trust::Certificate), true) => {}
+        // The handshake goes on, and EXTERNAL is not offered.
+        (Outcome::Closed(CloseReason::Incompatible(PeerIncompatible::NoProof)), false) => {}
+        (outcome, _) => panic!("{mode:?}: {}: {outcome:?}", proof.name),
+    }
 }

@@ -3,13 +3,17 @@
 use xmppwire_blocking::tls::rustls::{AlertDescription, CertificateError, ConnectionCommon};
 use xmppwire_blocking::tls::rustls::{Error as Rustls, SideData};
 use xmppwire_blocking::tls::{
-    ClientCertificates, ClientTls, Identity, RevocationLists, ServerTls, TlsError,
+    ClientCertificates, ClientTls, Identity, KeyPurpose, RevocationLists, ServerTls, TlsError,
 };
-use xmppwire_blocking::{Client, Connector, Error, LinkError, Mode};
+use xmppwire_blocking::{
+    Client, CloseReason, Connector, DomainPolicy, Domainpart, Error, FederationConfig, LinkError,
+    LocalDomain, Mode, Pair, PeerIncompatible, Policies, Trust,
+};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::find::{Domain, Service};
 use xmppwire_test_support::adapter::Blocking;
+use xmppwire_test_support::servers::{Outcome, open};
 use xmppwire_test_support::site::{Site, serve, visit};
 use xmppwire_test_support::{Authority, DOMAIN, JULIET, PASSWORD, Porter, both};
 
@@ -139,7 +143,10 @@ pub(crate) fn cases() -> Vec<Case> {
         };
         [
             case(Role::Client, client_meets_server),
-            case(Role::Server, server_meets_client),
+            case(Role::Server, |status, mode| {
+                server_meets_client(status, mode);
+                server_meets_server(status, mode);
+            }),
         ]
     };
     STATUSES.iter().flat_map(of).collect()
@@ -197,6 +204,55 @@ fn server_meets_client(status: &'static Status, mode: Mode) {
         (Err(LinkError::Tls(TlsError::Rustls(error))), Some(refusal)) => refusal.matches(&error),
         (result, _) => panic!("{mode:?}: {}: {result:?}", status.name),
     }
+}
+
+/// Opens streams between a server with this certificate and one that has the lists, in both
+/// directions.
+fn server_meets_server(status: &'static Status, mode: Mode) {
+    let (root, identity, lists) = certificate(status);
+    let other = "other.example";
+    let theirs = server(DOMAIN, identity, &root, &RevocationLists::default());
+    let ours = server(other, root.issue(other, |_| {}), &root, &lists);
+    let domain = |name: &str| Domainpart::new(name).unwrap();
+    let pair = Pair::new(domain(other), domain(DOMAIN));
+    let certified = DomainPolicy::default().without_dialback();
+
+    match (
+        open(&ours, &theirs, &pair, certified, mode),
+        &status.refused,
+    ) {
+        (Outcome::Ready(Trust::Certificate, _), None) => {}
+        (Outcome::NoTls(error), Some(refusal)) => refusal.matches(&error),
+        (outcome, _) => panic!("{mode:?}: {}: {outcome:?}", status.name),
+    }
+    let outcome = open(&theirs, &ours, &pair.inverse(), certified, mode);
+    match (outcome, &status.refused) {
+        (Outcome::Ready(_, Trust::Certificate), None) => {}
+        (Outcome::Closed(CloseReason::Incompatible(PeerIncompatible::NoProof)), Some(_)) => {}
+        (outcome, _) => panic!("{mode:?}: {}: {outcome:?}", status.name),
+    }
+}
+
+/// A server of this domain that uses certificates alone, and checks them against these lists.
+fn server(
+    name: &str,
+    identity: Identity,
+    root: &Authority,
+    lists: &RevocationLists,
+) -> FederationConfig {
+    let outgoing = ClientTls::builder(root.roots())
+        .identity(identity.clone())
+        .revocation_lists(lists.clone())
+        .service(Service::SERVER);
+    let incoming = ServerTls::builder(identity)
+        .client_certificates(ClientCertificates::Tolerated(root.roots()))
+        .key_purpose(KeyPurpose::ClientOrServer)
+        .revocation_lists(lists.clone())
+        .service(Service::SERVER);
+    let tls = LocalDomain::with_tls(outgoing.build().unwrap(), incoming.build().unwrap(), true);
+    FederationConfig::new()
+        .with_domain(Domainpart::new(name).unwrap(), tls)
+        .with_policies(Policies::new(DomainPolicy::default().without_dialback()))
 }
 
 /// Compares the status with the result of the side that verifies and with the alert that the other
