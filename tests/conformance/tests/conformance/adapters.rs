@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
-use xmppwire_blocking::{Mode, NameServers, PlanError, ReconnectPolicy, Verdict};
+use xmppwire::Instant;
+use xmppwire_blocking::{
+    FederationLimits, Jid, Message, Mode, NameServers, PlanError, Policies, ReconnectPolicy,
+    Stanza, Verdict,
+};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role;
 use xmppwire_net::client::{Backoff, Cause};
+use xmppwire_net::federation::{End, Federation, Step, Told};
 use xmppwire_net::find::{Domain, Plan, Resolver, Service};
 use xmppwire_test_support::adapter::Blocking;
-use xmppwire_test_support::name_server::{NameServer, empty, srv};
-use xmppwire_test_support::scenarios::srv as scenarios;
+use xmppwire_test_support::name_server::{NameServer, empty};
+use xmppwire_test_support::scenarios::{federation, srv as scenarios};
 use xmppwire_test_support::{DOMAIN, PATIENCE};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -56,9 +61,9 @@ pub(crate) fn cases() -> Vec<Case> {
     let server = [
         dns(
             "records-in-order",
-            "SRV records of a peer server's domain are asked for by its own service names and ordered by priority (§3.2.1).",
+            "SRV records lead servers to each other, by service names of their own; an unreachable one is passed over (§3.2.1).",
             Role::Server,
-            server_by_records,
+            federation::records_lead_to_the_other_server::<Blocking>,
         ),
         dns(
             "fallback",
@@ -70,58 +75,32 @@ pub(crate) fn cases() -> Vec<Case> {
             "no-service",
             "The target `.` says that there is no service, and nothing else is tried (§3.2.1).",
             Role::Server,
-            server_without_service,
+            federation::a_domain_without_the_service_gets_nothing::<Blocking>,
         ),
-        back_off(Role::Server),
+        Case::new(
+            "reconnection/between-servers",
+            "What waits for a server that cannot be reached is sent when it is there (§3.3).",
+            Role::Server,
+            &["stream-reconnect"],
+            federation::what_waits_for_a_server_is_sent_when_it_is_there::<Blocking>,
+        ),
+        Case::new(
+            "reconnection/back-off",
+            "The pool of streams to other servers connects again after a random time, whose window doubles up to a limit (§3.3).",
+            Role::Server,
+            &["stream-reconnect"],
+            pool_back_off,
+        ),
     ];
     client.into_iter().chain(server).collect()
 }
 
 // --- Names --------------------------------------------------------------------------------------------
 
-fn server_by_records() {
-    let name_server = NameServer::start(|asked, query| {
-        vec![match asked.name.as_str() {
-            "_xmpp-server._tcp.example.org" => srv(
-                query,
-                &[
-                    (9, 0, 5270, "later.example.org"),
-                    (1, 0, 5269, "first.example.org"),
-                ],
-            ),
-            _ => empty(query, NO_ERROR),
-        }]
-    });
-    let plan = plan(&Service::SERVER, &name_server).unwrap();
-    assert_eq!(
-        targets(&plan),
-        [
-            ("first.example.org", 5269, Mode::StartTls),
-            ("later.example.org", 5270, Mode::StartTls)
-        ]
-    );
-    assert_eq!(
-        asked(&name_server),
-        [
-            "_xmpp-server._tcp.example.org",
-            "_xmpps-server._tcp.example.org"
-        ]
-    );
-}
-
 fn falls_back(service: &Service, port: u16) {
     let name_server = NameServer::start(|_, query| vec![empty(query, NO_ERROR)]);
     let plan = plan(service, &name_server).unwrap();
     assert_eq!(targets(&plan), [(DOMAIN, port, Mode::StartTls)]);
-}
-
-fn server_without_service() {
-    let name_server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
-    let nothing = plan(&Service::SERVER, &name_server);
-    assert!(
-        matches!(nothing, Err(PlanError::Unavailable)),
-        "{nothing:?}"
-    );
 }
 
 /// The header flags of an answer without an error, to a query that wanted recursion.
@@ -142,14 +121,6 @@ fn targets(plan: &Plan) -> Vec<(&str, u16, Mode)> {
     targets
         .map(|target| (target.host.as_str(), target.port, target.mode))
         .collect()
-}
-
-/// The names in the queries, sorted.
-fn asked(name_server: &NameServer) -> Vec<String> {
-    let asked = name_server.asked().into_iter();
-    let mut names: Vec<String> = asked.map(|asked| asked.name).collect();
-    names.sort();
-    names
 }
 
 // --- Reconnecting --------------------------------------------------------------------------------------
@@ -177,4 +148,47 @@ fn back_off() {
         backoff.after(Verdict::Fatal, Cause::Server, Duration::ZERO, 0),
         None
     );
+}
+
+/// The same for streams between servers, as the pool that opens them decides.
+fn pool_back_off() {
+    let mut limits = FederationLimits::default();
+    limits.queue_time = Duration::from_secs(100_000);
+    let policy = limits.reconnect.clone();
+    let mut firsts = Vec::new();
+    for _ in 0..50 {
+        let mut pool = Federation::new(limits.clone(), Policies::default());
+        let mut message: Stanza =
+            Message::chat(Jid::new("romeo@b.example").unwrap(), "Ciao").into();
+        message.set_from(Some(Jid::new("juliet@a.example").unwrap()));
+        let mut now = Instant::ORIGIN;
+        pool.route(now, message).unwrap();
+        let mut window = policy.first;
+        for failure in 0..8 {
+            let Some(Step::Connect { key, .. }) = pool.poll(now) else {
+                panic!("it connects");
+            };
+            pool.told(
+                now,
+                key,
+                Told::Closed {
+                    end: End::Unreachable,
+                    unsent: Vec::new(),
+                },
+            );
+            assert!(pool.poll(now).is_none(), "nothing connects at once");
+            let next = pool.poll_timeout().unwrap();
+            let delay = next.saturating_since(now);
+            assert!(delay <= window, "{failure}: {delay:?} in {window:?}");
+            if failure == 0 {
+                firsts.push(delay);
+            }
+            window = (window * 2).min(policy.max);
+            now = next;
+            pool.handle_timeout(now);
+        }
+    }
+    firsts.sort();
+    firsts.dedup();
+    assert!(firsts.len() > 40, "the start is random: {firsts:?}");
 }

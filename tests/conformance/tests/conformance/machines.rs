@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use xmppwire::s2s::{Incoming, IncomingConfig, IncomingEvent, PeerAnswer, PeerPolicy};
 use xmppwire::{
-    ChannelBindings, ClientConfig, Element, Entropy, FullJid, Instant, Iq, Jid, Mechanism, Message,
-    Presence, Server, Stanza, StreamErrorCondition, ns,
+    CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Entropy, FullJid, Instant,
+    Jid, Mechanism, Server, StreamErrorCondition, TlsInfo, TlsOffer,
 };
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::Role::{self, Client};
@@ -29,11 +30,11 @@ pub(crate) fn cases() -> Vec<Case> {
             resources,
         ),
         Case::new(
-            "between-servers/content-namespace",
-            "A stanza is written to a stream of `jabber:server` in that namespace, and read from there (§4.8.3).",
+            "between-servers/stream-ids",
+            "The same for streams that another server opens: dialback rests on the id (§4.7.3, XEP-0220 §2.4).",
             Role::Server,
-            &["xml-namespace-content-server"],
-            content_namespace,
+            &["stream-attribute-response-id", "stream-attribute-response-id-unique"],
+            stream_ids_for_servers,
         ),
     ]);
     cases
@@ -144,6 +145,36 @@ fn stream_ids() {
     assert!(ids.iter().all(|id| id.len() >= 22), "{ids:?}");
 }
 
+fn stream_ids_for_servers() {
+    const HEADER: &str = "<stream:stream xmlns='jabber:server' from='a.example' to='b.example' \
+        xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+    let certificate = CertificateIdentities::new().with_dns_id("a.example");
+    let tls = TlsInfo::new(ChannelBindings::none()).with_peer(certificate);
+    let domain = Domainpart::new("b.example").unwrap();
+    let mut ids = HashSet::new();
+    for seed in 0..250_u16 {
+        let mut bytes = [0; 32];
+        bytes[..2].copy_from_slice(&seed.to_be_bytes());
+        let (entropy, now) = (Entropy::from_seed(bytes), Instant::ORIGIN);
+        let config = IncomingConfig::new(domain.clone());
+        let mut server = Incoming::with_direct_tls(config, entropy, now, tls.clone());
+        server.receive(now, HEADER.as_bytes());
+        let Some(IncomingEvent::Opened(request)) = server.poll_event() else {
+            panic!("a stream is opened");
+        };
+        let answer = PeerAnswer::Accept(PeerPolicy::new(TlsOffer::Required));
+        server.accept(request, answer).unwrap();
+        // After SASL there is another stream.
+        let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>";
+        server.receive(now, auth.as_bytes());
+        server.receive(now, HEADER.as_bytes());
+        let output = String::from_utf8(server.take_output()).unwrap();
+        ids.extend(values(&output, " id='").map(str::to_owned));
+    }
+    assert_eq!(ids.len(), 500, "an id was used twice");
+    assert!(ids.iter().all(|id| id.len() >= 22), "{ids:?}");
+}
+
 fn resources() {
     let resources: HashSet<FullJid> = (0..200).map(resource).collect();
     assert_eq!(resources.len(), 200, "a resource was made up twice");
@@ -159,31 +190,4 @@ fn resource(seed: u8) -> FullJid {
     pair.server = End::new(verona_with(entropy, server_config(), host, false));
     pair.run();
     pair.client.machine.0.jid().unwrap().clone()
-}
-
-/// A stanza of each kind with these addresses.
-fn stanzas(to: Option<&str>, from: Option<&str>) -> [Stanza; 3] {
-    let ping = Element::builder("ping", ns::PING).build();
-    let mut stanzas: [Stanza; 3] = [
-        Message::chat(Jid::new("nobody@example.org").unwrap(), "Hi").into(),
-        Presence::available().into(),
-        Iq::get("1", &ping).into(),
-    ];
-    for stanza in &mut stanzas {
-        stanza.set_to(to.map(|to| Jid::new(to).unwrap()));
-        stanza.set_from(from.map(|from| Jid::new(from).unwrap()));
-    }
-    stanzas
-}
-
-const JULIET: Option<&str> = Some("juliet@example.org");
-const ROMEO: Option<&str> = Some("romeo@example.net/orchard");
-
-fn content_namespace() {
-    for stanza in stanzas(JULIET, ROMEO) {
-        let element = stanza.to_element(ns::SERVER);
-        assert_eq!(element.ns(), ns::SERVER);
-        assert!(element.children().all(|child| child.ns() != ns::CLIENT));
-        assert_eq!(Stanza::try_from(element).unwrap(), stanza);
-    }
 }

@@ -8,15 +8,19 @@ use xmppwire::{Domainpart, Jid, Message, Stanza, StanzaErrorCondition as Conditi
 use xmppwire_net::federation::{
     DomainPolicy, FederationConfig, FederationEvent, FederationLimits, LocalDomain, Policies,
 };
-use xmppwire_net::find::{Mode, Service};
+use xmppwire_net::find::{Mode, NameServers, Service};
 use xmppwire_net::tls::{ClientTls, ServerTls};
 
-use crate::Authority;
 use crate::adapter::{Adapter, Federation};
+use crate::name_server::{NameServer, empty, srv};
+use crate::{Authority, PATIENCE};
 
 const A: &str = "capulet.example";
 const B: &str = "montague.example";
 const C: &str = "verona.example";
+
+/// The header flags of an answer without an error, to a query that wanted recursion.
+const OK: u16 = 0x8180;
 
 /// Time that a site has to itself while nothing happens on it.
 const TURN: Duration = Duration::from_millis(2);
@@ -331,6 +335,55 @@ pub fn what_waits_for_a_server_is_sent_when_it_is_there<A_: Adapter>() {
 }
 
 /// A stream in both directions (XEP-0288): the answer needs no second connection.
+/// Each server finds the other one by its SRV records, although the best one leads nowhere.
+pub fn records_lead_to_the_other_server<A_: Adapter>() {
+    let authority = Authority::new();
+    let ((a, port_a), (b, port_b), (closed, nowhere)) = (bind(), bind(), bind());
+    drop(closed);
+    let name_server = NameServer::start(move |asked, query| {
+        let port = match asked.name.as_str() {
+            "_xmpp-server._tcp.capulet.example" => port_a,
+            "_xmpp-server._tcp.montague.example" => port_b,
+            _ => return vec![empty(query, OK)],
+        };
+        let records = [(9, 0, port, "localhost"), (1, 0, nowhere, "localhost")];
+        vec![srv(query, &records)]
+    });
+    let servers = NameServers::new([name_server.address]).with_timeout(PATIENCE);
+    let site = |own, listener| {
+        let config = config(&authority, &[own], Proof::Certificate);
+        let config = config.with_name_servers(servers.clone());
+        Site::<A_::Federation>::new(config, listener, Mode::StartTls)
+    };
+    exchange([site(A, a), site(B, b)], 10, Trust::Certificate);
+    let mut asked: Vec<_> = name_server.asked().into_iter().map(|it| it.name).collect();
+    asked.sort();
+    assert_eq!(
+        asked,
+        [
+            "_xmpp-server._tcp.capulet.example",
+            "_xmpp-server._tcp.montague.example",
+            "_xmpps-server._tcp.capulet.example",
+            "_xmpps-server._tcp.montague.example",
+        ]
+    );
+}
+
+/// The target `.` says that the domain has no server (RFC 6120 §3.2.1).
+pub fn a_domain_without_the_service_gets_nothing<A_: Adapter>() {
+    let name_server = NameServer::start(|_, query| vec![srv(query, &[(0, 0, 0, ".")])]);
+    let servers = NameServers::new([name_server.address]).with_timeout(PATIENCE);
+    let config = config(&Authority::new(), &[A], Proof::Certificate).with_name_servers(servers);
+    let mut sites = [Site::<A_::Federation>::new(
+        config,
+        bind().0,
+        Mode::StartTls,
+    )];
+    sites[0].send(A, B, "Ciao");
+    until(&mut sites, |[a]| !a.undelivered.is_empty());
+    assert_eq!(sites[0].undelivered, [Condition::RemoteServerNotFound]);
+}
+
 pub fn an_answer_comes_back_over_a_stream_in_both_directions<A_: Adapter>() {
     for proof in [Proof::Certificate, Proof::Dialback] {
         let authority = Authority::new();

@@ -84,6 +84,8 @@ macro_rules! scenarios {
                 what_cannot_be_delivered_in_time_comes_back_and_the_end_is_seen,
                 streams_are_closed_in_order_at_the_end,
                 what_waits_for_a_server_is_sent_when_it_is_there,
+                records_lead_to_the_other_server,
+                a_domain_without_the_service_gets_nothing,
                 an_answer_comes_back_over_a_stream_in_both_directions,
                 one_stream_carries_several_domains_of_both_sides,
                 each_domain_shows_its_own_certificate,
