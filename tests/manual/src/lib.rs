@@ -24,11 +24,13 @@ pages! {
     blocking "crates/blocking/README.md"
     bot "docs/manual/src/bot.md"
     event_loop "docs/manual/src/event-loop.md"
+    payloads "docs/manual/src/payloads.md"
     reconnecting "docs/manual/src/reconnecting.md"
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
     limits "docs/manual/src/limits.md"
     federation "docs/manual/src/federation.md"
+    migrating "docs/manual/src/migrating.md"
 }
 
 #[cfg(test)]
