@@ -1,5 +1,7 @@
 //! The client's side.
 
+mod split;
+
 use std::net::TcpStream;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +18,9 @@ use crate::clock::Clock;
 use crate::connect;
 use crate::pump::Pump;
 use crate::waker::Waker;
+
+pub use split::ClientDriver;
+pub(crate) use split::{drive, rouse};
 
 /// A client that is logged in.
 ///
@@ -41,8 +46,11 @@ use crate::waker::Waker;
 /// # }
 /// ```
 ///
-/// Bytes move in both directions while any of the methods runs, and not otherwise. So call one all
-/// the time.
+/// Several threads share a client after [`split`](Self::split): each sends and asks through a clone
+/// of its handle.
+///
+/// Without that, bytes move in both directions while any of the methods runs, and not otherwise. So
+/// call one all the time.
 ///
 /// Every request that arrives is answered (RFC 6120 §8.2.3), while a method runs: pings, the
 /// software version and service discovery by the [`Profile`](crate::Profile), for those who may see
@@ -142,6 +150,10 @@ impl Client {
 
     pub(crate) const fn mode(&self) -> Mode {
         self.session.link().mode()
+    }
+
+    pub(crate) fn into_parts(self) -> (Pump, Session) {
+        (self.pump, self.session)
     }
 
     /// The next stanza; `None` after either side has closed the stream in order.

@@ -29,6 +29,7 @@
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
+//! | to use either from several threads | [`Client::split`], [`ReconnectingClient::split`]: a [`Handle`], and [`Stanzas`] or [`Events`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
 //! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
@@ -61,8 +62,10 @@ mod clock;
 mod connect;
 mod driver;
 mod federation;
+mod handle;
 mod moves;
 mod open;
+mod park;
 mod pump;
 mod reconnecting;
 mod server;
@@ -71,9 +74,10 @@ mod waker;
 pub use xmppwire_net::prelude::*;
 
 pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
-pub use crate::client::Client;
+pub use crate::client::{Client, ClientDriver};
 pub use crate::driver::Driver;
 pub use crate::federation::Federation;
-pub use crate::reconnecting::ReconnectingClient;
+pub use crate::handle::{Events, Handle, Stanzas};
+pub use crate::reconnecting::{ReconnectingClient, ReconnectingDriver};
 pub use crate::server::ServerConnection;
 pub use crate::waker::Waker;

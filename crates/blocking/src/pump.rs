@@ -49,6 +49,10 @@ impl Pump {
         })
     }
 
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
     }
@@ -72,7 +76,7 @@ impl Pump {
             if let Poll::Ready(result) = poll(machine, self.now()) {
                 return result;
             }
-            if !step(&mut self.socket, machine.wire(), self.clock, &mut chunk) {
+            if !self.step(machine.wire(), &mut chunk) {
                 self.wait(machine.wire(), None);
             }
         }
@@ -92,7 +96,7 @@ impl Pump {
             if let Poll::Ready(result) = poll(machine, self.now()) {
                 return Poll::Ready(result);
             }
-            let moved = step(&mut self.socket, machine.wire(), self.clock, &mut chunk);
+            let moved = self.step(machine.wire(), &mut chunk);
             // Checked in every round: a peer that sends on and on without an event must not use up
             // the caller's time.
             if self.now() >= deadline || self.waker.is_woken() {
@@ -113,19 +117,29 @@ impl Pump {
         while write(&mut self.socket, wire) {}
     }
 
+    /// One step in each direction. Returns whether anything moved; if not, both would block, and an
+    /// edge-triggered selector may be waited for.
+    pub(crate) fn step(&mut self, wire: &mut dyn Wire, chunk: &mut [u8]) -> bool {
+        step(&mut self.socket, wire, self.clock, chunk)
+    }
+
     /// Waits until the socket is ready, the machine's deadline or `until` is over, or the waker is
     /// used.
     fn wait(&mut self, wire: &mut dyn Wire, until: Option<Instant>) {
         let next = [wire.poll_timeout(), until].into_iter().flatten().min();
-        let timeout = next.map(|next| next.saturating_since(self.now()).min(LONGEST));
-        match self.selector.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        if let Err(error) = self.wait_until(next) {
             // Without the selector the connection cannot go on.
-            Err(error) => {
-                wire.write_failed(error.kind().into());
-                wire.read_failed(error);
-            }
+            wire.write_failed(error.kind().into());
+            wire.read_failed(error);
+        }
+    }
+
+    /// Waits until the socket is ready, the deadline is over, or the waker is used.
+    pub(crate) fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let timeout = deadline.map(|next| next.saturating_since(self.now()).min(LONGEST));
+        match self.selector.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A client that reconnects.
 
+mod split;
+
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use xmppwire_net::client::{
 use crate::clock::Clock;
 use crate::waker::Waker;
 use crate::{Client, connect};
+
+pub use split::ReconnectingDriver;
 
 /// A client that connects again when the connection is lost (RFC 6120 §3.3).
 ///

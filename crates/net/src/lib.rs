@@ -11,6 +11,7 @@
 //! | a client's way to its server | [`find::Attempts`] | what to look up, which address to open, when to give up |
 //! | a client's login | [`client::Login`] | direct TLS or STARTTLS, authentication, resource binding |
 //! | a client | [`client::Session`] | what is an answer and what is for the application, when a stanza may be sent |
+//! | a client for several tasks | [`client::share`] | who comes next, what is woken, when the stream is closed |
 //! | a client that reconnects | [`client::Reconnecting`] | when to connect, to sleep and to drive |
 //! | a server's connection | [`link::Link`], after a [`link::Handshake`] with direct TLS | the change to TLS, the end of the connection |
 //! | a server's streams to other servers | [`federation::Federation`] | when to connect, what waits, what goes back to its sender |

@@ -1,5 +1,7 @@
 //! The client's side.
 
+mod split;
+
 use std::io;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,6 +20,9 @@ use xmppwire_net::tls::TlsSummary;
 use crate::clock::Clock;
 use crate::connect;
 use crate::pump::Pump;
+
+pub use split::ClientDriver;
+pub(crate) use split::drive;
 
 /// A client that is logged in.
 ///
@@ -43,8 +48,11 @@ use crate::pump::Pump;
 /// # }
 /// ```
 ///
-/// Bytes move in both directions while any of the `async` methods is awaited, and not otherwise. So
-/// one task awaits the client all the time, and others send through it:
+/// Several tasks share a client after [`split`](Self::split): each sends and asks through a clone of
+/// its handle.
+///
+/// Without that, bytes move in both directions while any of the `async` methods is awaited, and not
+/// otherwise. So one task awaits the client all the time, and others give it what it is to send:
 ///
 /// ```no_run
 /// use tokio::sync::mpsc::Receiver;
@@ -170,6 +178,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
 
     pub(crate) const fn mode(&self) -> Mode {
         self.session.link().mode()
+    }
+
+    pub(crate) fn into_parts(self) -> (Pump<T>, Session) {
+        (self.pump, self.session)
     }
 
     /// The next stanza; `None` after either side has closed the stream in order.

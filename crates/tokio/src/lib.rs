@@ -30,6 +30,7 @@
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
+//! | to use either from several tasks | [`Client::split`], [`ReconnectingClient::split`]: a [`Handle`], and [`Stanzas`] or [`Events`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
 //! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
@@ -47,6 +48,7 @@
 //!
 //! - `ring` (default), `aws-lc-rs`: the [cryptography of TLS](tls#cryptography). Without either,
 //!   the application gives one to the builders of [`tls`].
+//! - `futures`: `Stream` for [`Stanzas`] and [`Events`], and `Handle::into_sink`.
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`; what travels on the
 //!   wire, with the target `xmppwire::wire` at level `trace`. Secrets are never shown. With
 //!   `tracing-subscriber`, `RUST_LOG=xmppwire::wire=trace` switches the wire log on.
@@ -65,13 +67,16 @@ mod pump;
 mod reconnecting;
 mod server;
 
+#[cfg(feature = "futures")]
+pub use xmppwire_net::client::StanzaSink;
+pub use xmppwire_net::client::{Events, Handle, Stanzas};
 pub use xmppwire_net::prelude::*;
 
 pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
-pub use crate::client::Client;
+pub use crate::client::{Client, ClientDriver};
 pub use crate::driver::Driver;
 pub use crate::federation::Federation;
-pub use crate::reconnecting::ReconnectingClient;
+pub use crate::reconnecting::{ReconnectingClient, ReconnectingDriver};
 pub use crate::server::ServerConnection;
 
 /// Keeps the example of the project's front page true.

@@ -75,7 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
 
     /// One step in each direction, so that neither waits for the other. Returns whether anything
     /// moved; if not, the task is woken when something can.
-    fn poll_move(&mut self, cx: &mut Context<'_>, wire: &mut dyn Wire) -> bool {
+    pub(crate) fn poll_move(&mut self, cx: &mut Context<'_>, wire: &mut dyn Wire) -> bool {
         let written = self.poll_write(cx, wire);
         let read = self.poll_read(cx, wire);
         let shut_down = self.poll_shutdown(cx, wire);

@@ -1,5 +1,7 @@
 //! A client that reconnects.
 
+mod split;
+
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use xmppwire_net::client::{
 
 use crate::clock::Clock;
 use crate::{Client, connect};
+
+pub use split::ReconnectingDriver;
 
 /// A client that connects again when the connection is lost (RFC 6120 §3.3).
 ///

@@ -42,6 +42,11 @@ impl Duties {
         }
     }
 
+    /// Claims nothing any more.
+    pub(super) fn drop_claims(&mut self) {
+        self.claims = Claims::default();
+    }
+
     /// Whether the request goes to the application.
     pub(super) fn claims(&self, iq: &Iq) -> bool {
         self.claims.cover(iq)

@@ -6,6 +6,7 @@
 //! | [`Connector`] | where to connect to and how, from a JID and a password on |
 //! | [`Login`] | direct TLS and the negotiation, up to the bound resource |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, a request to answer, or something for the application |
+//! | [`Handle`], [`Stanzas`], [`Driving`] | the same for several tasks: who comes next, what is woken |
 //! | [`Profile`] | what a client answers about itself |
 //! | [`RefusedStanzas`] | which malformed stanzas are kept for the application to look at |
 //! | [`Reconnecting`] | when to connect, to sleep and to drive, and why a session ended |
@@ -25,6 +26,7 @@ mod reconnecting;
 mod refused;
 mod requests;
 mod session;
+mod shared;
 mod verdict;
 
 pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
@@ -36,3 +38,6 @@ pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
 pub use refused::RefusedStanzas;
 pub use requests::RequestId;
 pub use session::Session;
+#[cfg(feature = "futures")]
+pub use shared::StanzaSink;
+pub use shared::{Driven, Driving, Events, Handle, Stanzas, Wish, share};

@@ -300,6 +300,41 @@ impl<C> Reconnecting<C> {
         }
     }
 
+    /// The same machine around another client, such as one that is shared by several tasks.
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> Reconnecting<D> {
+        let Self {
+            connector,
+            backoff,
+            was_up,
+            redirect,
+            state,
+        } = self;
+        let state = match state {
+            State::Waiting { until } => State::Waiting { until },
+            State::Connecting => State::Connecting,
+            State::Up(up) => State::Up(Box::new(Up {
+                client: change(up.client),
+                since: up.since,
+                mode: up.mode,
+                hasty: up.hasty,
+                lost: up.lost,
+            })),
+            State::Over => State::Over,
+        };
+        Reconnecting {
+            connector,
+            backoff,
+            was_up,
+            redirect,
+            state,
+        }
+    }
+
+    /// The budget for what waits to be taken, in bytes of memory.
+    pub const fn inbox_bytes(&self) -> usize {
+        self.connector.inbox_bytes()
+    }
+
     /// The client, to close it, if a session is up.
     pub fn into_client(self) -> Option<C> {
         match self.state {

@@ -126,13 +126,7 @@ impl Requests {
             woken.extend(before.filter(|before| waker.is_none_or(|now| !now.will_wake(before))));
             return None;
         }
-        match self.remove(id, woken)? {
-            Outcome::Answer(Stanza::Iq(iq)) => Some(match iq.error() {
-                Some(error) => Err(RequestError::Refused(Box::new(error))),
-                None => Ok(iq),
-            }),
-            _ => Some(Err(RequestError::TimedOut)),
-        }
+        Some(self.remove(id, woken)?.result())
     }
 
     /// Forgets a request. Its answer is dropped when it comes.
@@ -144,9 +138,8 @@ impl Requests {
     fn remove(&mut self, id: &RequestId, woken: &mut Vec<Waker>) -> Option<Outcome> {
         let entry = self.entries.remove(&id.0)?;
         woken.extend(entry.waker);
-        if let Some(Outcome::Answer(answer)) = &entry.outcome {
-            self.held = self.held.saturating_sub(answer.heap_size());
-        }
+        let held = entry.outcome.as_ref().map_or(0, Outcome::held);
+        self.held = self.held.saturating_sub(held);
         entry.outcome
     }
 
@@ -165,5 +158,59 @@ impl Requests {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.tracker.poll_timeout()
+    }
+
+    /// Moves the answers that were not taken to `answers`, and takes all tasks that wait.
+    pub(super) fn finish(&mut self, answers: &mut Answers, woken: &mut Vec<Waker>) {
+        for (id, entry) in mem::take(&mut self.entries) {
+            woken.extend(entry.waker);
+            if let Some(outcome) = entry.outcome {
+                answers.keep(RequestId(id), outcome, self.budget);
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn result(self) -> Result<Iq, RequestError> {
+        match self {
+            Self::Answer(Stanza::Iq(iq)) => match iq.error() {
+                Some(error) => Err(RequestError::Refused(Box::new(error))),
+                None => Ok(iq),
+            },
+            _ => Err(RequestError::TimedOut),
+        }
+    }
+
+    /// Bytes of heap memory.
+    fn held(&self) -> usize {
+        match self {
+            Self::Answer(answer) => answer.heap_size(),
+            Self::TimedOut => 0,
+        }
+    }
+}
+
+/// Answers of sessions that have ended, until the tasks that asked take them.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    outcomes: BTreeMap<RequestId, Outcome>,
+    held: usize,
+}
+
+impl Answers {
+    fn keep(&mut self, id: RequestId, outcome: Outcome, budget: usize) {
+        // Those that a task does not take over several sessions have to end somewhere.
+        if self.held <= budget {
+            self.held = self.held.saturating_add(outcome.held());
+            self.outcomes.insert(id, outcome);
+        }
+    }
+
+    /// The answer to this request, if it came before its session ended.
+    pub(super) fn take(&mut self, id: &RequestId) -> Option<Result<Iq, RequestError>> {
+        let outcome = self.outcomes.remove(id)?;
+        self.held = self.held.saturating_sub(outcome.held());
+        Some(outcome.result())
     }
 }

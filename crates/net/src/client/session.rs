@@ -7,7 +7,7 @@ use xmppwire::{Client, ClientEvent, CloseReason, Entropy, FullJid, Instant, Iq, 
 
 use super::duties::Duties;
 use super::inbox::Inbox;
-use super::requests::{RequestId, Requests};
+use super::requests::{Answers, RequestId, Requests};
 use super::{Connector, Error, RefusedStanzas, RequestError};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
@@ -35,6 +35,16 @@ pub struct Session {
     closing: bool,
     /// Tasks to wake, once no lock is held.
     woken: Vec<Waker>,
+}
+
+/// What arrived.
+enum Arrival {
+    /// A stanza for the application.
+    Stanza(Stanza),
+    /// The answer to a request, or one that nothing waits for.
+    Answer,
+    /// The end of the stream, in order.
+    End,
 }
 
 impl Session {
@@ -87,17 +97,22 @@ impl Session {
 
     /// The next stanza for the application that arrives.
     fn poll_stanza(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
-        let stanza = self.poll_sorted(now);
-        if stanza.is_pending() {
-            self.link.set_alarm(self.requests.poll_timeout());
+        loop {
+            match self.poll_sorted(now)? {
+                Poll::Ready(Arrival::Stanza(stanza)) => return Poll::Ready(Ok(Some(stanza))),
+                Poll::Ready(Arrival::Answer) => {}
+                Poll::Ready(Arrival::End) => return Poll::Ready(Ok(None)),
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        stanza
     }
 
-    fn poll_sorted(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+    /// What arrives next, one thing at a time: who waits for an answer looks at it before the end
+    /// of the stream is taken.
+    fn poll_sorted(&mut self, now: Instant) -> Poll<Result<Arrival, Error>> {
         loop {
             // Before each event: a peer that sends on and on must not hold up a time-out.
-            self.requests.handle_timeout(now, &mut self.woken);
+            self.handle_timeouts(now);
             if self.requests.is_full() || !self.send_answer() {
                 return Poll::Pending;
             }
@@ -110,14 +125,14 @@ impl Session {
             };
             match event {
                 Poll::Ready(Some(ClientEvent::Stanza(stanza))) => {
-                    if let Some(stanza) = self.sort(stanza) {
-                        return Poll::Ready(Ok(Some(stanza)));
+                    if let Some(arrival) = self.sort(stanza) {
+                        return Poll::Ready(Ok(arrival));
                     }
                 }
                 Poll::Ready(Some(ClientEvent::Closed(reason))) => {
                     log!(info, jid = %self.jid, %reason, "disconnected");
                     return Poll::Ready(match reason {
-                        CloseReason::Local | CloseReason::Peer => Ok(None),
+                        CloseReason::Local | CloseReason::Peer => Ok(Arrival::End),
                         reason => Err(reason.into()),
                     });
                 }
@@ -127,24 +142,30 @@ impl Session {
                 }
                 // The other events belong to the login, which is complete.
                 Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Ready(None) => return Poll::Ready(Ok(Arrival::End)),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// Settles the request that the stanza answers, or prepares its answer; gives back what is for
-    /// the application.
-    fn sort(&mut self, stanza: Stanza) -> Option<Stanza> {
+    /// Keeps a stanza for the caller, who waits for something else.
+    fn keep(&mut self, stanza: Stanza) {
+        let heap = stanza.heap_size();
+        self.inbox.push(stanza, heap);
+    }
+
+    /// Settles the request that the stanza answers, or prepares its answer, or passes it on.
+    fn sort(&mut self, stanza: Stanza) -> Option<Arrival> {
         self.duties.arrived(&stanza);
         let Stanza::Iq(iq) = stanza else {
-            return Some(stanza);
+            return Some(Arrival::Stanza(stanza));
         };
         if !iq.is_request() {
-            return self.requests.settle(iq, &mut self.woken).map(Stanza::Iq);
+            let other = self.requests.settle(iq, &mut self.woken);
+            return Some(other.map_or(Arrival::Answer, |iq| Arrival::Stanza(iq.into())));
         }
         if self.duties.claims(&iq) {
-            return Some(iq.into());
+            return Some(Arrival::Stanza(iq.into()));
         }
         self.unsent = self.duties.answer(&iq);
         None
@@ -186,7 +207,7 @@ impl Session {
     fn poll_arrivals(&mut self, now: Instant) -> Poll<Error> {
         while !self.inbox.is_full() {
             match self.poll_stanza(now) {
-                Poll::Ready(Ok(Some(stanza))) => self.inbox.push(stanza),
+                Poll::Ready(Ok(Some(stanza))) => self.keep(stanza),
                 Poll::Ready(Ok(None)) => return Poll::Ready(Error::NotConnected),
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 Poll::Pending => break,
@@ -254,12 +275,16 @@ impl Session {
         if self.inbox.is_full() {
             return Err(Error::InboxFull.into());
         }
+        Ok(self.begin(now, iq)?)
+    }
+
+    fn begin(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, Error> {
         let (id, request) = self.requests.begin(now, iq)?;
         match self.send(&request) {
             Ok(()) => Ok(id),
             Err(error) => {
                 self.forget_request(&id);
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -273,12 +298,13 @@ impl Session {
             }
             let error = match self.inbox.is_full() {
                 true => Error::InboxFull,
-                false => match self.poll_stanza(now) {
-                    Poll::Ready(Ok(Some(stanza))) => {
-                        self.inbox.push(stanza);
+                false => match self.poll_sorted(now) {
+                    Poll::Ready(Ok(Arrival::Stanza(stanza))) => {
+                        self.keep(stanza);
                         continue;
                     }
-                    Poll::Ready(Ok(None)) => Error::NotConnected,
+                    Poll::Ready(Ok(Arrival::Answer)) => continue,
+                    Poll::Ready(Ok(Arrival::End)) => Error::NotConnected,
                     Poll::Ready(Err(error)) => error,
                     Poll::Pending => match self.requests.poll(id, None, &mut self.woken) {
                         Some(answer) => return Poll::Ready(answer),
@@ -321,6 +347,95 @@ impl Session {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+}
+
+/// What several tasks need that [share](super::share) the session.
+impl Session {
+    /// The budget for what waits to be taken, in bytes of memory.
+    pub const fn inbox_bytes(&self) -> usize {
+        self.inbox.budget()
+    }
+
+    /// Takes the stanzas that wait to be taken.
+    pub(super) fn take_inbox(&mut self) -> impl Iterator<Item = Stanza> {
+        std::iter::from_fn(|| self.inbox.pop())
+    }
+
+    /// The next stanza for the application that arrives.
+    pub(super) fn poll_arrival(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+        self.poll_stanza(now)
+    }
+
+    /// Handles the time-outs of the requests while nothing is read.
+    pub(super) fn handle_timeouts(&mut self, now: Instant) {
+        self.requests.handle_timeout(now, &mut self.woken);
+        self.link.set_alarm(self.requests.poll_timeout());
+    }
+
+    /// Whether a stanza may be sent without waiting. Where the output is dead, sending tells so.
+    pub(super) fn has_send_room(&self) -> bool {
+        self.link.backlog() <= SEND_AHEAD
+    }
+
+    /// Whether everything is written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.link.backlog() == 0 && self.link.write_error().is_none()
+    }
+
+    /// Whether another request may begin.
+    pub(super) fn may_request(&self) -> bool {
+        self.requests.has_room()
+    }
+
+    /// Begins a request where [`may_request`](Self::may_request) and
+    /// [`has_send_room`](Self::has_send_room) allow it.
+    pub(super) fn ask(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, Error> {
+        self.begin(now, iq)
+    }
+
+    /// Whether nothing is read until an answer is taken.
+    pub(super) const fn is_full_of_answers(&self) -> bool {
+        self.requests.is_full()
+    }
+
+    /// The answer, if it has come; otherwise `waker` is called when it does.
+    pub(super) fn take_answer(
+        &mut self,
+        id: &RequestId,
+        waker: &Waker,
+        woken: &mut Vec<Waker>,
+    ) -> Option<Result<Iq, RequestError>> {
+        self.requests.poll(id, Some(waker), woken)
+    }
+
+    /// Nothing takes requests any more: all are answered here from now on.
+    pub(super) fn drop_claims(&mut self) {
+        self.duties.drop_claims();
+    }
+
+    /// Whether [`refuse`](Self::refuse) may be called.
+    pub(super) fn is_free_to_refuse(&mut self) -> bool {
+        self.send_answer()
+    }
+
+    /// Answers a request that was claimed.
+    pub(super) fn refuse(&mut self, stanza: &Stanza) {
+        if let Stanza::Iq(iq) = stanza {
+            self.unsent = self.duties.answer(iq);
+        }
+    }
+
+    /// Takes the tasks that have become ready. To be called without a lock.
+    pub(super) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
+        woken.append(&mut self.woken);
+    }
+
+    /// The same at the end of the session, with all tasks that wait for an answer. Keeps the
+    /// answers that they have not taken.
+    pub(super) fn finish(&mut self, answers: &mut Answers, woken: &mut Vec<Waker>) {
+        self.take_woken(woken);
+        self.requests.finish(answers, woken);
     }
 }
 

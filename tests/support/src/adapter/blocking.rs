@@ -10,8 +10,8 @@ use xmppwire::{
     StreamError,
 };
 use xmppwire_blocking::{
-    Client, ComponentConnection, ComponentHostConnection, Federation, ReconnectingClient,
-    ReconnectingComponent, ServerConnection,
+    Client, ComponentConnection, ComponentHostConnection, Events, Federation, Handle,
+    ReconnectingClient, ReconnectingComponent, ServerConnection, Stanzas,
 };
 use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
@@ -20,6 +20,8 @@ use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
+
+use super::Drive;
 
 /// The blocking adapter.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,9 @@ impl super::Adapter for Blocking {
 }
 
 impl super::Client for Client {
+    type Handle = Handle;
+    type Stanzas = Stanzas;
+
     fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
         Self::connect_with(connector)
     }
@@ -137,6 +142,11 @@ impl super::Client for Client {
     fn close(self) -> Result<(), Error> {
         self.close()
     }
+
+    fn split(self) -> (Handle, Stanzas, Drive) {
+        let (handle, received, driver) = self.split();
+        (handle, received, Box::new(|| driver.run()))
+    }
 }
 
 impl super::Accepted for ServerConnection {
@@ -174,6 +184,9 @@ impl super::Accepted for ServerConnection {
 }
 
 impl super::Reconnecting for ReconnectingClient {
+    type Handle = Handle;
+    type Events = Events;
+
     fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
         self.next_event()
     }
@@ -204,6 +217,41 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn close(self) -> Result<(), Error> {
         self.close()
+    }
+
+    fn split(self) -> (Handle, Events, Drive) {
+        let (handle, received, driver) = self.split();
+        (handle, received, Box::new(|| driver.run()))
+    }
+}
+
+impl super::Handle for Handle {
+    fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        self.send(stanza)
+    }
+
+    fn request(&self, request: Iq) -> Result<Iq, RequestError> {
+        self.request(request)
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+
+    fn jid(&self) -> Option<FullJid> {
+        self.jid()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.is_connected()
+    }
+
+    fn connect_now(&self) {
+        self.connect_now();
     }
 }
 

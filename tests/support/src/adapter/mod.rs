@@ -73,6 +73,9 @@ pub trait Adapter: 'static {
 
 /// A client that is logged in.
 pub trait Client: std::fmt::Debug + Sized {
+    type Handle: Handle;
+    type Stanzas: Iterator<Item = Stanza> + Send + 'static;
+
     fn connect_with(connector: &Connector) -> Result<Self, ConnectError>;
     fn jid(&self) -> &FullJid;
     fn stream_lang(&self) -> Option<&str>;
@@ -85,12 +88,27 @@ pub trait Client: std::fmt::Debug + Sized {
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
     fn check_peer(&mut self, patience: Duration);
     fn close(self) -> Result<(), Error>;
+    fn split(self) -> (Self::Handle, Self::Stanzas, Drive);
 
     /// The next stanza of a stream that is not meant to end.
     fn expect(&mut self) -> Stanza {
         let stanza = self.next().expect("the stream goes on");
         stanza.expect("the stream is not closed")
     }
+}
+
+/// Runs a driver to its end.
+pub type Drive = Box<dyn FnOnce() -> Result<(), Error> + Send>;
+
+/// A client for several threads.
+pub trait Handle: Clone + Send + Sync + 'static {
+    fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn request(&self, request: Iq) -> Result<Iq, RequestError>;
+    fn flush(&self) -> Result<(), Error>;
+    fn close(&self);
+    fn jid(&self) -> Option<FullJid>;
+    fn is_connected(&self) -> bool;
+    fn connect_now(&self);
 }
 
 /// A server's connection to a client.
@@ -113,6 +131,9 @@ pub trait Accepted: std::fmt::Debug + Sized {
 
 /// A client that reconnects.
 pub trait Reconnecting: Sized {
+    type Handle: Handle;
+    type Events: Iterator<Item = ReconnectEvent> + Send + 'static;
+
     fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn take_refused(&mut self) -> Option<StanzaFault>;
@@ -122,6 +143,7 @@ pub trait Reconnecting: Sized {
     fn check_session(&mut self, patience: Duration);
     fn drop_session(&mut self);
     fn close(self) -> Result<(), Error>;
+    fn split(self) -> (Self::Handle, Self::Events, Drive);
 }
 
 /// A component that is attached to its server.

@@ -21,9 +21,11 @@ use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
 use xmppwire_tokio::{
-    Client, ComponentConnection, ComponentHostConnection, Federation, ReconnectingClient,
+    Client, ComponentConnection, ComponentHostConnection, Federation, Handle, ReconnectingClient,
     ReconnectingComponent, ServerConnection,
 };
+
+use super::Drive;
 
 /// The tokio adapter.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +121,9 @@ impl super::Adapter for Tokio {
 }
 
 impl super::Client for Client {
+    type Handle = Handle;
+    type Stanzas = Stanzas;
+
     fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
         run(Self::connect_with(connector))
     }
@@ -166,6 +171,11 @@ impl super::Client for Client {
     fn close(self) -> Result<(), Error> {
         run(self.close())
     }
+
+    fn split(self) -> (Handle, Stanzas, Drive) {
+        let (handle, received, driver) = self.split();
+        (handle, Stanzas(received), Box::new(|| run(driver)))
+    }
 }
 
 impl super::Accepted for ServerConnection {
@@ -203,6 +213,9 @@ impl super::Accepted for ServerConnection {
 }
 
 impl super::Reconnecting for ReconnectingClient {
+    type Handle = Handle;
+    type Events = Events;
+
     fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
         run(self.next_event())
     }
@@ -233,6 +246,63 @@ impl super::Reconnecting for ReconnectingClient {
 
     fn close(self) -> Result<(), Error> {
         run(self.close())
+    }
+
+    fn split(self) -> (Handle, Events, Drive) {
+        let (handle, received, driver) = self.split();
+        (handle, Events(received), Box::new(|| run(driver)))
+    }
+}
+
+impl super::Handle for Handle {
+    fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
+        run(self.send(stanza))
+    }
+
+    fn request(&self, request: Iq) -> Result<Iq, RequestError> {
+        run(self.request(request))
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        run(self.flush())
+    }
+
+    fn close(&self) {
+        run(self.close());
+    }
+
+    fn jid(&self) -> Option<FullJid> {
+        self.jid()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.is_connected()
+    }
+
+    fn connect_now(&self) {
+        self.connect_now();
+    }
+}
+
+/// The stanzas of a client, one after the other.
+pub struct Stanzas(xmppwire_tokio::Stanzas);
+
+impl Iterator for Stanzas {
+    type Item = Stanza;
+
+    fn next(&mut self) -> Option<Stanza> {
+        run(self.0.next())
+    }
+}
+
+/// The events of a client, one after the other.
+pub struct Events(xmppwire_tokio::Events);
+
+impl Iterator for Events {
+    type Item = ReconnectEvent;
+
+    fn next(&mut self) -> Option<ReconnectEvent> {
+        run(self.0.next())
     }
 }
 

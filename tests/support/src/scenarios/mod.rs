@@ -10,6 +10,7 @@ pub mod deadlines;
 pub mod ends;
 pub mod external;
 pub mod federation;
+pub mod handles;
 pub mod identity;
 pub mod injection;
 pub mod load;
@@ -91,6 +92,15 @@ macro_rules! scenarios {
                 each_domain_shows_its_own_certificate,
                 a_server_that_moved_a_domain_is_followed,
                 connections_of_one_address_are_limited;
+            handles:
+                several_threads_ask_at_once,
+                claimed_requests_are_answered_while_others_wait,
+                the_last_handle_closes_the_stream,
+                a_receiver_alone_keeps_the_stream,
+                closing_waits_for_the_end,
+                the_end_of_the_stream_ends_every_wait,
+                a_handle_serves_the_sessions_of_a_client_that_reconnects,
+                a_client_that_waits_for_the_next_attempt_can_be_closed;
             identity:
                 a_certificate_of_another_name_is_refused,
                 a_certificate_of_another_authority_is_refused,

@@ -1,0 +1,176 @@
+//! The handle and the receivers of a client for several threads.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use xmppwire::{FullJid, Iq, Stanza, StanzaFault};
+use xmppwire_net::client::{self, Error, ReconnectEvent, RequestError};
+use xmppwire_net::tls::TlsSummary;
+
+use crate::park;
+
+/// Sends, asks and closes, from any number of threads: each has a clone.
+///
+/// The calls wait for the driver, which has to run in another thread. When the last handle and the
+/// receiver are dropped, the driver closes the stream in order and ends. Those that wait come in
+/// their order.
+#[derive(Clone, Debug)]
+pub struct Handle(pub(crate) client::Handle);
+
+impl Handle {
+    /// Sends a stanza: gives it to the driver, which writes it. Waits while more than 64 KiB are
+    /// left to write.
+    ///
+    /// # Errors
+    ///
+    /// With any of them, the stanza was not sent: [`Error::NotConnected`] if the stream has ended,
+    /// is closing, or is not there at the moment; [`Error::Misuse`] if XML cannot carry the stanza.
+    pub fn send(&self, stanza: impl Into<Stanza>) -> Result<(), Error> {
+        park::wait(self.0.send(stanza))
+    }
+
+    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
+    /// id replaces its own. Any number may be open, each from a thread of its own; where the
+    /// connector's [limit](crate::Connector::with_max_requests) is reached, waits for one of them
+    /// to end.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Refused`] and [`RequestError::TimedOut`] (the time runs from when the
+    /// request is sent); otherwise those of [`send`](Self::send), and the request may have been
+    /// sent.
+    pub fn request(&self, request: Iq) -> Result<Iq, RequestError> {
+        park::wait(self.0.request(request))
+    }
+
+    /// Waits until everything that was sent is written, by any handle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] if the stream ends before.
+    pub fn flush(&self) -> Result<(), Error> {
+        park::wait(self.0.flush())
+    }
+
+    /// Closes the stream in order, and waits until the driver has ended: what was sent is written,
+    /// and the server confirms the end. A client that reconnects does so no more, but an attempt to
+    /// connect is not interrupted. Stanzas that still arrive go to the receiver; one that takes
+    /// none holds the end up for as long as the limits allow.
+    pub fn close(&self) {
+        park::wait(self.0.close());
+    }
+
+    /// The address that is bound, or that was bound last; `None` before the first session of a
+    /// client that reconnects.
+    pub fn jid(&self) -> Option<FullJid> {
+        self.0.jid()
+    }
+
+    /// Whether there is a session, and it is not closing.
+    pub fn is_connected(&self) -> bool {
+        self.0.is_connected()
+    }
+
+    /// The properties of TLS, if there is a session and it uses TLS.
+    pub fn tls(&self) -> Option<TlsSummary> {
+        self.0.tls()
+    }
+
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
+    pub fn stream_lang(&self) -> Option<String> {
+        self.0.stream_lang()
+    }
+
+    /// Bytes that wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.0.backlog()
+    }
+
+    /// Ends the wait before the next attempt of a client that reconnects, and forgets the failures
+    /// so far. Without effect on a session or a login in progress.
+    pub fn connect_now(&self) {
+        self.0.connect_now();
+    }
+
+    /// Says that the network has changed or that the device was asleep. A session is checked, and
+    /// if nothing arrives within `patience`, it ends as
+    /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive). A client that reconnects then
+    /// does so at once; without a session the next attempt begins at once.
+    pub fn network_changed(&self, patience: Duration) {
+        self.0.network_changed(patience);
+    }
+}
+
+/// Receives the stanzas of a client: an iterator. There is one for each client.
+///
+/// At most the connector's [budget](crate::Connector::with_inbox_bytes) and one stanza wait to be
+/// taken. Past it nothing is read from the server, and so no request is answered: go on taking
+/// stanzas. When this is dropped, what arrives is dropped, and the requests that the application
+/// claimed are answered with `service-unavailable`.
+#[derive(Debug)]
+pub struct Stanzas(pub(crate) client::Stanzas);
+
+impl Stanzas {
+    /// The next stanza; `None` after the driver has ended, which tells the reason. Pending when the
+    /// time is over; nothing is lost then.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<Stanza>> {
+        park::wait_timeout(self.0.next(), timeout)
+    }
+
+    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8). The newest ones are kept, in
+    /// at most 64 KiB of memory, or one stanza if that one is larger.
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.0.take_refused()
+    }
+
+    /// The number of malformed stanzas that [`take_refused`](Self::take_refused) cannot give any
+    /// more, because newer ones needed their room.
+    pub fn refused_dropped(&self) -> u64 {
+        self.0.refused_dropped()
+    }
+}
+
+impl Iterator for Stanzas {
+    type Item = Stanza;
+
+    /// The next stanza; `None` after the driver has ended, which tells the reason.
+    fn next(&mut self) -> Option<Stanza> {
+        park::wait(self.0.next())
+    }
+}
+
+/// Receives the events of a client that reconnects: an iterator. There is one for each client.
+///
+/// What waits to be taken is bounded as in [`Stanzas`].
+#[derive(Debug)]
+pub struct Events(pub(crate) client::Events);
+
+impl Events {
+    /// The next event; `None` after the driver has ended, which tells the reason. Pending when the
+    /// time is over; nothing is lost then.
+    pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<ReconnectEvent>> {
+        park::wait_timeout(self.0.next(), timeout)
+    }
+
+    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8). The newest ones are kept, in
+    /// at most 64 KiB of memory, or one stanza if that one is larger.
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.0.take_refused()
+    }
+
+    /// The number of malformed stanzas that [`take_refused`](Self::take_refused) cannot give any
+    /// more, because newer ones needed their room.
+    pub fn refused_dropped(&self) -> u64 {
+        self.0.refused_dropped()
+    }
+}
+
+impl Iterator for Events {
+    type Item = ReconnectEvent;
+
+    /// The next event; `None` after the driver has ended, which tells the reason.
+    fn next(&mut self) -> Option<ReconnectEvent> {
+        park::wait(self.0.next())
+    }
+}

@@ -1,0 +1,155 @@
+//! A client that reconnects, for several threads.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use xmppwire_net::client::{Driving, Error, Next, Reconnecting, Wish, share};
+
+use super::ReconnectingClient;
+use crate::client::{drive, rouse};
+use crate::clock::Clock;
+use crate::connect;
+use crate::handle::{Events, Handle};
+use crate::pump::Pump;
+use crate::waker::Waker;
+
+impl ReconnectingClient {
+    /// Splits the client into a handle, which any number of threads can clone, the events, and the
+    /// driver, which connects and moves the bytes and has to run all the time, in a thread of its
+    /// own.
+    ///
+    /// ```no_run
+    /// use std::thread;
+    /// use xmppwire_blocking::{Connector, Presence, ReconnectEvent, ReconnectingClient};
+    ///
+    /// # fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connector = Connector::account("juliet@example.org", password)?;
+    /// let (handle, events, driver) = ReconnectingClient::new(connector).split();
+    /// let driver = thread::spawn(|| driver.run());
+    /// for event in events {
+    ///     match event {
+    ///         // A new session knows nothing of the last one. If this one is lost already, the
+    ///         // next event says so.
+    ///         ReconnectEvent::Connected(_) => drop(handle.send(Presence::available())),
+    ///         ReconnectEvent::Stanza(stanza) => println!("{stanza:?}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// // Why no other attempt is made.
+    /// driver.join().expect("no panic")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A handle sends over the present session, and gives [`Error::NotConnected`] while there is
+    /// none.
+    pub fn split(self) -> (Handle, Events, ReconnectingDriver) {
+        let Self {
+            machine,
+            clock,
+            waker,
+            mut refused,
+        } = self;
+        let budget = machine.inbox_bytes();
+        let mut session = None;
+        let machine = machine.map(|client| {
+            let (pump, present) = client.into_parts();
+            session = Some(present);
+            pump
+        });
+        let (handle, events, mut driving) = share(session, budget, move || clock.now());
+        driving.keep_refused(&mut refused);
+        let driver = ReconnectingDriver {
+            machine,
+            clock,
+            waker,
+            driving,
+        };
+        (Handle(handle), Events(events), driver)
+    }
+}
+
+/// Longest single wait for the receiver.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Drives a [`ReconnectingClient`] that was [split](ReconnectingClient::split).
+///
+/// When the last [`Handle`] and the [`Events`] are dropped, it closes the stream in order. When it
+/// is dropped itself, the connection is closed at once, and what the handles wait for ends with
+/// [`Error::NotConnected`].
+#[derive(Debug)]
+#[must_use = "nothing is sent or received unless the driver runs"]
+pub struct ReconnectingDriver {
+    machine: Reconnecting<Pump>,
+    clock: Clock,
+    waker: Waker,
+    driving: Driving,
+}
+
+impl ReconnectingDriver {
+    /// Connects and moves bytes until a handle closes the client. An attempt to connect is not
+    /// interrupted.
+    ///
+    /// # Errors
+    ///
+    /// The reason why another attempt to connect cannot help.
+    pub fn run(mut self) -> Result<(), Error> {
+        let waker = rouse(self.waker.clone());
+        loop {
+            let now = self.clock.now();
+            match self.machine.next(now) {
+                Next::Connect => {
+                    while self.driving.poll_room(&waker).is_pending() {
+                        self.waker.wait(LONGEST);
+                    }
+                    if self.driving.is_closing() {
+                        return Ok(());
+                    }
+                    self.connect()?;
+                }
+                Next::SleepUntil(time) => match self.driving.poll_wish(&waker) {
+                    Poll::Ready(Wish::Close) => return Ok(()),
+                    Poll::Ready(Wish::ConnectNow) => self.machine.connect_now(now),
+                    Poll::Ready(Wish::NetworkChanged) => {
+                        self.machine.network_changed(now);
+                    }
+                    Poll::Pending => {
+                        self.waker.wait(time.saturating_since(now));
+                    }
+                },
+                Next::Drive(pump) => {
+                    let end = drive(pump, &mut self.driving);
+                    if self.driving.is_closing() {
+                        return end;
+                    }
+                    let now = self.clock.now();
+                    if self.driving.network_changed() {
+                        self.machine.network_changed(now);
+                    }
+                    let event = self.machine.received(now, end.map(|()| None))?;
+                    self.driving.tell(event);
+                }
+                Next::Stop => return Ok(()),
+            }
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), Error> {
+        let attempts = self.machine.attempts(self.clock.now());
+        let result = connect::connect(attempts, self.clock, &self.waker);
+        let now = self.clock.now();
+        match result {
+            Ok(client) => {
+                let (jid, mode) = (client.jid().clone(), client.mode());
+                let (pump, session) = client.into_parts();
+                let event = self.machine.connected(now, jid, mode, pump);
+                self.driving.attach(event, session);
+            }
+            Err(error) => {
+                let event = self.machine.not_connected(now, error)?;
+                self.driving.tell(event);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! The adapter's part of a shared session.
+
+use std::task::{Poll, Waker};
+
+use xmppwire::Instant;
+
+use super::{Shared, State};
+use crate::client::{Error, ReconnectEvent, RefusedStanzas, Session};
+use crate::link::{Wire, Wired};
+
+/// What the handles of a client that reconnects want while there is no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To end.
+    Close,
+    /// To end the wait for the next attempt.
+    ConnectNow,
+    /// To begin anew, because the network has changed.
+    NetworkChanged,
+}
+
+/// The part of a shared client that belongs to the adapter: it moves the bytes.
+///
+/// When it is dropped, the client is over: what waits in the handles ends with
+/// [`Error::NotConnected`], and the receiver gives what has arrived and then `None`.
+#[derive(Debug)]
+pub struct Driving(Shared);
+
+impl Driving {
+    pub(super) const fn new(shared: Shared) -> Self {
+        Self(shared)
+    }
+
+    /// Gives access to the session under its lock. The work must not wait.
+    ///
+    /// Poll it, then take one step in each direction over its [wire](Driven::wire); wait for the
+    /// socket when neither moved, without the lock.
+    pub fn with<R>(&mut self, work: impl FnOnce(&mut Driven<'_>) -> R) -> R {
+        self.0.with(|state| work(&mut Driven(state)))
+    }
+
+    /// A session is up, of which this event tells. Without effect on the stanzas that still wait to
+    /// be received.
+    pub fn attach(&mut self, event: ReconnectEvent, session: Session) {
+        self.0.with(|state| {
+            // In this order, or a stanza of the session could come before the event.
+            state.tell(event);
+            state.attach(session);
+        });
+    }
+
+    /// Gives an event of a client that reconnects to the receiver, after everything that arrived
+    /// before it.
+    pub fn tell(&mut self, event: ReconnectEvent) {
+        self.0.with(|state| state.tell(event));
+    }
+
+    /// Keeps malformed stanzas that arrived before the client was shared.
+    pub fn keep_refused(&mut self, refused: &mut RefusedStanzas) {
+        self.0.with(|state| state.refused.append(refused));
+    }
+
+    /// Whether the client is to end, because a handle closes it or nothing uses it any more.
+    pub fn is_closing(&self) -> bool {
+        self.0.with(|state| state.closing)
+    }
+
+    /// Whether a handle has told, since the last call, that the network has changed. To be asked
+    /// when a session has ended.
+    pub fn network_changed(&mut self) -> bool {
+        self.0
+            .with(|state| state.hint.take() == Some(Wish::NetworkChanged))
+    }
+
+    /// What the handles want while there is no session.
+    pub fn poll_wish(&mut self, waker: &Waker) -> Poll<Wish> {
+        self.0.with(|state| {
+            if state.closing {
+                return Poll::Ready(Wish::Close);
+            }
+            if let Some(wish) = state.hint.take() {
+                return Poll::Ready(wish);
+            }
+            set_driver(state, waker);
+            Poll::Pending
+        })
+    }
+
+    /// Ready when the receiver has taken so much that there is room for more, or when the client is
+    /// to end. A client that reconnects waits for it, so that its events are bounded too.
+    pub fn poll_room(&mut self, waker: &Waker) -> Poll<()> {
+        self.0.with(|state| {
+            if state.closing || !state.receives || !state.inbox.is_full() {
+                return Poll::Ready(());
+            }
+            set_driver(state, waker);
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.0.with(|state| {
+            state.over = true;
+            state.detach();
+            state.wake_receiver();
+            let driver = state.driver.take();
+            state.woken.extend(driver);
+        });
+    }
+}
+
+/// A shared session under its lock.
+#[derive(Debug)]
+pub struct Driven<'a>(&'a mut State);
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Driven<'_> {
+    /// Ready when the session has ended: in order, or with the reason. Otherwise `waker` is called
+    /// when a handle has something to do for the driver; bytes and time are the driver's matter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::poll_next`].
+    pub fn poll(&mut self, now: Instant, waker: &Waker) -> Poll<Result<(), Error>> {
+        let state = &mut *self.0;
+        let Some(mut session) = state.session.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        if state.closing {
+            session.close(now);
+        }
+        let end = state.take_arrivals(&mut session, now);
+        state.refused.append(session.refused_mut());
+        session.take_woken(&mut state.woken);
+        let (has_room, is_flushed) = (session.has_send_room(), session.is_flushed());
+        state.session = Some(session);
+        if let Some(end) = end {
+            state.detach();
+            return Poll::Ready(end);
+        }
+        if has_room {
+            state.senders.wake_first(&mut state.woken);
+        }
+        if is_flushed {
+            state.observers.wake_all(&mut state.woken);
+        }
+        state.askers.wake_first(&mut state.woken);
+        set_driver(state, waker);
+        Poll::Pending
+    }
+
+    /// The side of the session that faces the socket, while there is a session.
+    pub fn wire(&mut self) -> Option<&mut dyn Wire> {
+        self.0.session.as_mut().map(Wired::wire)
+    }
+}
+
+impl State {
+    /// Moves what arrives into the inbox while that has room. Returns how the session ended, if it
+    /// did.
+    fn take_arrivals(&mut self, session: &mut Session, now: Instant) -> Option<Result<(), Error>> {
+        if !self.receives {
+            // Requests that nothing will take have to be answered (RFC 6120 §8.2.3).
+            while session.is_free_to_refuse()
+                && let Some(event) = self.inbox.pop()
+            {
+                if let ReconnectEvent::Stanza(stanza) = event {
+                    session.refuse(&stanza);
+                }
+            }
+        }
+        loop {
+            if self.receives && self.inbox.is_full() {
+                session.handle_timeouts(now);
+                return None;
+            }
+            match session.poll_arrival(now) {
+                Poll::Ready(Ok(Some(stanza))) => self.tell(ReconnectEvent::Stanza(stanza)),
+                Poll::Ready(Ok(None)) => return Some(Ok(())),
+                Poll::Ready(Err(error)) => return Some(Err(error)),
+                Poll::Pending => return None,
+            }
+        }
+    }
+}
+
+fn set_driver(state: &mut State, waker: &Waker) {
+    let before = state.driver.replace(waker.clone());
+    // Dropped without the lock; being woken once more does no harm.
+    state
+        .woken
+        .extend(before.filter(|before| !before.will_wake(waker)));
+}

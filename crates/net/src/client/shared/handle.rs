@@ -1,0 +1,290 @@
+//! What sends, asks and closes.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use xmppwire::{FullJid, Iq, Stanza};
+
+use super::turns::Ticket;
+use super::{Shared, State, Wish};
+use crate::client::requests::RequestId;
+use crate::client::{Error, RequestError};
+use crate::tls::TlsSummary;
+
+/// Sends, asks and closes, from any number of tasks: each has a clone.
+///
+/// Nothing moves unless the driver runs. When the last handle and the receiver are dropped, the
+/// driver closes the stream in order and ends.
+///
+/// Those that wait come in their order. Every future can be dropped at any await: see each method
+/// for what was done then.
+#[derive(Debug)]
+pub struct Handle(Shared);
+
+impl Handle {
+    pub(super) const fn new(shared: Shared) -> Self {
+        Self(shared)
+    }
+
+    #[cfg(feature = "futures")]
+    pub(super) const fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Sends a stanza: gives it to the driver, which writes it. Waits while more than 64 KiB are
+    /// left to write.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// With any of them, the stanza was not sent: [`Error::NotConnected`] if the stream has ended,
+    /// is closing, or is not there at the moment; [`Error::Misuse`] if XML cannot carry the stanza.
+    pub async fn send(&self, stanza: impl Into<Stanza>) -> Result<(), Error> {
+        let mut sending = Sending::new(&self.0, stanza.into());
+        poll_fn(|cx| sending.poll(cx)).await
+    }
+
+    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
+    /// id replaces its own. Any number may be open; where the connector's
+    /// [limit](crate::client::Connector::with_max_requests) is reached, waits for one of them to
+    /// end.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the request. Its answer is dropped when it comes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Refused`] and [`RequestError::TimedOut`] (the time runs from when the
+    /// request is sent); otherwise those of [`send`](Self::send), and the request may have been
+    /// sent.
+    pub async fn request(&self, request: Iq) -> Result<Iq, RequestError> {
+        let mut asking = Asking::new(&self.0, request);
+        poll_fn(|cx| asking.poll(cx)).await
+    }
+
+    /// Waits until everything that was sent is written, by any handle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConnected`] if the stream ends before.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mut observing = Observing::new(&self.0);
+        poll_fn(|cx| observing.poll(|state, ticket| state.poll_flushed(cx, ticket))).await
+    }
+
+    /// Closes the stream in order, and waits until the driver has ended: what was sent is written,
+    /// and the server confirms the end. A client that reconnects does so no more. Stanzas that
+    /// still arrive go to the receiver; one that takes none holds the end up for as long as the
+    /// [limits](xmppwire::Limits::close_timeout) allow.
+    ///
+    /// # Cancel safety
+    ///
+    /// The client closes also where the future is dropped after its first poll.
+    pub async fn close(&self) {
+        self.0.with(State::close);
+        let mut observing = Observing::new(&self.0);
+        poll_fn(|cx| observing.poll(|state, ticket| state.poll_over(cx, ticket))).await;
+    }
+
+    /// The address that is bound, or that was bound last; `None` before the first session of a
+    /// client that reconnects.
+    pub fn jid(&self) -> Option<FullJid> {
+        self.0.with(|state| state.jid.clone())
+    }
+
+    /// Whether there is a session, and it is not closing.
+    pub fn is_connected(&self) -> bool {
+        self.0
+            .with(|state| state.session.is_some() && !state.closing)
+    }
+
+    /// The properties of TLS, if there is a session and it uses TLS.
+    pub fn tls(&self) -> Option<TlsSummary> {
+        self.0
+            .with(|state| state.session.as_ref()?.link().tls().cloned())
+    }
+
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
+    pub fn stream_lang(&self) -> Option<String> {
+        self.0.with(|state| {
+            let connection = state.session.as_ref()?.link().connection();
+            connection.stream_lang().map(str::to_owned)
+        })
+    }
+
+    /// Bytes that wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.0.with(|state| {
+            let session = state.session.as_ref();
+            session.map_or(0, |session| session.link().backlog())
+        })
+    }
+
+    /// Ends the wait before the next attempt of a client that reconnects, and forgets the failures
+    /// so far. Without effect on a session or a login in progress.
+    pub fn connect_now(&self) {
+        self.0.with(|state| {
+            if state.session.is_none() {
+                state.hint.get_or_insert(Wish::ConnectNow);
+                state.wake_driver();
+            }
+        });
+    }
+
+    /// Says that the network has changed or that the device was asleep. A session is checked, and
+    /// if nothing arrives within `patience`, it ends as
+    /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive). A client that reconnects then
+    /// does so at once; without a session it begins anew, also where an attempt is in progress.
+    pub fn network_changed(&self, patience: Duration) {
+        let now = self.0.now();
+        self.0.with(|state| {
+            state.hint = Some(Wish::NetworkChanged);
+            if let Some(session) = &mut state.session {
+                session.check_peer(now, patience);
+            }
+            state.wake_driver();
+        });
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.0
+            .with(|state| state.handles = state.handles.saturating_add(1));
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.with(|state| {
+            state.handles = state.handles.saturating_sub(1);
+            state.released();
+        });
+    }
+}
+
+/// A stanza that waits to be sent.
+struct Sending<'a> {
+    shared: &'a Shared,
+    stanza: Stanza,
+    ticket: Option<Ticket>,
+}
+
+impl<'a> Sending<'a> {
+    const fn new(shared: &'a Shared, stanza: Stanza) -> Self {
+        Self {
+            shared,
+            stanza,
+            ticket: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { stanza, ticket, .. } = self;
+        self.shared
+            .with(|state| state.poll_send(cx, ticket, |session| session.send(stanza)))
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.shared
+            .with(|state| state.leave_senders(&mut self.ticket));
+    }
+}
+
+/// A request that waits to be sent or answered.
+struct Asking<'a> {
+    shared: &'a Shared,
+    request: Iq,
+    asker: Option<Ticket>,
+    sender: Option<Ticket>,
+    /// While it is open.
+    id: Option<RequestId>,
+}
+
+impl<'a> Asking<'a> {
+    const fn new(shared: &'a Shared, request: Iq) -> Self {
+        Self {
+            shared,
+            request,
+            asker: None,
+            sender: None,
+            id: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Iq, RequestError>> {
+        let now = self.shared.now();
+        let Self {
+            request,
+            asker,
+            sender,
+            id,
+            ..
+        } = self;
+        self.shared.with(|state| {
+            if id.is_none() {
+                match state.poll_ask(now, cx, request, asker, sender) {
+                    Poll::Ready(Ok(begun)) => *id = Some(begun),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            let Some(open) = id.as_ref() else {
+                return Poll::Pending;
+            };
+            let answer = state.poll_answer(cx, open);
+            if answer.is_ready() {
+                *id = None;
+            }
+            answer
+        })
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            state.leave_senders(&mut self.sender);
+            state.leave_askers(&mut self.asker);
+            if let Some(id) = self.id.take() {
+                state.forget(&id);
+            }
+        });
+    }
+}
+
+/// Waits for the state to change.
+struct Observing<'a> {
+    shared: &'a Shared,
+    ticket: Option<Ticket>,
+}
+
+impl<'a> Observing<'a> {
+    const fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            ticket: None,
+        }
+    }
+
+    fn poll<R>(&mut self, poll: impl FnOnce(&mut State, &mut Option<Ticket>) -> R) -> R {
+        let ticket = &mut self.ticket;
+        self.shared.with(|state| poll(state, ticket))
+    }
+}
+
+impl Drop for Observing<'_> {
+    fn drop(&mut self) {
+        self.shared
+            .with(|state| state.leave_observers(&mut self.ticket));
+    }
+}

@@ -1,0 +1,381 @@
+//! One session for several tasks.
+//!
+//! A session in a lock, with handles around it: [`Handle`] sends and asks, [`Stanzas`] or
+//! [`Events`] receive, and [`Driving`] is the adapter's part, which moves bytes. Their futures need
+//! no runtime, and each can be dropped at any await: a stanza is queued in the session in one step,
+//! so it was sent or it was not. Nothing is queued outside of the session and its inbox.
+//!
+//! The lock is held while bytes are moved by calls that do not wait. No waker is called or dropped
+//! under it.
+
+mod driving;
+mod handle;
+mod inbound;
+#[cfg(feature = "futures")]
+mod stream;
+mod turns;
+
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use xmppwire::{FullJid, Instant, Iq, Stanza};
+
+pub use driving::{Driven, Driving, Wish};
+pub use handle::Handle;
+pub use inbound::{Events, Stanzas};
+#[cfg(feature = "futures")]
+pub use stream::StanzaSink;
+use turns::{Ticket, Turns};
+
+use super::inbox::Inbox;
+use super::requests::{Answers, RequestId};
+use super::{Error, ReconnectEvent, RefusedStanzas, RequestError, Session};
+
+/// Gives the time, on the clock that the driver uses.
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
+
+/// Splits a client into a handle, a receiver and the adapter's part.
+///
+/// `session` is `None` for a client that reconnects: its driver [attaches](Driving::attach) each
+/// session. `inbox_bytes` is the [budget](super::Connector::with_inbox_bytes) for what waits to be
+/// received.
+pub fn share(
+    session: Option<Session>,
+    inbox_bytes: usize,
+    clock: impl Fn() -> Instant + Send + Sync + 'static,
+) -> (Handle, Events, Driving) {
+    let mut state = State {
+        session: None,
+        jid: None,
+        // With a budget of nothing, one event at a time still passes.
+        inbox: Inbox::new(inbox_bytes.max(1)),
+        refused: RefusedStanzas::default(),
+        answers: Answers::default(),
+        handles: 1,
+        receives: true,
+        closing: false,
+        over: false,
+        hint: None,
+        driver: None,
+        receiver: None,
+        senders: Turns::default(),
+        askers: Turns::default(),
+        observers: Turns::default(),
+        woken: Vec::new(),
+    };
+    if let Some(session) = session {
+        state.attach(session);
+    }
+    let shared = Shared(Arc::new(Inner {
+        state: Mutex::new(state),
+        clock: Box::new(clock),
+    }));
+    (
+        Handle::new(shared.clone()),
+        Events::new(shared.clone()),
+        Driving::new(shared),
+    )
+}
+
+#[derive(Clone)]
+struct Shared(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    clock: Clock,
+}
+
+impl Shared {
+    fn now(&self) -> Instant {
+        (self.0.clock)()
+    }
+
+    /// Runs `work` under the lock, and wakes afterwards whom it made ready.
+    fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        let (result, woken) = {
+            // The lock is never poisoned: no code that holds it panics.
+            let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = work(&mut state);
+            (result, mem::take(&mut state.woken))
+        };
+        for waker in woken {
+            waker.wake();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared(..)")
+    }
+}
+
+/// What the lock protects.
+struct State {
+    session: Option<Session>,
+    /// The address of the session, or of the last one.
+    jid: Option<FullJid>,
+    /// What the receiver has not taken.
+    inbox: Inbox<ReconnectEvent>,
+    refused: RefusedStanzas,
+    /// Answers that came before their session ended.
+    answers: Answers,
+    handles: usize,
+    /// There is a receiver.
+    receives: bool,
+    /// A handle wants to close, or nothing uses the client any more.
+    closing: bool,
+    /// The driver is gone.
+    over: bool,
+    /// What a handle said about connecting.
+    hint: Option<Wish>,
+    driver: Option<Waker>,
+    receiver: Option<Waker>,
+    /// Those that wait for room to send. The first one alone is woken.
+    senders: Turns,
+    /// Those that wait until another request may be open.
+    askers: Turns,
+    /// Those that wait until everything is written, or for the end.
+    observers: Turns,
+    /// Wakers to call when the lock is free.
+    woken: Vec<Waker>,
+}
+
+impl State {
+    fn attach(&mut self, mut session: Session) {
+        for stanza in session.take_inbox() {
+            self.tell(ReconnectEvent::Stanza(stanza));
+        }
+        if !self.receives {
+            session.drop_claims();
+        }
+        self.jid = Some(session.jid().clone());
+        self.session = Some(session);
+        self.wake_driver();
+    }
+
+    /// Ends the session for those that wait for it.
+    fn detach(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            self.refused.append(session.refused_mut());
+            session.finish(&mut self.answers, &mut self.woken);
+        }
+        self.wake_waiting();
+    }
+
+    fn wake_waiting(&mut self) {
+        self.senders.wake_all(&mut self.woken);
+        self.askers.wake_all(&mut self.woken);
+        self.observers.wake_all(&mut self.woken);
+    }
+
+    fn wake_driver(&mut self) {
+        self.woken.extend(self.driver.take());
+    }
+
+    fn wake_receiver(&mut self) {
+        self.woken.extend(self.receiver.take());
+    }
+
+    fn close(&mut self) {
+        self.closing = true;
+        self.wake_driver();
+    }
+
+    /// Closes when nothing uses the client any more.
+    fn released(&mut self) {
+        if self.handles == 0 && !self.receives {
+            self.close();
+        }
+    }
+
+    // --- Sending ---
+
+    /// Sends when it is the turn of this ticket and there is room. Gives the ticket back when it is
+    /// ready.
+    fn poll_send(
+        &mut self,
+        cx: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+        send: impl FnOnce(&mut Session) -> Result<(), Error>,
+    ) -> Poll<Result<(), Error>> {
+        let Some(session) = self.session.as_mut().filter(|_| !self.closing) else {
+            self.leave_senders(ticket);
+            return Poll::Ready(Err(Error::NotConnected));
+        };
+        let place = ticket.get_or_insert_with(|| self.senders.join());
+        if !self.senders.is_first(place) || !session.has_send_room() {
+            self.senders.wait(place, cx.waker(), &mut self.woken);
+            return Poll::Pending;
+        }
+        let sent = send(session);
+        self.wake_driver();
+        self.leave_senders(ticket);
+        Poll::Ready(sent)
+    }
+
+    fn leave_senders(&mut self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.senders.leave(&ticket, &mut self.woken);
+        }
+    }
+
+    // --- Asking ---
+
+    /// Begins a request when it is the turn of this ticket, fewer requests are open than may be,
+    /// and there is room to send. One asker at a time waits for that room.
+    fn poll_ask(
+        &mut self,
+        now: Instant,
+        cx: &Context<'_>,
+        iq: &Iq,
+        asker: &mut Option<Ticket>,
+        sender: &mut Option<Ticket>,
+    ) -> Poll<Result<RequestId, Error>> {
+        let place = asker.get_or_insert_with(|| self.askers.join());
+        let may_ask = self.session.as_ref().is_none_or(Session::may_request);
+        if !self.closing && (!self.askers.is_first(place) || !may_ask) {
+            self.askers.wait(place, cx.waker(), &mut self.woken);
+            return Poll::Pending;
+        }
+        let mut id = None;
+        let sent = self.poll_send(cx, sender, |session| {
+            id = Some(session.ask(now, iq)?);
+            Ok(())
+        });
+        match sent {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(sent) => {
+                self.leave_askers(asker);
+                Poll::Ready(sent.and(id.ok_or(Error::NotConnected)))
+            }
+        }
+    }
+
+    fn leave_askers(&mut self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.askers.leave(&ticket, &mut self.woken);
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &Context<'_>, id: &RequestId) -> Poll<Result<Iq, RequestError>> {
+        if let Some(answer) = self.answers.take(id) {
+            return Poll::Ready(answer);
+        }
+        let Some(session) = &mut self.session else {
+            return Poll::Ready(Err(Error::NotConnected.into()));
+        };
+        let was_full = session.is_full_of_answers();
+        let answer = session.take_answer(id, cx.waker(), &mut self.woken);
+        let Some(answer) = answer else {
+            return Poll::Pending;
+        };
+        self.answer_left(was_full);
+        Poll::Ready(answer)
+    }
+
+    fn forget(&mut self, id: &RequestId) {
+        drop(self.answers.take(id));
+        if let Some(session) = &mut self.session {
+            let was_full = session.is_full_of_answers();
+            session.forget_request(id);
+            session.take_woken(&mut self.woken);
+            self.answer_left(was_full);
+        }
+    }
+
+    /// There is room for another request, and perhaps for another answer.
+    fn answer_left(&mut self, was_full: bool) {
+        self.askers.wake_first(&mut self.woken);
+        if was_full {
+            self.wake_driver();
+        }
+    }
+
+    // --- Observing ---
+
+    /// Waits until `done` returns something; asked again whenever something is written, and at the
+    /// end.
+    fn poll_observe<R>(
+        &mut self,
+        cx: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+        done: impl FnOnce(&Self) -> Option<R>,
+    ) -> Poll<R> {
+        let place = ticket.get_or_insert_with(|| self.observers.join());
+        self.observers.wait(place, cx.waker(), &mut self.woken);
+        match done(self) {
+            Some(result) => {
+                self.leave_observers(ticket);
+                Poll::Ready(result)
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_flushed(
+        &mut self,
+        cx: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(), Error>> {
+        self.poll_observe(cx, ticket, |state| match &state.session {
+            Some(session) if session.is_flushed() => Some(Ok(())),
+            Some(_) => None,
+            None => Some(Err(Error::NotConnected)),
+        })
+    }
+
+    fn poll_over(&mut self, cx: &Context<'_>, ticket: &mut Option<Ticket>) -> Poll<()> {
+        self.poll_observe(cx, ticket, |state| state.over.then_some(()))
+    }
+
+    fn leave_observers(&mut self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.observers.leave(&ticket, &mut self.woken);
+        }
+    }
+
+    // --- Receiving ---
+
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ReconnectEvent>> {
+        let was_full = self.inbox.is_full();
+        if let Some(event) = self.inbox.pop() {
+            if was_full {
+                self.wake_driver();
+            }
+            return Poll::Ready(Some(event));
+        }
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let before = self.receiver.replace(cx.waker().clone());
+        self.woken
+            .extend(before.filter(|before| !before.will_wake(cx.waker())));
+        Poll::Pending
+    }
+
+    /// The receiver is gone: nothing takes stanzas any more, so requests are answered here.
+    fn stop_receiving(&mut self) {
+        self.receives = false;
+        if let Some(session) = &mut self.session {
+            session.drop_claims();
+        }
+        self.released();
+        self.wake_driver();
+    }
+
+    /// Puts an event into the inbox, whether it has room or not.
+    fn tell(&mut self, event: ReconnectEvent) {
+        if self.receives {
+            let heap = match &event {
+                ReconnectEvent::Stanza(stanza) => Stanza::heap_size(stanza),
+                _ => 0,
+            };
+            self.inbox.push(event, heap);
+            self.wake_receiver();
+        }
+    }
+}

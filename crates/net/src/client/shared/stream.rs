@@ -1,0 +1,112 @@
+//! The traits of the crate `futures`.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use xmppwire::Stanza;
+
+use super::turns::Ticket;
+use super::{Events, Handle, Stanzas};
+use crate::client::{Error, ReconnectEvent};
+
+impl Stream for Stanzas {
+    type Item = Stanza;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Stanza>> {
+        self.get_mut().poll_next_stanza(cx)
+    }
+}
+
+impl Stream for Events {
+    type Item = ReconnectEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
+        self.get_mut().poll_next_event(cx)
+    }
+}
+
+/// Sends stanzas as a [`Sink`]; made by [`Handle::into_sink`].
+///
+/// It holds the one stanza that was given last until there is room for it: flush it before it is
+/// dropped, or that stanza is lost. Closing it writes everything out and leaves the stream open,
+/// because other handles may use it; see [`Handle::close`].
+#[derive(Debug)]
+pub struct StanzaSink {
+    handle: Handle,
+    unsent: Option<Stanza>,
+    sender: Option<Ticket>,
+    observer: Option<Ticket>,
+}
+
+impl Handle {
+    /// The handle as a [`Sink`] of stanzas.
+    pub const fn into_sink(self) -> StanzaSink {
+        StanzaSink {
+            handle: self,
+            unsent: None,
+            sender: None,
+            observer: None,
+        }
+    }
+}
+
+impl StanzaSink {
+    fn poll_sent(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(stanza) = &self.unsent else {
+            return Poll::Ready(Ok(()));
+        };
+        let ticket = &mut self.sender;
+        let sent = self
+            .handle
+            .shared()
+            .with(|state| state.poll_send(cx, ticket, |session| session.send(stanza)));
+        if sent.is_ready() {
+            self.unsent = None;
+        }
+        sent
+    }
+}
+
+impl<S: Into<Stanza>> Sink<S> for StanzaSink {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_sent(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, stanza: S) -> Result<(), Error> {
+        self.unsent = Some(stanza.into());
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_sent(cx))?;
+        let Self {
+            handle, observer, ..
+        } = &mut *self;
+        handle
+            .shared()
+            .with(|state| state.poll_flushed(cx, observer))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Sink::<S>::poll_flush(self, cx)
+    }
+}
+
+impl Drop for StanzaSink {
+    fn drop(&mut self) {
+        let Self {
+            handle,
+            sender,
+            observer,
+            ..
+        } = self;
+        handle.shared().with(|state| {
+            state.leave_senders(sender);
+            state.leave_observers(observer);
+        });
+    }
+}

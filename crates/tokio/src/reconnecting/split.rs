@@ -1,0 +1,192 @@
+//! A client that reconnects, for several tasks.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use tokio::net::TcpStream;
+use xmppwire_net::client::{
+    ConnectError, Driving, Error, Events, Handle, Next, Reconnecting, Wish, share,
+};
+
+use super::{Attempt, ReconnectingClient};
+use crate::client::drive;
+use crate::clock::Clock;
+use crate::pump::Pump;
+use crate::{Client, connect};
+
+impl ReconnectingClient {
+    /// Splits the client into a handle, which any number of tasks can clone, the events, and the
+    /// driver, which connects and moves the bytes and has to run all the time: spawn it.
+    ///
+    /// ```no_run
+    /// use xmppwire_tokio::{Connector, Presence, ReconnectEvent, ReconnectingClient};
+    ///
+    /// # async fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// let connector = Connector::account("juliet@example.org", password)?;
+    /// let (handle, mut events, driver) = ReconnectingClient::new(connector).split();
+    /// let driver = tokio::spawn(driver);
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         // A new session knows nothing of the last one. If this one is lost already, the
+    ///         // next event says so.
+    ///         ReconnectEvent::Connected(_) => drop(handle.send(Presence::available()).await),
+    ///         ReconnectEvent::Stanza(stanza) => println!("{stanza:?}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// // Why no other attempt is made.
+    /// driver.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A handle sends over the present session, and gives [`Error::NotConnected`] while there is
+    /// none.
+    pub fn split(self) -> (Handle, Events, ReconnectingDriver) {
+        let Self {
+            machine,
+            clock,
+            attempt,
+            mut refused,
+        } = self;
+        let budget = machine.inbox_bytes();
+        let mut session = None;
+        let machine = machine.map(|client| {
+            let (pump, present) = client.into_parts();
+            session = Some(present);
+            pump
+        });
+        let (handle, events, mut driving) = share(session, budget, move || clock.now());
+        driving.keep_refused(&mut refused);
+        let running = Running {
+            machine,
+            clock,
+            attempt,
+            driving,
+        };
+        let driver = ReconnectingDriver(Some(Box::pin(running.run())));
+        (handle, events, driver)
+    }
+}
+
+/// Drives a [`ReconnectingClient`] that was [split](ReconnectingClient::split): a future that is
+/// ready when a handle has closed the client, or with the reason why another attempt to connect
+/// cannot help.
+///
+/// When the last [`Handle`] and the [`Events`] are dropped, it closes the stream in order. When it
+/// is dropped itself, the connection is closed at once, and what the handles wait for ends with
+/// [`Error::NotConnected`].
+#[must_use = "nothing is sent or received unless the driver runs: spawn it"]
+pub struct ReconnectingDriver(Option<Boxed>);
+
+type Boxed = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+impl Future for ReconnectingDriver {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(running) = &mut self.0 else {
+            return Poll::Ready(Ok(()));
+        };
+        let end = running.as_mut().poll(cx);
+        if end.is_ready() {
+            self.0 = None;
+        }
+        end
+    }
+}
+
+impl fmt::Debug for ReconnectingDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconnectingDriver").finish_non_exhaustive()
+    }
+}
+
+/// The state of the driver.
+struct Running {
+    machine: Reconnecting<Pump<TcpStream>>,
+    clock: Clock,
+    attempt: Option<Attempt>,
+    driving: Driving,
+}
+
+impl Running {
+    async fn run(mut self) -> Result<(), Error> {
+        loop {
+            match self.machine.next(self.clock.now()) {
+                Next::Connect => {
+                    poll_fn(|cx| self.driving.poll_room(cx.waker())).await;
+                    let attempt = self.attempt.get_or_insert_with(|| {
+                        let attempts = self.machine.attempts(self.clock.now());
+                        Box::pin(connect::connect(attempts, self.clock))
+                    });
+                    match unless_wished(&mut self.driving, attempt.as_mut()).await {
+                        Ok(result) => self.connected(result)?,
+                        Err(Wish::Close) => return Ok(()),
+                        Err(Wish::ConnectNow) => {}
+                        Err(Wish::NetworkChanged) => {
+                            self.attempt = None;
+                            self.machine.network_changed(self.clock.now());
+                        }
+                    }
+                }
+                Next::SleepUntil(time) => {
+                    let sleep = pin!(self.clock.sleep_until(time));
+                    match unless_wished(&mut self.driving, sleep).await {
+                        Ok(()) => {}
+                        Err(Wish::Close) => return Ok(()),
+                        Err(Wish::ConnectNow) => self.machine.connect_now(self.clock.now()),
+                        Err(Wish::NetworkChanged) => {
+                            self.machine.network_changed(self.clock.now());
+                        }
+                    }
+                }
+                Next::Drive(pump) => {
+                    let end = drive(pump, &mut self.driving).await;
+                    if self.driving.is_closing() {
+                        return end;
+                    }
+                    let now = self.clock.now();
+                    if self.driving.network_changed() {
+                        self.machine.network_changed(now);
+                    }
+                    let event = self.machine.received(now, end.map(|()| None))?;
+                    self.driving.tell(event);
+                }
+                Next::Stop => return Ok(()),
+            }
+        }
+    }
+
+    fn connected(&mut self, result: Result<Client, ConnectError>) -> Result<(), Error> {
+        self.attempt = None;
+        let now = self.clock.now();
+        match result {
+            Ok(client) => {
+                let (jid, mode) = (client.jid().clone(), client.mode());
+                let (pump, session) = client.into_parts();
+                let event = self.machine.connected(now, jid, mode, pump);
+                self.driving.attach(event, session);
+            }
+            Err(error) => {
+                let event = self.machine.not_connected(now, error)?;
+                self.driving.tell(event);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a future, unless a handle wants something else.
+async fn unless_wished<R>(
+    driving: &mut Driving,
+    mut future: Pin<&mut (impl Future<Output = R> + ?Sized)>,
+) -> Result<R, Wish> {
+    poll_fn(|cx| match driving.poll_wish(cx.waker()) {
+        Poll::Ready(wish) => Poll::Ready(Err(wish)),
+        Poll::Pending => future.as_mut().poll(cx).map(Ok),
+    })
+    .await
+}
