@@ -23,6 +23,7 @@ pages! {
     tokio "crates/tokio/README.md"
     blocking "crates/blocking/README.md"
     bot "docs/manual/src/bot.md"
+    xso "crates/xso/README.md"
     event_loop "docs/manual/src/event-loop.md"
     payloads "docs/manual/src/payloads.md"
     reconnecting "docs/manual/src/reconnecting.md"
