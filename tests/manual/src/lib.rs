@@ -64,6 +64,50 @@ mod tests {
         assert_eq!(tested, pages);
     }
 
+    /// The targets of the links of a page that are files of this repository.
+    fn linked(text: &str) -> impl Iterator<Item = &str> {
+        let inline = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let below = text
+            .lines()
+            .filter_map(|line| line.strip_prefix('[')?.split_once("]: ").map(|(_, to)| to));
+        inline
+            .chain(below)
+            .filter(|to| !to.contains("://") && !to.starts_with('#'))
+            .map(|to| to.split('#').next().unwrap_or(to))
+    }
+
+    #[test]
+    fn links_lead_to_files() {
+        let others = [
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "docs/architecture.md",
+            "docs/conformance.md",
+            "docs/manual/src/SUMMARY.md",
+            "docs/security.md",
+            "examples/README.md",
+            "tests/interop/README.md",
+        ];
+        for page in PAGES.iter().chain(&others) {
+            let path = root().join(page);
+            let text = fs::read_to_string(&path).unwrap();
+            for to in linked(&text) {
+                assert!(path.with_file_name(to).exists(), "{page} links to {to}");
+            }
+            // Pages that are read elsewhere link to the repository by its address.
+            for to in text.split("github.com/xmppwire/xmppwire/").skip(1) {
+                let to = to.split([')', '>', '\n', '#']).next().unwrap_or(to);
+                if let Some((_, to)) = to.split_once("/main/") {
+                    assert!(root().join(to).exists(), "{page} links to {to}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_summary_lists_every_chapter() {
         let summary = fs::read_to_string(root().join("docs/manual/src/SUMMARY.md")).unwrap();
