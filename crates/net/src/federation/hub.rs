@@ -135,6 +135,10 @@ impl Hub {
                 self.pool.told(now, key, told);
                 None
             }
+            What::Ready(pair, trust) => {
+                self.pool.told(now, key, Told::Ready(pair.clone()));
+                Some(FederationEvent::Ready(pair, trust))
+            }
             What::Verify(request) => {
                 self.pool.verify(now, key, request);
                 None

@@ -188,7 +188,7 @@ impl Outbound {
                 Stage::Driving(address, _, session) => match session.poll(now) {
                     Poll::Pending => return Next::Drive,
                     Poll::Ready(Progress::Told(what)) => {
-                        if let (Some(roads), What::Told(Told::Ready(_))) = (&self.roads, &what) {
+                        if let (Some(roads), What::Ready(..)) = (&self.roads, &what) {
                             roads.open(*address, self.policy, self.key);
                         }
                         return self.report(what);

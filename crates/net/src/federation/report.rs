@@ -38,6 +38,7 @@ pub struct Report {
 #[derive(Debug)]
 pub(super) enum What {
     Told(Told),
+    Ready(Pair, Trust),
     Authorised(Pair, Trust),
     Stanza(Stanza),
     /// A malformed stanza arrived, and this is its answer.
@@ -72,7 +73,7 @@ impl Report {
             What::Stanza(stanza) | What::Malformed(stanza) => stanza.heap_size(),
             // What was not sent was counted as queued before.
             What::Told(Told::Closed { .. } | Told::Flushed | Told::Connected | Told::Used) => 0,
-            What::Told(_) | What::Authorised(..) | What::Verify(_) => NAMES,
+            What::Told(_) | What::Ready(..) | What::Authorised(..) | What::Verify(_) => NAMES,
         };
         heap.saturating_add(size_of::<Self>())
     }
@@ -91,6 +92,9 @@ impl Told {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FederationEvent {
+    /// Stanzas of this pair are sent from now on. The [`Trust`] tells what vouches for the server
+    /// that they go to: without a policy that wants a certificate, it may be the DNS alone.
+    Ready(Pair, Trust),
     /// Another server proved its domain: stanzas of this pair may arrive from now on.
     Authorised(Pair, Trust),
     /// A stanza of an authorised pair arrived. Its target domain is one of this server.

@@ -48,7 +48,7 @@ pub(super) trait ServerRole: Role {
 #[derive(Debug)]
 pub(super) enum Heard {
     Opened(PeerRequest),
-    Ready(Pair),
+    Ready(Pair, Trust),
     PairRefused(Pair, Refusal),
     Verified(VerifyAnswer),
     Authorised(Pair, Trust),
@@ -285,7 +285,7 @@ impl<R: ServerRole> Session<R> {
                     }
                 }
             }
-            Heard::Ready(pair) => What::Told(Told::Ready(pair)),
+            Heard::Ready(pair, trust) => What::Ready(pair, trust),
             Heard::PairRefused(pair, why) => What::Told(Told::Refused(pair, why)),
             Heard::Verified(answer) => What::Told(Told::Verified(answer)),
             Heard::Authorised(pair, trust) => What::Authorised(pair, trust),
@@ -333,7 +333,7 @@ impl ServerRole for Outgoing {
 
     fn heard(event: OutgoingEvent) -> Heard {
         match event {
-            OutgoingEvent::Ready(pair, _) => Heard::Ready(pair),
+            OutgoingEvent::Ready(pair, trust) => Heard::Ready(pair, trust),
             OutgoingEvent::PairRefused(pair, why) => Heard::PairRefused(pair, why),
             OutgoingEvent::Verified(answer) => Heard::Verified(answer),
             OutgoingEvent::Authorised(pair, trust) => Heard::Authorised(pair, trust),
@@ -381,7 +381,7 @@ impl ServerRole for Incoming {
     fn heard(event: IncomingEvent) -> Heard {
         match event {
             IncomingEvent::Opened(request) => Heard::Opened(request),
-            IncomingEvent::Ready(pair, _) => Heard::Ready(pair),
+            IncomingEvent::Ready(pair, trust) => Heard::Ready(pair, trust),
             IncomingEvent::PairRefused(pair, why) => Heard::PairRefused(pair, why),
             IncomingEvent::Authorised(pair, trust) => Heard::Authorised(pair, trust),
             IncomingEvent::Verify(request) => Heard::Verify(request),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use xmppwire::s2s::{DialbackError, Pair, Refusal, Verdict, VerifyRequest};
+use xmppwire::s2s::{DialbackError, Pair, Refusal, Trust, Verdict, VerifyRequest};
 use xmppwire::{
     CloseReason, Domainpart, Instant, Iq, Jid, Message, Stanza, StanzaError,
     StanzaErrorCondition as Condition, StreamError, StreamErrorCondition,
@@ -895,7 +895,7 @@ fn a_stanza_that_crosses_the_end_of_its_connection_is_not_lost() {
         panic!();
     };
     let (key, ready) = (outbound.key(), pair("a.example", "b.example"));
-    let what = report::What::Told(Told::Ready(ready.clone()));
+    let what = report::What::Ready(ready.clone(), Trust::Certificate);
     hub.hear(now, Report { key, what });
     let Some(HubStep::Order(key, order)) = hub.poll(now) else {
         panic!();

@@ -55,7 +55,9 @@ struct Site<F> {
     federation: F,
     arrived: Vec<Stanza>,
     undelivered: Vec<Condition>,
+    /// How well the other server is known that sends, and the one that is sent to.
     trust: Option<Trust>,
+    reached: Option<Trust>,
     over: bool,
 }
 
@@ -68,6 +70,7 @@ impl<F: Federation> Site<F> {
             arrived: Vec::new(),
             undelivered: Vec::new(),
             trust: None,
+            reached: None,
             over: false,
         }
     }
@@ -83,6 +86,7 @@ impl<F: Federation> Site<F> {
         {
             match event {
                 Some(FederationEvent::Authorised(_, trust)) => self.trust = Some(trust),
+                Some(FederationEvent::Ready(_, trust)) => self.reached = Some(trust),
                 Some(FederationEvent::Stanza(stanza)) => self.arrived.push(stanza),
                 Some(FederationEvent::Undelivered(stanza)) => {
                     let reply = stanza.reply().unwrap();
@@ -219,6 +223,32 @@ pub fn dialback_authorises_servers_that_show_no_certificate<A_: Adapter>() {
     for mode in [Mode::StartTls, Mode::DirectTls] {
         let sites = pair::<A_>(mode, Proof::Dialback, |config| config);
         exchange(sites, 100, Trust::Dialback { tls: true });
+    }
+}
+
+/// Certificates of unknown authorities encrypt, and prove nothing in either direction.
+pub fn dialback_authorises_servers_with_unverified_certificates<A_: Adapter>() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let ((a, port_a), (b, port_b)) = (bind(), bind());
+        let site = |own: &str, listener, other, port, secret: u8| {
+            let identity = Authority::new().issue(own, |_| {});
+            let tls = LocalDomain::new(identity, Authority::new().roots()).unwrap();
+            let config = FederationConfig::new()
+                .with_domain(domain(own), tls)
+                .with_dialback(DialbackSecret::new([secret; 16]))
+                .with_server(domain(other), "127.0.0.1", port, mode);
+            Site::<A_::Federation>::new(config, listener, mode)
+        };
+        let mut sites = [site(A, a, B, port_b, 1), site(B, b, A, port_a, 2)];
+        sites[0].send(A, B, 0);
+        sites[1].send(B, A, 0);
+        until(&mut sites, |sites| {
+            sites.iter().all(|site| site.arrived.len() == 1)
+        });
+        let unverified = Some(Trust::Dialback { tls: true });
+        for site in sites {
+            assert_eq!((site.trust, site.reached), (unverified, unverified));
+        }
     }
 }
 

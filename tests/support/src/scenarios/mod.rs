@@ -78,6 +78,7 @@ macro_rules! scenarios {
             federation:
                 certificates_authorise_servers,
                 dialback_authorises_servers_that_show_no_certificate,
+                dialback_authorises_servers_with_unverified_certificates,
                 dialback_works_in_clear_text_where_the_policy_allows_it,
                 dialback_is_refused_where_the_policy_wants_a_certificate,
                 a_key_of_a_strict_domain_is_refused_under_another_header,
