@@ -33,7 +33,7 @@ class Federated:
     }
 
     def write_files(self):
-        self.s2s_port, self.dns_port = harness.free_ports(2)
+        self.s2s_port, self.s2s_tls_port, self.dns_port = harness.free_ports(3)
         for name, issuer, usage in [
             ("trusted", self.authority, "serverAuth,clientAuth"),
             ("server-only", self.authority, "serverAuth"),
@@ -43,12 +43,14 @@ class Federated:
         self.write_configuration()
 
     def ports(self):
-        return [self.starttls_port, self.tls_port, self.s2s_port]
+        return [self.starttls_port, self.tls_port, self.s2s_port, self.s2s_tls_port]
 
     def environment(self):
-        ports = {"S2S_PORT": self.s2s_port, "DNS_PORT": self.dns_port}
-        ports = {f"XMPPWIRE_INTEROP_{name}": str(port) for name, port in ports.items()}
-        return super().environment() | ports
+        return super().environment() | {
+            "XMPPWIRE_INTEROP_S2S_PORT": str(self.s2s_port),
+            "XMPPWIRE_INTEROP_S2S_TLS_PORT": str(self.s2s_tls_port),
+            "XMPPWIRE_INTEROP_DNS_PORT": str(self.dns_port),
+        }
 
 
 class FederatedProsody(Federated, Prosody):
@@ -59,6 +61,7 @@ class FederatedProsody(Federated, Prosody):
         _, environment = Prosody.command(self)
         environment |= {
             "PROSODY_S2S_PORT": str(self.s2s_port),
+            "PROSODY_S2S_TLS_PORT": str(self.s2s_tls_port),
             "PROSODY_DNS_PORT": str(self.dns_port),
         }
         configuration = CONFIGURATION / "prosody.cfg.lua"
@@ -68,7 +71,9 @@ class FederatedProsody(Federated, Prosody):
 class FederatedEjabberd(Federated, Ejabberd):
     def write_configuration(self):
         template = string.Template((CONFIGURATION / "ejabberd.yml").read_text())
-        self.write_server_files(template, s2s_port=self.s2s_port)
+        self.write_server_files(
+            template, s2s_port=self.s2s_port, s2s_tls_port=self.s2s_tls_port
+        )
         # Erlang asks this name server for SRV records, and the C library for the addresses of
         # localhost, the host of every record.
         (self.state / "inetrc").write_text(

@@ -15,6 +15,8 @@ c2s_direct_tls_ports = { tonumber(ENV_PROSODY_TLS_PORT) }
 c2s_direct_tls_interfaces = { "127.0.0.1" }
 c2s_require_encryption = true
 s2s_ports = { tonumber(ENV_PROSODY_S2S_PORT) }
+s2s_direct_tls_ports = { tonumber(ENV_PROSODY_S2S_TLS_PORT) }
+s2s_direct_tls_interfaces = { "127.0.0.1" }
 
 modules_enabled = {
 	"dialback", "disco", "ping", "posix", "roster", "s2s", "s2s_bidi", "saslauth", "tls",

@@ -9,8 +9,9 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, 
 
 use crate::name_server::NameServer;
 
-/// What kind of server a domain has.
+/// The names of records, before the domain.
 const STARTTLS: &str = "_xmpp-server._tcp.";
+const DIRECT_TLS: &str = "_xmpps-server._tcp.";
 
 /// A name server for domains whose servers run on this machine. Domains that were not published do
 /// not exist. Answers are not to be kept.
@@ -33,8 +34,17 @@ impl Zone {
     /// Says that the server of the domain listens on this port of `localhost` for other servers,
     /// with STARTTLS.
     pub fn publish(&self, domain: &str, port: u16) {
+        self.add(STARTTLS, domain, port);
+    }
+
+    /// The same with TLS from the first byte (XEP-0368).
+    pub fn publish_direct_tls(&self, domain: &str, port: u16) {
+        self.add(DIRECT_TLS, domain, port);
+    }
+
+    fn add(&self, service: &str, domain: &str, port: u16) {
         let mut ports = self.ports.lock().unwrap();
-        ports.insert(domain.to_owned(), port);
+        ports.insert(format!("{service}{domain}"), port);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -49,15 +59,16 @@ fn answer(query: &[u8], ports: &BTreeMap<String, u16>) -> Vec<u8> {
     reply.set_flags(PacketFlag::RECURSION_DESIRED | PacketFlag::RECURSION_AVAILABLE);
     let question = query.questions[0].clone();
     let name = question.qname.to_string().to_ascii_lowercase();
-    let domain = name.strip_prefix(STARTTLS).unwrap_or(&name);
-    let exists = ports.contains_key(domain) && !name.starts_with("_xmpps");
-    if !exists {
+    let Some(&port) = ports.get(&name) else {
         *reply.rcode_mut() = RCODE::NameError;
-    } else if name != domain && question.qtype == QTYPE::TYPE(TYPE::SRV) {
+        reply.questions.push(question);
+        return reply.build_bytes_vec().unwrap();
+    };
+    if question.qtype == QTYPE::TYPE(TYPE::SRV) {
         let record = SRV {
             priority: 0,
             weight: 0,
-            port: ports[domain],
+            port,
             target: Name::new_unchecked("localhost"),
         };
         let owner = question.qname.clone();

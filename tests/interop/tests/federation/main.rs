@@ -10,6 +10,7 @@
     reason = "a test may fail by panicking"
 )]
 
+mod bidi;
 mod ends;
 mod exchange;
 mod impostors;

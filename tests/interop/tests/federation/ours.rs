@@ -1,5 +1,7 @@
 //! Our server.
 
+use std::net::SocketAddr;
+
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
@@ -21,6 +23,9 @@ pub(crate) struct Setup {
     pub(crate) policy: DomainPolicy,
     pub(crate) secret: Option<&'static str>,
     pub(crate) limits: FederationLimits,
+    pub(crate) name_server: SocketAddr,
+    /// How the other server connects.
+    pub(crate) mode: Mode,
 }
 
 impl Setup {
@@ -33,6 +38,8 @@ impl Setup {
             policy: DomainPolicy::default(),
             secret: Some("xyzzy"),
             limits: FederationLimits::default(),
+            name_server: ZONE.address(),
+            mode: Mode::StartTls,
         }
     }
 
@@ -52,7 +59,7 @@ impl Setup {
             .with_domain(domain(&self.domain), tls.expect("TLS"))
             .with_policies(Policies::new(self.policy))
             .with_limits(self.limits.clone())
-            .with_name_servers(NameServers::new([ZONE.address()]));
+            .with_name_servers(NameServers::new([self.name_server]));
         match self.secret {
             Some(secret) => config.with_dialback(DialbackSecret::new(secret)),
             None => config,
@@ -62,7 +69,10 @@ impl Setup {
     /// Starts the server, and tells the DNS.
     pub(crate) async fn start(&self) -> Ours {
         let ours = self.start_unpublished().await;
-        ZONE.publish(&self.domain, ours.port);
+        match self.mode {
+            Mode::DirectTls => ZONE.publish_direct_tls(&self.domain, ours.port),
+            _ => ZONE.publish(&self.domain, ours.port),
+        }
         ours
     }
 
@@ -77,7 +87,8 @@ impl Setup {
             orders,
             events,
             trust: None,
-            task: tokio::spawn(run(self.config(), listener, taken, teller)),
+            reached: None,
+            task: tokio::spawn(run(self.config(), listener, self.mode, taken, teller)),
         }
     }
 }
@@ -95,12 +106,15 @@ pub(crate) struct Ours {
     events: UnboundedReceiver<FederationEvent>,
     /// How well the other server is known that was authorised last.
     pub(crate) trust: Option<Trust>,
+    /// How well the other server is known that was reached last.
+    pub(crate) reached: Option<Trust>,
     task: JoinHandle<()>,
 }
 
 async fn run(
     config: FederationConfig,
     listener: TcpListener,
+    mode: Mode,
     mut orders: UnboundedReceiver<Order>,
     teller: UnboundedSender<FederationEvent>,
 ) {
@@ -108,7 +122,7 @@ async fn run(
     loop {
         tokio::select! {
             socket = listener.accept() => {
-                federation.accept(socket.unwrap().0, Mode::StartTls);
+                federation.accept(socket.unwrap().0, mode);
             }
             order = orders.recv() => match order {
                 Some(Order::Send(stanza)) => federation.send(stanza).unwrap(),
@@ -139,6 +153,7 @@ impl Ours {
         loop {
             match within(self.events.recv()).await.expect("the server runs") {
                 FederationEvent::Authorised(_, trust) => self.trust = Some(trust),
+                FederationEvent::Ready(_, trust) => self.reached = Some(trust),
                 event => return event,
             }
         }
@@ -168,7 +183,7 @@ impl Ours {
     pub(crate) fn is_quiet(&mut self) -> bool {
         loop {
             match self.events.try_recv() {
-                Ok(FederationEvent::Authorised(..)) => {}
+                Ok(FederationEvent::Authorised(..) | FederationEvent::Ready(..)) => {}
                 Ok(_) => return false,
                 Err(_) => return true,
             }

@@ -1,13 +1,13 @@
 //! How the servers prove their domains.
 
-use xmppwire_tokio::{DomainPolicy, TlsPolicy, Trust};
+use xmppwire_test_support::Zone;
+use xmppwire_tokio::{DomainPolicy, Message, Mode, StanzaErrorCondition, TlsPolicy, Trust};
 
 use crate::exchange::exchange;
-use crate::is_prosody;
 use crate::juliet::Juliet;
 use crate::ours::Setup;
-use crate::shared::identity;
-use xmppwire_tokio::{Message, StanzaErrorCondition};
+use crate::shared::{get, identity, roots};
+use crate::{is_prosody, port};
 
 #[tokio::test]
 #[ignore = "needs a server: tests/interop/README.md"]
@@ -19,6 +19,7 @@ async fn by_certificates_alone() {
     exchange(&mut ours, "HOST_SHA256").await;
     // Its certificate is for TLS servers alone.
     assert_eq!(ours.trust, Some(Trust::Certificate));
+    assert_eq!(ours.reached, Some(Trust::Certificate));
     ours.close().await;
 }
 
@@ -46,7 +47,29 @@ async fn by_dialback_over_tls() {
     let mut ours = Setup::stranger("dialback").start().await;
     exchange(&mut ours, "HOST_SHA256").await;
     assert_eq!(ours.trust, Some(Trust::Dialback { tls: true }));
+    assert_eq!(ours.reached, Some(Trust::Dialback { tls: true }));
     ours.close().await;
+}
+
+/// TLS from the first byte (XEP-0368). ejabberd 23.01 serves it, and connects by STARTTLS alone.
+#[tokio::test]
+#[ignore = "needs a server: tests/interop/README.md"]
+async fn over_direct_tls() {
+    // Our server alone is told of the other port.
+    let zone = Zone::serve(0);
+    zone.publish_direct_tls(&get("HOST_SHA256"), port("S2S_TLS_PORT"));
+    let trusted = (Setup::trusted("direct"), Trust::Certificate);
+    let stranger = (Setup::stranger("direct"), Trust::Dialback { tls: true });
+    for (mut setup, trust) in [trusted, stranger] {
+        setup.name_server = zone.address();
+        if is_prosody() {
+            setup.mode = Mode::DirectTls;
+        }
+        let mut ours = setup.start().await;
+        exchange(&mut ours, "HOST_SHA256").await;
+        assert_eq!((ours.trust, ours.reached), (Some(trust), Some(trust)));
+        ours.close().await;
+    }
 }
 
 #[tokio::test]
@@ -57,6 +80,7 @@ async fn by_dialback_in_clear_text() {
     let mut ours = setup.start().await;
     exchange(&mut ours, "HOST_SHA256").await;
     assert_eq!(ours.trust, Some(Trust::Dialback { tls: false }));
+    assert_eq!(ours.reached, Some(Trust::Dialback { tls: false }));
     ours.close().await;
 }
 
@@ -65,17 +89,19 @@ async fn by_dialback_in_clear_text() {
 #[ignore = "needs a server: tests/interop/README.md"]
 async fn one_by_a_certificate_and_the_other_by_dialback() {
     let mut setup = Setup::stranger("one-way");
-    setup.roots = crate::shared::roots("CA");
+    setup.roots = roots("CA");
     let mut ours = setup.start().await;
     exchange(&mut ours, "HOST_SHA256").await;
     assert_eq!(ours.trust, Some(Trust::Certificate));
+    assert_eq!(ours.reached, Some(Trust::CertifiedDialback));
     ours.close().await;
 
     let mut setup = Setup::trusted("other-way");
-    setup.roots = crate::shared::roots("OTHER_CA");
+    setup.roots = roots("OTHER_CA");
     let mut ours = setup.start().await;
     exchange(&mut ours, "HOST_SHA256").await;
     assert_eq!(ours.trust, Some(Trust::Dialback { tls: true }));
+    assert_eq!(ours.reached, Some(Trust::Dialback { tls: true }));
     ours.close().await;
 }
 
