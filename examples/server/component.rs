@@ -54,7 +54,11 @@ impl Attachment {
             HostEvent::Attach(request) => self.attach(request),
             // The machine has checked that it is from the domain of the component.
             HostEvent::Stanza(stanza) => {
-                let reply = lock(&self.peer.shared.registry).take(stanza);
+                let (reply, crowded) = {
+                    let mut registry = lock(&self.peer.shared.registry);
+                    (registry.take(stanza), registry.take_crowded())
+                };
+                self.peer.wait_for(crowded);
                 reply.map_or(Ok(()), |reply| {
                     self.peer.connection.connection_mut().send(&reply)
                 })

@@ -4,19 +4,23 @@ use std::error::Error;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, StreamErrorCondition, ns};
 
-use crate::queue::{Inbox, Queued};
+use crate::queue::{Crowded, Inbox, Queued};
 use crate::strangers::Ticket;
 use crate::{Shared, lock};
 
 /// Bytes that wait to be written to a peer above which it is given nothing more, and nothing more is
 /// read from it.
 const BACKLOG: usize = 64 * 1024;
+/// How long a peer waits for the queue that it crowds. Longer, and one that does not read would
+/// hold up everything that others send.
+const CROWDED: Duration = Duration::from_secs(2);
 
 /// A connection, and what bounds its cost.
 pub(crate) struct Peer<R: Role> {
@@ -31,6 +35,8 @@ pub(crate) struct Peer<R: Role> {
     closing: bool,
     /// When a peer to which more than [`BACKLOG`] waits has to have read it.
     read_until: Option<Instant>,
+    /// A queue that this peer has crowded, and how long it is not read from because of that.
+    crowded: Option<(Crowded, Instant)>,
     /// When to ask a peer that sends nothing whether it is still there.
     ping_at: Instant,
 }
@@ -51,6 +57,8 @@ enum Moved<E> {
     Displaced,
     /// What waited is written.
     Written,
+    /// The queue that the peer crowded has room again, or was waited for long enough.
+    Relieved,
     Over,
 }
 
@@ -70,6 +78,7 @@ impl<R: Role> Peer<R> {
             inbox: None,
             closing: false,
             read_until: None,
+            crowded: None,
             ping_at: Instant::now(),
         }
     }
@@ -92,7 +101,7 @@ impl<R: Role> Peer<R> {
             let latest = Instant::now() + self.shared.idle;
             self.read_until = behind.then(|| self.read_until.unwrap_or(latest));
             tokio::select! {
-                moved = step(&mut self.connection, &mut self.inbox, self.read_until) => match moved? {
+                moved = step(&mut self.connection, &mut self.inbox, self.read_until, self.crowded.as_ref()) => match moved? {
                     Moved::Event(event) => {
                         self.ping_later();
                         return Ok(Step::Event(event));
@@ -104,6 +113,7 @@ impl<R: Role> Peer<R> {
                         self.close(StreamErrorCondition::Conflict);
                     }
                     Moved::Written => {}
+                    Moved::Relieved => self.crowded = None,
                     Moved::Over => return Ok(Step::Over),
                 },
                 () = ended(&mut self.ticket) => return Err("makes room for a newer connection".into()),
@@ -116,6 +126,12 @@ impl<R: Role> Peer<R> {
                 }
             }
         }
+    }
+
+    /// Reads nothing from the peer while the queue that it has crowded is so, for two seconds at
+    /// most. What comes after that goes back to the peer where the queue is full.
+    pub(crate) fn wait_for(&mut self, crowded: Option<Crowded>) {
+        self.crowded = crowded.map(|crowded| (crowded, Instant::now() + CROWDED));
     }
 
     fn write(&mut self, queued: &Queued) {
@@ -154,6 +170,7 @@ async fn step<R: Role>(
     connection: &mut Driver<R, TcpStream>,
     inbox: &mut Option<Inbox>,
     read_until: Option<Instant>,
+    crowded: Option<&(Crowded, Instant)>,
 ) -> Result<Moved<R::Event>, Box<dyn Error>> {
     if let Some(deadline) = read_until {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -166,6 +183,15 @@ async fn step<R: Role>(
         // The connection has ended, and the events say how.
         let event = connection.next_event().await?;
         return Ok(event.map_or(Moved::Over, Moved::Event));
+    }
+    if let Some((crowded, until)) = crowded {
+        let left = until.saturating_duration_since(Instant::now());
+        return Ok(tokio::select! {
+            () = crowded.relieved() => Moved::Relieved,
+            () = sleep_until(*until) => Moved::Relieved,
+            queued = next(inbox) => queued.map_or(Moved::Displaced, Moved::Stanza),
+            _ = connection.drain(left), if connection.backlog() > 0 => Moved::Written,
+        });
     }
     tokio::select! {
         event = connection.next_event() => Ok(event?.map_or(Moved::Over, Moved::Event)),

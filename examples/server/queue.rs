@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use xmppwire_tokio::Stanza;
 
 /// Bytes of memory that the stanzas in one queue hold. Any stanza of
 /// [`MAX_STANZA`](crate::MAX_STANZA) bytes fits: the most that one was seen to hold is 450,910
 /// bytes.
 const QUEUE: usize = 512 * 1024;
-/// The same for all queues together.
+/// Bytes in a queue above which it is crowded: those who fill it are not read from until it is
+/// relieved.
+const CROWDED: usize = QUEUE / 2;
+/// The same as [`QUEUE`] for all queues together.
 const ALL_QUEUES: usize = 64 * 1024 * 1024;
 
 /// The memory of all queues.
@@ -70,28 +73,71 @@ fn reserve(held: &AtomicUsize, size: usize, limit: usize) -> bool {
 /// Makes the two ends of a queue.
 pub(crate) fn queue() -> (Outlet, Inbox) {
     let (stanzas, arriving) = mpsc::unbounded_channel();
-    let held = Arc::new(AtomicUsize::new(0));
+    let level = Arc::new(Level::default());
     let outlet = Outlet {
         stanzas,
-        held: Arc::clone(&held),
+        level: Arc::clone(&level),
     };
     let inbox = Inbox {
         stanzas: arriving,
-        held,
+        level,
     };
     (outlet, inbox)
+}
+
+/// How full a queue is.
+#[derive(Default)]
+struct Level {
+    held: AtomicUsize,
+    relieved: Notify,
+}
+
+impl Level {
+    fn is_crowded(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > CROWDED
+    }
+
+    fn take(&self, size: usize) {
+        self.held.fetch_sub(size, Ordering::Relaxed);
+        if !self.is_crowded() {
+            self.relieved.notify_waiters();
+        }
+    }
+}
+
+/// A queue that was crowded after a stanza was added.
+pub(crate) struct Crowded(Arc<Level>);
+
+impl Crowded {
+    /// Waits until the queue is relieved. Cancel-safe.
+    pub(crate) async fn relieved(&self) {
+        loop {
+            let relieved = self.0.relieved.notified();
+            if !self.0.is_crowded() {
+                return;
+            }
+            relieved.await;
+        }
+    }
 }
 
 /// The end of a queue that takes stanzas. The other end notices when it is dropped.
 pub(crate) struct Outlet {
     stanzas: mpsc::UnboundedSender<Arc<Queued>>,
-    held: Arc<AtomicUsize>,
+    level: Arc<Level>,
 }
 
 impl Outlet {
     /// Adds a stanza; false if the queue is full.
     pub(crate) fn send(&self, queued: &Arc<Queued>) -> bool {
-        reserve(&self.held, queued.size, QUEUE) && self.stanzas.send(Arc::clone(queued)).is_ok()
+        reserve(&self.level.held, queued.size, QUEUE)
+            && self.stanzas.send(Arc::clone(queued)).is_ok()
+    }
+
+    /// The queue, if it is crowded.
+    pub(crate) fn crowded(&self) -> Option<Crowded> {
+        let crowded = self.level.is_crowded();
+        crowded.then(|| Crowded(Arc::clone(&self.level)))
     }
 
     /// Whether the inbox was closed.
@@ -100,17 +146,18 @@ impl Outlet {
     }
 }
 
-/// The end of a queue that gives stanzas to a client, a component or other servers.
+/// The end of a queue that gives stanzas to a client, a component or other servers. When it is
+/// dropped, nothing crowds the queue any more.
 pub(crate) struct Inbox {
     stanzas: mpsc::UnboundedReceiver<Arc<Queued>>,
-    held: Arc<AtomicUsize>,
+    level: Arc<Level>,
 }
 
 impl Inbox {
     /// The next stanza; `None` once the outlet is gone. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Arc<Queued>> {
         let queued = self.stanzas.recv().await?;
-        self.held.fetch_sub(queued.size, Ordering::Relaxed);
+        self.level.take(queued.size);
         Some(queued)
     }
 
@@ -123,11 +170,18 @@ impl Inbox {
     pub(crate) fn next_undelivered(&mut self) -> Option<Arc<Queued>> {
         loop {
             let queued = self.stanzas.try_recv().ok()?;
-            self.held.fetch_sub(queued.size, Ordering::Relaxed);
+            self.level.take(queued.size);
             let is_last = Arc::strong_count(&queued) == 1;
             if is_last && !queued.is_delivered.load(Ordering::Relaxed) {
                 return Some(queued);
             }
         }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.level.held.store(0, Ordering::Relaxed);
+        self.level.relieved.notify_waiters();
     }
 }

@@ -1,5 +1,6 @@
 //! Who is connected to the server: its accounts' clients, components, and other servers.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
@@ -12,7 +13,7 @@ use xmppwire_tokio::{
 };
 
 use crate::answers::answer;
-use crate::queue::{Budget, Inbox, Outlet, Queued, queue};
+use crate::queue::{Budget, Crowded, Inbox, Outlet, Queued, queue};
 use crate::{random, read};
 
 /// Clients at a time, and of them those of one account.
@@ -31,6 +32,8 @@ pub(crate) struct Registry {
     /// Stanzas for other servers, where they are reached.
     servers: Option<Outlet>,
     budget: Budget,
+    /// The queue that the last stanza crowded.
+    crowded: Cell<Option<Crowded>>,
 }
 
 struct Account {
@@ -90,6 +93,7 @@ impl Registry {
             components: components.collect(),
             servers: None,
             budget: Budget::default(),
+            crowded: Cell::default(),
         })
     }
 
@@ -178,6 +182,7 @@ impl Registry {
     /// Does with a stanza what the rules say, and returns the answer to its sender. Its `from` was
     /// stamped or verified by the connection that it came on.
     pub(crate) fn take(&mut self, stanza: Stanza) -> Option<Stanza> {
+        self.crowded.take();
         if let Stanza::Presence(presence) = &stanza
             && let Some(declined) = self.decline(presence)
         {
@@ -207,6 +212,12 @@ impl Registry {
             _ => StanzaErrorCondition::ServiceUnavailable,
         };
         stanza.error_reply(&refusal.into())
+    }
+
+    /// The queue that the last stanza crowded, if it did. Its sender waits, for a while, before it
+    /// sends more.
+    pub(crate) fn take_crowded(&mut self) -> Option<Crowded> {
+        self.crowded.take()
     }
 
     /// Takes a stanza that needs no answer, such as an error.
@@ -273,7 +284,13 @@ impl Registry {
             Ok(queued) => queued,
             Err(stanza) => return stanza.error_reply(&full),
         };
-        let taken = outlets.into_iter().filter(|outlet| outlet.send(&queued));
+        let taken = outlets.into_iter().filter(|outlet| {
+            let is_taken = outlet.send(&queued);
+            if let Some(crowded) = outlet.crowded() {
+                self.crowded.set(Some(crowded));
+            }
+            is_taken
+        });
         match taken.count() {
             0 => queued.stanza().error_reply(&full),
             _ => None,

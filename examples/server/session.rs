@@ -71,7 +71,11 @@ impl Session {
             }
             ServerEvent::Bind(request) => self.bind(request),
             ServerEvent::Stanza(stanza) => {
-                let reply = self.registry().take(stanza);
+                let (reply, crowded) = {
+                    let mut registry = self.registry();
+                    (registry.take(stanza), registry.take_crowded())
+                };
+                self.peer.wait_for(crowded);
                 reply.map_or(Ok(()), |reply| {
                     self.peer.connection.connection_mut().send(&reply)
                 })

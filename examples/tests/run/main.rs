@@ -10,6 +10,7 @@ mod client;
 mod component;
 mod duet;
 mod event_loop;
+mod exchange;
 mod federation;
 #[cfg(target_os = "linux")]
 mod limits;

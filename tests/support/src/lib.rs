@@ -15,6 +15,8 @@ pub mod adapter;
 mod authority;
 mod black_hole;
 mod deadline;
+#[cfg(feature = "tokio")]
+pub mod exchange;
 pub mod name_server;
 mod porter;
 pub mod scenarios;

@@ -13,6 +13,7 @@ mod ask;
 mod cancel;
 mod federation;
 mod reconnect;
+mod split;
 mod support;
 
 mod shared {

@@ -13,6 +13,7 @@
 mod components;
 mod ends;
 mod environment;
+mod exchange;
 mod external;
 mod login;
 mod resources;
@@ -89,6 +90,13 @@ macro_rules! adapter_scenarios {
 
 /// The tests.
 mod run {
+    mod exchange {
+        #[test]
+        #[ignore = "needs a server: tests/interop/README.md"]
+        fn ten_thousand() {
+            crate::in_time(crate::exchange::ten_thousand);
+        }
+    }
     scenarios!(login:
         scram_sha_1,
         scram_sha_256,
