@@ -26,6 +26,7 @@ pages! {
     xso "crates/xso/README.md"
     event_loop "docs/manual/src/event-loop.md"
     payloads "docs/manual/src/payloads.md"
+    requests "docs/manual/src/requests.md"
     reconnecting "docs/manual/src/reconnecting.md"
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
