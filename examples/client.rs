@@ -19,9 +19,7 @@ use std::thread;
 use lexopt::prelude::*;
 use tokio::sync::mpsc;
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
-use xmppwire_tokio::{
-    Client, Connector, Iq, IqType, Jid, Message, Mode, Presence, Stanza, StanzaErrorCondition, ns,
-};
+use xmppwire_tokio::{Client, Connector, Jid, Message, Mode, Presence, Profile, Stanza};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,7 +39,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Err(_) => rpassword::prompt_password(format!("Password of {}: ", options.jid))
             .map_err(|error| format!("no XMPP_PASSWORD and no terminal to ask for it: {error}"))?,
     };
-    let mut connector = Connector::account(&options.jid, password)?;
+    // What those who see its presence may know. Other requests are refused without the program's
+    // help.
+    let profile = Profile::new("xmppwire example", env!("CARGO_PKG_VERSION"));
+    let mut connector = Connector::account(&options.jid, password)?
+        .with_profile(profile.with_identity("client", "console"));
     if let Some((host, port)) = options.server {
         connector = connector.with_server(host, port, options.mode);
     }
@@ -59,11 +61,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     loop {
         tokio::select! {
             stanza = client.next() => match stanza? {
-                Some(stanza) => {
-                    if let Some(answer) = receive(stanza) {
-                        client.send(answer).await?;
-                    }
-                }
+                Some(stanza) => receive(&stanza),
                 None => return Err("the server has closed the stream".into()),
             },
             line = lines.recv() => match line.as_deref().map(|line| parse(line, options.to.as_ref())) {
@@ -77,25 +75,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(client.close().await?)
 }
 
-/// Prints a message. Returns the answer to a request: every request has one (RFC 6120 §8.2.3).
-fn receive(stanza: Stanza) -> Option<Iq> {
+/// Prints a message.
+fn receive(stanza: &Stanza) {
+    let Stanza::Message(message) = stanza else {
+        return;
+    };
     let from = stanza.from().map_or("the server", Jid::as_str);
-    if let (Stanza::Message(_), Some(error)) = (&stanza, stanza.error()) {
+    if let Some(error) = message.error() {
         println!("{from} did not get it: {}", printable(&error.to_string()));
-        return None;
-    }
-    match &stanza {
-        Stanza::Message(message) => {
-            if let Some(body) = message.body() {
-                println!("{from}: {}", printable(&body));
-            }
-            None
-        }
-        Stanza::Iq(iq) if iq.iq_type() == IqType::Get && iq.payload("ping", ns::PING).is_some() => {
-            iq.result(None)
-        }
-        Stanza::Iq(iq) => iq.error_reply(&StanzaErrorCondition::ServiceUnavailable.into()),
-        Stanza::Presence(_) => None,
+    } else if let Some(body) = message.body() {
+        println!("{from}: {}", printable(&body));
     }
 }
 

@@ -113,6 +113,36 @@ fn malformed_stanzas_that_are_not_taken_are_bounded_in_memory() {
 }
 
 #[test]
+fn open_requests_are_bounded_in_number_and_memory() {
+    const MOST: usize = 10_000;
+    let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());
+    let ping = ping.with_to(Jid::new("example.org").unwrap());
+    let mut session = session(&connector().with_max_requests(MOST));
+    let mut open = Vec::with_capacity(MOST);
+    let memory = measure(|| {
+        for _ in 0..MOST {
+            open.push(session.begin_request(NOW, &ping).unwrap());
+            written(session.wire());
+        }
+    });
+    let each = usize::try_from(memory.bytes_current).unwrap() / MOST;
+    println!("{each} bytes for each request that is open");
+    assert!(each <= 600, "{each}");
+    let error = session.begin_request(NOW, &ping).unwrap_err();
+    let refused = matches!(error, RequestError::Connection(Error::TooManyRequests));
+    assert!(refused, "{error:?}");
+
+    let memory = measure(|| {
+        for id in &open {
+            session.forget_request(id);
+        }
+        assert!(session.begin_request(NOW, &ping).is_ok());
+    });
+    // The rest is in `open`.
+    assert!(memory.bytes_current < 0);
+}
+
+#[test]
 fn a_flood_of_requests_stops_until_their_answers_are_read() {
     let mut limits = Limits::new();
     limits.output_backlog = 256 * 1024;

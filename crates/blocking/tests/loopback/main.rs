@@ -12,6 +12,7 @@
 mod federation;
 mod load;
 mod reconnect;
+mod split;
 mod wait;
 
 mod shared {

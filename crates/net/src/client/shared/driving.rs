@@ -142,6 +142,7 @@ impl Driven<'_> {
         state.refused.append(session.refused_mut());
         session.take_woken(&mut state.woken);
         let (has_room, is_flushed) = (session.has_send_room(), session.is_flushed());
+        let may_request = session.may_request();
         state.session = Some(session);
         if let Some(end) = end {
             state.detach();
@@ -153,7 +154,9 @@ impl Driven<'_> {
         if is_flushed {
             state.observers.wake_all(&mut state.woken);
         }
-        state.askers.wake_first(&mut state.woken);
+        if may_request {
+            state.askers.wake_first(&mut state.woken);
+        }
         set_driver(state, waker);
         Poll::Pending
     }

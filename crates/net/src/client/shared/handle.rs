@@ -18,7 +18,8 @@ use crate::tls::TlsSummary;
 /// driver closes the stream in order and ends.
 ///
 /// Those that wait come in their order. Every future can be dropped at any await: see each method
-/// for what was done then.
+/// for what was done then. Drop those that are not polled any more, because one that waits for
+/// its turn holds up those behind it.
 #[derive(Debug)]
 pub struct Handle(Shared);
 
