@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use xmppwire_sasl::ClientError;
+use xmppwire_sasl::{ClientError, Condition};
 use xmppwire_xml::{ReadError, WriteError};
 
 use crate::s2s::Pair;
@@ -34,7 +34,7 @@ pub enum ApiMisuse {
     #[error("the answer does not fit the question")]
     WrongAnswer,
     /// The stanza cannot be written.
-    #[error("the stanza cannot be written: {0}")]
+    #[error(transparent)]
     InvalidStanza(#[from] InvalidStanza),
 }
 
@@ -116,10 +116,21 @@ impl fmt::Display for CloseReason {
             Self::TimedOut(Timer::KeepAlive) => {
                 f.write_str("the peer was silent and did not answer a check")
             }
-            Self::AuthFailed(failure) => write!(f, "authentication failed: {failure}"),
+            Self::AuthFailed(failure) => write!(f, "{} ({failure})", login(failure.condition())),
             Self::BindFailed(error) => write!(f, "no resource could be bound: {error}"),
             Self::TlsRefused => f.write_str("the server cannot start TLS"),
         }
+    }
+}
+
+/// What a refused login means for the user.
+const fn login(condition: Condition) -> &'static str {
+    match condition {
+        Condition::NotAuthorized => "the server refused the user name or the password",
+        Condition::CredentialsExpired => "the password has expired",
+        Condition::AccountDisabled => "the account is disabled",
+        Condition::TemporaryAuthFailure => "the server cannot check the password at the moment",
+        _ => "the login failed",
     }
 }
 
@@ -144,7 +155,7 @@ pub enum Timer {
 pub enum PeerMisbehaved {
     /// It sent XML that XMPP does not allow, or that exceeds a budget.
     #[error("malformed input: {0}")]
-    Xml(#[from] ReadError),
+    Xml(ReadError),
     /// It sent an element that has no place in this phase of the stream.
     #[error("<{name} xmlns='{ns}'/> has no place in this phase")]
     UnexpectedElement {
@@ -165,7 +176,7 @@ pub enum PeerMisbehaved {
     /// Its part of the SASL exchange is wrong; for example, it could not prove that it knows the
     /// user's keys.
     #[error("SASL: {0}")]
-    Sasl(#[from] ClientError),
+    Sasl(ClientError),
     /// It tried to log in too often.
     #[error("too many failed attempts")]
     TooManyAttempts,

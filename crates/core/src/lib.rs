@@ -136,7 +136,7 @@ pub use xmppwire_xml::{
 };
 
 pub use self::client::{
-    Client, ClientConfig, ClientEvent, DerivationRequest, NoAccount, TlsPolicy,
+    AccountError, Client, ClientConfig, ClientEvent, DerivationRequest, TlsPolicy,
 };
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};

@@ -152,5 +152,6 @@ mod log;
 pub mod prelude;
 pub mod socket;
 pub mod tls;
+mod told;
 
 pub use jitter::jitter;

@@ -6,13 +6,13 @@
 //! modules of this crate for that.
 
 pub use xmppwire::{
-    ApiMisuse, Attr, Attrs, BareJid, BindAnswer, BindRequest, CertificateIdentities,
+    AccountError, ApiMisuse, Attr, Attrs, BareJid, BindAnswer, BindRequest, CertificateIdentities,
     ChannelBindingType, ChannelBindings, Children, ClientConfig, ClientEvent, CloseReason,
     Credentials, CredentialsError, DecoyKey, DerivationRequest, Domainpart, Element,
     ElementBuilder, ElementRef, Endpoint, EntropyUnavailable, ErrorType, FaultKind, FullJid, Host,
     HostAnswer, HostRequest, InvalidStanza, Iq, IqTracker, IqType, Jid, JidError, JidErrorReason,
     JidPart, KeepAlive, KeysError, Limits, Localpart, Mechanism, MechanismPolicy, Message,
-    MessageType, NoAccount, NodeRef, Nodes, Password, PeerIncompatible, PeerMisbehaved, Presence,
+    MessageType, NodeRef, Nodes, Password, PeerIncompatible, PeerMisbehaved, Presence,
     PresenceType, Probe, ReadError, ReadErrorKind, Resourcepart, Role, RoleEvent, SaltedPassword,
     SaslAnswer, SaslClientError, SaslCondition, SaslFailure, SaslMessageError, SaslPrepError,
     SaslQuestion, SaslRequest, ScramHash, ScramKeys, ScramServerError, Server, ServerConfig,

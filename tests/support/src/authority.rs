@@ -28,8 +28,19 @@ impl Authority {
     pub const SERIAL: u64 = 1;
 
     pub fn new() -> Self {
+        Self::of(authority())
+    }
+
+    /// An authority of another name than all others have.
+    pub fn named(name: &str) -> Self {
+        let mut params = authority();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        Self::of(params)
+    }
+
+    fn of(params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = authority();
         Self {
             name: params.distinguished_name.clone(),
             issuer: CertifiedIssuer::self_signed(params, key).unwrap(),

@@ -51,10 +51,14 @@ impl ClientConfig {
     /// the server generates it (RFC 6120 §7.6), which is best for most clients.
     ///
     /// # Errors
-    /// [`NoAccount`] when `jid` has no localpart.
-    pub fn new(jid: impl Into<Jid>, password: impl Into<Password>) -> Result<Self, NoAccount> {
-        let jid = jid.into();
-        let username = jid.localpart().ok_or(NoAccount)?;
+    /// [`AccountError`] when `jid` has no localpart, and when the password is empty, as a missing
+    /// setting makes it.
+    pub fn new(jid: impl Into<Jid>, password: impl Into<Password>) -> Result<Self, AccountError> {
+        let (jid, password) = (jid.into(), password.into());
+        let username = jid.localpart().ok_or(AccountError::NoLocalpart)?;
+        if password.expose().is_empty() {
+            return Err(AccountError::EmptyPassword);
+        }
         let credentials = Credentials::new(username, password);
         Ok(Self::with_credentials(jid, credentials))
     }
@@ -63,13 +67,13 @@ impl ClientConfig {
     /// only mechanism is SASL EXTERNAL. See [`with_certificate`](Self::with_certificate).
     ///
     /// # Errors
-    /// [`NoAccount`] when `jid` has no localpart.
+    /// [`AccountError::NoLocalpart`] when `jid` has none.
     pub fn certificate(
         jid: impl Into<Jid>,
         identities: &CertificateIdentities,
-    ) -> Result<Self, NoAccount> {
+    ) -> Result<Self, AccountError> {
         let jid = jid.into();
-        jid.localpart().ok_or(NoAccount)?;
+        jid.localpart().ok_or(AccountError::NoLocalpart)?;
         let credentials = Credentials::certificate(None);
         Ok(Self::with_credentials(jid, credentials).with_certificate(identities))
     }
@@ -190,7 +194,14 @@ impl ClientConfig {
     }
 }
 
-/// The JID has no localpart, so it names no account.
+/// Why a client cannot log in to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the JID has no localpart, so it names no account")]
-pub struct NoAccount;
+#[non_exhaustive]
+pub enum AccountError {
+    /// The JID has no localpart, so it names no account.
+    #[error("the JID has no localpart, so it names no account")]
+    NoLocalpart,
+    /// The password is empty. No server accepts one (RFC 4616 §2, RFC 8265 §4.1).
+    #[error("the password is empty")]
+    EmptyPassword,
+}

@@ -14,7 +14,7 @@ use xmppwire_sasl::{ClientExchange, MechanismPolicy};
 use xmppwire_xml::{Element, StreamHeader};
 
 use self::bind::answers;
-pub use self::config::{ClientConfig, NoAccount, TlsPolicy};
+pub use self::config::{AccountError, ClientConfig, TlsPolicy};
 pub use self::derivation::DerivationRequest;
 use self::session::Kept;
 use crate::connection::Connection;

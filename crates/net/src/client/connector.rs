@@ -79,8 +79,9 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Address`], [`ConnectError::NoAccount`] or [`ConnectError::Domain`] for an
-    /// invalid JID, one without a localpart, and one whose domain cannot be a host name.
+    /// [`ConnectError::Address`], [`ConnectError::Account`] or [`ConnectError::Domain`] for an
+    /// invalid JID, one without a localpart or an empty password, and one whose domain cannot be a
+    /// host name.
     pub fn account(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
         let account = ClientConfig::new(Jid::new(jid)?, password)?;
         Ok(Self::new(account)?)

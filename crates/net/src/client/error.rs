@@ -1,30 +1,41 @@
 //! The errors of a client, by what can be done about them.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
-use xmppwire::{ApiMisuse, CloseReason, EntropyUnavailable, JidError, NoAccount, StanzaError};
+use xmppwire::{
+    AccountError, ApiMisuse, CloseReason, EntropyUnavailable, JidError, PeerIncompatible,
+    PeerMisbehaved, StanzaError,
+};
 
 use crate::find::{Failures, InvalidDomain, PlanError};
 use crate::link::LinkError;
 use crate::tls::TlsError;
+use crate::told;
 
 /// Why a connection failed or a stanza could not be sent.
+///
+/// The text says what happened and, where that is known, what to do. Its
+/// [`source`](std::error::Error::source) is the error of the system or of rustls, whose text is not
+/// repeated in it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The network: refused, reset, timed out.
-    #[error(transparent)]
+    #[error("{}", told::io(.0))]
     Io(#[from] io::Error),
+    /// The system has no address for a host.
+    #[error("the host has no address that the name service of the system would know")]
+    NoAddress(#[source] io::Error),
     /// TLS. Most importantly, the server could not prove that it is the server of the domain.
-    #[error("TLS: {0}")]
+    #[error(transparent)]
     Tls(#[from] TlsError),
     /// The stream ended in another way than by an orderly close: by refused credentials, a stream
     /// error, or the end of the connection. The reason says which.
-    #[error("the stream ended: {0}")]
+    #[error("{}", Ended(.0))]
     Closed(Box<CloseReason>),
     /// The same before TLS. The reason is not proven: the connection was in clear text.
-    #[error("the stream ended before TLS: {0}")]
+    #[error("{}", EndedInClear(.0))]
     ClosedInClear(Box<CloseReason>),
     /// There is no stream to send on: it has ended, or a client that reconnects has none at the
     /// moment. Nothing was sent.
@@ -52,6 +63,39 @@ pub enum Error {
     /// Connecting failed.
     #[error(transparent)]
     Connect(Box<ConnectError>),
+}
+
+/// How a stream ended, after TLS or without it by choice.
+struct Ended<'a>(&'a CloseReason);
+
+impl fmt::Display for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            reason @ CloseReason::AuthFailed(_) => write!(f, "{reason}"),
+            reason @ CloseReason::Incompatible(PeerIncompatible::NoMechanism { .. }) => write!(
+                f,
+                "the stream ended: {reason}; `ClientConfig::with_mechanisms` says which are"
+            ),
+            reason => write!(f, "the stream ended: {reason}"),
+        }
+    }
+}
+
+/// How a stream ended before TLS.
+struct EndedInClear<'a>(&'a CloseReason);
+
+impl fmt::Display for EndedInClear<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the stream ended before TLS: {}", self.0)?;
+        match self.0 {
+            // A server that expects TLS at once answers a stream header with a TLS alert.
+            CloseReason::Violation {
+                why: PeerMisbehaved::Xml(_),
+                ..
+            } => f.write_str("; a port that begins with TLS needs `Mode::DirectTls`"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<LinkError> for Error {
@@ -93,19 +137,19 @@ impl Error {
 #[non_exhaustive]
 pub enum ConnectError {
     /// The address is not a JID.
-    #[error("the address is not a JID: {0}")]
+    #[error("the address is not a JID")]
     Address(#[from] JidError),
-    /// The address has no localpart.
+    /// The address has no localpart, or the password is empty.
     #[error(transparent)]
-    NoAccount(#[from] NoAccount),
+    Account(#[from] AccountError),
     /// The domain of the address cannot be a host name.
-    #[error("the domain is {0}")]
+    #[error("the domain of the address cannot be looked up")]
     Domain(#[from] InvalidDomain),
     /// The DNS says that there is no server.
     #[error(transparent)]
     NoServer(#[from] PlanError),
     /// No server could be logged in to.
-    #[error("{0}")]
+    #[error(transparent)]
     Failed(Failures),
 }
 

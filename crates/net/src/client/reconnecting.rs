@@ -7,6 +7,8 @@ use xmppwire::{CloseReason, FullJid, Instant, Stanza};
 use super::{Backoff, Cause, ConnectError, Connector, Error, ReconnectPolicy, Verdict};
 use crate::find::{Attempts, Mode, Redirect};
 use crate::log::log;
+#[cfg(feature = "tracing")]
+use crate::told::Chain;
 
 /// What a client that reconnects tells the application.
 #[derive(Debug)]
@@ -369,7 +371,7 @@ impl<C> Reconnecting<C> {
                 Ok(ReconnectEvent::Disconnected { reason, retry_in })
             }
             None => {
-                log!(info, %reason, "the client will not connect again");
+                log!(info, reason = %Chain(&reason), "the client will not connect again");
                 self.state = State::Over;
                 Err(reason)
             }

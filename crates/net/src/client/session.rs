@@ -11,6 +11,8 @@ use super::requests::{Answers, RequestId, Requests};
 use super::{Connector, Error, RefusedStanzas, RequestError};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
+#[cfg(feature = "tracing")]
+use crate::told::Chain;
 
 /// Bytes that may wait to be written before `send` waits.
 const SEND_AHEAD: usize = 64 * 1024;
@@ -118,7 +120,7 @@ impl Session {
             }
             let event = match self.link.poll_event(now) {
                 Poll::Ready(Some(Err(error))) => {
-                    log!(info, jid = %self.jid, reason = %error, "disconnected");
+                    log!(info, jid = %self.jid, reason = %Chain(&error), "disconnected");
                     return Poll::Ready(Err(error.into()));
                 }
                 event => event?,

@@ -12,9 +12,11 @@ impl Error {
     /// ever.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Io(_) | Self::NotConnected | Self::InboxFull | Self::TooManyRequests => {
-                Verdict::Retryable
-            }
+            Self::Io(_)
+            | Self::NoAddress(_)
+            | Self::NotConnected
+            | Self::InboxFull
+            | Self::TooManyRequests => Verdict::Retryable,
             Self::Tls(error) => tls(error),
             Self::Closed(reason) | Self::ClosedInClear(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),
@@ -34,7 +36,7 @@ impl Error {
     pub fn cause(&self, had_session: bool) -> Cause {
         let network = match self {
             Self::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused,
-            Self::NotConnected => true,
+            Self::NoAddress(_) | Self::NotConnected => true,
             Self::Closed(reason) | Self::ClosedInClear(reason) => had_session && is_brief(reason),
             Self::Connect(error) => match &**error {
                 ConnectError::Failed(failures) => failures
@@ -86,7 +88,7 @@ impl ConnectError {
     /// Whether another attempt can succeed later.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Address(_) | Self::NoAccount(_) | Self::Domain(_) | Self::NoServer(_) => {
+            Self::Address(_) | Self::Account(_) | Self::Domain(_) | Self::NoServer(_) => {
                 Verdict::Fatal
             }
             Self::Failed(failures) => failures.verdict(),

@@ -8,6 +8,8 @@ use xmppwire::{CloseReason, Instant, Stanza, StanzaFault, StreamErrorCondition};
 use crate::client::{Backoff, Error, Next, ReconnectPolicy, Verdict};
 use crate::link::LinkError;
 use crate::log::log;
+#[cfg(feature = "tracing")]
+use crate::told::Chain;
 
 /// An event of a component that reconnects.
 #[derive(Debug)]
@@ -165,13 +167,13 @@ impl<C> ReconnectingComponent<C> {
         let verdict = verdict(&reason, self.was_attached);
         match self.backoff.after(verdict, cause, lasted, crate::jitter()) {
             Some(retry_in) => {
-                log!(info, %reason, ?retry_in, "the component is detached");
+                log!(info, reason = %Chain(&reason), ?retry_in, "the component is detached");
                 let until = now + retry_in;
                 self.state = State::Waiting { until };
                 Ok(ComponentUpdate::Disconnected { reason, retry_in })
             }
             None => {
-                log!(info, %reason, "the component is detached for good");
+                log!(info, reason = %Chain(&reason), "the component is detached for good");
                 self.state = State::Over;
                 Err(reason)
             }

@@ -14,6 +14,8 @@ use super::{
 };
 use crate::client::{ConnectError, Connector, Error, Login};
 use crate::log::log;
+#[cfg(feature = "tracing")]
+use crate::told::Chain;
 
 /// How often `<see-other-host/>` is followed. RFC 6120 §4.9.3.19 asks for two to five times,
 /// against redirections in a circle.
@@ -251,10 +253,11 @@ impl Attempts {
         };
         match addresses {
             Ok(addresses) if addresses.is_empty() => {
-                self.end_target(target, io::Error::other("the host has no address").into());
+                let error = io::Error::other("the answer is empty");
+                self.end_target(target, Error::NoAddress(error));
             }
             Ok(addresses) => self.current = Current::Open(target, source, Race::new(addresses)),
-            Err(error) => self.end_target(target, error.into()),
+            Err(error) => self.end_target(target, Error::NoAddress(error)),
         }
     }
 
@@ -295,7 +298,7 @@ impl Attempts {
         let error = error.into();
         match race.is_lost() {
             true => self.failed(error),
-            false => log!(debug, %address, %error, "an address cannot be reached"),
+            false => log!(debug, %address, error = %Chain(&error), "an address cannot be reached"),
         }
     }
 
@@ -321,7 +324,13 @@ impl Attempts {
 
     /// Records what came of a server.
     fn end_target(&mut self, target: Target, error: Error) {
-        log!(info, host = target.host, port = target.port, %error, "could not connect");
+        log!(
+            info,
+            host = target.host,
+            port = target.port,
+            error = %Chain(&error),
+            "could not connect"
+        );
         if error.ends_attempts() {
             self.left.clear();
         }

@@ -75,6 +75,13 @@ impl<'a> IntoIterator for &'a Failures {
     }
 }
 
+/// The source is that of the last failure: the error of the system or of rustls.
+impl std::error::Error for Failures {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.last()?.error)
+    }
+}
+
 /// Each server with its failure, and how the DNS contributed.
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -57,16 +57,17 @@ pub use side::TlsSide;
 pub use wire::{Wire, Wired};
 
 use crate::tls::TlsError;
+use crate::told;
 
 /// What failed below XMPP.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LinkError {
     /// The socket.
-    #[error(transparent)]
+    #[error("{}", told::io(.0))]
     Io(#[from] io::Error),
     /// TLS: its set-up, its handshake, or a record of it.
-    #[error("TLS: {0}")]
+    #[error(transparent)]
     Tls(#[from] TlsError),
     /// A client without a TLS configuration negotiated STARTTLS. A server without one refuses
     /// STARTTLS.

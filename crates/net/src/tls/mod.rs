@@ -83,6 +83,8 @@ use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use thiserror::Error;
 
+use crate::told;
+
 /// Why TLS cannot be set up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -101,7 +103,7 @@ pub enum TlsError {
     NoPlatformRoots,
     /// The certificates of the other side cannot be verified: no root is trusted, or a revocation
     /// list cannot be read.
-    #[error("the certificates of the other side cannot be verified: {0}")]
+    #[error("the certificates of the other side cannot be verified")]
     Verifier(#[from] VerifierBuilderError),
     /// There is no cryptography: the cargo features `ring` and `aws-lc-rs` are off, the builder was
     /// given no provider, and the process has no default.
@@ -110,8 +112,9 @@ pub enum TlsError {
     /// The handshake is not finished.
     #[error("the TLS handshake is not finished")]
     Unfinished,
-    /// rustls refuses, as when a private key does not belong to its certificate.
-    #[error(transparent)]
+    /// rustls refuses: the certificate of the other side, its messages, or what was configured, such
+    /// as a private key that does not belong to its certificate.
+    #[error("{}", told::tls(.0))]
     Rustls(#[from] rustls::Error),
 }
 

@@ -1,6 +1,6 @@
 //! A refused password is final: nothing is tried a second time.
 
-use xmppwire::{ClientConfig, CloseReason, Jid, SaslCondition};
+use xmppwire::{AccountError, ClientConfig, CloseReason, Jid, SaslCondition};
 use xmppwire_net::client::Verdict;
 use xmppwire_net::client::{ConnectError, Connector};
 use xmppwire_net::find::Mode;
@@ -72,7 +72,11 @@ pub fn addresses_without_an_account_are_refused_at_once<A: Adapter>() {
     assert!(matches!(connect("@"), Err(ConnectError::Address(_))));
     assert!(matches!(
         connect("example.org"),
-        Err(ConnectError::NoAccount(_))
+        Err(ConnectError::Account(AccountError::NoLocalpart))
+    ));
+    assert!(matches!(
+        A::connect(JULIET, ""),
+        Err(ConnectError::Account(AccountError::EmptyPassword))
     ));
     let no_host = "juliet@".to_owned() + &"a".repeat(64);
     assert!(matches!(

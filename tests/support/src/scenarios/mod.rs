@@ -8,6 +8,7 @@ pub mod component;
 pub mod credentials;
 pub mod deadlines;
 pub mod ends;
+pub mod errors;
 pub mod external;
 pub mod federation;
 pub mod handles;
@@ -68,6 +69,13 @@ macro_rules! scenarios {
                 the_stream_error_reaches_a_client_that_is_sending,
                 the_next_server_is_tried_where_one_is_down,
                 bytes_that_are_no_tls_end_a_session;
+            errors:
+                a_refused_password_is_called_so,
+                a_refused_certificate_says_what_to_change,
+                a_port_of_the_other_mode_is_named,
+                a_server_that_cannot_be_reached_is_told_apart,
+                a_lost_session_says_how,
+                what_the_server_lacks_says_which_setting_matters;
             external:
                 a_certificate_is_enough,
                 a_certificate_of_another_account_is_refused,

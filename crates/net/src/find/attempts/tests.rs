@@ -211,8 +211,8 @@ fn every_server_has_its_turn_and_its_line() {
     assert_eq!(error.verdict(), Verdict::Retryable);
     assert_eq!(
         error.to_string(),
-        "192.0.2.1, port 5222: TLS: the platform has no root certificates; \
-         192.0.2.2, port 5222: connection refused"
+        "192.0.2.1, port 5222: the platform has no root certificates; \
+         192.0.2.2, port 5222: no server accepts connections at this address and port"
     );
 }
 
@@ -249,7 +249,7 @@ fn connecting_ends_when_its_time_is_over() {
     assert_eq!(error.verdict(), Verdict::Retryable);
     assert_eq!(
         error.to_string(),
-        "im.example.net, port 5222: timed out; the time to connect is over"
+        "im.example.net, port 5222: no answer came in time; the time to connect is over"
     );
 }
 
