@@ -32,7 +32,8 @@ struct Servers {
 
 impl TlsSide {
     /// The client's end. The server has to prove that it is the server of `domain`: the domain of
-    /// the JID, never a host name that the DNS gave (RFC 6120 §13.7.2.1).
+    /// the JID, never a host name that the DNS gave (RFC 6120 §13.7.2.1). A configuration
+    /// [for dialback](ClientTls::for_dialback) demands no such proof.
     pub fn client(tls: ClientTls, domain: Domain) -> Self {
         Self::lazy_client(tls.into(), domain)
     }

@@ -25,8 +25,8 @@ pub enum KeyPurpose {
     Client,
     /// `clientAuth` or `serverAuth`, for streams between servers.
     ///
-    /// A server shows the same certificate in both roles, and public authorities stop to issue
-    /// certificates with both usages. Each of them proves the same: the authority issued the
+    /// A server shows the same certificate in both roles, and public authorities no longer issue
+    /// certificates with both usages. Each usage proves the same: the authority issued the
     /// certificate to the domain, and the peer has its key. RFC 6120 §13.7.1 demands neither.
     ClientOrServer,
 }
@@ -105,7 +105,7 @@ impl ClientCertVerifier for ClientVerifier {
         };
         match verify::verify_path(server, end_entity, intermediates, now) {
             Ok(()) => Ok(ClientCertVerified::assertion()),
-            // Not the purpose is at fault then.
+            // Another fault than the purpose says more.
             Err(other) if is_about_purpose(&error) => Err(other),
             Err(_) => Err(error),
         }
