@@ -69,7 +69,8 @@ impl ClientTls {
     /// with any certificate, because encryption without authentication is better than none (RFC
     /// 7590 §3.4).
     ///
-    /// The peer still has to have the key of the certificate that it shows. What the certificate is
+    /// The peer still has to have the key of the certificate that it shows, so the handshake fails
+    /// where the TLS library cannot read the certificate, as one of version 1. What the certificate is
     /// worth is known afterwards: a name in [`TlsSummary::peer`] is verified as ever, but nothing
     /// has compared it with the domain, and [`TlsSummary::unverified`] says why no name counts. A
     /// client must never use this. A configuration [made elsewhere](Self::from_config) goes on as

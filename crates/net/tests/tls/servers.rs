@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose as Usage, KeyPair, date_time_ymd};
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -318,27 +319,50 @@ fn a_revoked_certificate_is_no_proof() {
     }
 }
 
-/// A certificate that is shown with the key of another one.
+/// A certificate and a key that are shown without a check.
 #[derive(Debug)]
-struct Stolen(Arc<CertifiedKey>);
+struct Unchecked(Arc<CertifiedKey>);
 
-impl Stolen {
-    fn of(victim: &Identity) -> Self {
-        let key = PrivateKeyDer::Pkcs8(KeyPair::generate().unwrap().serialize_der().into());
+impl Unchecked {
+    fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Arc<Self> {
         let provider = rustls::crypto::ring::default_provider();
         let key = provider.key_provider.load_private_key(key).unwrap();
-        let chain: Vec<CertificateDer<'static>> = vec![victim.certificate().clone()];
-        Self(Arc::new(CertifiedKey::new(chain, key)))
+        Arc::new(Self(Arc::new(CertifiedKey::new(vec![certificate], key))))
+    }
+
+    /// The certificate of the victim, with another key.
+    fn stolen(victim: &Identity) -> Arc<Self> {
+        let key = PrivateKeyDer::Pkcs8(KeyPair::generate().unwrap().serialize_der().into());
+        Self::new(victim.certificate().clone(), key)
+    }
+
+    fn server(self: Arc<Self>, version: TlsVersion) -> ServerTls {
+        let certificate = self.0.cert[0].clone();
+        let config = ServerConfig::builder_with_provider(only(version))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(self);
+        ServerTls::from_config(config, &certificate, &Service::SERVER)
+    }
+
+    fn client(self: Arc<Self>, version: TlsVersion, authority: &Authority) -> ClientTls {
+        let config = ClientConfig::builder_with_provider(only(version))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(authority.roots())
+            .with_client_cert_resolver(self);
+        ClientTls::from_config(config, &Service::SERVER)
     }
 }
 
-impl ResolvesServerCert for Stolen {
+impl ResolvesServerCert for Unchecked {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
 }
 
-impl ResolvesClientCert for Stolen {
+impl ResolvesClientCert for Unchecked {
     fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
@@ -354,12 +378,7 @@ fn a_certificate_without_its_key_ends_every_handshake() {
     let victim = authority.issue(PEER, |_| {});
     let bad_signature = Error::InvalidCertificate(CertificateError::BadSignature);
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
-        let server = ServerConfig::builder_with_provider(only(version))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Stolen::of(&victim)));
-        let server = ServerTls::from_config(server, victim.certificate(), &Service::SERVER);
+        let server = Unchecked::stolen(&victim).server(version);
         for client in [authority.client(), authority.client().for_dialback()] {
             let result = connect(&client, &server, PEER, Mode::StartTls);
             assert_eq!(result, Err(bad_signature.clone()), "{version:?}");
@@ -371,12 +390,7 @@ fn a_certificate_without_its_key_ends_every_handshake() {
             ClientCertificates::Tolerated(authority.roots()),
         ] {
             for purpose in [KeyPurpose::Client, KeyPurpose::ClientOrServer] {
-                let client = ClientConfig::builder_with_provider(only(version))
-                    .with_safe_default_protocol_versions()
-                    .unwrap()
-                    .with_root_certificates(authority.roots())
-                    .with_client_cert_resolver(Arc::new(Stolen::of(&victim)));
-                let client = ClientTls::from_config(client, &Service::SERVER);
+                let client = Unchecked::stolen(&victim).client(version, &authority);
                 let server = ServerTls::builder(authority.issue(US, |_| {}))
                     .client_certificates(policy.clone())
                     .key_purpose(purpose)
@@ -388,6 +402,37 @@ fn a_certificate_without_its_key_ends_every_handshake() {
                 assert_eq!(result, Err(bad_signature.clone()), "{version:?} {policy:?}");
             }
         }
+    }
+}
+
+/// Without the key in the certificate nothing proves that the peer has it.
+#[test]
+fn a_certificate_that_cannot_be_read_ends_every_handshake() {
+    let authority = Authority::new();
+    // Of version 1: servers that were set up by hand have such certificates.
+    let pem = include_bytes!("../data/version-1.pem");
+    let old = || {
+        let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+        Unchecked::new(certificate, PrivateKeyDer::from_pem_slice(pem).unwrap())
+    };
+    let is_refused = |result: Result<(), Error>| {
+        assert!(
+            matches!(result, Err(Error::InvalidCertificate(_))),
+            "{result:?}"
+        );
+    };
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let (client, server) = (authority.client().for_dialback(), old().server(version));
+        is_refused(connect(&client, &server, PEER, Mode::StartTls).map(drop));
+
+        let client = old().client(version, &authority);
+        let server = ServerTls::builder(authority.issue(US, |_| {}))
+            .client_certificates(ClientCertificates::Tolerated(authority.roots()))
+            .build()
+            .unwrap();
+        let mut to_server = client.connect(&domain(US), Mode::StartTls).unwrap();
+        let mut to_client = server.accept(Mode::StartTls).unwrap();
+        is_refused(handshake(&mut to_server, &mut to_client));
     }
 }
 
