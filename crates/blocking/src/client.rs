@@ -24,26 +24,41 @@ pub(crate) use split::{drive, rouse};
 
 /// A client that is logged in.
 ///
-/// ```no_run
-/// use xmppwire_blocking::{Client, Presence, Stanza};
+/// ```
+/// use xmppwire_blocking::{Client, Connector, Presence, Stanza};
 ///
-/// # fn echo(password: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut client = Client::connect("juliet@example.org", password)?;
-/// client.send(Presence::available())?;
-/// while let Some(stanza) = client.next()? {
-///     let answer = match &stanza {
-///         Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
-///             message.reply("pong").map(Stanza::Message)
+/// fn pong(connector: &Connector) -> Result<(), Box<dyn std::error::Error>> {
+///     // Or `Client::connect("juliet@example.org", password)`, with the defaults.
+///     let mut client = Client::connect_with(connector)?;
+///     client.send(Presence::available())?;
+///     while let Some(stanza) = client.next()? {
+///         let answer = match &stanza {
+///             Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///                 message.reply("pong").map(Stanza::Message)
+///             }
+///             // Every request has an answer, and nothing else has.
+///             _ => stanza.unsupported_reply(),
+///         };
+///         if let Some(answer) = answer {
+///             client.send(answer)?;
 ///         }
-///         // Every request has an answer, and nothing else has.
-///         _ => stanza.unsupported_reply(),
-///     };
-///     if let Some(answer) = answer {
-///         client.send(answer)?;
 ///     }
+///     Ok(())
 /// }
-/// # Ok(())
-/// # }
+/// # use xmppwire_test_support::adapter::{Accepted, Blocking};
+/// # use xmppwire_test_support::site::{self, Site};
+/// # let site = Site::new();
+/// # let connector = site.juliet(xmppwire_blocking::Mode::StartTls);
+/// # let server = std::thread::spawn(move || {
+/// #     let mut client = site.welcome::<Blocking>(xmppwire_blocking::Mode::StartTls);
+/// #     client.send(site::message("ping"));
+/// #     while !matches!(client.next_event().unwrap(), Some(xmppwire_blocking::ServerEvent::Stanza(Stanza::Message(message)))
+/// #         if message.body().as_deref() == Some("pong")) {}
+/// #     client.close(None);
+/// #     site::end(&mut client);
+/// # });
+/// # pong(&connector).unwrap();
+/// # server.join().unwrap();
 /// ```
 ///
 /// Several threads share a client after [`split`](Self::split): each sends and asks through a clone

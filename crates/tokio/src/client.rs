@@ -26,26 +26,42 @@ pub(crate) use split::drive;
 
 /// A client that is logged in.
 ///
-/// ```no_run
-/// use xmppwire_tokio::{Client, Presence, Stanza};
+/// ```
+/// use xmppwire_tokio::{Client, Connector, Presence, Stanza};
 ///
-/// # async fn run(password: &str) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut client = Client::connect("juliet@example.org", password).await?;
-/// client.send(Presence::available()).await?;
-/// while let Some(stanza) = client.next().await? {
-///     let answer = match &stanza {
-///         Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
-///             message.reply("pong").map(Stanza::Message)
+/// async fn pong(connector: &Connector) -> Result<(), Box<dyn std::error::Error>> {
+///     // Or `Client::connect("juliet@example.org", password)`, with the defaults.
+///     let mut client = Client::connect_with(connector).await?;
+///     client.send(Presence::available()).await?;
+///     while let Some(stanza) = client.next().await? {
+///         let answer = match &stanza {
+///             Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///                 message.reply("pong").map(Stanza::Message)
+///             }
+///             // Every request has an answer, and nothing else has.
+///             _ => stanza.unsupported_reply(),
+///         };
+///         if let Some(answer) = answer {
+///             client.send(answer).await?;
 ///         }
-///         // Every request has an answer, and nothing else has.
-///         _ => stanza.unsupported_reply(),
-///     };
-///     if let Some(answer) = answer {
-///         client.send(answer).await?;
 ///     }
+///     Ok(())
 /// }
-/// # Ok(())
-/// # }
+/// # use xmppwire_test_support::adapter::{Accepted, Tokio};
+/// # use xmppwire_test_support::site::{self, Site};
+/// # let site = Site::new();
+/// # let connector = site.juliet(xmppwire_tokio::Mode::StartTls);
+/// # let server = std::thread::spawn(move || {
+/// #     let mut client = site.welcome::<Tokio>(xmppwire_tokio::Mode::StartTls);
+/// #     Accepted::send(&mut client, site::message("ping"));
+/// #     while !matches!(Accepted::next_event(&mut client).unwrap(), Some(xmppwire_tokio::ServerEvent::Stanza(Stanza::Message(message)))
+/// #         if message.body().as_deref() == Some("pong")) {}
+/// #     Accepted::close(&mut client, None);
+/// #     site::end(&mut client);
+/// # });
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(pong(&connector)).unwrap();
+/// # server.join().unwrap();
 /// ```
 ///
 /// Several tasks share a client after [`split`](Self::split): each sends and asks through a clone of
