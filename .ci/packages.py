@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Fails when a package that `cargo publish --dry-run` has made lacks what a reader of it needs."""
+"""Fails when a package that `cargo publish --dry-run` has made lacks what a reader of it needs.
+
+    .ci/packages.py target/package
+"""
 
 import json
 import subprocess
@@ -27,7 +30,7 @@ def main():
     command = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
     metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     published = [package for package in metadata["packages"] if package["publish"] != []]
-    packages = Path(metadata["target_directory"]) / "package"
+    packages = Path(sys.argv[1])
     found = [fault for package in published for fault in faults(package, packages)]
     print("\n".join(found + [f"{len(published)} packages, {len(found)} faults"]))
     return 1 if found else 0
