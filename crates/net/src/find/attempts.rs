@@ -296,9 +296,10 @@ impl Attempts {
         };
         race.failed(address);
         let error = error.into();
-        match race.is_lost() {
-            true => self.failed(error),
-            false => log!(debug, %address, error = %Chain(&error), "an address cannot be reached"),
+        if race.is_lost() {
+            self.failed(error);
+        } else {
+            log!(debug, %address, error = %Chain(&error), "an address cannot be reached");
         }
     }
 
