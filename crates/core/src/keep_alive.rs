@@ -49,8 +49,9 @@ impl KeepAlive {
     ///
     /// RFC 6120 §4.6.4 recommends at most one check in five minutes: each of them wakes the radio of
     /// a telephone. A role that cannot ping sends white space: the roles between servers, because
-    /// the answer to a ping arrives on another stream, and both roles of components, whose servers
-    /// need not answer.
+    /// the answer to a ping arrives on another stream, a component that was not told the
+    /// [domain of its server](crate::component::ComponentConfig::with_server), and the server of a
+    /// component, which need not answer.
     pub const fn ping() -> Self {
         Self {
             silence: Duration::from_secs(300),

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 pub struct ComponentConfig {
     pub(super) scope: Scope,
     pub(super) secret: Secret,
+    pub(super) server: Option<Domainpart>,
     pub(super) lang: Option<String>,
     pub(super) limits: Limits,
 }
@@ -37,6 +38,7 @@ impl ComponentConfig {
                 subdomains: false,
             },
             secret,
+            server: None,
             lang: None,
             limits: Limits::default(),
         }
@@ -52,6 +54,15 @@ impl ComponentConfig {
     #[must_use]
     pub const fn with_subdomains(mut self) -> Self {
         self.scope.subdomains = true;
+        self
+    }
+
+    /// Names the server's own domain, which the protocol does not tell. A
+    /// [`KeepAlive`](crate::KeepAlive) policy pings the server there (XEP-0199); without a name it
+    /// sends white space, which a server that hangs takes like one that works.
+    #[must_use]
+    pub fn with_server(mut self, domain: Domainpart) -> Self {
+        self.server = Some(domain);
         self
     }
 

@@ -7,7 +7,7 @@ use xmppwire_xml::{Element, StreamHeader};
 
 use super::ComponentConfig;
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Step, Steps};
+use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
@@ -100,8 +100,8 @@ impl Component {
             state: State::Answering,
             stream_lang: None,
         };
-        // A component makes no random value: it asks no question, and stanza ids are the
-        // application's.
+        // A component needs no secret random value: it asks no question, and only its server can
+        // answer a ping.
         let entropy = Entropy::from_seed([0; 32]);
         Endpoint::connect(component, limits, entropy, now, tls)
     }
@@ -159,6 +159,20 @@ impl Steps for Component {
             State::Unidentified(deadline) => Some(deadline.unwrap_or(Instant::ORIGIN)),
             _ => None,
         }
+    }
+
+    fn pinged(&self) -> Option<Pinged<'_>> {
+        let server = self.config.server.as_ref()?;
+        matches!(self.state, State::Bound).then(|| Pinged {
+            from: Some(self.config.domain().as_str()),
+            to: Some(server.as_str()),
+        })
+    }
+
+    /// No other entity can have this address, because the server checks those of all stanzas.
+    fn may_pong(&self, from: Option<&str>) -> bool {
+        let server = self.config.server.as_ref();
+        server.is_some_and(|server| from == Some(server.as_str()))
     }
 
     fn tell(news: News) -> ComponentEvent {

@@ -39,7 +39,8 @@ use crate::time::Instant;
 /// ```
 #[derive(Debug)]
 pub struct IqTracker {
-    own: FullJid,
+    /// The address that the stream is bound to; a component has none.
+    own: Option<FullJid>,
     entropy: Entropy,
     open: BTreeMap<String, Open>,
     /// The same requests, by deadline: thousands may be open at once.
@@ -55,6 +56,16 @@ struct Open {
 impl IqTracker {
     /// A tracker for the stream that `own` is bound to.
     pub const fn new(own: FullJid, entropy: Entropy) -> Self {
+        Self::of(Some(own), entropy)
+    }
+
+    /// A tracker for an entity without an account, such as a component: every request has a
+    /// recipient, and only an answer with its address counts.
+    pub const fn without_account(entropy: Entropy) -> Self {
+        Self::of(None, entropy)
+    }
+
+    const fn of(own: Option<FullJid>, entropy: Entropy) -> Self {
         Self {
             own,
             entropy,
@@ -113,19 +124,19 @@ impl IqTracker {
 
     /// Whether `from` speaks for the entity that was asked.
     fn may_answer(&self, asked: Option<&Jid>, from: Option<&Jid>) -> bool {
-        let own_account = |jid: &Jid| jid.as_str() == self.own.bare_str();
+        let own = self.own.as_ref();
+        let own_account = |jid: &Jid| own.is_some_and(|own| jid.as_str() == own.bare_str());
+        let is_own = |jid: &Jid| {
+            own.is_some_and(|own| [own.as_str(), own.domainpart()].contains(&jid.as_str()))
+        };
         match (asked, from) {
             (Some(asked), Some(from)) => asked == from,
             // A stanza without `from` comes from the user's own account (RFC 6120 §8.1.2.1).
             (Some(asked), None) => own_account(asked),
             // The server answers for the account, and writes its own domain, the account or the resource
             // into `from`. Only the server can make a stanza with one of these.
-            (None, Some(from)) => {
-                own_account(from)
-                    || from.as_str() == self.own.as_str()
-                    || from.as_str() == self.own.domainpart()
-            }
-            (None, None) => true,
+            (None, Some(from)) => own_account(from) || is_own(from),
+            (None, None) => own.is_some(),
         }
     }
 
@@ -221,6 +232,23 @@ mod tests {
                     assert_eq!(tracker.open(), usize::from(!expected));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn without_an_account_only_the_entity_that_was_asked_answers() {
+        let server = "example.org";
+        for (from, is_answer) in [
+            (Some(server), true),
+            (None, false),
+            (Some("gate.example"), false),
+            (Some("example.org/x"), false),
+        ] {
+            let mut tracker = IqTracker::without_account(Entropy::from_seed([1; 32]));
+            let request = tracker.get(NOW, Some(jid(server)), &ping(), WAIT);
+            let mut answer = request.result(None).unwrap();
+            answer.set_from(from.map(jid));
+            assert_eq!(tracker.resolve(&answer), is_answer, "{from:?}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! The component's end.
 
 use xmppwire::component::{ComponentEvent, Secret};
-use xmppwire::{ApiMisuse, CloseReason, Iq, StreamErrorCondition as E};
+use xmppwire::{
+    ApiMisuse, CloseReason, Domainpart, Iq, KeepAlive, StreamErrorCondition as E, Timer,
+};
 
 use crate::support::{
     PIECES, SECRET, attached, component, config, header, header_in, message, stream_error,
@@ -263,6 +265,45 @@ fn white_space_keeps_the_stream_alive() {
     for piece in PIECES {
         let mut talk = attached(config(), piece);
         assert_eq!(talk.answers(" \n"), "");
+    }
+}
+
+#[test]
+fn a_server_that_is_known_by_name_is_pinged() {
+    let timeout = CloseReason::TimedOut(Timer::KeepAlive);
+    for (answer, lives) in [
+        (
+            "<iq type='result' id='ID' from='example.org' to='gate.example'/>",
+            true,
+        ),
+        (
+            "<iq type='result' id='ID' from='other.example' to='gate.example'/>",
+            true,
+        ),
+        ("", false),
+    ] {
+        let server = Domainpart::new("example.org").unwrap();
+        let mut talk = attached(config().with_server(server), 1);
+        talk.connection.set_keep_alive(Some(KeepAlive::ping()));
+        assert!(talk.waits(300).is_empty());
+        let ping = talk.wrote();
+        let id = ping.split('\'').nth(3).unwrap();
+        let expected = format!(
+            "<iq type='get' id='{id}' from='gate.example' to='example.org'><ping xmlns='urn:xmpp:ping'/></iq>"
+        );
+        assert_eq!(ping, expected);
+        let events = talk.reads(&answer.replace("ID", id));
+        // Only the answer of the server is the answer to the ping. Any other is a sign of life, too.
+        assert_eq!(
+            events.len(),
+            usize::from(answer.contains("other")),
+            "{events:?}"
+        );
+        let events = talk.waits(30);
+        match lives {
+            true => assert!(events.is_empty(), "{events:?}"),
+            false => assert_eq!(talk.ended(&events), timeout),
+        }
     }
 }
 
