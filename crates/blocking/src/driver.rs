@@ -145,11 +145,6 @@ impl<R: Role> Driver<R> {
         drained
     }
 
-    /// Writes as many bytes as the socket takes now.
-    pub(crate) fn write_now(&mut self) {
-        self.pump.write_now(&mut self.link);
-    }
-
     /// What the application calls.
     pub fn connection(&self) -> &Endpoint<R> {
         self.link.connection()

@@ -56,13 +56,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod attach;
+mod attached;
 mod client;
 mod clock;
 mod connect;
 mod driver;
 mod federation;
 mod handle;
+mod host;
 mod moves;
 mod open;
 mod park;
@@ -73,11 +74,12 @@ mod waker;
 
 pub use xmppwire_net::prelude::*;
 
-pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
+pub use crate::attached::{ComponentConnection, ReconnectingComponent};
 pub use crate::client::{Client, ClientDriver};
 pub use crate::driver::Driver;
 pub use crate::federation::Federation;
 pub use crate::handle::{Events, Handle, Stanzas};
+pub use crate::host::ComponentHostConnection;
 pub use crate::reconnecting::{ReconnectingClient, ReconnectingDriver};
 pub use crate::server::ServerConnection;
 pub use crate::waker::Waker;

@@ -3,7 +3,6 @@
 mod split;
 
 use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
 use xmppwire::{Instant, Iq, Stanza, StanzaFault};
@@ -220,13 +219,8 @@ impl ReconnectingClient {
             match self.machine.next(now) {
                 Next::Connect => return self.connect().map(|event| Poll::Ready(Some(event))),
                 Next::SleepUntil(time) => {
-                    let delay = time.saturating_since(now);
-                    match left {
-                        None => thread::sleep(delay),
-                        Some(left) if self.waker.wait(delay.min(left)) || left < delay => {
-                            return Ok(Poll::Pending);
-                        }
-                        Some(_) => {}
+                    if self.waker.rest(time.saturating_since(now), left) {
+                        return Ok(Poll::Pending);
                     }
                 }
                 Next::Drive(client) => {

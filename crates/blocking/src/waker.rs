@@ -3,6 +3,7 @@
 use std::io;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use mio::{Registry, Token};
@@ -122,6 +123,18 @@ impl Waker {
             .wait_timeout_while(self.state(), timeout, |state| !state.woken);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut state.woken)
+    }
+
+    /// Sleeps for `delay`. Where the caller has only `left`, returns whether it has to return: its
+    /// time is over, or the waker was used.
+    pub(crate) fn rest(&self, delay: Duration, left: Option<Duration>) -> bool {
+        match left {
+            Some(left) => self.wait(delay.min(left)) || left < delay,
+            None => {
+                thread::sleep(delay);
+                false
+            }
+        }
     }
 
     /// The lock is never poisoned: no code that holds it panics.

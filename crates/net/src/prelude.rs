@@ -25,7 +25,7 @@ pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
     Cause, ConnectError, Connector, Error, Profile, ReconnectEvent, ReconnectPolicy, RequestError,
-    Verdict,
+    RequestId, Verdict,
 };
 pub use crate::component::{ComponentConnector, ComponentUpdate};
 pub use crate::federation::{

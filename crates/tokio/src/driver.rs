@@ -124,11 +124,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Driver<R, T> {
         drained
     }
 
-    /// Writes as many bytes as the socket takes now.
-    pub(crate) async fn write_now(&mut self) {
-        self.pump.write_now(&mut self.link).await;
-    }
-
     /// What the application calls.
     pub fn connection(&self) -> &Endpoint<R> {
         self.link.connection()

@@ -56,13 +56,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod attach;
+mod attached;
 mod client;
 mod clock;
 mod connect;
 mod dns;
 mod driver;
 mod federation;
+mod host;
 mod pump;
 mod reconnecting;
 mod server;
@@ -72,10 +73,11 @@ pub use xmppwire_net::client::StanzaSink;
 pub use xmppwire_net::client::{Events, Handle, Stanzas};
 pub use xmppwire_net::prelude::*;
 
-pub use crate::attach::{ComponentConnection, ComponentHostConnection, ReconnectingComponent};
+pub use crate::attached::{ComponentConnection, ReconnectingComponent};
 pub use crate::client::{Client, ClientDriver};
 pub use crate::driver::Driver;
 pub use crate::federation::Federation;
+pub use crate::host::ComponentHostConnection;
 pub use crate::reconnecting::{ReconnectingClient, ReconnectingDriver};
 pub use crate::server::ServerConnection;
 

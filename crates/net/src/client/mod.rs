@@ -25,6 +25,7 @@ mod profile;
 mod reconnecting;
 mod refused;
 mod requests;
+mod role;
 mod session;
 mod shared;
 mod verdict;
@@ -37,6 +38,7 @@ pub use profile::Profile;
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};
 pub use refused::RefusedStanzas;
 pub use requests::RequestId;
+pub use role::SessionRole;
 pub use session::Session;
 #[cfg(feature = "futures")]
 pub use shared::StanzaSink;

@@ -5,7 +5,7 @@ use std::mem;
 use std::task::Waker;
 use std::time::Duration;
 
-use xmppwire::{Entropy, FullJid, Instant, Iq, IqTracker, IqType, Stanza};
+use xmppwire::{Instant, Iq, IqTracker, IqType, Stanza};
 
 use super::{Error, RequestError};
 use crate::log::log;
@@ -43,14 +43,13 @@ enum Outcome {
 
 impl Requests {
     pub(super) const fn new(
-        own: FullJid,
-        entropy: Entropy,
+        tracker: IqTracker,
         wait: Duration,
         most: usize,
         budget: usize,
     ) -> Self {
         Self {
-            tracker: IqTracker::new(own, entropy),
+            tracker,
             wait,
             most,
             entries: BTreeMap::new(),
@@ -83,6 +82,7 @@ impl Requests {
             IqType::Set => self.tracker.set(now, to, &payload, self.wait),
             _ => self.tracker.get(now, to, &payload, self.wait),
         };
+        request.set_from(iq.from().cloned());
         request.set_lang(iq.lang());
         let id = request.id().unwrap_or_default().to_owned();
         self.entries.insert(id.clone(), Entry::default());

@@ -1,14 +1,17 @@
-//! A client that has logged in.
+//! A client that has logged in, or a component that is attached.
 
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use xmppwire::{Client, ClientEvent, CloseReason, Entropy, FullJid, Instant, Iq, Stanza};
+use xmppwire::component::Component;
+use xmppwire::{Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, IqTracker, Stanza};
 
 use super::duties::Duties;
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId, Requests};
+use super::role::{News, SessionRole};
 use super::{Connector, Error, RefusedStanzas, RequestError};
+use crate::component::ComponentConnector;
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 #[cfg(feature = "tracing")]
@@ -17,17 +20,19 @@ use crate::told::Chain;
 /// Bytes that may wait to be written before `send` waits.
 const SEND_AHEAD: usize = 64 * 1024;
 
-/// A client that has logged in: sends stanzas, gives those that arrive, finds the answers to its
-/// requests among them, and answers the requests of others that the application does not claim
-/// ([`Connector::with_claim`]).
+/// A client that has logged in, or a component that is attached: sends stanzas, gives those that
+/// arrive, and finds the answers to its requests among them. A client also answers the requests of
+/// others that its application does not claim ([`Connector::with_claim`]); a component is given all
+/// of them.
 ///
 /// The methods named `poll_…` return `Pending` when the driver has to move bytes first.
 #[derive(Debug)]
-pub struct Session {
-    link: Link<Client>,
-    jid: FullJid,
+pub struct Session<R: SessionRole = Client> {
+    link: Link<R>,
+    own: R::Address,
     requests: Requests,
-    duties: Duties,
+    /// `None` where the application answers all requests.
+    duties: Option<Duties>,
     /// The answer to a request of another entity, which waits for room in the output. Nothing is
     /// read before it is queued, so a flood of requests costs no memory.
     unsent: Option<Stanza>,
@@ -53,37 +58,74 @@ impl Session {
     /// The session over a link whose login is complete.
     pub(super) fn new(
         connector: &Connector,
-        mut link: Link<Client>,
+        link: Link<Client>,
         jid: FullJid,
     ) -> Result<Self, Error> {
-        link.set_alarm(None);
-        log!(info, %jid, tls = ?link.tls().map(|tls| tls.version), "connected");
-        Ok(Self {
-            link,
-            requests: Requests::new(
-                jid.clone(),
-                Entropy::from_os()?,
-                connector.request_timeout(),
-                connector.max_requests(),
-                connector.inbox_bytes(),
-            ),
-            duties: connector.duties(jid.clone()),
-            jid,
-            unsent: None,
-            inbox: Inbox::new(connector.inbox_bytes()),
-            refused: RefusedStanzas::default(),
-            closing: false,
-            woken: Vec::new(),
-        })
+        let requests = Requests::new(
+            IqTracker::new(jid.clone(), Entropy::from_os()?),
+            connector.request_timeout(),
+            connector.max_requests(),
+            connector.inbox_bytes(),
+        );
+        let duties = connector.duties(jid.clone());
+        let inbox = Inbox::new(connector.inbox_bytes());
+        Ok(Self::over(link, jid, requests, Some(duties), inbox))
     }
 
     /// The address that is bound.
     pub const fn jid(&self) -> &FullJid {
-        &self.jid
+        &self.own
+    }
+}
+
+impl Session<Component> {
+    /// The session over a link whose component is attached.
+    pub(crate) fn attached(
+        connector: &ComponentConnector,
+        link: Link<Component>,
+    ) -> Result<Self, Error> {
+        let requests = Requests::new(
+            IqTracker::without_account(Entropy::from_os()?),
+            connector.request_timeout(),
+            connector.max_requests(),
+            connector.inbox_bytes(),
+        );
+        let own = link.connection().domain().clone();
+        let inbox = Inbox::new(connector.inbox_bytes());
+        Ok(Self::over(link, own, requests, None, inbox))
+    }
+
+    /// The domain of the component.
+    pub const fn domain(&self) -> &Domainpart {
+        &self.own
+    }
+}
+
+impl<R: SessionRole> Session<R> {
+    fn over(
+        mut link: Link<R>,
+        own: R::Address,
+        requests: Requests,
+        duties: Option<Duties>,
+        inbox: Inbox,
+    ) -> Self {
+        link.set_alarm(None);
+        log!(info, %own, tls = ?link.tls().map(|tls| tls.version), "connected");
+        Self {
+            link,
+            own,
+            requests,
+            duties,
+            unsent: None,
+            inbox,
+            refused: RefusedStanzas::default(),
+            closing: false,
+            woken: Vec::new(),
+        }
     }
 
     /// The link.
-    pub const fn link(&self) -> &Link<Client> {
+    pub const fn link(&self) -> &Link<R> {
         &self.link
     }
 
@@ -120,32 +162,34 @@ impl Session {
             }
             let event = match self.link.poll_event(now) {
                 Poll::Ready(Some(Err(error))) => {
-                    log!(info, jid = %self.jid, reason = %Chain(&error), "disconnected");
+                    log!(info, own = %self.own, reason = %Chain(&error), "disconnected");
                     return Poll::Ready(Err(error.into()));
                 }
                 event => event?,
             };
-            match event {
-                Poll::Ready(Some(ClientEvent::Stanza(stanza))) => {
+            let news = match event {
+                Poll::Ready(Some(event)) => R::news(event),
+                Poll::Ready(None) => return Poll::Ready(Ok(Arrival::End)),
+                Poll::Pending => return Poll::Pending,
+            };
+            match news {
+                Some(News::Stanza(stanza)) => {
                     if let Some(arrival) = self.sort(stanza) {
                         return Poll::Ready(Ok(arrival));
                     }
                 }
-                Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                    log!(info, jid = %self.jid, %reason, "disconnected");
+                Some(News::Closed(reason)) => {
+                    log!(info, own = %self.own, %reason, "disconnected");
                     return Poll::Ready(match reason {
                         CloseReason::Local | CloseReason::Peer => Ok(Arrival::End),
                         reason => Err(reason.into()),
                     });
                 }
-                Poll::Ready(Some(ClientEvent::Refused(fault))) => {
+                Some(News::Refused(fault)) => {
                     log!(warn, kind = %fault.kind(), "a malformed stanza was refused");
                     self.refused.push(fault);
                 }
-                // The other events belong to the login, which is complete.
-                Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) => return Poll::Ready(Ok(Arrival::End)),
-                Poll::Pending => return Poll::Pending,
+                None => {}
             }
         }
     }
@@ -158,7 +202,9 @@ impl Session {
 
     /// Settles the request that the stanza answers, or prepares its answer, or passes it on.
     fn sort(&mut self, stanza: Stanza) -> Option<Arrival> {
-        self.duties.arrived(&stanza);
+        if let Some(duties) = &mut self.duties {
+            duties.arrived(&stanza);
+        }
         let Stanza::Iq(iq) = stanza else {
             return Some(Arrival::Stanza(stanza));
         };
@@ -166,11 +212,13 @@ impl Session {
             let other = self.requests.settle(iq, &mut self.woken);
             return Some(other.map_or(Arrival::Answer, |iq| Arrival::Stanza(iq.into())));
         }
-        if self.duties.claims(&iq) {
-            return Some(Arrival::Stanza(iq.into()));
+        match &self.duties {
+            Some(duties) if !duties.claims(&iq) => {
+                self.unsent = duties.answer(&iq);
+                None
+            }
+            _ => Some(Arrival::Stanza(iq.into())),
         }
-        self.unsent = self.duties.answer(&iq);
-        None
     }
 
     /// Queues the answer to the last request of another entity; false if it has no room yet.
@@ -238,7 +286,9 @@ impl Session {
             return Err(Error::NotConnected);
         }
         self.link.connection_mut().send(stanza)?;
-        self.duties.sent(stanza);
+        if let Some(duties) = &mut self.duties {
+            duties.sent(stanza);
+        }
         Ok(())
     }
 
@@ -353,7 +403,7 @@ impl Session {
 }
 
 /// What several tasks need that [share](super::share) the session.
-impl Session {
+impl<R: SessionRole> Session<R> {
     /// The budget for what waits to be taken, in bytes of memory.
     pub const fn inbox_bytes(&self) -> usize {
         self.inbox.budget()
@@ -413,7 +463,9 @@ impl Session {
 
     /// Nothing takes requests any more: all are answered here from now on.
     pub(super) fn drop_claims(&mut self) {
-        self.duties.drop_claims();
+        if let Some(duties) = &mut self.duties {
+            duties.drop_claims();
+        }
     }
 
     /// Whether [`refuse`](Self::refuse) may be called.
@@ -424,7 +476,10 @@ impl Session {
     /// Answers a request that was claimed.
     pub(super) fn refuse(&mut self, stanza: &Stanza) {
         if let Stanza::Iq(iq) = stanza {
-            self.unsent = self.duties.answer(iq);
+            self.unsent = match &self.duties {
+                Some(duties) => duties.answer(iq),
+                None => stanza.unsupported_reply(),
+            };
         }
     }
 
@@ -441,7 +496,7 @@ impl Session {
     }
 }
 
-impl Wired for Session {
+impl<R: SessionRole> Wired for Session<R> {
     fn wire(&mut self) -> &mut dyn Wire {
         self.link.wire()
     }

@@ -6,14 +6,14 @@ use xmppwire::Instant;
 use xmppwire::component::{Component, ComponentEvent};
 
 use super::ComponentConnector;
-use crate::client::Error;
+use crate::client::{Error, Session};
 use crate::link::{Handshake, Link, Wire, Wired};
 
 /// Attaches a component over a transport that is open: direct TLS if the connector asks for it, then
 /// the handshake of XEP-0114.
 ///
 /// Drive its [wire](Wired) until [`poll`](Self::poll) is ready, then take the
-/// [link](Self::into_link).
+/// [session](Self::into_session).
 #[derive(Debug)]
 pub struct Attaching {
     connector: ComponentConnector,
@@ -68,14 +68,15 @@ impl Attaching {
         }
     }
 
-    /// The link of the attached component.
+    /// The session of the attached component.
     ///
     /// # Errors
     ///
-    /// [`Error::NotConnected`] before [`poll`](Self::poll) has succeeded.
-    pub fn into_link(self) -> Result<Link<Component>, Error> {
+    /// [`Error::NotConnected`] before [`poll`](Self::poll) has succeeded; [`Error::Io`] if the
+    /// operating system gives no randomness.
+    pub fn into_session(self) -> Result<Session<Component>, Error> {
         match self.stage {
-            Stage::Stream(link) if self.attached => Ok(*link),
+            Stage::Stream(link) if self.attached => Session::attached(&self.connector, *link),
             _ => Err(Error::NotConnected),
         }
     }

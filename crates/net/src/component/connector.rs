@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use xmppwire::Instant;
 use xmppwire::component::{Component, ComponentConfig};
+use xmppwire::{Instant, KeepAlive};
 
 use crate::client::Error;
 use crate::find::Domain;
@@ -31,6 +31,10 @@ pub struct ComponentConnector {
     port: u16,
     tls: Option<TlsSide>,
     connect_timeout: Duration,
+    request_timeout: Duration,
+    max_requests: usize,
+    inbox_bytes: usize,
+    keep_alive: Option<KeepAlive>,
 }
 
 impl ComponentConnector {
@@ -44,6 +48,10 @@ impl ComponentConnector {
             port,
             tls: None,
             connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            max_requests: 16 * 1024,
+            inbox_bytes: 1024 * 1024,
+            keep_alive: Some(KeepAlive::ping()),
         }
     }
 
@@ -62,6 +70,34 @@ impl ComponentConnector {
         self
     }
 
+    /// Sets how long the answer to a request may take; 30 seconds unless set.
+    pub const fn with_request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how many requests may be open at once; 16,384 unless set.
+    pub const fn with_max_requests(mut self, requests: usize) -> Self {
+        self.max_requests = requests;
+        self
+    }
+
+    /// Sets the budget, in bytes of memory, for stanzas that arrive while the caller waits for
+    /// something else than the next one; 1 MiB unless set. See
+    /// [`Connector::with_inbox_bytes`](crate::client::Connector::with_inbox_bytes).
+    pub const fn with_inbox_bytes(mut self, bytes: usize) -> Self {
+        self.inbox_bytes = bytes;
+        self
+    }
+
+    /// Sets how a silent server is checked, or that it is not: [`KeepAlive::ping`] unless set. A
+    /// server that hangs is noticed only where the component knows the
+    /// [domain of its server](ComponentConfig::with_server).
+    pub fn with_keep_alive(mut self, keep_alive: impl Into<Option<KeepAlive>>) -> Self {
+        self.keep_alive = keep_alive.into();
+        self
+    }
+
     /// The host to connect to.
     pub fn host(&self) -> &str {
         &self.host
@@ -77,6 +113,18 @@ impl ComponentConnector {
         self.connect_timeout
     }
 
+    pub(crate) const fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    pub(crate) const fn max_requests(&self) -> usize {
+        self.max_requests
+    }
+
+    pub(crate) const fn inbox_bytes(&self) -> usize {
+        self.inbox_bytes
+    }
+
     /// The TLS handshake that the connection begins with, if it does.
     pub(super) fn handshake(&self, now: Instant) -> Result<Option<Handshake>, Error> {
         let side = self.tls.clone();
@@ -87,12 +135,14 @@ impl ComponentConnector {
     /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
     pub(super) fn link(&self, now: Instant, secured: Option<Secured>) -> Link<Component> {
         let config = self.component.clone();
-        match secured {
+        let mut link = match secured {
             Some(secured) => {
                 let component = Component::with_direct_tls(config, now, secured.info());
                 Link::over_tls(component, secured)
             }
             None => Link::new(Component::new(config, now), None),
-        }
+        };
+        link.connection_mut().set_keep_alive(self.keep_alive);
+        link
     }
 }

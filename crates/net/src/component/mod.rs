@@ -1,9 +1,10 @@
-//! Components (XEP-0114): where to attach, how to send, and when to attach again.
+//! Components (XEP-0114): where to attach, and when to attach again.
 //!
 //! | type | what it decides |
 //! |---|---|
 //! | [`ComponentConnector`] | where to connect to and how |
 //! | [`Attaching`] | direct TLS and the handshake, until the component is attached |
+//! | [`Session`](crate::client::Session) | what an arriving stanza is: the answer to a request, or something for the application |
 //! | [`ReconnectingComponent`] | when to connect, to sleep and to drive, and why a connection ended |
 //!
 //! The server's end is a [`Link`] of the role [`Host`].
@@ -14,30 +15,14 @@ mod reconnecting;
 
 use std::io;
 
-use xmppwire::component::{Component, Host, HostConfig};
-use xmppwire::{Entropy, Instant, Stanza};
+use xmppwire::component::{Host, HostConfig};
+use xmppwire::{Entropy, Instant};
 
 pub use attaching::Attaching;
 pub use connector::ComponentConnector;
 pub use reconnecting::{ComponentUpdate, ReconnectingComponent};
 
-use crate::client::Error;
 use crate::link::{Link, LinkError, Secured};
-
-impl Link<Component> {
-    /// Queues a stanza.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotConnected`] if the stream has ended or is closing, [`Error::Misuse`] if the
-    /// stanza cannot be written or its addresses do not fit. Nothing was queued then.
-    pub fn send(&mut self, stanza: &Stanza) -> Result<(), Error> {
-        if self.is_ending() || self.write_error().is_some() {
-            return Err(Error::NotConnected);
-        }
-        Ok(self.connection_mut().send(stanza)?)
-    }
-}
 
 impl Link<Host> {
     /// The connection of a component that begins without TLS.

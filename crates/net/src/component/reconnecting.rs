@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use xmppwire::component::ComponentEvent;
-use xmppwire::{CloseReason, Instant, Stanza, StanzaFault, StreamErrorCondition};
+use xmppwire::{CloseReason, Instant, Stanza, StreamErrorCondition};
 
 use crate::client::{Backoff, Error, Next, ReconnectPolicy, Verdict};
-use crate::link::LinkError;
 use crate::log::log;
 #[cfg(feature = "tracing")]
 use crate::told::Chain;
@@ -19,8 +17,6 @@ pub enum ComponentUpdate {
     Attached,
     /// A stanza arrived.
     Stanza(Stanza),
-    /// A malformed stanza arrived. It was answered where RFC 6120 §8 requires an answer.
-    Refused(StanzaFault),
     /// The connection was lost, or an attempt to connect failed.
     Disconnected {
         /// Why.
@@ -43,6 +39,8 @@ pub enum ComponentUpdate {
 pub struct ReconnectingComponent<C> {
     backoff: Backoff,
     was_attached: bool,
+    /// The application has closed.
+    is_closing: bool,
     state: State<C>,
 }
 
@@ -59,6 +57,7 @@ impl<C> ReconnectingComponent<C> {
         Self {
             backoff: Backoff::new(policy),
             was_attached: false,
+            is_closing: false,
             state: State::Waiting { until: now },
         }
     }
@@ -93,31 +92,42 @@ impl<C> ReconnectingComponent<C> {
         self.ended(now, error)
     }
 
-    /// What the connection gave when it was asked for the next event. `None` if that is nothing to
-    /// tell.
+    /// What the connection gave when it was asked for the next stanza: `None` at the end of the
+    /// stream. Gives `None` if that is the end that the application asked for.
     ///
     /// # Errors
     ///
-    /// The reason of the end, if another attempt cannot help.
+    /// The reason of the end, if another attempt cannot help, or if the application had closed.
     pub fn received(
         &mut self,
         now: Instant,
-        event: Result<Option<ComponentEvent>, LinkError>,
+        next: Result<Option<Stanza>, Error>,
     ) -> Result<Option<ComponentUpdate>, Error> {
-        let reason = match event {
-            Ok(Some(ComponentEvent::Stanza(stanza))) => {
-                return Ok(Some(ComponentUpdate::Stanza(stanza)));
+        match next {
+            Ok(Some(stanza)) => Ok(Some(ComponentUpdate::Stanza(stanza))),
+            ended if self.is_closing => {
+                self.state = State::Over;
+                ended.map(|_| None)
             }
-            Ok(Some(ComponentEvent::Refused(fault))) => {
-                log!(warn, kind = ?fault.kind(), "a malformed stanza arrived");
-                return Ok(Some(ComponentUpdate::Refused(fault)));
+            // An end without a reason is that of the server: this side did not close the stream.
+            Ok(None) | Err(Error::NotConnected) => {
+                self.ended(now, CloseReason::Peer.into()).map(Some)
             }
-            Ok(Some(ComponentEvent::Closed(reason))) => reason.into(),
-            Ok(Some(_)) => return Ok(None),
-            Ok(None) => CloseReason::Peer.into(),
-            Err(error) => error.into(),
-        };
-        self.ended(now, reason).map(Some)
+            Err(error) => self.ended(now, error).map(Some),
+        }
+    }
+
+    /// Begins to end. The driver begins to close the connection that this returns, and goes on
+    /// until there is nothing more to do.
+    pub fn close(&mut self) -> Option<&mut C> {
+        self.is_closing = true;
+        match &mut self.state {
+            State::Attached { component, .. } => Some(component),
+            state => {
+                *state = State::Over;
+                None
+            }
+        }
     }
 
     /// The connection, while the component is attached.
@@ -146,14 +156,6 @@ impl<C> ReconnectingComponent<C> {
         self.backoff.reset();
         if let State::Waiting { until } = &mut self.state {
             *until = now;
-        }
-    }
-
-    /// The connection, to close it, if the component is attached.
-    pub fn into_component(self) -> Option<C> {
-        match self.state {
-            State::Attached { component, .. } => Some(component),
-            _ => None,
         }
     }
 
@@ -206,18 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_stanza_is_told_and_the_component_stays_attached() {
+    fn what_arrives_while_it_closes_is_given() {
         let now = Instant::ORIGIN;
         let mut machine = ReconnectingComponent::new(ReconnectPolicy::default(), now);
         machine.attached(now, ());
-        let iq = xmppwire::Element::builder("iq", xmppwire::ns::CLIENT).build();
-        let fault = Stanza::try_from(iq).unwrap_err();
-        let told = machine.received(now, Ok(Some(ComponentEvent::Refused(fault))));
+        assert!(machine.close().is_some());
+        let stanza = xmppwire::Presence::available().into();
+        let told = machine.received(now, Ok(Some(stanza)));
         assert!(
-            matches!(told, Ok(Some(ComponentUpdate::Refused(_)))),
+            matches!(told, Ok(Some(ComponentUpdate::Stanza(_)))),
             "{told:?}"
         );
-        assert!(machine.component().is_some());
+        assert!(matches!(machine.received(now, Ok(None)), Ok(None)));
+        assert!(matches!(machine.next(now), Next::Stop));
+        assert!(machine.close().is_none());
     }
 
     #[test]
@@ -247,8 +251,8 @@ mod tests {
         assert!(matches!(machine.next(now), Next::Connect));
         machine.attached(now, ());
         assert!(matches!(machine.next(now), Next::Drive(())));
-        let end = ComponentEvent::Closed(CloseReason::TransportEof);
-        let update = machine.received(now, Ok(Some(end))).unwrap();
+        let end = CloseReason::TransportEof.into();
+        let update = machine.received(now, Err(end)).unwrap();
         let Some(ComponentUpdate::Disconnected { retry_in, .. }) = update else {
             panic!("{update:?}");
         };

@@ -4,17 +4,18 @@ use std::net::{TcpListener, TcpStream};
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::component::{ComponentEvent, Host, HostConfig, HostEvent};
+use xmppwire::component::{Host, HostConfig, HostEvent};
 use xmppwire::{
-    CloseReason, Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault,
-    StreamError,
+    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
 };
 use xmppwire_blocking::{
     Client, ComponentConnection, ComponentHostConnection, Events, Federation, Handle,
     ReconnectingClient, ReconnectingComponent, ServerConnection, Stanzas,
 };
 use xmppwire_net::client::ReconnectPolicy;
-use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::client::{
+    ConnectError, Connector, Error, ReconnectEvent, RequestError, RequestId,
+};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
@@ -257,30 +258,35 @@ impl super::Handle for Handle {
 
 impl super::Component for ComponentConnection {
     fn next(&mut self) -> Result<Option<Stanza>, Error> {
-        loop {
-            match self.next_event()? {
-                Some(ComponentEvent::Stanza(stanza)) => return Ok(Some(stanza)),
-                Some(ComponentEvent::Closed(CloseReason::Local | CloseReason::Peer)) | None => {
-                    return Ok(None);
-                }
-                Some(ComponentEvent::Closed(reason)) => return Err(reason.into()),
-                Some(_) => {}
-            }
-        }
+        self.next()
+    }
+
+    fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.take_refused()
     }
 
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         self.send(stanza)
     }
 
+    fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        self.request(request)
+    }
+
+    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
+        self.ask(request)
+    }
+
+    fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError> {
+        self.answer(request)
+    }
+
     fn tls(&self) -> Option<&TlsSummary> {
         self.tls()
     }
 
-    fn close(mut self) -> Result<(), Error> {
-        Self::close(&mut self, None);
-        while super::Component::next(&mut self)?.is_some() {}
-        Ok(())
+    fn close(&mut self) {
+        self.close();
     }
 }
 
@@ -311,8 +317,8 @@ impl super::ReconnectingComponent for ReconnectingComponent {
         self.send(stanza)
     }
 
-    fn close(self) -> Result<(), Error> {
-        self.close()
+    fn close(&mut self) {
+        self.close();
     }
 }
 

@@ -16,7 +16,9 @@ use xmppwire::{
     Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
 };
 use xmppwire_net::client::ReconnectPolicy;
-use xmppwire_net::client::{ConnectError, Connector, Error, ReconnectEvent, RequestError};
+use xmppwire_net::client::{
+    ConnectError, Connector, Error, ReconnectEvent, RequestError, RequestId,
+};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
@@ -149,9 +151,13 @@ pub trait Reconnecting: Sized {
 /// A component that is attached to its server.
 pub trait Component: std::fmt::Debug + Sized {
     fn next(&mut self) -> Result<Option<Stanza>, Error>;
+    fn take_refused(&mut self) -> Option<StanzaFault>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
+    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError>;
+    fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError>;
     fn tls(&self) -> Option<&TlsSummary>;
-    fn close(self) -> Result<(), Error>;
+    fn close(&mut self);
 
     /// The next stanza of a stream that is not meant to end.
     fn expect(&mut self) -> Stanza {
@@ -178,7 +184,7 @@ pub trait Hosted: std::fmt::Debug + Sized {
 pub trait ReconnectingComponent: Sized {
     fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
-    fn close(self) -> Result<(), Error>;
+    fn close(&mut self);
 }
 
 /// A server's streams to and from other servers.

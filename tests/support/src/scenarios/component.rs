@@ -7,12 +7,15 @@ use std::time::Duration;
 use xmppwire::component::{
     AttachAnswer, ComponentConfig, DomainAnswer, HostConfig, HostEvent, Secret, Terms,
 };
-use xmppwire::{ApiMisuse, CloseReason, Domainpart, Jid, Message, Stanza, StreamErrorCondition};
-use xmppwire_net::client::{Error, ReconnectPolicy};
+use xmppwire::{
+    ApiMisuse, CloseReason, Domainpart, Element, Iq, Jid, Message, Stanza, StreamErrorCondition, ns,
+};
+use xmppwire_net::client::{Error, ReconnectPolicy, RequestError};
 use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::find::Domain;
 
 use crate::adapter::{Adapter, Component, Hosted, ReconnectingComponent};
+use crate::site::body;
 use crate::{Authority, DOMAIN, PATIENCE};
 
 const SECRET: &str = "sesame, open the gate";
@@ -160,4 +163,134 @@ pub fn direct_tls_protects_the_stream<A: Adapter>() {
     };
     assert_eq!(answer.body().as_deref(), Some("welcome"));
     assert_eq!(join(server), [None, Some(hello().into())]);
+}
+
+/// The stanzas that a component sends, once it is attached.
+fn stanzas(host: &mut impl Hosted, count: usize) -> Vec<Stanza> {
+    let mut stanzas: Vec<Stanza> = first_stanza(host).into_iter().collect();
+    while stanzas.len() < count {
+        match host.next_event().unwrap() {
+            Some(HostEvent::Stanza(stanza)) => stanzas.push(stanza),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    stanzas
+}
+
+fn ping(to: &str) -> Iq {
+    let ping = Element::builder("ping", ns::PING).build();
+    Iq::get("", &ping)
+        .with_from(jid("bot@gate.example"))
+        .with_to(jid(to))
+}
+
+/// Many requests are open at once. They are answered in another order, and not by those who only
+/// know the id.
+pub fn requests_are_matched_by_id_and_sender<A: Adapter>() {
+    const REQUESTS: usize = 100;
+    let listener = listen();
+    let connector = connector(&listener, SECRET);
+    let server = spawn(move || {
+        let mut host = accept::<A>(&listener);
+        let requests = stanzas(&mut host, REQUESTS);
+        // A message comes between, and the request of another entity.
+        host.send(answer("between"));
+        let ping = Element::builder("ping", ns::PING).build();
+        let theirs = Iq::get("theirs", &ping).with_to(jid("gate.example"));
+        host.send(theirs.with_from(jid("juliet@example.org")));
+        for stanza in requests.iter().rev() {
+            let Stanza::Iq(request) = stanza else {
+                panic!("{stanza:?}");
+            };
+            let result = request.result(None).unwrap();
+            host.send(result.clone().with_from(jid("evil@example.org")));
+            host.send(result);
+        }
+        assert!(host.flush());
+        let answered = first_stanza(&mut host);
+        (requests.len(), answered)
+    });
+    let mut component = A::attach(&connector).unwrap();
+    let ids: Vec<_> = (0..REQUESTS)
+        .map(|number| {
+            let request = ping(&format!("user{number}@example.org"));
+            component.ask(request).unwrap()
+        })
+        .collect();
+    for (number, id) in ids.into_iter().enumerate() {
+        let answer = component.answer(id).unwrap();
+        let from = jid(&format!("user{number}@example.org"));
+        assert_eq!(answer.from(), Some(&from));
+        assert_eq!(answer.to(), Some(&jid("bot@gate.example")));
+    }
+    // What came between is still to be taken. The false answers are gone.
+    assert!(matches!(component.expect(), Stanza::Message(_)));
+    let theirs = component.expect();
+    component.send(theirs.unsupported_reply().unwrap()).unwrap();
+    let (requests, answered) = join(server);
+    assert_eq!(requests, REQUESTS);
+    assert_eq!(answered.as_ref().and_then(Stanza::id), Some("theirs"));
+    assert!(component.next().is_err(), "the server is gone");
+}
+
+pub fn a_request_that_is_not_answered_ends_in_time<A: Adapter>() {
+    let listener = listen();
+    let connector = connector(&listener, SECRET).with_request_timeout(Duration::from_millis(50));
+    let server = spawn(move || {
+        let mut host = accept::<A>(&listener);
+        stanzas(&mut host, 2)
+    });
+    let mut component = A::attach(&connector).unwrap();
+    let late = component.request(ping("juliet@example.org"));
+    assert!(matches!(late, Err(RequestError::TimedOut)), "{late:?}");
+    let misuse = component.request(ping("juliet@example.org").with_from(jid("romeo@example.org")));
+    let misuse = misuse.unwrap_err();
+    let is_misaddressed = matches!(
+        misuse,
+        RequestError::Connection(Error::Misuse(ApiMisuse::Misaddressed))
+    );
+    assert!(is_misaddressed, "{misuse:?}");
+    component.send(hello()).unwrap();
+    assert_eq!(join(server).len(), 2);
+}
+
+/// The server sends on until it sees that the component closes.
+pub fn what_arrives_while_it_closes_is_not_lost<A: Adapter>() {
+    let listener = listen();
+    let connector = connector(&listener, SECRET);
+    let server = spawn(move || {
+        [(); 2].map(|()| {
+            let mut host = accept::<A>(&listener);
+            first_stanza(&mut host);
+            for number in 0..1000 {
+                host.send(answer(&number.to_string()));
+            }
+            // The end of the stream, after everything is written.
+            while host.next_event().unwrap().is_some() {}
+        })
+    });
+    let mut component = A::attach(&connector).unwrap();
+    component.send(hello()).unwrap();
+    component.close();
+    let refused = component.send(hello());
+    assert!(matches!(refused, Err(Error::NotConnected)), "{refused:?}");
+    for number in 0..1000 {
+        assert_eq!(body(component.next().unwrap()), number.to_string());
+    }
+    assert_eq!(component.next().unwrap(), None);
+
+    let mut component = A::reattaching(connector, at_once());
+    let attached = component.next_event().unwrap();
+    assert!(matches!(attached, Some(ComponentUpdate::Attached)));
+    component.send(hello()).unwrap();
+    component.close();
+    for number in 0..1000 {
+        let Some(ComponentUpdate::Stanza(stanza)) = component.next_event().unwrap() else {
+            panic!("no stanza");
+        };
+        assert_eq!(body(Some(stanza)), number.to_string());
+    }
+    assert!(component.next_event().unwrap().is_none());
+    join(server);
 }

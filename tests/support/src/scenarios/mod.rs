@@ -46,7 +46,10 @@ macro_rules! scenarios {
             component:
                 it_attaches_again_after_its_connection_was_cut,
                 a_wrong_secret_is_not_tried_again,
-                direct_tls_protects_the_stream;
+                direct_tls_protects_the_stream,
+                requests_are_matched_by_id_and_sender,
+                a_request_that_is_not_answered_ends_in_time,
+                what_arrives_while_it_closes_is_not_lost;
             credentials:
                 wrong_passwords_and_unknown_users_are_refused_alike,
                 a_reconnecting_client_gives_up,
