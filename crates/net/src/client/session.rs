@@ -342,7 +342,8 @@ impl<R: SessionRole> Session<R> {
     }
 
     /// Waits for the answer to a request, and takes what arrives meanwhile into the inbox. The
-    /// request is forgotten when this is ready.
+    /// request is forgotten when this is ready. While answers that were not taken use up the budget
+    /// of the inbox, nothing is read.
     pub fn poll_answer(&mut self, now: Instant, id: &RequestId) -> Poll<Result<Iq, RequestError>> {
         loop {
             if let Some(answer) = self.requests.poll(id, None, &mut self.woken) {

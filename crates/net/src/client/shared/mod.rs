@@ -151,6 +151,8 @@ impl State {
         }
         if !self.receives {
             session.drop_claims();
+            // Requests of the last session, which ended before they were answered.
+            while self.inbox.pop().is_some() {}
         }
         self.jid = Some(session.jid().clone());
         self.session = Some(session);

@@ -42,6 +42,22 @@ pub struct StanzaSink {
 
 impl Handle {
     /// The handle as a [`Sink`] of stanzas.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, future};
+    /// use xmppwire::{Message, Stanza};
+    /// use xmppwire_net::client::{Error, Handle, Stanzas};
+    ///
+    /// async fn echo(handle: Handle, stanzas: Stanzas) -> Result<(), Error> {
+    ///     let reply = |stanza| match stanza {
+    ///         Stanza::Message(message) => message.reply(message.body()?),
+    ///         _ => None,
+    ///     };
+    ///     let replies = stanzas.filter_map(|stanza| future::ready(reply(stanza)));
+    ///     replies.map(Ok).forward(handle.into_sink()).await
+    /// }
+    /// # let _ = echo;
+    /// ```
     pub const fn into_sink(self) -> StanzaSink {
         StanzaSink {
             handle: self,
