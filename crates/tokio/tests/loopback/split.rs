@@ -1,7 +1,6 @@
 //! What only the futures of this adapter can do with a client for several tasks.
 
 use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
 use xmppwire_test_support::site::message;
@@ -10,7 +9,7 @@ use xmppwire_tokio::{
     RequestError, ServerEvent, Stanza, Stanzas, ns,
 };
 
-use crate::support::{next_message, piped, run, run_paused};
+use crate::support::{piped, run, run_paused};
 
 fn ping() -> Iq {
     let server = Jid::new("example.org").unwrap();
@@ -97,7 +96,11 @@ fn the_parts_can_be_spawned() {
 #[cfg(feature = "futures")]
 #[test]
 fn the_parts_are_a_stream_and_a_sink() {
+    use std::pin::pin;
+
     use futures_util::{SinkExt, StreamExt};
+
+    use crate::support::next_message;
 
     run(async || {
         let (client, mut server) = piped(Mode::DirectTls, 61, |connector| connector).await;
