@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use crate::ascii;
 use crate::error::{JidError, Part};
 use crate::{Domainpart, Localpart, MAX_PART_LEN, Resourcepart};
 use crate::{domainpart, localpart, resourcepart};
@@ -29,6 +30,28 @@ impl Address {
     /// before it ends the localpart. All parts are prepared directly into the one allocation that
     /// the address keeps.
     pub(crate) fn parse(input: &str) -> Result<Self, JidError> {
+        match ascii::places(input) {
+            Some(places) => Ok(Self::from_plain(input, &places)),
+            None => Self::prepare(input),
+        }
+    }
+
+    /// An address that only needs lower case.
+    fn from_plain(input: &str, places: &ascii::Places) -> Self {
+        let mut text = Box::<str>::from(input);
+        if places.upper
+            && let Some(bare) = text.get_mut(..places.bare_len)
+        {
+            bare.make_ascii_lowercase();
+        }
+        Self {
+            text,
+            local_len: places.local_len as u16,
+            bare_len: places.bare_len as u16,
+        }
+    }
+
+    fn prepare(input: &str) -> Result<Self, JidError> {
         let (bare, resource) = split_resource(input);
         let (local, domain) = match bare.split_once('@') {
             Some((local, domain)) => (Some(local), domain),
@@ -139,5 +162,69 @@ pub(crate) fn split_resource(input: &str) -> (&str, Option<&str>) {
     match input.split_once('/') {
         Some((bare, resource)) => (bare, Some(resource)),
         None => (input, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    /// Both ways give the same address, or the long way alone decides.
+    fn compare(input: &str) {
+        let Some(places) = ascii::places(input) else {
+            return;
+        };
+        let short = Address::from_plain(input, &places);
+        let long = Address::prepare(input).unwrap_or_else(|error| panic!("{input:?}: {error}"));
+        assert_eq!(short.as_str(), long.as_str());
+        assert_eq!(
+            (short.local_len, short.bare_len),
+            (long.local_len, long.bare_len)
+        );
+    }
+
+    #[test]
+    fn the_short_way_agrees_with_the_long_way() {
+        let parts = [
+            "", "a", "A", "1", "-", "_", ".", "a-b", "a.b", "a.b.c.d", "1.2.3.4", "xn--a", "ab--c",
+            "-a", "a-", "a..b", "a.", ".a", "[::1]", "A.B", "a b", " ", "~", "\"", "&", "'", ":",
+            "<", "a@b", "/", "\u{7f}", "\t", "é",
+        ];
+        for local in parts {
+            for domain in parts {
+                for resource in parts {
+                    compare(&format!("{local}@{domain}/{resource}"));
+                }
+                compare(&format!("{local}@{domain}"));
+                compare(&format!("{domain}/{local}"));
+            }
+            compare(local);
+        }
+        for len in [62, 63, 64, 252, 253, 254, 1022, 1023, 1024, 1025] {
+            let long = "a".repeat(len);
+            let labels: Vec<&str> = long.as_bytes().chunks(10).map(|_| "abcdefghi").collect();
+            let mut name = labels.join(".");
+            name.truncate(len);
+            for domain in [&long, &name] {
+                compare(&format!("a@{domain}/b"));
+                compare(domain);
+            }
+            compare(&format!("{long}@b"));
+            compare(&format!("b/{long}"));
+        }
+    }
+
+    #[test]
+    fn ordinary_addresses_take_the_short_way() {
+        for address in [
+            "juliet@im.example.org/Balcony at 8:00",
+            "Juliet@example.org",
+            "example.org",
+            "room_1.x@a-b.example/a@b/c",
+        ] {
+            assert!(ascii::places(address).is_some(), "{address}");
+        }
     }
 }

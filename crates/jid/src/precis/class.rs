@@ -1,7 +1,8 @@
 //! The two string classes (RFC 8264 §4): safe identifiers and free-form text.
 
 use super::context;
-use super::derived::{Property, property};
+use super::derived::Property;
+use super::facts::Facts;
 use crate::error::Reason;
 
 /// A string class of RFC 8264 §4.
@@ -16,14 +17,14 @@ pub(crate) enum Class {
 impl Class {
     /// Whether the class can contain `c` in some context. The actual context is not checked.
     pub(crate) fn admits(self, c: char) -> Result<(), Reason> {
-        self.admit(property(c), c)
+        self.admit(Facts::of(c).property(), c)
     }
 
     /// Whether `text` belongs to the class and its contextual characters obey their rules.
     pub(crate) fn check(self, text: &str) -> Result<(), Reason> {
         let mut contextual = false;
         for c in text.chars() {
-            let property = property(c);
+            let property = Facts::of(c).property();
             self.admit(property, c)?;
             contextual |= property == Property::Contextual;
         }

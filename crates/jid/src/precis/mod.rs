@@ -9,6 +9,7 @@ mod bidi;
 pub(crate) mod class;
 mod context;
 mod derived;
+mod facts;
 pub(crate) mod opaque;
 pub(crate) mod username;
 

@@ -3,10 +3,9 @@
 use alloc::string::String;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::CodePointSetData;
-use icu_properties::props::ChangesWhenLowercased;
 
 use super::class::Class;
+use super::facts::Facts;
 use super::{bidi, nfc};
 use crate::error::Reason;
 
@@ -20,7 +19,10 @@ pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
     for c in input.chars() {
         let wide = map_width(c);
         Class::Identifier.admits(wide)?;
-        mapped.extend(wide.to_lowercase());
+        match Facts::of(wide).is_mapped() {
+            true => mapped.extend(wide.to_lowercase()),
+            false => mapped.push(wide),
+        }
     }
     let text = nfc(&mapped).into_owned();
     check_stable(&text)?;
@@ -39,8 +41,8 @@ pub(crate) fn enforce(input: &str) -> Result<String, Reason> {
 /// letter.
 fn check_stable(text: &str) -> Result<(), Reason> {
     Class::Identifier.check(text)?;
-    let changes = CodePointSetData::new::<ChangesWhenLowercased>();
-    match text.chars().find(|c| changes.contains(*c)) {
+    let changes = |c: &char| Facts::of(*c).changes_when_lowercased();
+    match text.chars().find(changes) {
         Some(c) => Err(Reason::Forbidden(c)),
         None => Ok(()),
     }
