@@ -232,7 +232,7 @@ fn again(outcome: &Outcome) {
         assert!(outcome.events.is_empty());
         return;
     };
-    let mut header = header.clone();
+    let mut header = StreamHeader::clone(header);
     // A header of ours always has a prefix.
     if header.prefix.is_empty() {
         header.prefix.push('s');
@@ -281,7 +281,7 @@ fn again(outcome: &Outcome) {
 
 fn reread_header(out: &[u8]) -> StreamHeader {
     match Reader::new(WIDE).read(&mut &*out) {
-        Ok(Some(Event::Header(header))) => header,
+        Ok(Some(Event::Header(header))) => *header,
         other => panic!("{other:?} for {}", String::from_utf8_lossy(out)),
     }
 }

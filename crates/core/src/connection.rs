@@ -105,7 +105,7 @@ impl<R: Role> Connection<R> {
     /// The bytes owed to the peer. Its length is the backlog.
     ///
     /// The memory behind it shrinks as it drains: to at most five times the backlog + 3 KiB, and to
-    /// 512 bytes once it is empty.
+    /// nothing once it is empty.
     pub fn output(&self) -> &[u8] {
         self.endpoint.stream.output()
     }

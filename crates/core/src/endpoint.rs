@@ -1,6 +1,7 @@
 //! The application's interface, and what all roles share between the stream and their negotiation.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::Debug;
 use core::time::Duration;
 
@@ -168,7 +169,7 @@ impl<R: Role> Endpoint<R> {
     /// protected.
     pub(crate) fn connect(
         role: R,
-        limits: Limits,
+        limits: impl Into<Arc<Limits>>,
         entropy: Entropy,
         now: Instant,
         tls: Option<TlsInfo>,
@@ -176,7 +177,7 @@ impl<R: Role> Endpoint<R> {
         let mut endpoint = Self {
             role,
             entropy,
-            stream: Stream::new(limits, now, tls, R::CONTENT_NS),
+            stream: Stream::new(limits.into(), now, tls, R::CONTENT_NS),
             event: None,
             tls_available: true,
         };
@@ -276,7 +277,7 @@ impl<R: Role> Endpoint<R> {
     }
 
     /// How a silent peer is checked.
-    pub const fn keep_alive(&self) -> Option<KeepAlive> {
+    pub fn keep_alive(&self) -> Option<KeepAlive> {
         self.stream.keep_alive()
     }
 
@@ -332,7 +333,7 @@ impl<R: Role> Endpoint<R> {
 
     pub(crate) fn handle(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Header(header) => R::take(self, Step::Header(header)),
+            Incoming::Header(header) => R::take(self, Step::Header(*header)),
             Incoming::Element(element) if self.role.phase().passes_stanzas() => {
                 if !self.is_pong(&element) {
                     R::take(self, Step::Stanza(element));

@@ -33,7 +33,7 @@ pub struct Limits {
     /// and the text of a stream error.
     ///
     /// The memory behind the output is at most 2.5 times the limit. Measured with the default: 6.5
-    /// MB while it fills up at once, and 512 bytes after it has drained.
+    /// MB while it fills up at once, and nothing after it has drained.
     pub output_backlog: usize,
     /// Bytes of white space between stanzas (RFC 6120 §4.6.1) that a peer may send a second.
     pub white_space_per_second: usize,

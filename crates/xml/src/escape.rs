@@ -32,11 +32,10 @@ pub(crate) fn write(
     // The start of the run that is copied next, and the place up to which it is plain.
     let (mut start, mut at) = (0, 0);
     loop {
-        let tail = bytes.get(at..).unwrap_or_default();
-        at = at.saturating_add(match context {
-            Context::Text => plain_text(tail),
-            Context::Attribute => plain_value(tail),
-        });
+        at = match context {
+            Context::Text => skip_text(bytes, at),
+            Context::Attribute => skip_value(bytes, at),
+        };
         // Every byte that stops the search is the first of a character.
         let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) else {
             break;
@@ -78,47 +77,104 @@ fn reference(c: char, context: Context) -> Option<&'static [u8]> {
     })
 }
 
-/// Number of bytes at the front of a text that can be copied as they are.
-fn plain_text(bytes: &[u8]) -> usize {
-    plain(bytes, |byte| {
-        (byte == b'&') | (byte == b'<') | (byte == b'>') | is_control(byte) | is_high(byte)
+/// Bytes that stop the search in text, and in values.
+const TEXT: u8 = 1;
+const VALUE: u8 = 2;
+
+static STOPS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let stops = match byte as u8 {
+            // The first byte of U+FFFE and U+FFFF, which are no characters.
+            b'&' | b'<' | b'>' | 0xEF => TEXT | VALUE,
+            b'\'' | b'\n' | b'\t' => VALUE,
+            0..0x20 => TEXT | VALUE,
+            _ => 0,
+        };
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the loop ends at the table's length"
+        )]
+        {
+            table[byte] = stops;
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn stops(byte: u8, context: u8) -> bool {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a byte is always in a table of 256"
+    )]
+    let stops = STOPS[byte as usize];
+    stops & context != 0
+}
+
+const fn all(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is below `limit`, and perhaps of bytes that follow such a byte.
+const fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(all(limit)) & !word & all(0x80)
+}
+
+/// The same for each byte that equals `byte`.
+const fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ all(byte), 1)
+}
+
+/// The place from `at` on up to which a text can be copied as it is.
+fn skip_text(bytes: &[u8], at: usize) -> usize {
+    skip(bytes, at, TEXT, |word| {
+        // `<` and `>` differ in one bit.
+        equal(word | all(0x02), b'>') | equal(word, b'&') | below(word, 0x20) | equal(word, 0xEF)
     })
 }
 
-/// Number of bytes at the front of a value that can be copied as they are.
-fn plain_value(bytes: &[u8]) -> usize {
-    plain(bytes, |byte| {
-        (byte == b'&')
-            | (byte == b'<')
-            | (byte == b'>')
-            | (byte == b'\'')
-            | (byte < 0x20)
-            | is_high(byte)
+/// The place from `at` on up to which a value can be copied as it is.
+fn skip_value(bytes: &[u8], at: usize) -> usize {
+    skip(bytes, at, VALUE, |word| {
+        // So do `&` and `'`.
+        let escaped = equal(word | all(0x02), b'>') | equal(word | all(0x01), b'\'');
+        escaped | below(word, 0x20) | equal(word, 0xEF)
     })
 }
 
-/// Control characters other than tab and line feed, which text carries as they are.
-fn is_control(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\n') & (byte != b'\t')
-}
-
-/// The first byte of U+FFFE and U+FFFF, which are no characters.
-fn is_high(byte: u8) -> bool {
-    byte == 0xEF
-}
-
-/// Number of bytes at the front for which `stops` is false. Whole blocks are tested without
-/// branches, which the compiler turns into vector instructions.
-fn plain(bytes: &[u8], stops: impl Fn(u8) -> bool) -> usize {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let clean = blocks
-        .iter()
-        .take_while(|block| !block.iter().fold(false, |stop, byte| stop | stops(*byte)))
-        .count()
-        .saturating_mul(32);
-    let tail = bytes.get(clean..).unwrap_or_default();
-    let more = tail.iter().position(|byte| stops(*byte));
-    clean.saturating_add(more.unwrap_or(tail.len()))
+/// The place from `at` on of the first byte that stops the search. `find` marks the first byte in
+/// eight that may be one.
+#[inline]
+fn skip(bytes: &[u8], mut at: usize, context: u8, find: impl Fn(u64) -> u64) -> usize {
+    /// Bytes that are tested together, in vector registers.
+    const BLOCK: usize = 64;
+    let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<BLOCK>();
+    let clean = |block: &[u8; BLOCK]| {
+        !block.iter().fold(false, |stop, byte| {
+            let escaped = (*byte == b'&') | (*byte == b'<') | (*byte == b'>') | (*byte == 0xEF);
+            let in_value = (context == VALUE) & (*byte == b'\'');
+            stop | escaped | in_value | (*byte < 0x20)
+        })
+    };
+    at += BLOCK * blocks.iter().take_while(|block| clean(block)).count();
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let found = find(u64::from_le_bytes(*word));
+        if found == 0 {
+            at += 8;
+            continue;
+        }
+        at += (found.trailing_zeros() / 8) as usize;
+        match bytes.get(at) {
+            // A line feed in text, for instance.
+            Some(byte) if !stops(*byte, context) => at += 1,
+            _ => return at,
+        }
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let found = rest.iter().position(|byte| stops(*byte, context));
+    at + found.unwrap_or(rest.len())
 }
 
 /// XML 1.0 §2.2, production `Char`.
@@ -176,6 +232,28 @@ mod tests {
             );
             if refused.is_ok() && !matches!(c, '<' | '>' | '&' | '\r') {
                 assert_eq!(out, string.as_bytes());
+            }
+        }
+    }
+
+    /// A byte is found at every place of a word and of a block, whatever stands around it.
+    #[test]
+    fn no_byte_escapes() {
+        for byte in 0..0x80 {
+            let c = char::from(byte);
+            for before in [0, 1, 5, 8, 9, 63, 64, 70] {
+                for after in [0, 1, 8, 70] {
+                    for fill in ["x", "\n", "é", "%"] {
+                        let (front, back) = (fill.repeat(before), fill.repeat(after));
+                        for context in [Context::Text, Context::Attribute] {
+                            let whole = escaped(&alloc::format!("{front}{c}{back}"), context);
+                            let mut parts = escaped(&front, context);
+                            parts += &escaped(&alloc::format!("{c}"), context);
+                            parts += &escaped(&back, context);
+                            assert_eq!(whole, parts, "{c:?} after {before} {fill:?}");
+                        }
+                    }
+                }
             }
         }
     }

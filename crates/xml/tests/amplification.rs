@@ -41,7 +41,7 @@ fn read(header: &str, stanzas: &str) -> Result<(StreamHeader, Vec<Element>), Rea
             Err(error) => return Err(error.kind()),
         }
     }
-    Ok((head.unwrap(), elements))
+    Ok((*head.unwrap(), elements))
 }
 
 /// The most bytes that routing a stanza writes to any stream. The stanza is stamped as a server

@@ -168,7 +168,7 @@ proptest! {
         let mut out = Vec::new();
         header.write(&mut out).unwrap();
         let outcome = run(&out);
-        prop_assert_eq!(outcome.events, [(Event::Header(header), out.len())]);
+        prop_assert_eq!(outcome.events, [(Event::Header(header.into()), out.len())]);
     }
 
     /// Equality does not depend on the order of attributes, on prefixes or on how text was divided.

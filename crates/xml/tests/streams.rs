@@ -21,7 +21,7 @@ fn header(input: &str) -> StreamHeader {
     match outcome.events.into_iter().next() {
         Some((Event::Header(header), at)) => {
             assert_eq!(at, input.len(), "{input}");
-            header
+            *header
         }
         other => panic!("{input}: {other:?}"),
     }

@@ -26,7 +26,7 @@ impl Endpoint<Client> {
                 .close();
         }
         self.stream.push_own(&request.build());
-        State::Binding { id }
+        State::Binding { id: id.into() }
     }
 
     pub(super) fn handle_bind_answer(&mut self, answer: &Element) {
@@ -60,6 +60,7 @@ impl Endpoint<Client> {
     pub(super) fn bound(&mut self, jid: FullJid) {
         log!(debug, %jid, "bound");
         self.stream.set_bound();
+        self.stream.forget_negotiation();
         self.event = Some(ClientEvent::Bound(jid.clone()));
         self.role.state = State::Bound(jid);
     }

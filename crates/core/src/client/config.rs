@@ -1,6 +1,7 @@
 //! The configuration of a client.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::ops::RangeInclusive;
 
 use xmppwire_jid::{BareJid, Domainpart, Jid, Resourcepart};
@@ -21,6 +22,12 @@ use crate::limits::Limits;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
+    pub(super) settings: Arc<Settings>,
+}
+
+/// The settings, which all connections with copies of one configuration share.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
     pub(super) jid: BareJid,
     pub(super) resource: Option<Resourcepart>,
     pub(super) credentials: Credentials,
@@ -29,7 +36,7 @@ pub struct ClientConfig {
     pub(super) iterations: RangeInclusive<u32>,
     pub(super) inline_iterations: u32,
     pub(super) lang: Option<String>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// Whether TLS has to protect the stream (RFC 6120 §5).
@@ -100,24 +107,30 @@ impl ClientConfig {
     /// login as [`PeerIncompatible::Credentials`](crate::PeerIncompatible::Credentials).
     #[must_use]
     pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
-        self.credentials = self.credentials.with_trace(trace);
+        let settings = self.change();
+        settings.credentials = settings.credentials.clone().with_trace(trace);
         self
     }
 
     fn with_credentials(jid: Jid, credentials: Credentials) -> Self {
-        Self {
+        let settings = Settings {
             credentials,
-            resource: jid
-                .resourcepart()
-                .and_then(|resource| Resourcepart::new(resource).ok()),
+            resource: jid.to_resourcepart(),
             jid: jid.to_bare(),
             tls: TlsPolicy::default(),
             mechanisms: MechanismPolicy::default(),
             iterations: DEFAULT_ITERATIONS,
             inline_iterations: u32::MAX,
             lang: None,
-            limits: Limits::default(),
+            limits: Arc::default(),
+        };
+        Self {
+            settings: Arc::new(settings),
         }
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 
     /// Adds that TLS shows a certificate with these identities to the server. SASL EXTERNAL is then
@@ -128,15 +141,16 @@ impl ClientConfig {
     /// exactly that account.
     #[must_use]
     pub fn with_certificate(mut self, identities: &CertificateIdentities) -> Self {
-        let authzid = (!identities.is_of(&self.jid)).then_some(self.jid.as_str());
-        self.credentials = self.credentials.with_certificate(authzid);
+        let settings = self.change();
+        let authzid = (!identities.is_of(&settings.jid)).then_some(settings.jid.as_str());
+        settings.credentials = settings.credentials.clone().with_certificate(authzid);
         self
     }
 
     /// Sets whether TLS is required, which it is by default.
     #[must_use]
-    pub const fn with_tls(mut self, tls: TlsPolicy) -> Self {
-        self.tls = tls;
+    pub fn with_tls(mut self, tls: TlsPolicy) -> Self {
+        self.change().tls = tls;
         self
     }
 
@@ -146,7 +160,7 @@ impl ClientConfig {
     /// detects an attacker in the middle who has a certificate of the server.
     #[must_use]
     pub fn with_mechanisms(mut self, mechanisms: MechanismPolicy) -> Self {
-        self.mechanisms = mechanisms;
+        self.change().mechanisms = mechanisms;
         self
     }
 
@@ -157,8 +171,8 @@ impl ClientConfig {
     /// keeps it from wasting the client's time: 600,000 iterations of SHA-512 took 0.5 seconds on
     /// an AMD EPYC.
     #[must_use]
-    pub const fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
-        self.iterations = accepted;
+    pub fn with_iterations(mut self, accepted: RangeInclusive<u32>) -> Self {
+        self.change().iterations = accepted;
         self
     }
 
@@ -169,28 +183,28 @@ impl ClientConfig {
     /// so that an event loop can compute the salted password on another thread. With 0 it always
     /// asks, so that an application can answer with the salted password of an earlier login.
     #[must_use]
-    pub const fn with_inline_iterations(mut self, most: u32) -> Self {
-        self.inline_iterations = most;
+    pub fn with_inline_iterations(mut self, most: u32) -> Self {
+        self.change().inline_iterations = most;
         self
     }
 
     /// Sets the default language of the stream, as a language tag (RFC 6120 §4.7.4).
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = Some(lang.into());
+        self.change().lang = Some(lang.into());
         self
     }
 
     /// Sets the limits of the connection.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.change().limits = Arc::new(limits);
         self
     }
 
     /// The account; for an anonymous client the domain alone.
-    pub const fn jid(&self) -> &BareJid {
-        &self.jid
+    pub fn jid(&self) -> &BareJid {
+        &self.settings.jid
     }
 }
 

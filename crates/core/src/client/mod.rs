@@ -8,15 +8,17 @@ mod session;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use xmppwire_jid::{Domainpart, FullJid};
 use xmppwire_sasl::{ClientExchange, MechanismPolicy};
 use xmppwire_xml::{Element, StreamHeader};
 
 use self::bind::answers;
+use self::config::Settings;
 pub use self::config::{AccountError, ClientConfig, TlsPolicy};
 pub use self::derivation::DerivationRequest;
-use self::session::Kept;
+use self::session::{Asked, Kept};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -81,17 +83,17 @@ pub enum ClientEvent {
 /// ```
 #[derive(Debug)]
 pub struct Client {
-    config: ClientConfig,
+    config: Arc<Settings>,
     state: State,
     features: Option<StreamFeatures>,
     /// The mechanisms that may still be tried: fewer after each refusal.
     mechanisms: MechanismPolicy,
     /// The default language of the server's stanzas (RFC 6120 §4.7.4).
-    stream_lang: Option<String>,
+    stream_lang: Option<Box<str>>,
     /// Whether `from` in the server's header is another domain.
     misnamed: bool,
     /// Stanzas that arrived before the legacy session is there.
-    kept: Kept,
+    kept: Option<Box<Kept>>,
 }
 
 /// The state of the negotiation. Each variant holds the data that only its phase needs.
@@ -108,12 +110,9 @@ enum State {
         exchange: Box<ClientExchange>,
     },
     Binding {
-        id: String,
+        id: Box<str>,
     },
-    Session {
-        id: String,
-        jid: FullJid,
-    },
+    Session(Box<Asked>),
     Bound(FullJid),
 }
 
@@ -126,7 +125,7 @@ impl State {
             Self::Tls => Phase::Tls,
             Self::Sasl(_) | Self::Deriving { .. } => Phase::Sasl,
             Self::Binding { .. } => Phase::Binding,
-            Self::Session { .. } => Phase::Session,
+            Self::Session(_) => Phase::Session,
             Self::Bound(_) => Phase::Bound,
         }
     }
@@ -171,7 +170,8 @@ impl Client {
         now: Instant,
         tls: Option<TlsInfo>,
     ) -> Connection<Self> {
-        let limits = config.limits.clone();
+        let config = config.settings;
+        let limits = Arc::clone(&config.limits);
         let client = Self {
             mechanisms: config.mechanisms,
             config,
@@ -179,7 +179,7 @@ impl Client {
             features: None,
             stream_lang: None,
             misnamed: false,
-            kept: Kept::default(),
+            kept: None,
         };
         Endpoint::connect(client, limits, entropy, now, tls)
     }
@@ -227,12 +227,18 @@ impl Steps for Client {
     }
 
     fn has_news(&self) -> bool {
-        matches!(self.state, State::Bound(_)) && !self.kept.is_empty()
+        matches!(self.state, State::Bound(_)) && self.kept.is_some()
     }
 
     fn next_event(&mut self, _: &Stream) -> Option<ClientEvent> {
         match self.state {
-            State::Bound(_) => self.kept.pop(),
+            State::Bound(_) => {
+                let event = self.kept.as_mut()?.pop();
+                if self.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
+                    self.kept = None;
+                }
+                event
+            }
             _ => None,
         }
     }
@@ -317,7 +323,7 @@ impl Endpoint<Client> {
         let domain = self.role.config.jid.domainpart();
         let named = |from: &String| Domainpart::new(from).is_ok_and(|from| from.as_str() == domain);
         self.role.misnamed = header.from.as_ref().is_some_and(|from| !named(from));
-        self.role.stream_lang = header.lang;
+        self.role.stream_lang = header.lang.map(String::into_boxed_str);
         self.role.state = State::Offering;
     }
 
@@ -326,10 +332,10 @@ impl Endpoint<Client> {
             core::mem::replace(&mut self.role.state, State::Offering),
             item,
         ) {
-            (State::Session { id, jid }, Item::Result | Item::Error) if answers(&element, &id) => {
-                self.handle_session_answer(jid, &element);
+            (State::Session(asked), Item::Result | Item::Error) if answers(&element, &asked.id) => {
+                self.handle_session_answer(asked.jid, &element);
             }
-            (State::Session { id, jid }, _) => self.keep(id, jid, element),
+            (State::Session(asked), _) => self.keep(asked, element),
             (_, Item::Features) => self.handle_features(&element),
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
@@ -346,7 +352,7 @@ impl Endpoint<Client> {
     }
 
     fn handle_stanza(&mut self, element: Element) {
-        match Stanza::parse(element) {
+        match Stanza::parse(element, self.jid()) {
             Parsed::Stanza(stanza) => self.event = Some(ClientEvent::Stanza(stanza)),
             Parsed::Fault(fault) => self.refuse(fault),
             // A server may offer features again at any time; no action is required (RFC 6120

@@ -1,5 +1,6 @@
 //! The legacy session that old servers require (RFC 3921 §3).
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 
@@ -13,6 +14,13 @@ use crate::error::{CloseReason, PeerMisbehaved};
 use crate::ns;
 use crate::stanza::{Parsed, Stanza};
 use crate::wire::stream_error::StreamErrorCondition;
+
+/// A session request that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) id: String,
+    pub(super) jid: FullJid,
+}
 
 /// The events of stanzas that arrived before the answer to the session request.
 ///
@@ -55,13 +63,13 @@ impl Endpoint<Client> {
             .open("session", ns::SESSION)
             .build();
         self.stream.push_own(&request);
-        self.role.state = State::Session { id, jid };
+        self.role.state = State::Session(Box::new(Asked { id, jid }));
     }
 
     pub(super) fn handle_session_answer(&mut self, jid: FullJid, answer: &Element) {
         match refusal(answer) {
             Some(refusal) => {
-                self.role.kept = Kept::default();
+                self.role.kept = None;
                 self.stream
                     .end_with_footer(CloseReason::BindFailed(refusal));
             }
@@ -78,8 +86,8 @@ impl Endpoint<Client> {
         let faults = self
             .role
             .kept
-            .events
             .iter()
+            .flat_map(|kept| &kept.events)
             .filter_map(|event| match event {
                 ClientEvent::Refused(fault) => Self::reply_to(fault),
                 _ => None,
@@ -90,10 +98,10 @@ impl Endpoint<Client> {
     }
 
     /// Keeps the event of an element until the login is complete.
-    pub(super) fn keep(&mut self, id: String, jid: FullJid, element: Element) {
-        self.role.state = State::Session { id, jid };
+    pub(super) fn keep(&mut self, asked: Box<Asked>, element: Element) {
+        self.role.state = State::Session(asked);
         let bytes = element.heap_size();
-        let event = match Stanza::parse(element) {
+        let event = match Stanza::parse(element, None) {
             Parsed::Stanza(stanza) => ClientEvent::Stanza(stanza),
             Parsed::Fault(fault) => ClientEvent::Refused(fault),
             // The table allows only features here, which require no action (RFC 6120 §4.3.5).
@@ -101,8 +109,9 @@ impl Endpoint<Client> {
         };
         // As many bytes of memory as one stanza may have on the wire: 256 KiB by default.
         let most = self.stream.limits().after_authentication.max_stanza_bytes;
-        if !self.role.kept.push(event, bytes, most) {
-            self.role.kept = Kept::default();
+        let kept = self.role.kept.get_or_insert_default();
+        if !kept.push(event, bytes, most) {
+            self.role.kept = None;
             self.stream.fail(
                 StreamErrorCondition::PolicyViolation,
                 PeerMisbehaved::Negotiation("too many stanzas before the session is there"),

@@ -342,7 +342,7 @@ impl Endpoint<Host> {
 
     fn take_stanza(&mut self, mut element: Element) {
         element.requalify(ns::COMPONENT, ns::CLIENT);
-        let checked = match Stanza::parse(element) {
+        let checked = match Stanza::parse(element, None) {
             Parsed::Stanza(stanza) => self
                 .check(stanza.from(), stanza.element())
                 .map(|()| Ok(stanza)),

@@ -250,7 +250,7 @@ impl Endpoint<Component> {
 
     fn take_stanza(&mut self, mut element: Element) {
         element.requalify(ns::COMPONENT, ns::CLIENT);
-        match Stanza::parse(element) {
+        match Stanza::parse(element, None) {
             Parsed::Stanza(stanza) => self.event = Some(ComponentEvent::Stanza(stanza)),
             Parsed::Fault(fault) => {
                 // The server would end the stream because of an answer from a foreign domain.

@@ -1,5 +1,7 @@
 //! Resource binding (RFC 6120 §7).
 
+use alloc::boxed::Box;
+
 use xmppwire_jid::Resourcepart;
 use xmppwire_xml::Element;
 
@@ -45,6 +47,9 @@ impl Endpoint<Server> {
                 }
                 log!(debug, %jid, "bound");
                 self.stream.set_bound();
+                self.stream.forget_negotiation();
+                self.role.host = None;
+                self.role.account = None;
                 self.role.state = State::Bound(jid);
             }
             BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
@@ -53,7 +58,7 @@ impl Endpoint<Server> {
     }
 
     pub(super) fn handle_bind(&mut self, element: Element) {
-        let iq = match Iq::parse(element) {
+        let iq = match Iq::parse(element, None) {
             Ok(iq) => iq,
             Err(fault) => return self.refuse(fault),
         };
@@ -81,7 +86,7 @@ impl Endpoint<Server> {
         let serial = self.serial();
         self.role.state = State::Binding {
             serial,
-            request: iq,
+            request: Box::new(iq),
         };
         self.event = Some(ServerEvent::Bind(BindRequest {
             serial,
@@ -106,10 +111,10 @@ impl Endpoint<Server> {
     /// (RFC 3921 §3), and a second resource is refused (RFC 6120 §7.1).
     pub(super) fn answer_legacy(&self, stanza: &Stanza) -> Option<Iq> {
         let Stanza::Iq(iq) = stanza else { return None };
-        let ours = match (iq.to(), &self.role.account) {
+        let ours = match (iq.to(), self.jid()) {
             (None, _) => true,
-            (Some(to), Some(account)) => {
-                to.as_str() == account.as_str() || to.as_str() == account.domainpart()
+            (Some(to), Some(own)) => {
+                to.as_str() == own.bare_str() || to.as_str() == own.domainpart()
             }
             (Some(_), None) => false,
         };

@@ -1,6 +1,7 @@
 //! The configuration of a server, and of the domains that it serves.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use xmppwire_jid::Domainpart;
@@ -21,12 +22,18 @@ use crate::limits::Limits;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
+    pub(super) settings: Arc<Settings>,
+}
+
+/// The settings, which all connections with copies of one configuration share.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
     pub(super) decoy: DecoyKey,
     pub(super) protects_offer: bool,
     pub(super) plus_without_tls_unique: bool,
     pub(super) lang: String,
     pub(super) default_domain: Option<Domainpart>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
 }
 
 impl ServerConfig {
@@ -34,19 +41,21 @@ impl ServerConfig {
     /// every connection of the server: otherwise a client that asks twice could tell them apart.
     pub fn new(decoy: DecoyKey) -> Self {
         Self {
-            decoy,
-            protects_offer: true,
-            plus_without_tls_unique: false,
-            lang: "en".into(),
-            default_domain: None,
-            limits: Limits::default(),
+            settings: Arc::new(Settings {
+                decoy,
+                protects_offer: true,
+                plus_without_tls_unique: false,
+                lang: "en".into(),
+                default_domain: None,
+                limits: Arc::default(),
+            }),
         }
     }
 
     /// Sets the language of the texts that the server writes (RFC 6120 §4.7.4).
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = lang.into();
+        self.change().lang = lang.into();
         self
     }
 
@@ -55,15 +64,15 @@ impl ServerConfig {
     /// (RFC 6120 §4.9.1.3).
     #[must_use]
     pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
-        self.default_domain = Some(domain);
+        self.change().default_domain = Some(domain);
         self
     }
 
     /// Omits the hash with which SCRAM clients detect a changed offer (XEP-0474). Use it for
     /// clients that fail on unknown SCRAM attributes instead of ignoring them.
     #[must_use]
-    pub const fn without_downgrade_protection(mut self) -> Self {
-        self.protects_offer = false;
+    pub fn without_downgrade_protection(mut self) -> Self {
+        self.change().protects_offer = false;
         self
     }
 
@@ -76,16 +85,20 @@ impl ServerConfig {
     /// it, be refused, and must not fall back to a mechanism without channel binding: it could not
     /// log in at all.
     #[must_use]
-    pub const fn with_plus_without_tls_unique(mut self) -> Self {
-        self.plus_without_tls_unique = true;
+    pub fn with_plus_without_tls_unique(mut self) -> Self {
+        self.change().plus_without_tls_unique = true;
         self
     }
 
     /// Sets the caps of the connection.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.change().limits = Arc::new(limits);
         self
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which domain a stream is for, and what a server offers on it (RFC 6120 §4.3.2, §4.7, §5.4.2).
 
+use alloc::boxed::Box;
+
 use xmppwire_jid::{BareJid, Domainpart, Jid};
 use xmppwire_sasl::Offer;
 use xmppwire_xml::{Element, StreamHeader};
@@ -38,7 +40,7 @@ impl Endpoint<Server> {
         };
         let refusal = match answer {
             HostAnswer::Serve(host) => {
-                self.role.host = Some(Hosting { domain, host });
+                self.role.host = Some(Box::new(Hosting { domain, host }));
                 self.answer_header();
                 return Ok(());
             }
@@ -46,7 +48,7 @@ impl Endpoint<Server> {
             HostAnswer::Gone => StreamError::new(StreamErrorCondition::HostGone),
             HostAnswer::SeeOtherHost(_) if !self.stream.secured() => {
                 let host = Host::new(TlsOffer::Required, []);
-                self.role.host = Some(Hosting { domain, host });
+                self.role.host = Some(Box::new(Hosting { domain, host }));
                 self.answer_header();
                 return Ok(());
             }
@@ -83,7 +85,7 @@ impl Endpoint<Server> {
         }
         match self.check_header(&header) {
             Ok((domain, from)) => {
-                self.role.peer_lang = header.lang;
+                self.role.peer_lang = header.lang.map(Into::into);
                 // After authentication the domain is settled, so the application is not asked
                 // again.
                 if self.stream.authenticated() {
@@ -160,7 +162,7 @@ impl Endpoint<Server> {
 
     /// Sends the header, and the features that fit the state of the stream (RFC 6120 §4.3.2).
     fn answer_header(&mut self) {
-        let Some(Hosting { domain, host }) = &self.role.host else {
+        let Some(Hosting { domain, host }) = self.role.host.as_deref() else {
             return;
         };
         if let Some(header) = self.stream.header_mut() {

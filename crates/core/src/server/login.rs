@@ -12,7 +12,7 @@ use xmppwire_sasl::{
 use xmppwire_xml::Element;
 
 use super::config::TlsOffer;
-use super::question::{self, SaslAnswer, SaslRequest, Subject};
+use super::question::{self, Asked, SaslAnswer, SaslRequest, Subject};
 use super::{Hosting, Server, ServerEvent, State};
 use crate::endpoint::Endpoint;
 use crate::error::ApiMisuse;
@@ -92,7 +92,7 @@ impl Endpoint<Server> {
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {
-        let Some(Hosting { host, .. }) = &self.role.host else {
+        let Some(Hosting { host, .. }) = self.role.host.as_deref() else {
             return Vec::new();
         };
         let secured = self.stream.secured();
@@ -210,7 +210,8 @@ impl Endpoint<Server> {
     fn ask(&mut self, exchange: &ServerExchange) -> Result<SaslRequest, Condition> {
         let serial = self.serial();
         let stranger = Localpart::new(&self.entropy.id());
-        let (Some(question), Some(hosting)) = (exchange.question(), &self.role.host) else {
+        let (Some(question), Some(hosting)) = (exchange.question(), self.role.host.as_deref())
+        else {
             return Err(Condition::TemporaryAuthFailure);
         };
         let domain = &hosting.domain;
@@ -242,10 +243,12 @@ impl Endpoint<Server> {
         };
         Ok(SaslRequest {
             serial,
-            mechanism: exchange.mechanism(),
-            domain: domain.clone(),
-            authzid: authzid.map(Into::into),
-            subject,
+            asked: Box::new(Asked {
+                mechanism: exchange.mechanism(),
+                domain: domain.clone(),
+                authzid: authzid.map(Into::into),
+                subject,
+            }),
         })
     }
 

@@ -7,12 +7,13 @@ mod login;
 mod question;
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid};
 use xmppwire_sasl::{Condition, ServerExchange};
 use xmppwire_xml::Element;
 
+use self::config::Settings;
 pub use self::config::{Host, ServerConfig, TlsOffer};
 pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
@@ -85,12 +86,12 @@ pub enum ServerEvent {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    config: ServerConfig,
+    config: Arc<Settings>,
     state: State,
-    host: Option<Hosting>,
+    host: Option<Box<Hosting>>,
     account: Option<BareJid>,
     /// The default language of the client's stanzas (RFC 6120 §4.7.4).
-    peer_lang: Option<String>,
+    peer_lang: Option<Box<str>>,
     failed_logins: u8,
     failed_binds: u8,
 }
@@ -122,7 +123,7 @@ enum State {
     /// The application is asked for the resource.
     Binding {
         serial: u64,
-        request: Iq,
+        request: Box<Iq>,
     },
     Bound(FullJid),
 }
@@ -187,7 +188,8 @@ impl Server {
         now: Instant,
         tls: Option<TlsInfo>,
     ) -> Connection<Self> {
-        let limits = config.limits.clone();
+        let config = config.settings;
+        let limits = Arc::clone(&config.limits);
         let server = Self {
             config,
             state: State::Opening,
@@ -293,7 +295,7 @@ impl Endpoint<Server> {
         }
         // RFC 6120 §8.1.2.1: the bound address replaces whatever the client wrote.
         element.set_attr("from", Some(jid.as_str()));
-        match Stanza::parse(element) {
+        match Stanza::parse(element, Some(jid)) {
             Parsed::Stanza(mut stanza) => {
                 if let Stanza::Presence(presence) = &mut stanza
                     && presence

@@ -4,6 +4,7 @@
 //! its event loop. It is answered once. If it is dropped, the connection ends when its negotiation
 //! times out.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -68,6 +69,11 @@ pub enum HostAnswer {
 #[must_use = "a dropped question ends the connection by time-out"]
 pub struct SaslRequest {
     pub(super) serial: u64,
+    pub(super) asked: Box<Asked>,
+}
+
+/// What a [`SaslRequest`] asks. It is in a box, because events have room for one.
+pub(super) struct Asked {
     pub(super) mechanism: Mechanism,
     pub(super) domain: Domainpart,
     pub(super) authzid: Option<String>,
@@ -88,14 +94,14 @@ pub(super) enum Subject {
 
 impl SaslRequest {
     /// The mechanism that the client chose.
-    pub const fn mechanism(&self) -> Mechanism {
-        self.mechanism
+    pub fn mechanism(&self) -> Mechanism {
+        self.asked.mechanism
     }
 
     /// The user name that the client sent, prepared by SASLprep. It is empty with EXTERNAL and
     /// ANONYMOUS, which have none.
     pub fn username(&self) -> &str {
-        match &self.subject {
+        match &self.asked.subject {
             Subject::Keys(username) | Subject::Password(username, _) => username,
             Subject::Certificate(..) | Subject::Stranger(..) => "",
         }
@@ -103,7 +109,7 @@ impl SaslRequest {
 
     /// The authorization identity that the client sent, if any (RFC 6120 §6.3.8).
     pub fn authzid(&self) -> Option<&str> {
-        self.authzid.as_deref()
+        self.asked.authzid.as_deref()
     }
 
     /// The account to log in to: the user name at the stream's domain, the account in the
@@ -112,9 +118,9 @@ impl SaslRequest {
     /// `None` if the user name is not a valid localpart, so that no such account exists, or if the
     /// certificate names no account. In that case only the application can know its account.
     pub fn account(&self) -> Option<BareJid> {
-        match &self.subject {
+        match &self.asked.subject {
             Subject::Keys(username) | Subject::Password(username, _) => {
-                account(username, &self.domain)
+                account(username, &self.asked.domain)
             }
             Subject::Certificate(account, _) => account.clone(),
             Subject::Stranger(account, _) => Some(account.clone()),
@@ -123,9 +129,9 @@ impl SaslRequest {
 
     /// What is asked for.
     pub fn question(&self) -> SaslQuestion<'_> {
-        match &self.subject {
+        match &self.asked.subject {
             Subject::Keys(username) => SaslQuestion::ScramKeys {
-                mechanism: self.mechanism,
+                mechanism: self.asked.mechanism,
                 username,
             },
             Subject::Password(username, password) => SaslQuestion::Password {
@@ -148,13 +154,13 @@ impl SaslRequest {
     pub(super) fn takes(&self, answer: &SaslAnswer) -> bool {
         match answer {
             SaslAnswer::ScramKeys(_) => {
-                matches!(self.subject, Subject::Keys(_) | Subject::Password(..))
+                matches!(self.asked.subject, Subject::Keys(_) | Subject::Password(..))
             }
             // The client continues with the domain that it asked for (RFC 6120 §6.4.6), so it could
             // never bind a resource of an account at another domain.
             SaslAnswer::Accept(account) => {
-                !matches!(self.subject, Subject::Keys(_))
-                    && account.domainpart() == self.domain.as_str()
+                !matches!(self.asked.subject, Subject::Keys(_))
+                    && account.domainpart() == self.asked.domain.as_str()
             }
             SaslAnswer::Reject(_) => true,
         }
@@ -165,9 +171,9 @@ impl fmt::Debug for SaslRequest {
     /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SaslRequest")
-            .field("mechanism", &self.mechanism)
+            .field("mechanism", &self.asked.mechanism)
             .field("username", &self.username())
-            .field("authzid", &self.authzid)
+            .field("authzid", &self.asked.authzid)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::borrow::Cow;
 
-use xmppwire_jid::Jid;
+use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::{Element, ElementRef};
 
 use super::StanzaError;
@@ -28,9 +28,16 @@ impl Envelope {
         }
     }
 
-    /// Reads the addresses of a received element.
-    pub(super) fn parse(element: Element) -> Result<Self, StanzaFault> {
-        let address = |name| element.attr(name).map(Jid::new).transpose();
+    /// Reads the addresses of a received element. One that is spelled like `own` is a copy of it.
+    pub(super) fn parse(element: Element, own: Option<&FullJid>) -> Result<Self, StanzaFault> {
+        let address = |name| {
+            let text = element.attr(name)?;
+            Some(match own.filter(|own| own.as_str() == text) {
+                Some(own) => Ok(own.clone().into()),
+                None => Jid::new(text),
+            })
+        };
+        let address = |name| address(name).transpose();
         match (address("to"), address("from")) {
             (Ok(to), Ok(from)) => Ok(Self { to, from, element }),
             _ => Err(StanzaFault::new(FaultKind::Address, element)),

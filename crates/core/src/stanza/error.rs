@@ -1,5 +1,6 @@
 //! Stanza errors (RFC 6120 §8.3).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -133,8 +134,9 @@ pub struct StanzaError {
     condition: StanzaErrorCondition,
     data: Option<String>,
     by: Option<Jid>,
-    text: Option<Text>,
-    application: Option<Element>,
+    // In boxes, because events have room for an error and seldom carry one.
+    text: Option<Box<Text>>,
+    application: Option<Box<Element>>,
 }
 
 impl StanzaError {
@@ -176,7 +178,7 @@ impl StanzaError {
     /// Adds a human-readable text in English.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
-        self.text = Some(Text::en(text));
+        self.text = Some(Box::new(Text::en(text)));
         self
     }
 
@@ -191,7 +193,7 @@ impl StanzaError {
     /// the namespace of the defined conditions is not sent.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
-        self.application = Some(condition);
+        self.application = Some(Box::new(condition));
         self
     }
 
@@ -216,14 +218,14 @@ impl StanzaError {
     }
 
     /// The human-readable text.
-    pub const fn text(&self) -> Option<&Text> {
-        self.text.as_ref()
+    pub fn text(&self) -> Option<&Text> {
+        self.text.as_deref()
     }
 
     /// The application-specific condition, or a condition that RFC 6120 does not define, such as one of
     /// RFC 3920 that it dropped.
-    pub const fn application_condition(&self) -> Option<&Element> {
-        self.application.as_ref()
+    pub fn application_condition(&self) -> Option<&Element> {
+        self.application.as_deref()
     }
 
     /// Reads `<error/>`. It cannot fail, because an error must never cause another one (RFC 6120 §8.3.1):
@@ -247,8 +249,9 @@ impl StanzaError {
             by: error.attr("by").and_then(|by| Jid::new(by).ok()),
             // Errors without a condition have their text as character data (XEP-0086).
             text: Text::child_of(error, ns::STANZA_ERRORS)
-                .or_else(|| error.has_text().then(|| Text::from(error.text().trim()))),
-            application: said.application,
+                .or_else(|| error.has_text().then(|| Text::from(error.text().trim())))
+                .map(Box::new),
+            application: said.application.map(Box::new),
         }
     }
 
@@ -266,7 +269,7 @@ impl StanzaError {
         if let Some(text) = &self.text {
             builder = text.write(builder, ns::STANZA_ERRORS);
         }
-        if let Some(application) = addition(self.application.as_ref(), ns::STANZA_ERRORS) {
+        if let Some(application) = addition(self.application.as_deref(), ns::STANZA_ERRORS) {
             builder = builder.append(application.root());
         }
         builder.build()

@@ -1,5 +1,6 @@
 //! `<iq/>` (RFC 6120 §8.2.3).
 
+use xmppwire_jid::FullJid;
 use xmppwire_xml::{Element, ElementRef};
 
 use super::envelope::{Envelope, envelope_methods};
@@ -108,10 +109,10 @@ impl Iq {
         })
     }
 
-    pub(crate) fn parse(element: Element) -> Result<Self, StanzaFault> {
+    pub(crate) fn parse(element: Element, own: Option<&FullJid>) -> Result<Self, StanzaFault> {
         match Self::check(&element) {
             Ok(iq_type) => Ok(Self {
-                envelope: Envelope::parse(element)?,
+                envelope: Envelope::parse(element, own)?,
                 iq_type,
             }),
             Err(kind) => Err(StanzaFault::new(kind, element)),

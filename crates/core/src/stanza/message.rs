@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 
+use xmppwire_jid::FullJid;
 use xmppwire_xml::Element;
 
 use super::envelope::{Envelope, envelope_methods, open_methods};
@@ -206,9 +207,9 @@ impl Message {
         Some(Self { envelope }.with_body(body))
     }
 
-    pub(crate) fn parse(element: Element) -> Result<Self, StanzaFault> {
+    pub(crate) fn parse(element: Element, own: Option<&FullJid>) -> Result<Self, StanzaFault> {
         let message = Self {
-            envelope: Envelope::parse(element)?,
+            envelope: Envelope::parse(element, own)?,
         };
         if message.is_error() && message.error().is_none() {
             return Err(StanzaFault::new(

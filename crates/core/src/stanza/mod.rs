@@ -9,7 +9,7 @@ mod presence;
 mod to_jid;
 mod tracker;
 
-use xmppwire_jid::Jid;
+use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::Element;
 
 pub use self::error::{ErrorType, StanzaError, StanzaErrorCondition};
@@ -41,15 +41,16 @@ pub(crate) enum Parsed {
 }
 
 impl Stanza {
-    /// Reads a child of the stream.
-    pub(crate) fn parse(element: Element) -> Parsed {
+    /// Reads a child of the stream. `own` is the address of the connection: where the element has it,
+    /// it is not prepared again.
+    pub(crate) fn parse(element: Element, own: Option<&FullJid>) -> Parsed {
         if element.ns() != ns::CLIENT {
             return Parsed::Other(element);
         }
         let stanza = match element.name() {
-            "message" => Message::parse(element).map(Self::Message),
-            "presence" => Presence::parse(element).map(Self::Presence),
-            "iq" => Iq::parse(element).map(Self::Iq),
+            "message" => Message::parse(element, own).map(Self::Message),
+            "presence" => Presence::parse(element, own).map(Self::Presence),
+            "iq" => Iq::parse(element, own).map(Self::Iq),
             _ => return Parsed::Other(element),
         };
         stanza.map_or_else(Parsed::Fault, Parsed::Stanza)
@@ -213,7 +214,7 @@ impl TryFrom<Element> for Stanza {
 
     fn try_from(mut element: Element) -> Result<Self, StanzaFault> {
         element.requalify(ns::SERVER, ns::CLIENT);
-        match Self::parse(element) {
+        match Self::parse(element, None) {
             Parsed::Stanza(stanza) => Ok(stanza),
             Parsed::Fault(fault) => Err(fault),
             Parsed::Other(element) => Err(StanzaFault::new(FaultKind::Kind, element)),

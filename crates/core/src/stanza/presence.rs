@@ -2,7 +2,7 @@
 
 use alloc::borrow::Cow;
 
-use xmppwire_jid::Jid;
+use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::Element;
 
 use super::envelope::{Envelope, envelope_methods, open_methods};
@@ -197,7 +197,7 @@ impl Presence {
             .unwrap_or(0)
     }
 
-    pub(crate) fn parse(element: Element) -> Result<Self, StanzaFault> {
+    pub(crate) fn parse(element: Element, own: Option<&FullJid>) -> Result<Self, StanzaFault> {
         let known = match element.attr("type") {
             Some(kind) => PresenceType::from_name(kind).is_some(),
             None => true,
@@ -206,7 +206,7 @@ impl Presence {
             return Err(StanzaFault::new(FaultKind::UnknownType, element));
         }
         let presence = Self {
-            envelope: Envelope::parse(element)?,
+            envelope: Envelope::parse(element, own)?,
         };
         if presence.is_error() && presence.error().is_none() {
             return Err(StanzaFault::new(

@@ -1,5 +1,7 @@
 //! How a stream ends, and by when.
 
+use alloc::boxed::Box;
+
 use super::hand_off::TlsState;
 use super::{CLOSING_TAG, Due, Stream};
 use crate::error::{CloseReason, PeerMisbehaved, Timer};
@@ -33,15 +35,18 @@ impl Stream {
             return Due::Nothing;
         }
         let mut due = Due::Nothing;
-        match &self.end {
+        match self.end.as_deref() {
             // The peer does not read: what it is owed is dropped, so that the connection can be freed.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
-            None if self.bound && self.closing.is_none() && self.last_input.is_none() => {
-                self.last_input = Some(now);
+            None if self.bound && !self.closing && self.since.is_none() => {
+                self.since = Some(now);
             }
             None if timer == Timer::KeepAlive => {
-                due = self.liveness.due(now);
+                due = match &mut self.liveness {
+                    Some(liveness) => liveness.due(now),
+                    None => Due::Nothing,
+                };
                 if due == Due::Gone {
                     self.time_out(timer);
                 }
@@ -69,18 +74,20 @@ impl Stream {
             let when = |since| since + self.limits.close_timeout;
             // The time of the end is unknown: a deadline in the past makes the driver tell it.
             (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
-        } else if let Some(since) = self.closing {
+        } else if self.closing {
+            let since = self.since.unwrap_or(Instant::ORIGIN);
             Some((since + self.limits.close_timeout, Timer::Close))
         } else if !self.bound {
-            let when = self.started + self.limits.negotiation_timeout;
-            Some((when, Timer::Negotiation))
+            let since = self.since.unwrap_or(Instant::ORIGIN);
+            Some((since + self.limits.negotiation_timeout, Timer::Negotiation))
         } else {
             // The time of binding is unknown: a deadline in the past makes the driver tell it.
             let idle = self.limits.idle_timeout.map(|idle| {
-                let when = self.last_input.map_or(Instant::ORIGIN, |last| last + idle);
+                let when = self.since.map_or(Instant::ORIGIN, |last| last + idle);
                 (when, Timer::Idle)
             });
-            let silent = self.liveness.deadline(self.last_input);
+            let silent = self.liveness.as_ref();
+            let silent = silent.and_then(|liveness| liveness.deadline(self.since));
             let silent = silent.map(|when| (when, Timer::KeepAlive));
             idle.into_iter().chain(silent).min_by_key(|(when, _)| *when)
         }
@@ -97,9 +104,10 @@ impl Stream {
             Some(error) => self.close_with(error, CloseReason::Local),
             // During a hand-off nothing may be written, and before the header no stream is open.
             None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
-            None if self.closing.is_none() => {
+            None if !self.closing => {
                 self.write_footer();
-                self.closing = Some(now);
+                self.closing = true;
+                self.since = Some(now);
             }
             None => {}
         }
@@ -109,7 +117,7 @@ impl Stream {
     pub(crate) fn fail(&mut self, error: impl Into<StreamError>, why: PeerMisbehaved) {
         let error = error.into();
         log!(debug, condition = error.condition().name(), %why, "the peer broke the protocol");
-        let sent = (!self.is_mute() && self.closing.is_none()).then(|| error.clone());
+        let sent = (!self.is_mute() && !self.closing).then(|| error.clone());
         self.close_with(error, CloseReason::Violation { sent, why });
     }
 
@@ -118,7 +126,7 @@ impl Stream {
         if self.end.is_some() {
             return;
         }
-        if !self.is_mute() && self.closing.is_none() {
+        if !self.is_mute() && !self.closing {
             // A header has to precede the error (RFC 6120 §4.9.1.2).
             self.write_header();
             let mut element = error.to_element();
@@ -140,7 +148,7 @@ impl Stream {
     }
 
     pub(super) fn write_footer(&mut self) {
-        if self.end.is_none() && self.closing.is_none() && !self.is_mute() {
+        if self.end.is_none() && !self.closing && !self.is_mute() {
             self.write_header();
             self.writer.end(self.out.end());
             wire_log::other(Way::Sent, CLOSING_TAG);
@@ -150,10 +158,10 @@ impl Stream {
     pub(super) fn finish(&mut self, reason: CloseReason) {
         if self.end.is_none() {
             log!(debug, ?reason, "the stream ended");
-            self.end = Some(End {
+            self.end = Some(Box::new(End {
                 reason: Some(reason),
                 since: None,
-            });
+            }));
         }
     }
 

@@ -1,5 +1,7 @@
 //! The change of the transport to TLS (RFC 6120 §5.4).
 
+use alloc::boxed::Box;
+
 use super::Stream;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
@@ -16,7 +18,8 @@ pub(super) enum TlsState {
         /// Whether the peer may end its `<starttls/>` with white space.
         skips_white_space: bool,
     },
-    Established(TlsInfo),
+    /// What TLS told, until negotiation is over.
+    Established(Option<Box<TlsInfo>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,7 @@ impl Stream {
                 step: HandOff::Running,
                 ..
             } if serial == handoff.serial => {
-                self.tls = TlsState::Established(tls);
+                self.tls = TlsState::Established(Some(Box::new(tls)));
                 self.restart();
                 // White space of the old stream came in clear text, so none can follow the handshake.
                 self.restarted = false;

@@ -136,32 +136,41 @@ impl Liveness {
 
 impl Stream {
     pub(crate) fn set_keep_alive(&mut self, policy: Option<KeepAlive>) {
-        self.liveness.set_policy(policy);
+        if policy.is_some() || self.liveness.is_some() {
+            self.liveness.get_or_insert_default().set_policy(policy);
+        }
     }
 
-    pub(crate) const fn keep_alive(&self) -> Option<KeepAlive> {
-        self.liveness.policy
+    pub(crate) fn keep_alive(&self) -> Option<KeepAlive> {
+        self.liveness.as_ref()?.policy
+    }
+
+    /// Tells that so many bytes of the output were written.
+    pub(super) fn written(&mut self, bytes: usize) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.written(bytes);
+        }
     }
 
     /// Tells that nothing is read until now, because the application has to take an event first.
     pub(crate) fn not_reading(&mut self, now: Instant) {
-        self.liveness.not_reading(now);
+        if let Some(liveness) = &mut self.liveness {
+            liveness.not_reading(now);
+        }
     }
 
     /// Whether the policy sends pings, rather than white space.
-    pub(crate) const fn pings(&self) -> bool {
-        match &self.liveness.policy {
-            Some(policy) => matches!(policy.probe(), Probe::Ping),
-            None => false,
-        }
+    pub(crate) fn pings(&self) -> bool {
+        self.keep_alive()
+            .is_some_and(|policy| matches!(policy.probe(), Probe::Ping))
     }
 
     /// Checks a silent peer: with this ping, or with white space where there is none.
     pub(crate) fn check(&mut self, now: Instant, ping: Option<(String, Element)>) {
-        let patience = self.liveness.policy.and_then(|policy| policy.patience());
+        let patience = self.keep_alive().and_then(|policy| policy.patience());
         let pinged = ping.is_some();
         self.send_check(ping);
-        self.liveness.from = Some(now);
+        self.liveness.get_or_insert_default().from = Some(now);
         // White space asks for no answer, unless the application knows that there will be one.
         let awaited = pinged || !self.pings();
         if let Some(patience) = patience.filter(|_| awaited) {
@@ -176,7 +185,11 @@ impl Stream {
         patience: Duration,
         ping: (String, Element),
     ) {
-        match &mut self.liveness.check {
+        match self
+            .liveness
+            .as_mut()
+            .and_then(|liveness| liveness.check.as_mut())
+        {
             // The check that runs is answered no later than another one would be.
             Some(check) => {
                 check.patience = patience;
@@ -197,8 +210,8 @@ impl Stream {
     }
 
     /// Whether stanzas are exchanged, so that the peer may be checked.
-    pub(crate) const fn may_check(&self) -> bool {
-        self.bound && self.end.is_none() && self.closing.is_none()
+    pub(crate) fn may_check(&self) -> bool {
+        self.bound && self.end.is_none() && !self.closing
     }
 
     fn send_check(&mut self, ping: Option<(String, Element)>) {
@@ -209,7 +222,7 @@ impl Stream {
         match ping {
             Some((id, ping)) => {
                 self.push_own(&ping);
-                let pings = &mut self.liveness.pings;
+                let pings = &mut self.liveness.get_or_insert_default().pings;
                 if pings.len() >= OPEN_PINGS {
                     pings.pop_front();
                 }
@@ -223,10 +236,11 @@ impl Stream {
     }
 
     fn await_life(&mut self, now: Instant, patience: Duration) {
-        self.liveness.check = Some(Check {
+        let behind = self.out.len();
+        self.liveness.get_or_insert_default().check = Some(Check {
             patience,
             since: Some(now),
-            behind: self.out.len(),
+            behind,
             progress: false,
             extended: false,
         });
@@ -234,7 +248,10 @@ impl Stream {
 
     /// Whether the IQ answers a ping of this side, which is then forgotten.
     pub(crate) fn take_pong(&mut self, iq: ElementRef<'_>) -> bool {
-        let pings = &mut self.liveness.pings;
+        let Some(liveness) = &mut self.liveness else {
+            return false;
+        };
+        let pings = &mut liveness.pings;
         let Some(id) = iq.attr("id").filter(|_| !pings.is_empty()) else {
             return false;
         };

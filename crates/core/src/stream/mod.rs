@@ -8,6 +8,8 @@ mod liveness;
 mod outbox;
 mod white_space;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
@@ -34,39 +36,41 @@ const CLOSING_TAG: &str = "</stream:stream>";
 
 /// What the peer sent that the role has to handle.
 pub(crate) enum Incoming {
-    Header(StreamHeader),
+    Header(Box<StreamHeader>),
     Element(Element),
 }
 
 /// A stream and, after a restart, the one that replaces it (RFC 6120 §4.3.3).
 #[derive(Debug)]
 pub struct Stream {
-    limits: Limits,
+    limits: Arc<Limits>,
     reader: Reader,
     writer: Writer,
     out: Outbox,
     /// This side's header while it is not sent: a client sends it at once, a server as an answer. A stream
     /// error before that has to send it first (RFC 6120 §4.9.1.2).
-    header: Option<StreamHeader>,
+    header: Option<Box<StreamHeader>>,
     tls: TlsState,
     authenticated: bool,
     bound: bool,
     white_space: WhiteSpace,
     /// Whether nothing of a restarted stream was read yet: white space of the old one may still arrive.
     restarted: bool,
-    started: Instant,
-    /// When the last bytes arrived. `None` after binding, because the application may have kept the peer
-    /// waiting: the idle time then counts from the next call that carries a time.
-    last_input: Option<Instant>,
-    liveness: Liveness,
-    /// When this side sent its closing tag, without an error, and began to wait for the peer's.
-    closing: Option<Instant>,
-    end: Option<End>,
+    /// When the wait began that a deadline ends: for the end of negotiation; then for the next bytes; and
+    /// once this side has sent its closing tag, for the peer's. `None` after binding, because the
+    /// application may have kept the peer waiting: the idle time then counts from the next call that
+    /// carries a time.
+    since: Option<Instant>,
+    /// `None` as long as it never had a policy.
+    liveness: Option<Box<Liveness>>,
+    /// Whether this side has sent its closing tag, without an error, and waits for the peer's.
+    closing: bool,
+    end: Option<Box<End>>,
 }
 
 impl Stream {
     pub(crate) fn new(
-        limits: Limits,
+        limits: Arc<Limits>,
         now: Instant,
         tls: Option<TlsInfo>,
         content_ns: &'static str,
@@ -77,7 +81,9 @@ impl Stream {
             limits,
             out: Outbox::default(),
             header: None,
-            tls: tls.map_or(TlsState::Clear, TlsState::Established),
+            tls: tls.map_or(TlsState::Clear, |tls| {
+                TlsState::Established(Some(Box::new(tls)))
+            }),
             authenticated: false,
             bound: false,
             white_space: WhiteSpace {
@@ -85,10 +91,9 @@ impl Stream {
                 bytes: 0,
             },
             restarted: false,
-            started: now,
-            last_input: Some(now),
-            liveness: Liveness::default(),
-            closing: None,
+            since: Some(now),
+            closing: false,
+            liveness: None,
             end: None,
         }
     }
@@ -99,9 +104,9 @@ impl Stream {
         matches!(self.tls, TlsState::Established(_))
     }
 
-    pub(crate) const fn tls(&self) -> Option<&TlsInfo> {
+    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
         match &self.tls {
-            TlsState::Established(tls) => Some(tls),
+            TlsState::Established(Some(tls)) => Some(tls),
             _ => None,
         }
     }
@@ -110,14 +115,14 @@ impl Stream {
         self.authenticated
     }
 
-    pub(crate) const fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Whether this side has sent its closing tag. It sends nothing after it, and handles only stanzas and
     /// the peer's closing tag (RFC 6120 §4.4).
     pub(crate) const fn is_closing(&self) -> bool {
-        self.closing.is_some()
+        self.closing
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -146,7 +151,7 @@ impl Stream {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.end, Some(End { reason: None, .. })) && self.out.is_empty()
+        self.end.as_ref().is_some_and(|end| end.reason.is_none()) && self.out.is_empty()
     }
 
     // --- Bytes in ---------------------------------------------------------------------------------
@@ -155,8 +160,12 @@ impl Stream {
     /// are handled here.
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
         while self.wants_read() && !input.is_empty() {
-            self.last_input = Some(now);
-            self.liveness.heard();
+            if self.bound && !self.closing {
+                self.since = Some(now);
+            }
+            if let Some(liveness) = &mut self.liveness {
+                liveness.heard();
+            }
             if self.restarted && !self.skip_white_space(now, input) {
                 continue;
             }
@@ -181,8 +190,8 @@ impl Stream {
                 Ok(Some(Event::End)) => {
                     wire_log::other(Way::Received, CLOSING_TAG);
                     let reason = match self.closing {
-                        Some(_) => CloseReason::Local,
-                        None => CloseReason::Peer,
+                        true => CloseReason::Local,
+                        false => CloseReason::Peer,
                     };
                     self.write_footer();
                     self.finish(reason);
@@ -215,23 +224,23 @@ impl Stream {
     }
 
     pub(crate) fn consume_output(&mut self, n: usize) {
-        self.liveness.written(n);
+        self.written(n);
         self.out.consume(n);
     }
 
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
-        self.liveness.written(usize::MAX);
+        self.written(usize::MAX);
         self.out.take()
     }
 
     /// Sets the header that is sent next. Its prefixes hold for everything that follows it.
     pub(crate) fn set_header(&mut self, header: StreamHeader) {
         self.writer = Writer::for_header(&header);
-        self.header = Some(header);
+        self.header = Some(Box::new(header));
     }
 
-    pub(crate) const fn header_mut(&mut self) -> Option<&mut StreamHeader> {
-        self.header.as_mut()
+    pub(crate) fn header_mut(&mut self) -> Option<&mut StreamHeader> {
+        self.header.as_deref_mut()
     }
 
     /// Sends this side's header unless it was sent.
@@ -252,7 +261,7 @@ impl Stream {
     /// Queues an element that the machine made itself. It fits: nothing that needs an answer is read while
     /// the output has no room for one.
     pub(crate) fn push_own(&mut self, element: &Element) {
-        if self.end.is_some() || self.closing.is_some() {
+        if self.end.is_some() || self.closing {
             return;
         }
         if self.writer.element(self.out.end(), element.root()).is_ok() {
@@ -275,7 +284,7 @@ impl Stream {
         stanza: &Stanza,
         content_ns: &'static str,
     ) -> Result<(), ApiMisuse> {
-        if self.end.is_some() || self.closing.is_some() {
+        if self.end.is_some() || self.closing {
             return Ok(());
         }
         if !self.bound {
@@ -339,6 +348,15 @@ impl Stream {
     /// Negotiation is over and stanzas may be sent: a resource is bound, or a peer server is ready.
     pub(crate) const fn set_bound(&mut self) {
         self.bound = true;
-        self.last_input = None;
+        if !self.closing {
+            self.since = None;
+        }
+    }
+    /// Frees what only negotiation needs: the channel bindings, and the identities in the peer's
+    /// certificate.
+    pub(crate) fn forget_negotiation(&mut self) {
+        if let TlsState::Established(tls) = &mut self.tls {
+            *tls = None;
+        }
     }
 }

@@ -6,16 +6,15 @@ use core::fmt;
 /// A queue of bytes: elements are appended at its end, a driver takes bytes from its front.
 ///
 /// It gives memory back as it drains: while `n` bytes wait it holds at most `5 * n + 3 KiB`, and
-/// [`KEPT`] bytes when nothing waits.
+/// none when nothing waits.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     taken: usize,
 }
 
-/// Bytes of memory that an empty outbox keeps. A usual stanza fits, so a connection that sends one at a
-/// time does not allocate for each.
-const KEPT: usize = 512;
+/// Bytes of memory that an outbox begins with. A usual stanza fits, so one allocation is enough for it.
+const FIRST: usize = 512;
 
 impl Outbox {
     pub(crate) fn pending(&self) -> &[u8] {
@@ -31,7 +30,10 @@ impl Outbox {
     }
 
     /// The buffer to append to.
-    pub(crate) const fn end(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST);
+        }
         &mut self.bytes
     }
 
@@ -40,7 +42,7 @@ impl Outbox {
         let waiting = self.len();
         // Moving costs what waits. It is done once a quarter of that was taken, so that a byte moves at
         // most four times on average.
-        if self.taken >= (waiting / 4).max(KEPT) || waiting == 0 {
+        if self.taken >= (waiting / 4).max(FIRST) || waiting == 0 {
             self.compact();
         }
     }
@@ -49,7 +51,7 @@ impl Outbox {
     pub(crate) fn truncate(&mut self, len: usize) {
         self.bytes.truncate(self.taken.saturating_add(len));
         self.compact();
-        self.bytes.shrink_to(len.max(KEPT).saturating_mul(2));
+        self.bytes.shrink_to(len.max(FIRST).saturating_mul(2));
     }
 
     /// Takes everything that waits.
@@ -61,10 +63,14 @@ impl Outbox {
 
     /// Moves the waiting bytes to the front and shrinks the memory where it is much more than they need.
     fn compact(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+            return;
+        }
         self.bytes.drain(..self.taken);
         self.taken = 0;
-        let needed = self.bytes.len().max(KEPT);
-        if self.bytes.capacity() / 4 > needed || self.bytes.is_empty() {
+        let needed = self.bytes.len().max(FIRST);
+        if self.bytes.capacity() / 4 > needed {
             self.bytes.shrink_to(needed);
         }
     }
@@ -110,7 +116,7 @@ mod tests {
         let waiting = outbox.pending().len();
         let (held, most) = (outbox.bytes.capacity(), 5 * waiting + 3 * 1024);
         assert!(held <= most, "{held} bytes held while {waiting} wait");
-        assert!(waiting > 0 || held <= KEPT, "{held} bytes held for nothing");
+        assert!(waiting > 0 || held == 0, "{held} bytes held for nothing");
     }
 
     #[test]
@@ -139,7 +145,7 @@ mod tests {
             outbox.end().extend_from_slice(&vec![b'y'; 8 * 1024 * 1024]);
             outbox.truncate(waiting);
             assert_eq!(outbox.pending(), vec![b'x'; waiting]);
-            assert!(outbox.bytes.capacity() <= 2 * waiting.max(KEPT));
+            assert!(outbox.bytes.capacity() <= 2 * waiting.max(FIRST));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Stream errors (RFC 6120 §4.9).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -101,8 +102,9 @@ impl From<ReadErrorKind> for StreamErrorCondition {
 pub struct StreamError {
     condition: StreamErrorCondition,
     data: Option<String>,
-    text: Option<Text>,
-    application: Option<Element>,
+    // In boxes, because events have room for an error and seldom carry one.
+    text: Option<Box<Text>>,
+    application: Option<Box<Element>>,
 }
 
 impl StreamError {
@@ -127,7 +129,7 @@ impl StreamError {
     /// Adds an English text for people.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
-        self.text = Some(Text::en(text));
+        self.text = Some(Box::new(Text::en(text)));
         self
     }
 
@@ -135,7 +137,7 @@ impl StreamError {
     /// own.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
-        self.application = Some(condition);
+        self.application = Some(Box::new(condition));
         self
     }
 
@@ -150,14 +152,14 @@ impl StreamError {
     }
 
     /// The text for people.
-    pub const fn text(&self) -> Option<&Text> {
-        self.text.as_ref()
+    pub fn text(&self) -> Option<&Text> {
+        self.text.as_deref()
     }
 
     /// The application-specific condition, or the condition of an error without a defined one, such
     /// as a condition that RFC 6120 dropped.
-    pub const fn application_condition(&self) -> Option<&Element> {
-        self.application.as_ref()
+    pub fn application_condition(&self) -> Option<&Element> {
+        self.application.as_deref()
     }
 
     /// Reads `<stream:error/>`.
@@ -172,8 +174,8 @@ impl StreamError {
         Self {
             condition,
             data,
-            text: Text::child_of(error, ns::STREAM_ERRORS),
-            application: said.application,
+            text: Text::child_of(error, ns::STREAM_ERRORS).map(Box::new),
+            application: said.application.map(Box::new),
         }
     }
 
@@ -186,7 +188,7 @@ impl StreamError {
         if let Some(text) = &self.text {
             builder = text.write(builder, ns::STREAM_ERRORS);
         }
-        if let Some(application) = addition(self.application.as_ref(), ns::STREAM_ERRORS) {
+        if let Some(application) = addition(self.application.as_deref(), ns::STREAM_ERRORS) {
             builder = builder.append(application.root());
         }
         builder.build()

@@ -38,6 +38,7 @@ impl Element {
     /// Adds a copy of `child` as the last child of the root.
     pub fn append<'a>(&mut self, child: impl Into<ElementRef<'a>>) {
         let child = child.into();
+        self.tree.touch_content();
         self.tree.copy_from(child.tree, child.index);
         self.tree.close(0);
     }
@@ -124,6 +125,7 @@ impl Tree {
             return;
         };
         let old = root.ns();
+        self.touch_content();
         let new = self.push_ns(to);
         let mut place = 0;
         while let Some(node) = self.node(place) {
@@ -142,6 +144,7 @@ impl Tree {
 
     /// Adds text at the end of the root.
     fn append_root_text(&mut self, string: &str) {
+        self.touch_content();
         let joins = self.ends_in_root_text();
         self.push_text(joins, string);
         self.close(0);

@@ -56,6 +56,10 @@ impl Node {
         self.size as usize == TEXT_WORDS
     }
 
+    pub(crate) fn is_root(&self) -> bool {
+        self.index == 0
+    }
+
     pub(crate) fn ns(&self) -> Span {
         self.ns
     }

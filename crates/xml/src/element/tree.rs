@@ -11,6 +11,8 @@ use crate::escape::is_ncname;
 pub(crate) struct Tree {
     pub(super) text: String,
     pub(super) words: Vec<u32>,
+    /// See [`Tree::verbatim`].
+    verbatim: Span,
     /// See [`Tree::declared`].
     pub(super) declared: u32,
     /// A name is not an NCName, so the writer has to check names. Names are checked once, when they
@@ -33,11 +35,12 @@ impl Tree {
         }
     }
 
-    /// A tree of finished tables with good names.
-    pub(crate) fn from_parts(text: String, words: Vec<u32>, declared: u32) -> Self {
+    /// A tree of finished tables with good names. For `verbatim` see [`Tree::verbatim`].
+    pub(crate) fn from_parts(text: String, words: Vec<u32>, declared: u32, verbatim: Span) -> Self {
         Self {
             text,
             words,
+            verbatim,
             declared,
             bad_names: false,
             overflown: false,
@@ -118,6 +121,18 @@ impl Tree {
     /// was built: bytes that they would take if each namespace were declared where it begins.
     pub(crate) fn declared(&self) -> usize {
         self.declared as usize
+    }
+
+    /// The content of the root as it arrived, which the writer may copy: it has no prefix except
+    /// `xml`, and needs the root's namespace as the default namespace. Empty if there is none such:
+    /// the tree was built or changed, or came through the checked lane.
+    pub(crate) fn verbatim(&self) -> &str {
+        self.str(self.verbatim)
+    }
+
+    /// Notes that the content changes.
+    pub(super) fn touch_content(&mut self) {
+        self.verbatim = Span::NONE;
     }
 
     /// Bytes of memory that the tables hold, unused room included.

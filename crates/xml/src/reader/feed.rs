@@ -5,7 +5,6 @@
 //! value. It passes small pieces, because the parser searches all of its input for each token and
 //! splits text at a limit.
 
-use alloc::format;
 use alloc::string::String;
 
 use rxml::error::EndOrError;
@@ -110,13 +109,10 @@ impl Feed {
         }
     }
 
-    /// Keeps the root, so that the parser can be replaced inside of it. Without a prefix it is
-    /// empty.
-    pub(super) fn set_root(&mut self, prefix: &str, name: &str) {
-        self.root = Some(match prefix {
-            "" => format!("<{name}>"),
-            prefix => format!("<{prefix}:{name}>"),
-        });
+    /// Keeps the start tag of the root, without its attributes, so that the parser can be replaced
+    /// inside of it.
+    pub(super) fn set_root_tag(&mut self, tag: String) {
+        self.root = Some(tag);
     }
 
     /// Makes another parser, because the token limit of a parser is fixed, and brings it to the
@@ -230,12 +226,9 @@ impl Feed {
         }
     }
 
-    /// Frees the parser's buffers if no more input is at hand, so that idle connections cost
-    /// little.
-    pub(super) fn rest(&mut self, input: &[u8]) {
-        if input.is_empty() {
-            self.parser.release_temporaries();
-        }
+    /// Frees the parser's buffers.
+    pub(super) fn rest(&mut self) {
+        self.parser.release_temporaries();
     }
 }
 

@@ -2,6 +2,7 @@
 //! up.
 
 use super::fast::{Found, Gathered};
+use super::root::Root;
 use super::{Event, Level, Place, Reader, Step};
 use crate::element::{Element, Tree};
 use crate::error::ReadError;
@@ -9,11 +10,15 @@ use crate::error::ReadError;
 impl Reader {
     /// Reads a child of the root from its first byte in the fast lane.
     pub(super) fn fast(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        let default = self.assembler.scope.default_ns();
-        match self.lane.read(input, default, &self.limits) {
+        let default = self.root.as_ref().and_then(Root::default_ns);
+        let found = match default {
+            Some(default) => self.lane.read(input, default, &self.limits),
+            None => Found::Doubt,
+        };
+        match found {
             Found::Whole(tree, len) => {
                 *input = input.get(len..).unwrap_or_default();
-                Ok(self.element(tree, input))
+                Ok(self.finished(tree, true, input))
             }
             Found::Cut => {
                 self.place = Place::Gather;
@@ -33,7 +38,7 @@ impl Reader {
             }
             Gathered::Whole(tree, len) => {
                 *input = input.get(len..).unwrap_or_default();
-                Ok(self.element(tree, input))
+                Ok(self.finished(tree, true, input))
             }
             Gathered::Doubt(bytes) => self.replay(&bytes),
         }
@@ -52,14 +57,39 @@ impl Reader {
         Ok(Step::Go)
     }
 
-    /// Returns a finished child of the root. `rest` is the input that follows it. Without any, buffers
-    /// are freed: thousands of idle connections should cost little.
-    pub(super) fn element(&mut self, tree: Tree, rest: &[u8]) -> Step {
-        self.place = Place::Between;
-        if rest.is_empty() {
-            self.lane.release();
+    /// Forgets what the root declares. `ns` is the default namespace.
+    pub(super) fn replace_declarations(&mut self, ns: &str) {
+        if let Some(root) = &mut self.root {
+            root.replace_with_default(ns);
         }
-        self.feed.rest(rest);
+        // It is made again when it is needed.
+        self.checked = None;
+    }
+
+    /// Returns a child of the root that the checked lane has finished. `rest` is the input that
+    /// follows it.
+    pub(super) fn element(&mut self, tree: Tree, rest: &[u8]) -> Step {
+        self.finished(tree, false, rest)
+    }
+
+    fn finished(&mut self, tree: Tree, is_plain: bool, rest: &[u8]) -> Step {
+        self.place = Place::Between;
+        self.rest(is_plain, rest);
         Step::Event(Event::Element(Element::from_tree(tree)))
+    }
+
+    /// Frees memory if no input is left: thousands of idle connections should cost little. The
+    /// checked lane is kept where the last stanza needed it: a peer whose stanzas are not plain
+    /// will need it again.
+    pub(super) fn rest(&mut self, is_plain: bool, rest: &[u8]) {
+        if !rest.is_empty() {
+            return;
+        }
+        self.lane.release();
+        if is_plain && !self.checked_only {
+            self.checked = None;
+        } else if let Some(checked) = &mut self.checked {
+            checked.feed.rest();
+        }
     }
 }

@@ -14,7 +14,7 @@ const DECLARATION: &[u8] = b"<?xml";
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lead {
     bytes: [u8; CDATA.len()],
-    len: usize,
+    len: u8,
 }
 
 /// The markup that begins.
@@ -34,14 +34,14 @@ pub(super) enum Markup {
 impl Lead {
     /// Adds a byte. There is room for all bytes that are needed.
     pub(super) fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
             *slot = byte;
             self.len = self.len.saturating_add(1);
         }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     pub(super) fn markup(&self) -> Markup {

@@ -159,7 +159,7 @@ fn reader(ns: &str, limits: &XmlLimits, pace: Pace) -> Result<Reader, ReadError>
     };
     reader.read(&mut &*ROOT)?;
     reader.set_limits(*limits);
-    reader.assembler.scope.replace_with_default(ns);
+    reader.replace_declarations(ns);
     Ok(reader)
 }
 

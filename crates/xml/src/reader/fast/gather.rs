@@ -1,15 +1,21 @@
 //! The fast lane of one reader: a scan, and the bytes of a stanza that arrives in several reads.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::scan::{Outcome, STAMP_BYTES, Scan};
 use crate::element::Tree;
 use crate::limits::XmlLimits;
 
-/// What a reader keeps for the fast lane.
+/// What a reader keeps for the fast lane. It is small while no stanza is cut.
 #[derive(Default)]
 pub(crate) struct Lane {
-    scan: Scan,
+    /// The memory of the last scan, for the next one.
+    words: Vec<u32>,
+    resolved: Vec<u8>,
+    /// The scan of the stanza that is cut. It is kept for the next such stanza.
+    cut: Option<Box<Scan>>,
     /// The first bytes of a stanza that is cut.
     bytes: Vec<u8>,
 }
@@ -37,18 +43,16 @@ pub(crate) enum Gathered {
 /// Smallest number of bytes gathered at once.
 const STEP: usize = 256;
 
-/// Largest stanza whose gathered bytes are copied to keep their buffer. A larger one takes the buffer.
-const MAX_COPY: usize = 32 * 1024;
-
 impl Lane {
     /// Reads the stanza at the front of the input, in a stream with the default namespace `default`.
     pub(crate) fn read(&mut self, input: &[u8], default: &str, limits: &XmlLimits) -> Found {
-        self.scan.begin(default);
-        self.scan.reserve(input.len());
-        match self.scan.run(input, limits) {
+        let memory = (mem::take(&mut self.words), mem::take(&mut self.resolved));
+        let mut scan = Scan::new(memory, default);
+        scan.reserve(input.len());
+        let found = match scan.run(input, limits) {
             Outcome::Whole(len) => {
                 let stanza = input.get(..len).unwrap_or_default();
-                match self.copied(stanza, len == input.len()) {
+                match copied(&mut scan, stanza, len == input.len()) {
                     Some(tree) => Found::Whole(tree, len),
                     None => Found::Doubt,
                 }
@@ -56,65 +60,48 @@ impl Lane {
             Outcome::Cut => {
                 self.bytes.clear();
                 self.bytes.extend_from_slice(input);
-                Found::Cut
+                match &mut self.cut {
+                    Some(place) => **place = scan,
+                    place => *place = Some(Box::new(scan)),
+                }
+                return Found::Cut;
             }
             Outcome::Doubt => Found::Doubt,
-        }
+        };
+        (self.words, self.resolved) = scan.into_memory();
+        found
     }
 
     /// Continues with more bytes of a stanza that was cut.
     pub(crate) fn push(&mut self, input: &[u8], limits: &XmlLimits) -> Gathered {
         let before = self.bytes.len();
         let mut rest = input;
+        let Some(scan) = &mut self.cut else {
+            return Gathered::Doubt(mem::take(&mut self.bytes));
+        };
         while !rest.is_empty() {
             // Bytes that follow the stanza are copied in vain, but no more than were gathered before.
             let step = self.bytes.len().max(STEP).min(rest.len());
             let (step, tail) = rest.split_at_checked(step).unwrap_or((rest, &[]));
             self.bytes.extend_from_slice(step);
             rest = tail;
-            let tree = match self.scan.run(&self.bytes, limits) {
+            let tree = match scan.run(&self.bytes, limits) {
                 Outcome::Cut => continue,
                 Outcome::Whole(len) => {
-                    self.gathered(len, len.saturating_sub(before) == input.len())
+                    let is_last = len.saturating_sub(before) == input.len();
+                    gathered(scan, &mut self.bytes, len, is_last)
                 }
                 Outcome::Doubt => None,
             };
+            (self.words, self.resolved) = mem::take(&mut **scan).into_memory();
             if let Some((tree, len)) = tree {
                 return Gathered::Whole(tree, len.saturating_sub(before));
             }
-            let mut bytes = core::mem::take(&mut self.bytes);
+            let mut bytes = mem::take(&mut self.bytes);
             bytes.truncate(before);
             return Gathered::Doubt(bytes);
         }
         Gathered::Cut
-    }
-
-    /// The tree of a stanza of `len` gathered bytes, and that length.
-    fn gathered(&mut self, len: usize, is_last: bool) -> Option<(Tree, usize)> {
-        let mut bytes = core::mem::take(&mut self.bytes);
-        if len <= MAX_COPY {
-            let tree = self.copied(bytes.get(..len)?, is_last);
-            self.bytes = bytes;
-            return Some((tree?, len));
-        }
-        bytes.truncate(len);
-        match self.scan.tree(bytes, is_last) {
-            Ok(mut tree) => {
-                tree.shrink();
-                Some((tree, len))
-            }
-            Err(bytes) => {
-                self.bytes = bytes;
-                None
-            }
-        }
-    }
-
-    fn copied(&mut self, stanza: &[u8], is_last: bool) -> Option<Tree> {
-        let len = stanza.len().saturating_add(self.scan.resolved_len());
-        let mut text = Vec::with_capacity(len.saturating_add(STAMP_BYTES));
-        text.extend_from_slice(stanza);
-        self.scan.tree(text, is_last).ok()
     }
 
     /// Frees the memory.
@@ -125,6 +112,40 @@ impl Lane {
     /// Bytes of memory held.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
-        self.bytes.capacity() + self.scan.held()
+        let spare = self.words.capacity() * size_of::<u32>() + self.resolved.capacity();
+        spare + self.bytes.capacity() + self.cut.as_ref().map_or(0, |scan| scan.held())
     }
+}
+
+/// The tree of a stanza of `len` gathered bytes, and that length. It takes the buffer if no input is
+/// left; otherwise another stanza is likely to need it.
+fn gathered(
+    scan: &mut Scan,
+    buffer: &mut Vec<u8>,
+    len: usize,
+    is_last: bool,
+) -> Option<(Tree, usize)> {
+    if !is_last {
+        return Some((copied(scan, buffer.get(..len)?, false)?, len));
+    }
+    let mut bytes = mem::take(buffer);
+    bytes.truncate(len);
+    match scan.tree(bytes, true) {
+        Ok(mut tree) => {
+            tree.shrink();
+            Some((tree, len))
+        }
+        Err(bytes) => {
+            *buffer = bytes;
+            None
+        }
+    }
+}
+
+/// The tree of a stanza, with a copy of its bytes.
+fn copied(scan: &mut Scan, stanza: &[u8], is_last: bool) -> Option<Tree> {
+    let len = stanza.len().saturating_add(scan.resolved_len());
+    let mut text = Vec::with_capacity(len.saturating_add(STAMP_BYTES));
+    text.extend_from_slice(stanza);
+    scan.tree(text, is_last).ok()
 }

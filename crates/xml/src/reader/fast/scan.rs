@@ -51,6 +51,8 @@ pub(crate) struct Scan {
     /// Elements and texts so far.
     pub(super) nodes: usize,
     pub(super) declared: u32,
+    /// The bytes between the outermost start tag and its end tag.
+    pub(super) content: Span,
     /// Start of the token that is scanned next.
     pub(super) at: usize,
     /// Place up to which the token at `at` was searched for its end.
@@ -81,27 +83,31 @@ pub(super) struct Tag {
 }
 
 impl Scan {
-    /// Begins a stanza in a stream with the default namespace `default`, reusing the memory of the last
-    /// one.
-    pub(crate) fn begin(&mut self, default: &str) {
-        self.words.clear();
-        self.resolved.clear();
-        self.default = if default.is_empty() {
+    /// Begins a stanza in a stream with the default namespace `default`, with the memory of another
+    /// scan.
+    pub(crate) fn new((mut words, mut resolved): (Vec<u32>, Vec<u8>), default: &str) -> Self {
+        words.clear();
+        resolved.clear();
+        let mut scan = Self {
+            words,
+            resolved,
+            current: NO_ELEMENT,
+            ..Self::default()
+        };
+        scan.default = if default.is_empty() {
             Span::NONE
         } else {
             shared_span(default).unwrap_or_else(|| {
-                self.resolved.extend_from_slice(default.as_bytes());
-                self.span_behind(0)
+                scan.resolved.extend_from_slice(default.as_bytes());
+                scan.span_behind(0)
             })
         };
-        self.current = NO_ELEMENT;
-        self.depth = 0;
-        self.nodes = 0;
-        self.declared = 0;
-        self.at = 0;
-        self.searched = 0;
-        self.checked = 0;
-        self.place = Place::Content;
+        scan
+    }
+
+    /// The memory, for another scan.
+    pub(crate) fn into_memory(self) -> (Vec<u32>, Vec<u8>) {
+        (self.words, self.resolved)
     }
 
     /// Reserves room for the records of a stanza that may have this many bytes.
@@ -152,7 +158,7 @@ impl Scan {
             words.extend_from_slice(&self.words);
             words
         };
-        Ok(Tree::from_parts(text, words, self.declared))
+        Ok(Tree::from_parts(text, words, self.declared, self.content))
     }
 
     /// Bytes of memory that the scan holds.
@@ -166,20 +172,19 @@ impl Scan {
     /// Whether the bytes that were not checked before are valid characters, if they are UTF-8, which
     /// [`Scan::tree`] finds out.
     fn check_whole(&mut self, bytes: &[u8]) -> bool {
-        let new = bytes.get(self.checked..).unwrap_or_default();
-        let found = text::survey(new);
-        let is_wrong = found.control
-            || found.high && text::has_noncharacter(new)
-            || self.ends_section(bytes, found.bracket);
-        !is_wrong
+        self.survey(bytes).is_some()
     }
 
     /// Whether the bytes that were not checked before are valid characters. `bytes` may end in the
     /// middle of a character.
     fn check(&mut self, bytes: &[u8]) -> bool {
-        let new = bytes.get(self.checked..).unwrap_or_default();
-        if !self.check_whole(bytes) {
+        let Some(is_ascii) = self.survey(bytes) else {
             return false;
+        };
+        let new = bytes.get(self.checked..).unwrap_or_default();
+        if is_ascii {
+            self.checked = bytes.len();
+            return true;
         }
         let (valid, is_valid) = match core::str::from_utf8(new) {
             Ok(valid) => (valid.len(), true),
@@ -187,6 +192,17 @@ impl Scan {
         };
         self.checked = self.checked.saturating_add(valid);
         is_valid
+    }
+
+    /// Examines the bytes that were not checked before. `None` if there is a character that XML does
+    /// not allow; otherwise whether all of them are ASCII.
+    fn survey(&self, bytes: &[u8]) -> Option<bool> {
+        let new = bytes.get(self.checked..).unwrap_or_default();
+        let found = text::survey(new);
+        let is_wrong = found.control
+            || found.high && text::has_noncharacter(new)
+            || self.ends_section(bytes, found.bracket);
+        (!is_wrong).then_some(!found.high)
     }
 
     /// Whether there is a `]]>`. An attribute value may have one, but does not in practice.
@@ -236,14 +252,14 @@ impl Scan {
                 self.searched = bytes.len();
                 return Err(Stop::Cut);
             };
-            let end = from.saturating_add(found);
+            let end = from + found;
             self.searched = 0;
             let run = bytes.get(self.at..end).unwrap_or_default();
             if rest.get(found) == Some(&b'&') {
                 let start = *behind.get_or_insert(self.resolved.len());
                 self.resolved.extend_from_slice(run);
                 let len = self.reference(bytes, end)?;
-                self.at = end.saturating_add(len);
+                self.at = end + len;
                 self.place = Place::Text(start);
                 continue;
             }
@@ -259,7 +275,7 @@ impl Scan {
             };
             self.words
                 .extend_from_slice(&[TEXT_WORDS as u32, span.start, span.len]);
-            self.nodes = self.nodes.saturating_add(1);
+            self.nodes += 1;
             self.at = end;
             self.place = Place::Content;
             return Ok(());
@@ -280,7 +296,7 @@ impl Scan {
     pub(super) fn span_behind(&self, start: usize) -> Span {
         Span {
             start: BEHIND | start as u32,
-            len: self.resolved.len().saturating_sub(start) as u32,
+            len: (self.resolved.len() - start) as u32,
         }
     }
 

@@ -1,7 +1,10 @@
 //! Start tags with their attributes, and end tags.
+//!
+//! Places are at most the length of the stanza, which is below 2^30 (see `MAX_BYTES`), so sums of
+//! them do not overflow.
 
 use super::scan::{Place, Scan, Stop, Tag};
-use super::text::{NAME, NAME_START, SPACE, VALUE, is, skip};
+use super::text::{NAME, NAME_START, SPACE, is, skip, skip_value};
 use crate::element::{ATTR_WORDS, ELEMENT_WORDS, Span, declaration_bytes, shared_span};
 use crate::limits::XmlLimits;
 use crate::ns::{XML_NS, XMLNS_NS};
@@ -15,7 +18,7 @@ const MAX_ATTRS: u32 = 24;
 impl Scan {
     /// A start tag up to the end of the name.
     pub(super) fn start_tag(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
-        let start = self.at.saturating_add(1);
+        let start = self.at + 1;
         let end = self.name(bytes, start, limits)?;
         let follows = bytes.get(end).copied().unwrap_or_default();
         // The checked lane reads prefixes.
@@ -31,13 +34,13 @@ impl Scan {
             self.current,
             0,
             start as u32,
-            end.saturating_sub(start) as u32,
+            (end - start) as u32,
             default.start,
             default.len,
         ]);
         self.current = index;
-        self.depth = self.depth.saturating_add(1);
-        self.nodes = self.nodes.saturating_add(1);
+        self.depth += 1;
+        self.nodes += 1;
         self.at = end;
         self.place = Place::Tag(Tag::default());
         Ok(())
@@ -51,7 +54,7 @@ impl Scan {
             None => return Err(Stop::Cut),
         }
         let end = skip(bytes, start, NAME);
-        let len = end.saturating_sub(start);
+        let len = end - start;
         if len >= limits.max_token_bytes {
             return Err(Stop::Doubt);
         }
@@ -79,8 +82,11 @@ impl Scan {
             match bytes.get(start..) {
                 Some([b'>', ..]) => {
                     self.check_duplicates(bytes)?;
-                    self.at = start.saturating_add(1);
+                    self.at = start + 1;
                     self.place = Place::Content;
+                    if self.depth == 1 {
+                        self.content.start = self.at as u32;
+                    }
                     return Ok(());
                 }
                 Some([b'/', rest @ ..]) => {
@@ -90,7 +96,7 @@ impl Scan {
                         Some(_) => return Err(Stop::Doubt),
                         None => return Err(Stop::Cut),
                     }
-                    self.at = start.saturating_add(2);
+                    self.at = start + 2;
                     self.place = Place::Content;
                     self.close();
                     return Ok(());
@@ -107,14 +113,14 @@ impl Scan {
         let mut end = self.name(bytes, start, limits)?;
         let mut name = Span {
             start: start as u32,
-            len: end.saturating_sub(start) as u32,
+            len: (end - start) as u32,
         };
         let mut ns = Span::NONE;
         let mut is_declaration = false;
         match bytes.get(start..end) {
             Some(b"xmlns") => is_declaration = true,
             Some(b"xml") if bytes.get(end) == Some(&b':') => {
-                let local = end.saturating_add(1);
+                let local = end + 1;
                 end = self.name(bytes, local, limits)?;
                 if bytes.get(local..end) != Some(b"lang") {
                     return Err(Stop::Doubt);
@@ -127,7 +133,7 @@ impl Scan {
             }
             _ => {}
         }
-        let too_long = end.saturating_sub(start) >= limits.max_token_bytes;
+        let too_long = end - start >= limits.max_token_bytes;
         if too_long || tag.attributes >= limits.max_attributes {
             return Err(Stop::Doubt);
         }
@@ -136,11 +142,11 @@ impl Scan {
             Some([b'='] | []) => return Err(Stop::Cut),
             _ => return Err(Stop::Doubt),
         };
-        let value_start = end.saturating_add(2);
+        let value_start = end + 2;
         let (value, end) = self.value(bytes, value_start, quote, limits)?;
         self.searched = 0;
         self.at = end;
-        tag.attributes = tag.attributes.saturating_add(1);
+        tag.attributes += 1;
         tag.spaced = false;
         if is_declaration {
             return self.declare(bytes, value, tag);
@@ -154,7 +160,7 @@ impl Scan {
             ns.len,
         ]);
         if let Some([_, count, ..]) = self.words.get_mut(self.current as usize..) {
-            *count = count.saturating_add(1);
+            *count += 1;
         }
         Ok(())
     }
@@ -167,28 +173,24 @@ impl Scan {
         quote: u8,
         limits: &XmlLimits,
     ) -> Result<(Span, usize), Stop> {
-        let mut at = start.max(self.searched);
-        loop {
-            at = skip(bytes, at, VALUE);
-            if at.saturating_sub(start) >= limits.max_token_bytes {
-                return Err(Stop::Doubt);
+        let at = skip_value(bytes, start.max(self.searched), quote);
+        let len = at - start;
+        if len >= limits.max_token_bytes {
+            return Err(Stop::Doubt);
+        }
+        match bytes.get(at) {
+            Some(byte) if *byte == quote => {
+                let span = Span {
+                    start: start as u32,
+                    len: len as u32,
+                };
+                Ok((span, at + 1))
             }
-            match bytes.get(at) {
-                Some(byte) if *byte == quote => {
-                    let span = Span {
-                        start: start as u32,
-                        len: at.saturating_sub(start) as u32,
-                    };
-                    return Ok((span, at.saturating_add(1)));
-                }
-                // The other quote.
-                Some(b'\'' | b'"') => at = at.saturating_add(1),
-                Some(b'&') => return self.value_with_references(bytes, start, at, quote, limits),
-                Some(_) => return Err(Stop::Doubt),
-                None => {
-                    self.searched = at;
-                    return Err(Stop::Cut);
-                }
+            Some(b'&') => self.value_with_references(bytes, start, at, quote, limits),
+            Some(_) => Err(Stop::Doubt),
+            None => {
+                self.searched = at;
+                Err(Stop::Cut)
             }
         }
     }
@@ -212,20 +214,19 @@ impl Scan {
                     self.resolved.extend_from_slice(run);
                     break;
                 }
-                Some(b'\'' | b'"') => at = at.saturating_add(1),
                 Some(b'&') => {
                     self.resolved.extend_from_slice(run);
-                    at = at.saturating_add(self.reference(bytes, at)?);
+                    at += self.reference(bytes, at)?;
                     from = at;
                 }
                 _ => return Err(Stop::Doubt),
             }
-            at = skip(bytes, at, VALUE);
-            if at.saturating_sub(start) >= limits.max_token_bytes {
+            at = skip_value(bytes, at, quote);
+            if at - start >= limits.max_token_bytes {
                 return Err(Stop::Doubt);
             }
         }
-        Ok((self.span_behind(behind), at.saturating_add(1)))
+        Ok((self.span_behind(behind), at + 1))
     }
 
     /// Declares a default namespace.
@@ -258,7 +259,7 @@ impl Scan {
         while let Some([start, len, .., ns]) = rest.next() {
             let name = |start: u32| {
                 let start = start as usize;
-                bytes.get(start..start.saturating_add(*len as usize))
+                bytes.get(start..start + *len as usize)
             };
             let is_same = |[other, other_len, .., other_ns]: &[u32; ATTR_WORDS]| {
                 len == other_len && ns == other_ns && name(*start) == name(*other)
@@ -275,16 +276,19 @@ impl Scan {
             return Err(Stop::Doubt);
         };
         let start = *start as usize;
-        let name = bytes.get(start..start.saturating_add(*len as usize));
+        let name = bytes.get(start..start + *len as usize);
         let name = name.unwrap_or_default();
-        let tail = bytes.get(self.at.saturating_add(2)..).unwrap_or_default();
+        let tail = bytes.get(self.at + 2..).unwrap_or_default();
         match tail.strip_prefix(name) {
             Some([b'>', ..]) => {}
             Some([]) => return Err(Stop::Cut),
             None if name.starts_with(tail) && tail.len() < MAX_CUT_NAME => return Err(Stop::Cut),
             _ => return Err(Stop::Doubt),
         }
-        self.at = self.at.saturating_add(name.len()).saturating_add(3);
+        if self.depth == 1 {
+            self.content.len = (self.at as u32).saturating_sub(self.content.start);
+        }
+        self.at += name.len() + 3;
         self.close();
         Ok(())
     }

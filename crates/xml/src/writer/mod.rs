@@ -1,0 +1,146 @@
+//! Writes elements.
+//!
+//! [`Writer`] knows the stream, [`job`] writes the tags of one element and its content, and
+//! [`names`] finds the prefixes and declares the namespaces.
+
+mod job;
+mod names;
+mod open;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use self::job::write;
+use self::names::Scope;
+use crate::element::ElementRef;
+use crate::error::WriteError;
+use crate::escape::Unspeakable;
+use crate::header::StreamHeader;
+
+/// Writes elements to a stream whose header was sent.
+///
+/// It declares only what the header did not: an element in the content namespace has neither prefix
+/// nor declaration, one in the stream namespace has the stream's prefix, and any other declares its
+/// namespace as the default for itself and its content.
+///
+/// ```
+/// use xmppwire_xml::{Element, STREAMS_NS, Writer};
+///
+/// let features = Element::builder("features", STREAMS_NS)
+///     .open("starttls", "urn:ietf:params:xml:ns:xmpp-tls")
+///     .open("required", "urn:ietf:params:xml:ns:xmpp-tls")
+///     .build();
+///
+/// let mut out = Vec::new();
+/// let writer = Writer::new("jabber:client");
+/// writer.element(&mut out, features.root()).unwrap();
+/// assert_eq!(
+///     String::from_utf8(out).unwrap(),
+///     "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>\
+///      <required/></starttls></stream:features>"
+/// );
+/// ```
+#[derive(Clone, Debug)]
+pub struct Writer {
+    content_ns: Box<str>,
+    /// The root's prefix, which is that of the stream namespace.
+    root: Box<str>,
+    /// What only unusual headers have.
+    unusual: Option<Box<Unusual>>,
+}
+
+#[derive(Clone, Debug)]
+struct Unusual {
+    /// The other prefixes that the root declares, with their namespaces.
+    prefixes: Vec<(String, String)>,
+    /// New prefixes start with `ns` and so many underscores; none that the root declares does.
+    underscores: usize,
+}
+
+impl Writer {
+    /// A writer for a stream with a header of [`StreamHeader::new`] with the same namespace: the
+    /// root's prefix is `stream`.
+    pub fn new(content_ns: &str) -> Self {
+        Self::for_header(&StreamHeader::new(content_ns))
+    }
+
+    /// A writer for the stream that `header` starts. It must be the header that was sent, not the
+    /// one received.
+    pub fn for_header(header: &StreamHeader) -> Self {
+        let taken = |start: &str| {
+            let mut others = header.prefixes.iter();
+            header.prefix.starts_with(start) || others.any(|(known, _)| known.starts_with(start))
+        };
+        let mut made_up = String::from("ns");
+        while taken(&made_up) {
+            made_up.push('_');
+        }
+        let underscores = made_up.len().saturating_sub("ns".len());
+        let is_unusual = underscores > 0 || !header.prefixes.is_empty();
+        Self {
+            content_ns: header.content_ns.as_str().into(),
+            root: header.prefix.as_str().into(),
+            unusual: is_unusual.then(|| {
+                Box::new(Unusual {
+                    prefixes: header.prefixes.clone(),
+                    underscores,
+                })
+            }),
+        }
+    }
+
+    /// Appends an element to `out`.
+    ///
+    /// The content of an element from a [`Reader`](crate::Reader) that was not changed since is
+    /// copied byte by byte where that means the same: attributes of the element itself may have
+    /// been changed, as by a server that stamps an address.
+    ///
+    /// A namespace is declared on the elements that need it. If that takes more bytes than the
+    /// declarations took on the wire, all of them move to the outermost element and get prefixes.
+    /// With the limit on what a received header declares ([`StreamHeader::MAX_DECLARED_BYTES`])
+    /// this bounds what a peer can make a server write: an element from a [`Reader`](crate::Reader)
+    /// takes at most 8 times its own bytes plus 2 KiB in any content namespace, also when stamped
+    /// with the language of the header and an address of up to 900 bytes.
+    ///
+    /// # Errors
+    ///
+    /// If a name is not a name, XML cannot carry a character, or a namespace cannot be declared.
+    /// `out` is then unchanged. An element from a [`Reader`](crate::Reader) can be written.
+    pub fn element(&self, out: &mut Vec<u8>, element: ElementRef<'_>) -> Result<(), WriteError> {
+        let scope = Scope {
+            default: &self.content_ns,
+            root: Some(&self.root),
+            others: self
+                .unusual
+                .as_ref()
+                .map_or(&[], |unusual| &unusual.prefixes),
+            underscores: self
+                .unusual
+                .as_ref()
+                .map_or(0, |unusual| unusual.underscores),
+        };
+        write(out, element, scope, Unspeakable::Refuse)
+    }
+
+    /// Appends the end tag of the stream to `out`.
+    pub fn end(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"</");
+        out.extend_from_slice(self.root.as_bytes());
+        out.extend_from_slice(b":stream>");
+    }
+}
+
+/// Writes an element as an XML document, whatever it has.
+pub(crate) fn to_xml(element: ElementRef<'_>) -> String {
+    let scope = Scope {
+        default: "",
+        root: None,
+        others: &[],
+        underscores: 0,
+    };
+    let mut out = Vec::new();
+    // This mode refuses nothing.
+    let _ = write(&mut out, element, scope, Unspeakable::Show);
+    String::from_utf8(out).unwrap_or_default()
+}

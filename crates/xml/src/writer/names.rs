@@ -1,0 +1,163 @@
+//! Prefixes, and the declarations of namespaces.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::job::{Job, Stop};
+use crate::error::WriteError;
+use crate::escape::Unspeakable;
+use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
+
+/// The declarations around the element.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) default: &'a str,
+    /// The prefix of the stream namespace.
+    pub(super) root: Option<&'a str>,
+    pub(super) others: &'a [(String, String)],
+    /// Of new prefixes.
+    pub(super) underscores: usize,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn prefix_of(self, ns: &str) -> Option<&'a str> {
+        if ns == XML_NS {
+            return Some("xml");
+        }
+        if ns == STREAMS_NS && self.root.is_some() {
+            return self.root;
+        }
+        self.others
+            .iter()
+            .find(|(_, known)| known == ns)
+            .map(|(prefix, _)| prefix.as_str())
+    }
+}
+
+/// Where namespaces are declared that the scope lacks.
+pub(super) enum Style<'a> {
+    /// As the default namespace on each element that needs one, as other implementations do.
+    Local,
+    /// Once on the outermost element, with prefixes: the namespaces, sorted and without duplicates.
+    Hoisted(Vec<&'a str>),
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Prefix<'a> {
+    None,
+    Known(&'a str),
+    MadeUp(usize),
+}
+
+impl<'a> Job<'a, '_> {
+    /// The prefix of an attribute. The default namespace does not apply to attributes.
+    pub(super) fn attribute_prefix(&mut self, ns: &'a str) -> Result<Prefix<'a>, Stop> {
+        if let Some(prefix) = self.prefix_of(ns) {
+            return Ok(prefix);
+        }
+        let known = self.made_up.iter().position(|known| *known == ns);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                self.made_up.push(ns);
+                let number = self.made_up.len().saturating_sub(1);
+                self.declare(Some(number), ns)?;
+                number
+            }
+        };
+        Ok(Prefix::MadeUp(number))
+    }
+
+    /// The prefix of a namespace in the scope or among the hoisted.
+    pub(super) fn prefix_of(&self, ns: &str) -> Option<Prefix<'a>> {
+        if let Some(prefix) = self.scope.prefix_of(ns) {
+            return Some(Prefix::Known(prefix));
+        }
+        match &self.style {
+            Style::Local => None,
+            Style::Hoisted(hoisted) => hoisted.binary_search(&ns).ok().map(Prefix::MadeUp),
+        }
+    }
+
+    /// The namespaces that the subtree needs and the scope lacks.
+    pub(super) fn missing_namespaces(&self, top: u32) -> Vec<&'a str> {
+        let tree = self.tree;
+        let end = tree.node(top).map_or(top, |node| node.end());
+        let mut spans = Vec::new();
+        let mut index = top;
+        while let Some(node) = tree.node(index).filter(|_| index < end) {
+            index = node.end();
+            if !node.is_text() {
+                index = node.content();
+                let of_attrs = tree.attrs(&node).map(|attr| attr.ns);
+                spans.extend(of_attrs.chain([node.ns()]));
+            }
+        }
+        spans.sort_unstable_by_key(|span| (span.start, span.len));
+        spans.dedup();
+        let mut missing: Vec<&str> = spans.into_iter().map(|span| tree.str(span)).collect();
+        missing.retain(|ns| !ns.is_empty() && self.scope.prefix_of(ns).is_none());
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// Declares the hoisted namespaces.
+    pub(super) fn declare_hoisted(&mut self) -> Result<(), Stop> {
+        let Style::Hoisted(hoisted) = &mut self.style else {
+            return Ok(());
+        };
+        let hoisted = core::mem::take(hoisted);
+        for (number, ns) in hoisted.iter().enumerate() {
+            self.declare(Some(number), ns)?;
+        }
+        self.style = Style::Hoisted(hoisted);
+        Ok(())
+    }
+
+    /// Writes a namespace declaration, for the new prefix `number` or as the default.
+    pub(super) fn declare(&mut self, number: Option<usize>, ns: &str) -> Result<(), Stop> {
+        if ns == XMLNS_NS && self.unspeakable == Unspeakable::Refuse {
+            return Err(WriteError::UndeclarableNamespace.into());
+        }
+        let start = self.out.len();
+        match number {
+            None => self.out.extend_from_slice(b" xmlns"),
+            Some(number) => {
+                self.out.extend_from_slice(b" xmlns:");
+                self.made_up_prefix(number);
+            }
+        }
+        self.quoted(ns)?;
+        self.declarations_left = self
+            .declarations_left
+            .checked_sub(self.out.len().saturating_sub(start))
+            .ok_or(Stop::Amplified)?;
+        Ok(())
+    }
+
+    pub(super) fn qualified_name(&mut self, prefix: Prefix<'_>, name: &str) {
+        match prefix {
+            Prefix::None => {}
+            Prefix::Known(prefix) => {
+                self.out.extend_from_slice(prefix.as_bytes());
+                self.out.push(b':');
+            }
+            Prefix::MadeUp(number) => {
+                self.made_up_prefix(number);
+                self.out.push(b':');
+            }
+        }
+        self.out.extend_from_slice(name.as_bytes());
+    }
+
+    pub(super) fn made_up_prefix(&mut self, number: usize) {
+        self.out.extend_from_slice(b"ns");
+        for _ in 0..self.scope.underscores {
+            self.out.push(b'_');
+        }
+        // Prefixes count from one.
+        let number = alloc::format!("{}", number.saturating_add(1));
+        self.out.extend_from_slice(number.as_bytes());
+    }
+}
