@@ -3,21 +3,18 @@
 use std::hint::black_box;
 
 use rxml::Parse as _;
-use xmppwire_xml::{Element, Event, Reader, Writer, XmlLimits};
+use xmppwire_xml::{Element, NodeRef, Reader, Writer, XmlLimits};
 
-use crate::traffic::HEADER;
+use xmppwire_cost::login::Pair;
+use xmppwire_cost::paths;
 
 /// The elements of a stream that comes in reads of `size` bytes.
-fn elements(mut reader: Reader, stream: &[u8], size: usize) -> usize {
+fn elements(reader: Reader, stream: &[u8], size: usize) -> usize {
     let mut count = 0;
-    for mut piece in stream.chunks(size) {
-        while let Some(event) = reader.read(&mut piece).expect("a good stream") {
-            if let Event::Element(element) = event {
-                black_box(&element);
-                count += 1;
-            }
-        }
-    }
+    paths::elements(reader, stream, size, |element| {
+        black_box(&element);
+        count += 1;
+    });
     count
 }
 
@@ -31,14 +28,61 @@ pub fn ours_checked(stream: &[u8], size: usize) -> usize {
 
 /// The elements themselves, to be written.
 pub fn parsed(stream: &[u8]) -> Vec<Element> {
-    let mut reader = Reader::new(XmlLimits::default());
-    let (mut rest, mut elements) = (stream, Vec::new());
-    while let Some(event) = reader.read(&mut rest).expect("a good stream") {
-        if let Event::Element(element) = event {
-            elements.push(element);
+    let mut all = Vec::new();
+    let reader = Reader::new(XmlLimits::default());
+    paths::elements(reader, stream, stream.len(), |element| all.push(element));
+    all
+}
+
+/// The same elements as an application builds them: nothing is left of the bytes that arrived.
+pub fn built(elements: &[Element]) -> Vec<Element> {
+    let copy = |element: &Element| {
+        let root = element.root();
+        let mut builder = Element::builder(root.name(), root.ns());
+        for attr in root.attrs() {
+            builder = builder.attr_ns(attr.name, attr.ns, attr.value);
         }
-    }
-    elements
+        for node in root.nodes() {
+            builder = match node {
+                NodeRef::Element(child) => builder.append(child),
+                NodeRef::Text(text) => builder.text(text),
+            };
+        }
+        builder.build()
+    };
+    elements.iter().map(copy).collect()
+}
+
+/// Typed stanzas, as an application gets them from a client.
+pub fn ours_client(pair: &mut Pair, bytes: &[u8]) -> usize {
+    let mut count = 0;
+    paths::to_client(&mut pair.client, bytes, |stanza| {
+        black_box(&stanza);
+        count += 1;
+    });
+    count
+}
+
+/// The same for a server.
+pub fn ours_server(pair: &mut Pair, bytes: &[u8]) -> usize {
+    let mut count = 0;
+    paths::to_server(&mut pair.server, bytes, |stanza| {
+        black_box(&stanza);
+        count += 1;
+    });
+    count
+}
+
+/// Stanzas of one client, written to the stream of another.
+pub fn ours_route(pair: &mut Pair, to: &mut Pair, bytes: &[u8]) -> usize {
+    let mut count = 0;
+    paths::to_server(&mut pair.server, bytes, |stanza| {
+        to.server.send(&stanza).expect("a good stanza");
+        black_box(to.server.output());
+        to.server.consume_output(usize::MAX);
+        count += 1;
+    });
+    count
 }
 
 pub fn ours_write(elements: &[Element], out: &mut Vec<u8>) -> usize {
@@ -82,6 +126,33 @@ pub fn rxml_namespaced(stream: &[u8], size: usize) -> usize {
 
 /// Typed stanzas, read as tokio-xmpp reads them.
 pub fn xmpp_parsers(stream: &[u8], size: usize) -> usize {
+    xmpp_parsers_each(stream, size, |stanza| {
+        black_box(&stanza);
+    })
+}
+
+/// Typed stanzas, written again.
+pub fn xmpp_parsers_route(stream: &[u8], size: usize) -> usize {
+    let mut out = Vec::new();
+    xmpp_parsers_each(stream, size, |stanza| {
+        out.clear();
+        let element = match stanza {
+            Typed::Iq(stanza) => minidom::Element::from(*stanza),
+            Typed::Message(stanza) => (*stanza).into(),
+            Typed::Presence(stanza) => (*stanza).into(),
+        };
+        element.write_to(&mut out).expect("a good element");
+        black_box(&out);
+    })
+}
+
+enum Typed {
+    Iq(Box<xmpp_parsers::iq::Iq>),
+    Message(Box<xmpp_parsers::message::Message>),
+    Presence(Box<xmpp_parsers::presence::Presence>),
+}
+
+fn xmpp_parsers_each(stream: &[u8], size: usize, mut each: impl FnMut(Typed)) -> usize {
     use rxml13::{Event, Parse as _};
     use xmpp_parsers::{iq::Iq, message::Message, presence::Presence};
     use xso::{Context, FromEventsBuilder as _, FromXml};
@@ -112,18 +183,22 @@ pub fn xmpp_parsers(stream: &[u8], size: usize) -> usize {
                 }
                 (Event::StartElement(..), None) => in_stream = true,
                 (event, Some(current)) => {
-                    let done = match current {
-                        Builder::Iq(builder) => black_box(builder.feed(event, &ctx))
+                    let stanza = match current {
+                        Builder::Iq(builder) => builder
+                            .feed(event, &ctx)
                             .expect("an iq")
-                            .is_some(),
-                        Builder::Message(builder) => black_box(builder.feed(event, &ctx))
+                            .map(|stanza| Typed::Iq(Box::new(stanza))),
+                        Builder::Message(builder) => builder
+                            .feed(event, &ctx)
                             .expect("a message")
-                            .is_some(),
-                        Builder::Presence(builder) => black_box(builder.feed(event, &ctx))
+                            .map(|stanza| Typed::Message(Box::new(stanza))),
+                        Builder::Presence(builder) => builder
+                            .feed(event, &ctx)
                             .expect("a presence")
-                            .is_some(),
+                            .map(|stanza| Typed::Presence(Box::new(stanza))),
                     };
-                    if done {
+                    if let Some(stanza) = stanza {
+                        each(stanza);
                         builder = None;
                         count += 1;
                     }
@@ -171,9 +246,4 @@ pub fn minidom_elements(stanzas: &[String]) -> Vec<minidom::Element> {
             document.parse().expect("a good stanza")
         })
         .collect()
-}
-
-/// A search for the bytes that divide markup and text: no parser is faster.
-pub fn memchr_like(stream: &[u8], _: usize) -> usize {
-    stream.iter().filter(|byte| **byte == b'<').count() + HEADER.len()
 }

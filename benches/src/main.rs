@@ -1,125 +1,285 @@
-//! Measures reading and writing beside other libraries, on the same bytes in the same run.
+//! Measures xmppwire beside other libraries, on the same bytes in the same run.
 //!
-//! `cargo run --release` prints MB/s of the best of many short rounds, in which all libraries take
-//! turns. Time is that of the processor, because the machine may be busy; the ratios are what to look
-//! at. `--seed N` makes other traffic, `--rounds N` takes longer, and a name measures one kind of
-//! traffic alone.
+//! `cargo run --release` prints all tables; `--write` also writes them to `docs/performance.md`, with
+//! charts. All contenders take turns in many short rounds, and the best round counts. Time is that of
+//! the processor, because the machine may be busy; the ratios are what to look at.
+//!
+//! `--seed N` makes other traffic, `--rounds N` takes longer, and a name measures one kind of traffic
+//! alone.
 
 mod contenders;
-mod traffic;
+mod page;
+mod peers;
 
+use std::error::Error;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use xmppwire_cost::login::Site;
+use xmppwire_cost::paths::addresses;
+use xmppwire_cost::traffic::{self, Traffic};
 
 use contenders as c;
-use traffic::Traffic;
+use page::{Better, Table};
+use peers::Peers;
 
 /// Bytes of each kind of traffic: short rounds are seldom interrupted.
 const BYTES: usize = 200_000;
 
-fn main() -> Result<(), lexopt::Error> {
+/// Bytes of a read of a connection with TLS.
+const READ: usize = 16_384;
+
+/// Work that takes turns with other work. It returns its time, and how often it did something.
+type Turn<'a> = (String, Box<dyn FnMut() -> (Duration, usize) + 'a>);
+
+fn main() -> Result<(), Box<dyn Error>> {
     use lexopt::prelude::*;
-    let (mut seed, mut rounds, mut only) = (1, 60, None);
+    let (mut seed, mut rounds, mut only, mut write) = (1, 60, None, false);
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
             Long("seed") => seed = args.value()?.parse()?,
             Long("rounds") => rounds = args.value()?.parse()?,
+            Long("write") => write = true,
             Value(name) => only = Some(name.string()?),
-            _ => return Err(arg.unexpected()),
+            _ => return Err(arg.unexpected().into()),
         }
     }
-    for traffic in traffic::all(seed, BYTES) {
-        if only.as_deref().is_none_or(|only| only == traffic.name) {
-            measure(&traffic, rounds);
-        }
+    let kinds: Vec<&str> = traffic::KINDS
+        .into_iter()
+        .filter(|kind| only.as_deref().is_none_or(|only| only == *kind))
+        .collect();
+    let program = peers::compile()?;
+    let table = |title: &str, unit: &str, better| Table::new(title, unit, better, &kinds);
+    let mut reading = table("From bytes to elements", "MB/s", Better::More);
+    let mut writing = table("From elements to bytes", "MB/s", Better::More);
+    let mut routing = table(
+        "From bytes to typed stanzas and to bytes again",
+        "MB/s",
+        Better::More,
+    );
+    for kind in &kinds {
+        let traffic = traffic::make(kind, seed, BYTES);
+        let stream = traffic.stream();
+        let mut peers = Peers::start(&program, &stream)?;
+        read(&mut reading, &traffic, &stream, &mut peers, rounds);
+        write_elements(&mut writing, &traffic, &stream, rounds);
+        route(&mut routing, &traffic, &stream, rounds);
+    }
+    let mut tables = vec![reading, writing, routing];
+    if only.is_none() {
+        tables.push(jids(rounds));
+        tables.push(logins(rounds));
+        tables.push(allocations()?);
+    }
+    for table in &tables {
+        println!("{}", table.text());
+    }
+    if write {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        page::write(&docs, &tables)?;
     }
     Ok(())
 }
 
-type Read = fn(&[u8], usize) -> usize;
+fn timed(work: impl FnOnce() -> usize) -> (Duration, usize) {
+    let start = ThreadTime::now();
+    let count = black_box(work());
+    (start.elapsed(), count)
+}
 
-fn measure(traffic: &Traffic, rounds: usize) {
-    let stream = traffic.stream();
+/// A turn of a contender in this process.
+fn turn<'a>(name: &str, mut work: impl FnMut() -> usize + 'a) -> Turn<'a> {
+    (name.into(), Box::new(move || timed(&mut work)))
+}
+
+/// Lets all take turns. Returns the best time of each, and how often it did something.
+fn best(turns: &mut [Turn<'_>], rounds: usize) -> Vec<(Duration, usize)> {
+    let mut best = vec![(Duration::MAX, 0); turns.len()];
+    for _ in 0..rounds {
+        for ((_, work), best) in turns.iter_mut().zip(&mut best) {
+            let (time, count) = work();
+            *best = (best.0.min(time), count);
+        }
+    }
+    best
+}
+
+/// Adds the rates of contenders that each handle `bytes`.
+fn add_rates(table: &mut Table, kind: &str, bytes: usize, mut turns: Vec<Turn<'_>>, rounds: usize) {
+    let all = best(&mut turns, rounds);
+    for ((name, _), (time, _)) in turns.iter().zip(all) {
+        table.set(name, kind, bytes as f64 / time.as_secs_f64() / 1e6);
+    }
+}
+
+fn read(table: &mut Table, traffic: &Traffic, stream: &[u8], peers: &mut Peers, rounds: usize) {
     let count = traffic.stanzas.len();
-    println!(
-        "\n{}: {count} stanzas of {} bytes",
-        traffic.name,
-        traffic.bytes() / count
-    );
-    let contenders: [(&str, Read, usize); 9] = [
-        ("ours, 16384-byte reads", c::ours, 16_384),
-        ("ours, 1400-byte reads", c::ours, 1_400),
-        ("ours, whole", c::ours, usize::MAX),
-        ("ours, checked lane", c::ours_checked, 16_384),
-        ("rxml raw", c::rxml_raw, 16_384),
-        ("rxml namespaced", c::rxml_namespaced, 16_384),
-        ("xmpp-parsers", c::xmpp_parsers, 16_384),
-        ("quick-xml", c::quick_xml, 0),
-        ("count <", c::memchr_like, 0),
+    assert_eq!(c::ours(stream, READ), count);
+    assert_eq!(c::xmpp_parsers(stream, READ), count);
+    for name in peers::NAMES {
+        assert_eq!(peers.run(name).expect("the peers").1, count, "{name}");
+    }
+    let peers = std::cell::RefCell::new(peers);
+    let mut turns = vec![
+        turn("xmppwire", || c::ours(stream, READ)),
+        turn("xmppwire, 1,400-byte reads", || c::ours(stream, 1_400)),
+        turn("xmppwire, 1-byte reads", || c::ours(stream, 1)),
+        turn("xmppwire, checked lane", || c::ours_checked(stream, READ)),
+        turn("rxml, raw events", || c::rxml_raw(stream, READ)),
+        turn("rxml, namespaced events", || {
+            c::rxml_namespaced(stream, READ)
+        }),
+        turn("xmpp-parsers", || c::xmpp_parsers(stream, READ)),
+        turn("quick-xml, namespaced events", || {
+            c::quick_xml(stream, READ)
+        }),
     ];
-    let mut best = [Duration::MAX; 9];
-    for _ in 0..rounds {
-        for ((_, run, size), best) in contenders.iter().zip(&mut best) {
-            let size = (*size).clamp(1, stream.len());
-            let start = ThreadTime::now();
-            std::hint::black_box(run(&stream, size));
-            *best = (*best).min(start.elapsed());
-        }
+    for name in peers::NAMES {
+        let peers = &peers;
+        let work = move || peers.borrow_mut().run(name).expect("the peers");
+        turns.push((name.into(), Box::new(work)));
     }
-    assert_eq!(c::ours(&stream, 16_384), count);
-    assert_eq!(c::xmpp_parsers(&stream, 16_384), count);
-    let rate = |best: Duration| traffic.bytes() as f64 / best.as_secs_f64() / 1e6;
-    let ours = rate(best[0]);
-    for ((name, ..), best) in contenders.iter().zip(best) {
-        println!(
-            "  {name:24} {:8.0} MB/s   ours is {:6.2} times as fast",
-            rate(best),
-            ours / rate(best)
-        );
-    }
-    for size in [16_384, 1_400] {
-        let before = allocations(|| c::ours(&stream[..traffic::HEADER.len()], size));
-        let all = allocations(|| c::ours(&stream, size));
-        println!(
-            "  {size:6}-byte reads: {:.2} allocations a stanza",
-            (all - before) as f64 / count as f64
-        );
-    }
-    write(traffic, &stream, rounds);
+    add_rates(table, traffic.name, traffic.bytes(), turns, rounds);
 }
 
-fn allocations(run: impl FnOnce() -> usize) -> u64 {
-    allocation_counter::measure(|| {
-        std::hint::black_box(run());
-    })
-    .count_total
-}
-
-fn write(traffic: &Traffic, stream: &[u8], rounds: usize) {
-    let ours = c::parsed(stream);
+fn write_elements(table: &mut Table, traffic: &Traffic, stream: &[u8], rounds: usize) {
+    let received = c::parsed(stream);
+    let built = c::built(&received);
     let theirs = c::minidom_elements(&traffic.stanzas);
-    let mut out = Vec::with_capacity(2 * stream.len());
-    let mut best = [Duration::MAX; 2];
-    let mut bytes = [0; 2];
-    for _ in 0..rounds {
-        for place in 0..2 {
-            out.clear();
-            let start = ThreadTime::now();
-            std::hint::black_box(match place {
-                0 => c::ours_write(&ours, &mut out),
-                _ => c::minidom_write(&theirs, &mut out),
-            });
-            best[place] = best[place].min(start.elapsed());
-            bytes[place] = out.len();
+    let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+    let turns = vec![
+        turn("xmppwire, built elements", || {
+            a.clear();
+            c::ours_write(&built, &mut a)
+        }),
+        turn("xmppwire, received elements", || {
+            b.clear();
+            c::ours_write(&received, &mut b)
+        }),
+        turn("minidom", || {
+            c.clear();
+            c::minidom_write(&theirs, &mut c)
+        }),
+    ];
+    add_rates(table, traffic.name, traffic.bytes(), turns, rounds);
+}
+
+fn route(table: &mut Table, traffic: &Traffic, stream: &[u8], rounds: usize) {
+    let mut site = Site::default();
+    let (mut client, mut server) = (site.bound(), site.bound());
+    let (mut from, mut to) = (site.bound(), site.bound());
+    let bytes = traffic.content();
+    let own = client.client.jid().expect("bound").to_string();
+    let to_client = traffic::make(traffic.name, 1, BYTES).to(&own).content();
+    let turns = vec![
+        turn("xmppwire, client", || {
+            c::ours_client(&mut client, &to_client)
+        }),
+        turn("xmppwire, server", || c::ours_server(&mut server, &bytes)),
+        turn("xmppwire, server to server", || {
+            c::ours_route(&mut from, &mut to, &bytes)
+        }),
+        turn("xmpp-parsers, read", || c::xmpp_parsers(stream, READ)),
+        turn("xmpp-parsers, read and written", || {
+            c::xmpp_parsers_route(stream, READ)
+        }),
+    ];
+    add_rates(table, traffic.name, traffic.bytes(), turns, rounds);
+}
+
+/// Nanoseconds for an address.
+fn jids(rounds: usize) -> Table {
+    let kinds = ["ascii", "unicode"];
+    let mut table = Table::new("An address", "ns", Better::Less, &kinds);
+    for kind in kinds {
+        let all = addresses(kind);
+        let mut turns = vec![
+            turn("xmppwire-jid", || {
+                for address in &all {
+                    black_box(xmppwire::Jid::new(address).expect("an address"));
+                }
+                all.len()
+            }),
+            turn("jid", || {
+                for address in &all {
+                    black_box(jid::Jid::new(address).expect("an address"));
+                }
+                all.len()
+            }),
+        ];
+        let times = best(&mut turns, rounds);
+        for ((name, _), (time, count)) in turns.iter().zip(times) {
+            table.set(name, kind, time.as_nanos() as f64 / count as f64);
         }
     }
-    let rate = |place: usize| bytes[place] as f64 / best[place].as_secs_f64() / 1e6;
-    println!("  written by us            {:8.0} MB/s", rate(0));
-    println!(
-        "  written by minidom       {:8.0} MB/s   ours is {:6.2} times as fast",
-        rate(1),
-        rate(0) / rate(1)
+    table
+}
+
+/// Microseconds for a login and for the derivation of its keys.
+fn logins(rounds: usize) -> Table {
+    use sasl::common::Password;
+    use sasl::common::scram::{ScramProvider as _, Sha256};
+    use xmppwire::{ScramHash, ScramKeys};
+    const SALT: &[u8] = b"salt and pepper!";
+    let mut table = Table::new(
+        "A login with SCRAM-SHA-256 and 4,096 iterations",
+        "µs",
+        Better::Less,
+        &["time"],
     );
+    let mut site = Site::default();
+    site.bound();
+    let mut turns = vec![
+        turn("xmppwire: client and server, keys known", || {
+            black_box(site.bound());
+            1
+        }),
+        turn("xmppwire: the derivation", || {
+            black_box(ScramKeys::derive(ScramHash::Sha256, "s3cr3t", SALT, 4096).expect("keys"));
+            1
+        }),
+        turn("sasl: the derivation", || {
+            let password = Password::Plain("s3cr3t".into());
+            black_box(Sha256::derive(&password, SALT, 4096).expect("keys"));
+            1
+        }),
+        turn("ring: the derivation", || {
+            let mut key = [0; 32];
+            let iterations = 4096.try_into().expect("not 0");
+            let algorithm = ring::pbkdf2::PBKDF2_HMAC_SHA256;
+            ring::pbkdf2::derive(algorithm, iterations, SALT, b"s3cr3t", &mut key);
+            black_box(key);
+            1
+        }),
+    ];
+    let times = best(&mut turns, rounds);
+    for ((name, _), (time, count)) in turns.iter().zip(times) {
+        table.set(name, "time", time.as_nanos() as f64 / 1e3 / count as f64);
+    }
+    table
+}
+
+/// What another program counts: see `allocations.rs`.
+fn allocations() -> Result<Table, Box<dyn Error>> {
+    let mut table = Table::new(
+        "Allocations for a stanza",
+        "",
+        Better::Less,
+        &traffic::KINDS,
+    );
+    let done = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+        .args(["run", "--release", "--quiet", "--bin", "allocations"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()?;
+    for line in String::from_utf8(done.stdout)?.lines() {
+        let mut parts = line.split('\t');
+        if let (Some(name), Some(kind), Some(value)) = (parts.next(), parts.next(), parts.next()) {
+            table.set(name, kind, value.parse()?);
+        }
+    }
+    Ok(table)
 }

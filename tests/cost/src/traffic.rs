@@ -23,35 +23,48 @@ impl Traffic {
         stream
     }
 
+    /// The stanzas alone.
+    pub fn content(&self) -> Vec<u8> {
+        self.stanzas.concat().into_bytes()
+    }
+
+    /// The same with another recipient.
+    pub fn to(mut self, to: &str) -> Self {
+        for stanza in &mut self.stanzas {
+            let start = stanza.find("to='").expect("a recipient") + 4;
+            let end = start + stanza[start..].find('\'').expect("a quote");
+            stanza.replace_range(start..end, to);
+        }
+        self
+    }
+
     /// Bytes of the stanzas.
     pub fn bytes(&self) -> usize {
         self.stanzas.iter().map(String::len).sum()
     }
 }
 
-/// The five kinds, each of about so many bytes.
-pub fn all(seed: u64, bytes: usize) -> Vec<Traffic> {
-    let kinds: [(&'static str, fn(&mut Random) -> String); 5] = [
-        ("chat", chat),
-        ("presence", presence),
-        ("roster", roster),
-        ("avatar", avatar),
-        ("nested", nested),
-    ];
+/// The names of all kinds.
+pub const KINDS: [&str; 5] = ["chat", "presence", "roster", "avatar", "nested"];
+
+/// About so many bytes of one kind, at least one stanza.
+pub fn make(name: &str, seed: u64, bytes: usize) -> Traffic {
+    let (name, make): (&'static str, fn(&mut Random) -> String) = match name {
+        "presence" => ("presence", presence),
+        "roster" => ("roster", roster),
+        "avatar" => ("avatar", avatar),
+        "nested" => ("nested", nested),
+        _ => ("chat", chat),
+    };
     let mut random = Random(seed | 1);
-    kinds
-        .into_iter()
-        .map(|(name, make)| {
-            let mut stanzas: Vec<String> = Vec::new();
-            let mut sum = 0;
-            while sum < bytes {
-                let stanza = make(&mut random);
-                sum += stanza.len();
-                stanzas.push(stanza);
-            }
-            Traffic { name, stanzas }
-        })
-        .collect()
+    let mut stanzas: Vec<String> = Vec::new();
+    let mut sum = 0;
+    while sum < bytes {
+        let stanza = make(&mut random);
+        sum += stanza.len();
+        stanzas.push(stanza);
+    }
+    Traffic { name, stanzas }
 }
 
 /// A small generator of random numbers.

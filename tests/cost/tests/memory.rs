@@ -1,0 +1,88 @@
+//! What a connection holds while nothing happens, and what a stanza allocates.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use allocation_counter::{AllocationInfo, measure};
+use xmppwire::{Client, Connection, Server};
+use xmppwire_cost::login::{Pair, Site};
+use xmppwire_cost::paths::{to_client, to_server};
+use xmppwire_cost::traffic;
+
+/// Bytes that an idle connection may hold, in itself and behind it.
+const IDLE: usize = 1024;
+
+fn measured<T>(make: impl FnOnce() -> T) -> (T, AllocationInfo) {
+    let mut made = None;
+    let info = measure(|| made = Some(make()));
+    (made.unwrap(), info)
+}
+
+/// An idle connection that has a bound resource is small, after the login and after stanzas of any
+/// size.
+#[test]
+fn an_idle_connection_holds_little() {
+    let mut site = Site::default();
+    drop(site.bound());
+    let (pair, both) = measured(|| site.bound());
+    let Pair { client, server } = pair;
+    let ((), client_heap) = measured(|| drop(client));
+    let ((), server_heap) = measured(|| drop(server));
+    let client = size_of::<Connection<Client>>();
+    let server = size_of::<Connection<Server>>();
+    println!("client {client} + {}", -client_heap.bytes_current);
+    println!("server {server} + {}", -server_heap.bytes_current);
+    println!("both {}", both.bytes_current);
+    let client = client + usize::try_from(-client_heap.bytes_current).unwrap();
+    let server = server + usize::try_from(-server_heap.bytes_current).unwrap();
+    assert!(client <= IDLE, "a client holds {client} bytes");
+    assert!(server <= IDLE, "a server holds {server} bytes");
+}
+
+/// What stanzas needed is given back.
+#[test]
+fn a_connection_gives_back_what_stanzas_needed() {
+    let mut site = Site::default();
+    drop(site.bound());
+    for kind in traffic::KINDS {
+        let bytes = traffic::make(kind, 1, 200_000).content();
+        let Pair {
+            mut client,
+            mut server,
+        } = site.bound();
+        // The first stanza decides what the application's own memory is.
+        for _ in 0..2 {
+            let ((), info) = measured(|| to_client(&mut client, &bytes, drop));
+            assert!(info.bytes_current <= 0, "client, {kind}: {info:?}");
+            let ((), info) = measured(|| to_server(&mut server, &bytes, drop));
+            assert!(info.bytes_current <= 0, "server, {kind}: {info:?}");
+        }
+    }
+}
+
+/// Text, table, and an address or two.
+#[test]
+fn a_stanza_takes_four_allocations() {
+    let mut site = Site::default();
+    let Pair {
+        mut client,
+        mut server,
+    } = site.bound();
+    for kind in ["chat", "presence", "nested", "roster"] {
+        // So many that the reader's own buffers do not count.
+        let traffic = traffic::make(kind, 1, 2_000_000);
+        let count = traffic.stanzas.len();
+        let bytes = traffic.content();
+        let ((), info) = measured(|| to_client(&mut client, &bytes, drop));
+        let each = info.count_total as f64 / count as f64;
+        println!("client, {kind}: {each:.2}");
+        assert!(each <= 4.1, "client, {kind}: {each}");
+        let ((), info) = measured(|| to_server(&mut server, &bytes, drop));
+        let each = info.count_total as f64 / count as f64;
+        println!("server, {kind}: {each:.2}");
+        assert!(each <= 4.1, "server, {kind}: {each}");
+    }
+}
