@@ -6,7 +6,8 @@ use xmppwire::{
 };
 
 use crate::support::{
-    PIECES, SECRET, attached, component, config, header, header_in, message, stream_error,
+    PIECES, SECRET, attached, component, config, header, header_in, hosting, message, stream_error,
+    terms,
 };
 
 /// The stream error of the server that ended the stream.
@@ -335,4 +336,21 @@ fn the_secret_is_never_shown() {
     let talk = component(config(), 1);
     let shown = format!("{:?} {:?}", talk.connection, config());
     assert!(!shown.contains(SECRET), "{shown}");
+}
+
+/// No address is known that answers a ping for the server, so white space is sent and nothing is
+/// awaited.
+#[test]
+fn a_silent_peer_gets_white_space() {
+    let mut component = attached(config(), 1);
+    component.connection.set_keep_alive(Some(KeepAlive::ping()));
+    let mut host = hosting(terms(), 1);
+    host.wrote();
+    host.connection.set_keep_alive(Some(KeepAlive::ping()));
+    for _ in 0..3 {
+        assert!(component.waits(300).is_empty());
+        assert_eq!(component.wrote(), " ");
+        assert!(host.waits(300).is_empty());
+        assert_eq!(host.wrote(), " ");
+    }
 }

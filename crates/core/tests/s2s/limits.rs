@@ -4,7 +4,7 @@ use xmppwire::s2s::{
     IncomingConfig, IncomingEvent, LocalDomains, OutgoingConfig, PairAdded, PairLimits,
     VerifyRequest,
 };
-use xmppwire::{CloseReason, StreamErrorCondition, Timer};
+use xmppwire::{CloseReason, KeepAlive, StreamErrorCondition, Timer};
 
 use crate::support::*;
 
@@ -112,4 +112,21 @@ fn a_stream_that_proves_nothing_ends() {
     let (mut talk, _) = authorised(policy());
     let events = talk.waits(3_600);
     assert!(events.is_empty(), "{events:?}");
+}
+
+/// The answer to a ping would arrive on another stream, so white space is sent and nothing is
+/// awaited.
+#[test]
+fn a_silent_server_gets_white_space() {
+    let mut outgoing = ready(OutgoingConfig::new().with_dialback(secret()));
+    outgoing.wrote();
+    outgoing.connection.set_keep_alive(Some(KeepAlive::ping()));
+    let (mut incoming, _) = authorised(policy());
+    incoming.connection.set_keep_alive(Some(KeepAlive::ping()));
+    for _ in 0..3 {
+        assert!(outgoing.waits(300).is_empty());
+        assert_eq!(outgoing.wrote(), " ");
+        assert!(incoming.waits(300).is_empty());
+        assert_eq!(incoming.wrote(), " ");
+    }
 }

@@ -102,3 +102,23 @@ fn the_wait_for_the_peer_to_finish_ends() {
     assert!(is_violation(&link.poll_event(end)));
     assert!(matches!(link.poll_event(end), Poll::Ready(None)));
 }
+
+/// Sockets do not tell that the other end is gone, so every role checks a silent peer unless it is
+/// told not to. A server begins later than its clients.
+#[test]
+fn a_link_checks_silent_peers() {
+    let mut client = link();
+    assert_eq!(client.connection().keep_alive(), Some(KeepAlive::ping()));
+    client.connection_mut().set_keep_alive(None);
+    assert_eq!(client.connection().keep_alive(), None);
+    let config = ServerConfig::new(DecoyKey::new([1; 32]));
+    let server = Link::accept(config, None, Instant::ORIGIN).unwrap();
+    let policy = server.connection().keep_alive().unwrap();
+    assert!(policy.silence() > KeepAlive::ping().silence());
+    // A policy that was set before stays.
+    let own = KeepAlive::white_space();
+    let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+    let mut client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
+    client.set_keep_alive(Some(own));
+    assert_eq!(Link::new(client, None).connection().keep_alive(), Some(own));
+}
