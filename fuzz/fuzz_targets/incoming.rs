@@ -35,13 +35,10 @@ use xmppwire::s2s::{
     Incoming, IncomingConfig, IncomingEvent, KeyRequest, LocalDomains, Pair, PeerAnswer,
     PeerPolicy, PeerRequest, Verdict, VerifyRequest,
 };
-use xmppwire::{
-    ApiMisuse, CertificateIdentities, Connection, Entropy, Instant, StanzaErrorCondition, TlsInfo,
-    TlsOffer, ns,
-};
+use xmppwire::{Connection, Entropy, Instant, StanzaErrorCondition, TlsInfo, TlsOffer, ns};
 use xmppwire_fuzz::driver::{self, Driver, Player, Told};
-use xmppwire_fuzz::servers::{self, domain, message, pair};
-use xmppwire_fuzz::{accounts, script};
+use xmppwire_fuzz::script;
+use xmppwire_fuzz::servers::{self, domain, pair};
 use xmppwire_xml::Event as Item;
 
 fuzz_target!(|data: &[u8]| {
@@ -177,11 +174,7 @@ impl Player for Montague {
     }
 
     fn tls(&self) -> TlsInfo {
-        let tls = TlsInfo::new(accounts::bindings());
-        match self.certificate {
-            true => tls.with_peer(CertificateIdentities::new().with_dns_id("a.example")),
-            false => tls,
-        }
+        servers::tls(self.certificate.then_some("a.example"))
     }
 
     fn react(&mut self, event: IncomingEvent) -> Told {
@@ -267,15 +260,7 @@ impl Player for Montague {
             b'p' => {
                 let _ = self.server.add_pair(pair(rest));
             }
-            b's' => {
-                let pair = pair(rest);
-                let over = self.is_over();
-                let sent = self.server.send(&message(&pair));
-                assert!(
-                    over || sent.is_ok() || sent == Err(ApiMisuse::PairNotReady),
-                    "{sent:?}"
-                );
-            }
+            b's' => servers::send(&mut self.server, &pair(rest)),
             _ => return false,
         }
         true

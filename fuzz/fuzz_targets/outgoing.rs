@@ -33,12 +33,10 @@ use xmppwire::negotiation::Phase;
 use xmppwire::s2s::{
     Outgoing, OutgoingConfig, OutgoingEvent, Pair, PairAdded, Verdict, VerifyRequest,
 };
-use xmppwire::{
-    ApiMisuse, CertificateIdentities, Connection, Entropy, Instant, TlsInfo, TlsPolicy, ns,
-};
+use xmppwire::{Connection, Entropy, Instant, TlsInfo, TlsPolicy, ns};
 use xmppwire_fuzz::driver::{self, Driver, Player, Told};
-use xmppwire_fuzz::servers::{self, message, pair};
-use xmppwire_fuzz::{accounts, script};
+use xmppwire_fuzz::script;
+use xmppwire_fuzz::servers::{self, pair};
 use xmppwire_xml::Event as Item;
 
 fuzz_target!(|data: &[u8]| {
@@ -135,11 +133,7 @@ impl Player for Capulet {
     }
 
     fn tls(&self) -> TlsInfo {
-        let tls = TlsInfo::new(accounts::bindings());
-        match self.certificate {
-            true => tls.with_peer(CertificateIdentities::new().with_dns_id("b.example")),
-            false => tls,
-        }
+        servers::tls(self.certificate.then_some("b.example"))
     }
 
     fn react(&mut self, event: OutgoingEvent) -> Told {
@@ -225,29 +219,7 @@ impl Player for Capulet {
                 servers::header(from, b'a', &format!("id='{id}'"), out);
                 self.id = id;
             }
-            b'f' => {
-                let has = |letter| rest.contains(&letter);
-                out.extend_from_slice(b"<stream:features>");
-                if has(b't') {
-                    servers::starttls("starttls", out);
-                }
-                if has(b'e') {
-                    out.extend_from_slice(
-                        b"<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
-                          <mechanism>EXTERNAL</mechanism></mechanisms>",
-                    );
-                }
-                if has(b'd') || has(b'r') {
-                    let errors = if has(b'r') { "<errors/>" } else { "" };
-                    let dialback =
-                        format!("<dialback xmlns='urn:xmpp:features:dialback'>{errors}</dialback>");
-                    out.extend_from_slice(dialback.as_bytes());
-                }
-                if has(b'b') {
-                    out.extend_from_slice(b"<bidi xmlns='urn:xmpp:features:bidi'/>");
-                }
-                out.extend_from_slice(b"</stream:features>");
-            }
+            b'f' => servers::features(rest, out),
             b'x' => servers::starttls("proceed", out),
             b'X' => servers::starttls("failure", out),
             b's' => servers::sasl("success", out),
@@ -269,15 +241,7 @@ impl Player for Capulet {
                 let request = VerifyRequest::new(pair(rest), "s".into(), "k".into());
                 self.verifying += usize::from(self.server.verify(request).is_ok());
             }
-            b'S' => {
-                let pair = pair(rest);
-                let over = self.is_over();
-                let sent = self.server.send(&message(&pair));
-                assert!(
-                    over || sent.is_ok() || sent == Err(ApiMisuse::PairNotReady),
-                    "{sent:?}"
-                );
-            }
+            b'S' => servers::send(&mut self.server, &pair(rest)),
             b'y' | b'n' => {
                 if let Some(request) = self.questions.pop_front() {
                     let pair = request.pair().clone();

@@ -2,9 +2,14 @@
 
 use core::time::Duration;
 
+use xmppwire::negotiation::Phase;
 use xmppwire::s2s::{DialbackSecret, Pair, PairLimits};
-use xmppwire::{Domainpart, Jid, Message, Stanza};
+use xmppwire::{
+    ApiMisuse, CertificateIdentities, Domainpart, Endpoint, Jid, Message, Role, Stanza, TlsInfo,
+};
 use xmppwire_sasl::wire;
+
+use crate::accounts;
 
 /// What the keys of every server are made from.
 pub fn secret() -> DialbackSecret {
@@ -39,8 +44,13 @@ pub fn pair(letters: &[u8]) -> Pair {
 
 /// A message for a pair.
 pub fn message(pair: &Pair) -> Stanza {
+    message_with(pair, "x")
+}
+
+/// A message for a pair, with this body.
+pub fn message_with(pair: &Pair, body: &str) -> Stanza {
     let at = |domain: &Domainpart| Jid::new(&format!("u@{domain}")).expect("an address");
-    Message::chat(at(pair.target()), "x")
+    Message::chat(at(pair.target()), body)
         .with_from(at(pair.sender()))
         .into()
 }
@@ -53,6 +63,49 @@ pub fn header(from: u8, to: u8, more: &str, out: &mut Vec<u8>) {
          xmlns:stream='http://etherx.jabber.org/streams' from='{from}' to='{to}' version='1.0' {more}>"
     );
     out.extend_from_slice(header.as_bytes());
+}
+
+/// The features of a server: t STARTTLS, e EXTERNAL, d dialback, r with errors, b bidi.
+pub fn features(letters: &[u8], out: &mut Vec<u8>) {
+    let has = |letter| letters.contains(&letter);
+    out.extend_from_slice(b"<stream:features>");
+    if has(b't') {
+        starttls("starttls", out);
+    }
+    if has(b'e') {
+        out.extend_from_slice(
+            b"<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
+              <mechanism>EXTERNAL</mechanism></mechanisms>",
+        );
+    }
+    if has(b'd') || has(b'r') {
+        let errors = if has(b'r') { "<errors/>" } else { "" };
+        let dialback = format!("<dialback xmlns='urn:xmpp:features:dialback'>{errors}</dialback>");
+        out.extend_from_slice(dialback.as_bytes());
+    }
+    if has(b'b') {
+        out.extend_from_slice(b"<bidi xmlns='urn:xmpp:features:bidi'/>");
+    }
+    out.extend_from_slice(b"</stream:features>");
+}
+
+/// What a server learns of TLS: the name in the peer's certificate, if it shows one.
+pub fn tls(certificate: Option<&str>) -> TlsInfo {
+    let tls = TlsInfo::new(accounts::bindings());
+    match certificate {
+        Some(name) => tls.with_peer(CertificateIdentities::new().with_dns_id(name)),
+        None => tls,
+    }
+}
+
+/// Sends a message for a pair, which is refused where the pair is not ready.
+pub fn send<R: Role>(endpoint: &mut Endpoint<R>, pair: &Pair) {
+    let over = endpoint.phase() == Phase::Closed;
+    let sent = endpoint.send(&message(pair));
+    assert!(
+        over || sent.is_ok() || sent == Err(ApiMisuse::PairNotReady),
+        "{sent:?}"
+    );
 }
 
 /// An element of STARTTLS.

@@ -1,4 +1,12 @@
-//! Streams to other servers: a pool, as a machine without I/O.
+//! Streams to and from other servers, as machines without I/O.
+//!
+//! | machine | what it does |
+//! |---|---|
+//! | [`Hub`] | what an adapter drives: the pool, the limits of connections, what the application gets |
+//! | [`Outbound`], [`Inbound`] | one connection: its servers and addresses, TLS, negotiation, stanzas |
+//! | [`Federation`] | the pool alone, for programs that make their connections themselves |
+//!
+//! # The pool
 //!
 //! A server gives [`Federation`] the stanzas for other domains and the dialback keys that other
 //! servers showed it. The pool decides which stream carries which [`Pair`](xmppwire::s2s::Pair) of
