@@ -1,6 +1,6 @@
 //! The pool on a virtual clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -941,6 +941,10 @@ enum Act {
     Ready(usize),
     Refuse(usize, bool),
     OtherStream(usize),
+    /// The other server opened a stream that goes in both directions.
+    Adopt(usize),
+    /// A stream that is being opened leads to the address of another one.
+    Join(usize, usize),
     Flush(usize),
     /// The stream ends, and so many of the stanzas that it was given and did not flush were not
     /// written.
@@ -954,6 +958,8 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0..9usize).prop_map(Act::Ready),
         1 => (0..9usize, any::<bool>()).prop_map(|(n, invalid)| Act::Refuse(n, invalid)),
         1 => (0..9usize).prop_map(Act::OtherStream),
+        1 => (0..9usize).prop_map(Act::Adopt),
+        1 => (0..9usize, 0..9usize).prop_map(|(n, m)| Act::Join(n, m)),
         2 => (0..9usize).prop_map(Act::Flush),
         2 => (0..9usize, 0..4usize, 0..5usize).prop_map(|(n, k, how)| Act::End(n, k, how)),
         2 => (0..40u64).prop_map(Act::Wait),
@@ -999,6 +1005,8 @@ proptest! {
         let mut given = Given::new();
         let mut sent: BTreeMap<Pair, Vec<usize>> = BTreeMap::new();
         let mut pairs: BTreeMap<Key, Vec<Pair>> = BTreeMap::new();
+        // The streams that were ready, and those of the other server.
+        let (mut useful, mut accepted) = (BTreeSet::new(), BTreeSet::new());
         for act in acts {
             let nth = |n: usize| site.open.keys().nth(n % site.open.len().max(1)).copied();
             let pair_of = |key: Key, n: usize| {
@@ -1017,7 +1025,24 @@ proptest! {
                 Act::Ready(n) => {
                     if let Some(key) = nth(n) {
                         let pair = pair_of(key, n);
+                        useful.insert(key);
                         site.tell(key, Told::Ready(pair));
+                    }
+                }
+                Act::Adopt(n) => {
+                    let (sender, target) = (format!("s{}.example", n % 3), format!("r{}.example", n / 3));
+                    let key = site.accepted(&sender, &target);
+                    useful.insert(key);
+                    accepted.insert(key);
+                    site.tell(key, Told::Ready(pair(&sender, &target)));
+                }
+                Act::Join(n, m) => {
+                    if let (Some(key), Some(other)) = (nth(n), nth(m))
+                        && !useful.contains(&key)
+                        && key != other
+                    {
+                        site.open.remove(&key);
+                        site.tell(key, Told::Joins(other));
                     }
                 }
                 // A pair is refused before it is ready, as the machine of the stream does.
@@ -1073,7 +1098,8 @@ proptest! {
                 given.entry(key).or_default().push(stanza);
             }
             prop_assert!(site.pool.queued() <= 20_000 + 16_000);
-            prop_assert!(site.open.len() <= 4);
+            let own = site.open.keys().filter(|key| !accepted.contains(key));
+            prop_assert!(own.count() <= 4);
             prop_assert!(sent.values().all(|ids| ids.is_sorted()), "{sent:?}");
         }
         site.pool.close(site.now);
