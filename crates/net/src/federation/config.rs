@@ -23,7 +23,8 @@ pub struct FederationLimits {
     /// Time that a stanza may wait; then its sender is told. One minute by default.
     pub queue_time: Duration,
     /// Remote domains that are known at once, those included that are only known to have failed
-    /// lately. 16,384 by default.
+    /// lately. 16,384 by default. One with an open stream takes about 2,000 bytes of memory here,
+    /// beside its connection.
     pub domains: usize,
     /// Streams for stanzas that may be open at once, those included that are being opened or
     /// closed. 4,096 by default.
@@ -269,6 +270,11 @@ impl Policies {
     pub fn with(mut self, domain: Domainpart, policy: DomainPolicy) -> Self {
         self.domains.insert(domain, policy);
         self
+    }
+
+    /// The policy of servers that do not say which domain they are.
+    pub(super) const fn of_unnamed(&self) -> DomainPolicy {
+        self.default
     }
 
     /// The policy of a domain. One without a policy of its own has the default.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustls::RootCertStore;
@@ -109,6 +110,15 @@ pub struct FederationConfig {
     name_servers: Option<NameServers>,
     connect_timeout: Duration,
     incoming: IncomingLimits,
+    /// Made when the first stream is accepted.
+    accepting: OnceLock<Accepting>,
+}
+
+/// What all streams of other servers share.
+#[derive(Clone, Debug)]
+struct Accepting {
+    side: Option<TlsSide>,
+    config: IncomingConfig,
 }
 
 impl FederationConfig {
@@ -127,6 +137,7 @@ impl FederationConfig {
                 per_address: 512,
                 unproven: 1_024,
             },
+            accepting: OnceLock::new(),
         }
     }
 
@@ -134,6 +145,7 @@ impl FederationConfig {
     #[must_use]
     pub fn with_domain(mut self, domain: Domainpart, tls: LocalDomain) -> Self {
         self.domains.insert(domain, tls);
+        self.accepting = OnceLock::new();
         self
     }
 
@@ -141,6 +153,7 @@ impl FederationConfig {
     #[must_use]
     pub fn with_dialback(mut self, secret: DialbackSecret) -> Self {
         self.secret = Some(secret);
+        self.accepting = OnceLock::new();
         self
     }
 
@@ -319,12 +332,29 @@ impl FederationConfig {
     /// names it in its first message, and sees the certificate of that domain (RFC 6066 §3); where
     /// it names none of this server, that of the first domain in the order of their names.
     pub fn accepting_side(&self) -> Option<TlsSide> {
-        let (_, any) = self.domains.first_key_value()?;
-        let names = self.domains.iter().filter_map(|(domain, tls)| {
-            let name = Domain::parse(domain.as_str()).ok()?;
-            Some((name, tls.incoming.clone()))
-        });
-        Some(TlsSide::server_by_name(names, any.incoming.clone()))
+        self.accepting().side.clone()
+    }
+
+    /// What all streams of other servers share.
+    fn accepting(&self) -> &Accepting {
+        self.accepting.get_or_init(|| {
+            let names = self.domains.iter().filter_map(|(domain, tls)| {
+                let name = Domain::parse(domain.as_str()).ok()?;
+                Some((name, tls.incoming.clone()))
+            });
+            let any = self.domains.first_key_value();
+            let side = any.map(|(_, any)| TlsSide::server_by_name(names, any.incoming.clone()));
+            let domains: LocalDomains = self.domains.keys().cloned().collect();
+            let mut config = IncomingConfig::new(domains);
+            // A server of before RFC 3920 names no domain in its header.
+            if let Some((domain, _)) = any {
+                config = config.with_default_domain(domain.clone());
+            }
+            if let Some(secret) = &self.secret {
+                config = config.with_dialback(secret.clone());
+            }
+            Accepting { side, config }
+        })
     }
 
     /// Why a dialback key of this domain is not verified, if it is not. `secured` tells whether TLS
@@ -343,16 +373,7 @@ impl FederationConfig {
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Incoming>, LinkError> {
-        let domains: LocalDomains = self.domains.keys().cloned().collect();
-        let mut config = IncomingConfig::new(domains);
-        // A server of before RFC 3920 names no domain in its header.
-        if let Some((domain, _)) = self.domains.first_key_value() {
-            config = config.with_default_domain(domain.clone());
-        }
-        if let Some(secret) = &self.secret {
-            config = config.with_dialback(secret.clone());
-        }
-        let entropy = entropy()?;
+        let (config, entropy) = (self.accepting().config.clone(), entropy()?);
         Ok(match secured {
             Some(secured) => {
                 let stream = Incoming::with_direct_tls(config, entropy, now, secured.info());
@@ -364,9 +385,12 @@ impl FederationConfig {
 
     /// The terms for another server, and TLS for the domain that it asked for.
     pub fn terms(&self, request: &PeerRequest) -> (PeerAnswer, Option<TlsSide>) {
-        // A peer that does not name itself has no policy of its own.
-        let policy = request.remote().map(|remote| self.policies.of(remote));
-        let policy = policy.unwrap_or_default();
+        // Where a peer does not name itself, the policy of each domain is looked at when its key
+        // arrives.
+        let policy = match request.remote() {
+            Some(remote) => self.policies.of(remote),
+            None => self.policies.of_unnamed(),
+        };
         let own = self.domains.get(request.local());
         let side = own.map(|own| own.incoming.clone().into());
         let moved_to = own.and_then(|own| own.moved_to.clone());

@@ -1,9 +1,10 @@
 //! Servers that exchange stanzas over loopback sockets.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use xmppwire::s2s::{DialbackSecret, Trust};
+use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 use xmppwire::{Domainpart, Jid, Message, Stanza, StanzaErrorCondition as Condition, TlsPolicy};
 use xmppwire_net::federation::{
     DomainPolicy, FederationConfig, FederationEvent, FederationLimits, LocalDomain, Policies,
@@ -59,11 +60,13 @@ struct Site<F> {
     trust: Option<Trust>,
     reached: Option<Trust>,
     over: bool,
+    port: u16,
 }
 
 impl<F: Federation> Site<F> {
     fn new(config: FederationConfig, listener: TcpListener, mode: Mode) -> Self {
         let mut federation = F::new(config);
+        let port = listener.local_addr().unwrap().port();
         federation.listen(listener, mode);
         Self {
             federation,
@@ -72,6 +75,7 @@ impl<F: Federation> Site<F> {
             trust: None,
             reached: None,
             over: false,
+            port,
         }
     }
 
@@ -146,12 +150,12 @@ fn config(authority: &Authority, domains: &[&str], proof: Proof) -> FederationCo
     }
     match proof {
         Proof::Certificate => config,
-        Proof::Dialback => {
-            let secret = *domains[0].as_bytes().first_chunk().unwrap();
-            let secret: [u8; 8] = secret;
-            config.with_dialback(DialbackSecret::new(secret))
-        }
+        Proof::Dialback => config.with_dialback(secret_of(domains[0])),
     }
+}
+
+fn secret_of(domain: &str) -> DialbackSecret {
+    DialbackSecret::new(format!("the secret of {domain}"))
 }
 
 /// Two servers that know where the other one is. `change` changes the configuration of both.
@@ -541,6 +545,42 @@ pub fn connections_of_one_address_are_limited<A_: Adapter>() {
         short(config).with_incoming_per_address(0)
     });
     nothing_arrives([a, b]);
+}
+
+/// A server of before RFC 3920 names no domain in its header, and proves one by dialback.
+pub fn a_server_of_before_rfc_3920_is_served<A_: Adapter>() {
+    let policy = DomainPolicy::default().with_tls(TlsPolicy::Preferred);
+    let mut sites = pair::<A_>(Mode::StartTls, Proof::Dialback, under(policy.with_legacy()));
+    let mut old = TcpStream::connect(("127.0.0.1", sites[1].port)).unwrap();
+    old.set_read_timeout(Some(TURN)).unwrap();
+    let header = "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
+        xmlns:stream='http://etherx.jabber.org/streams'>";
+    old.write_all(header.as_bytes()).unwrap();
+    let mut heard = String::new();
+    let mut hears = |sites: &mut [Site<A_::Federation>; 2], old: &mut TcpStream, what: &str| {
+        while !heard.contains(what) {
+            sites.iter_mut().for_each(Site::turn);
+            let mut chunk = [0; 1024];
+            let length = old.read(&mut chunk).unwrap_or(0);
+            heard.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+        }
+        heard.clone()
+    };
+    let response = hears(&mut sites, &mut old, " id='");
+    let (_, named) = response.split_once("<stream:stream").unwrap();
+    assert!(!named.contains("version="), "{response}");
+    let (_, id) = response.split_once(" id='").unwrap();
+    let id = id.split('\'').next().unwrap();
+    let authorised = Pair::new(domain(A), domain(B));
+    let key = secret_of(A).key(&authorised, id);
+    let key = format!("<db:result from='{A}' to='{B}'>{key}</db:result>");
+    old.write_all(key.as_bytes()).unwrap();
+    hears(&mut sites, &mut old, "type='valid'");
+    let message =
+        format!("<message from='someone@{A}' to='someone@{B}'><body>Ciao</body></message>");
+    old.write_all(message.as_bytes()).unwrap();
+    until(&mut sites, |[_, b]| b.arrived.len() == 1);
+    assert_eq!(sites[1].bodies(), ["Ciao"]);
 }
 
 // --- A flood, for tests that measure memory -------------------------------------------------------

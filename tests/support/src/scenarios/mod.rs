@@ -103,6 +103,7 @@ macro_rules! scenarios {
                 one_stream_carries_several_domains_of_both_sides,
                 each_domain_shows_its_own_certificate,
                 a_server_that_moved_a_domain_is_followed,
+                a_server_of_before_rfc_3920_is_served,
                 connections_of_one_address_are_limited;
             handles:
                 several_threads_ask_at_once,
