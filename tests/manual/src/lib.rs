@@ -3,10 +3,11 @@
 //! The tests below say when a page is missing here. `tests/newcomer` runs the same blocks as
 //! programs of their own, with nothing but the crates that the page tells to add.
 
-/// A module for each page, whose documentation is the page.
+/// A module for each page, whose documentation is the page. Only the tests see it: the links of a
+/// page are meant for its own place.
 macro_rules! pages {
     ($($name:ident $path:literal)*) => {
-        $(#[doc = include_str!(concat!("../../../", $path))] pub mod $name {})*
+        $(#[cfg(doctest)] #[doc = include_str!(concat!("../../../", $path))] pub mod $name {})*
 
         #[cfg(test)]
         const PAGES: &[&str] = &[$($path),*];
