@@ -224,11 +224,8 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
     type Action = Act;
 
     fn ways_out(&self) -> &'static [usize] {
-        if self.end.is_over() {
-            &[2]
-        } else {
-            &[0, 1, 2, 3]
-        }
+        // The end of the transport and a close are actions, and what follows them has its own ways.
+        if self.end.is_over() { &[0] } else { &[0, 1] }
     }
 
     fn actions(&self) -> Vec<Act> {
@@ -331,17 +328,10 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
     }
 
     fn settle(&mut self, way: usize) -> Result<(), String> {
-        match way {
-            // The transport ends.
-            0 => self.end.receive_eof()?,
-            // The application closes, and the peer is silent.
-            1 => self.end.close(None)?,
-            // 2: The peer and the application are silent. 3: The peer does not even read.
-            _ => {}
-        }
+        // 0: The peer and the application are silent. 1: The peer does not even read.
         for _ in 0..8 {
             while self.end.poll()? {}
-            if way != 3 {
+            if way != 1 {
                 self.end.flush()?;
             }
             if self.end.machine.is_finished() {

@@ -46,11 +46,14 @@ pub fn explore_all() -> Report {
 
 fn config(tls: TlsPolicy, floor: Mechanism) -> (ClientConfig, TlsPolicy) {
     let jid = Jid::new("juliet@example.org").expect("an address");
+    let mut limits = limits();
+    // Room for one stanza that waits for a session: more would only differ in their order.
+    limits.after_authentication.max_stanza_bytes = 512;
     let config = ClientConfig::new(jid, PASSWORD)
         .expect("an account")
         .with_tls(tls)
         .with_mechanisms(MechanismPolicy::default().with_floor(floor))
-        .with_limits(limits());
+        .with_limits(limits);
     (config, tls)
 }
 

@@ -604,26 +604,18 @@ impl<P: Party> World for Lone<P> {
     }
 
     fn ways_out(&self) -> &'static [usize] {
-        match self.is_over() {
-            true => &[2],
-            false => &[0, 1, 3],
+        // The end of the transport and a close are actions, and ways begin at what follows them.
+        match self.is_over() || self.tap.end_said {
+            true => &[0, 1],
+            false => &[],
         }
     }
 
     fn settle(&mut self, way: usize) -> Checked {
-        match way {
-            // The transport ends.
-            0 => self.happens(&Act::Eof)?,
-            // The application closes, and the peer is silent.
-            1 => self.happens(&Act::Close)?,
-            // 3: The application closes, and the peer does not even read.
-            3 => self.happens(&Act::CloseWithError)?,
-            // 2: The peer and the application are silent.
-            _ => {}
-        }
+        // 0: The peer and the application are silent. 1: The peer does not even read.
         for _ in 0..16 {
             while self.poll()? {}
-            if way != 3 {
+            if way != 1 {
                 self.flush()?;
             }
             if self.machine.is_finished() {
