@@ -21,6 +21,18 @@ use tokio::sync::mpsc;
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
 use xmppwire_tokio::{Client, Connector, Jid, Message, Mode, Presence, Profile, Stanza};
 
+const USAGE: &str = "\
+usage: client JID [OPTION]...
+
+  --to JID             whom to send each line to [the first word of the line]
+  --server HOST:PORT   where to connect to [what the domain of the JID says]
+  --direct-tls         that server expects TLS from the first byte
+  --ca-file FILE       authorities to trust, in PEM [those of the system]
+  --help               this text
+
+The password comes from XMPP_PASSWORD, or is asked for.
+";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run().await {
@@ -33,12 +45,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    if shared::help(USAGE) {
+        return Ok(());
+    }
     let options = Options::parse()?;
-    let password = match std::env::var("XMPP_PASSWORD") {
-        Ok(password) => password,
-        Err(_) => rpassword::prompt_password(format!("Password of {}: ", options.jid))
-            .map_err(|error| format!("no XMPP_PASSWORD and no terminal to ask for it: {error}"))?,
-    };
+    let password = shared::password(&options.jid)?;
     // What those who see its presence may know. Other requests are refused without the program's
     // help.
     let profile = Profile::new("xmppwire example", env!("CARGO_PKG_VERSION"));
@@ -143,7 +154,9 @@ impl Options {
             match argument {
                 Value(value) if jid.is_none() => jid = Some(value.string()?),
                 Long("to") => to = Some(arguments.value()?.parse()?),
-                Long("server") => server = Some(arguments.value()?.parse_with(host_and_port)?),
+                Long("server") => {
+                    server = Some(arguments.value()?.parse_with(shared::host_and_port)?)
+                }
                 Long("direct-tls") => mode = Mode::DirectTls,
                 Long("ca-file") => ca_file = Some(arguments.value()?),
                 other => return Err(other.unexpected()),
@@ -152,7 +165,7 @@ impl Options {
         if mode == Mode::DirectTls && server.is_none() {
             return Err("--direct-tls needs a --server".into());
         }
-        let jid = jid.ok_or("an address is missing, such as juliet@example.org")?;
+        let jid = jid.ok_or("an address is missing, such as juliet@example.org: see --help")?;
         Ok(Self {
             jid,
             to,
@@ -161,10 +174,4 @@ impl Options {
             ca_file,
         })
     }
-}
-
-fn host_and_port(text: &str) -> Result<(String, u16), Box<dyn Error + Send + Sync>> {
-    let (host, port) = text.rsplit_once(':').ok_or("no port")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']'); // [::1]:5222
-    Ok((host.into(), port.parse()?))
 }

@@ -23,10 +23,13 @@ use xmppwire_tokio::{
     ReconnectingComponent, Stanza, ns,
 };
 
-const USAGE: &str = "usage: COMPONENT_SECRET=... component DOMAIN HOST:PORT";
+const USAGE: &str = "usage: COMPONENT_SECRET=... component DOMAIN HOST:PORT\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    if shared::help(USAGE) {
+        return Ok(());
+    }
     let mut arguments = std::env::args().skip(1);
     let (Some(domain), Some(server)) = (arguments.next(), arguments.next()) else {
         return Err(USAGE.into());

@@ -37,6 +37,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const LISTENER: Token = Token(usize::MAX);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if shared::help("usage: event_loop [PAIRS]\n") {
+        return Ok(());
+    }
     let pairs = std::env::args().nth(1).map_or(Ok(500), |n| n.parse())?;
     rlimit::increase_nofile_limit(2 * pairs + 64)?;
 
@@ -170,6 +173,8 @@ fn unless_blocked(result: io::Result<usize>, level: &mut bool) -> io::Result<Opt
 /// What all connections share: the accounts, the limits and the counters.
 struct Shared {
     accounts: BTreeMap<BareJid, ScramKeys>,
+    /// One for all connections.
+    decoy: DecoyKey,
     limits: Limits,
     logins: usize,
     messages: usize,
@@ -316,9 +321,9 @@ impl EventLoop {
         let poll = Poll::new()?;
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
+        let mut entropy = Entropy::from_os()?;
         let accounts = (0..ACCOUNTS).map(|n| {
-            let mut salt = [0; 16];
-            getrandom::fill(&mut salt)?;
+            let salt = entropy.salt();
             let keys = ScramKeys::derive(ScramHash::Sha256, PASSWORD, &salt, ITERATIONS)?;
             Ok((account(n)?, keys))
         });
@@ -331,6 +336,7 @@ impl EventLoop {
             deadlines: BinaryHeap::new(),
             shared: Shared {
                 accounts: accounts.collect::<Result<_, Box<dyn Error>>>()?,
+                decoy: DecoyKey::random()?,
                 limits: Limits::default(),
                 logins: 0,
                 messages: 0,
@@ -361,8 +367,7 @@ impl EventLoop {
             let mut more = true;
             match self.listener.accept() {
                 Ok((socket, _)) => {
-                    // A real server has one secret decoy key for all its connections.
-                    let config = ServerConfig::new(DecoyKey::new([0; 32]))
+                    let config = ServerConfig::new(self.shared.decoy.clone())
                         .with_limits(self.shared.limits.clone());
                     let server = Server::new(config, Entropy::from_os()?, self.now());
                     self.insert(server, socket)?;

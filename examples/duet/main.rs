@@ -44,6 +44,9 @@ const SERVER: Speaker = Speaker {
 };
 
 fn main() -> Result<()> {
+    if shared::help("usage: duet\n") {
+        return Ok(());
+    }
     let made = rcgen::generate_simple_self_signed([DOMAIN.to_owned()])?;
     let certificate = made.cert.pem();
     let identity = Identity::from_pem(
@@ -118,13 +121,11 @@ fn call(tcp: TcpStream, tls: &ClientTls, wire: Wire) -> Result<(CloseReason, Opt
 
 /// The server: one account, one connection, and Romeo's part.
 fn serve(tcp: TcpStream, tls: &ServerTls) -> Result<CloseReason> {
-    let mut secrets = [0; 48];
-    getrandom::fill(&mut secrets)?;
-    let (decoy, salt) = secrets.split_first_chunk().ok_or("48 is more than 32")?;
+    let mut entropy = Entropy::from_os()?;
     // A server stores these keys and not the password. They are not enough to log in (RFC 5802 §9).
-    let keys = ScramKeys::derive(ScramHash::Sha256, PASSWORD, salt, 4096)?;
-    let config = ServerConfig::new(DecoyKey::new(*decoy));
-    let server = Server::new(config, Entropy::from_os()?, Instant::ORIGIN);
+    let keys = ScramKeys::derive(ScramHash::Sha256, PASSWORD, &entropy.salt(), 4096)?;
+    let config = ServerConfig::new(DecoyKey::random()?);
+    let server = Server::new(config, entropy, Instant::ORIGIN);
     let mut end = End::new(server, tcp, None)?;
     let mut reason = CloseReason::Local;
     while let Some(event) = end.next_event()? {

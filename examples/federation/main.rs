@@ -90,6 +90,9 @@ const MONTAGUE: Name = Name {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    if shared::help("usage: federation\n") {
+        return Ok(());
+    }
     say("\nFirst act: each server shows a certificate of its domain, by SASL EXTERNAL.\n");
     play(Proof::External).await?;
     say("\nSecond act: the connecting server shows no certificate. The other one calls its");

@@ -16,6 +16,7 @@
 //! | [`component`] | the life of a component's connection |
 //! | [`peer`] | what both have in common: a connection with a queue |
 //! | [`servers`] | the streams to and from all other servers |
+//! | [`accounts`] | who may log in, in a file or in memory |
 //! | [`registry`] | who is connected; does what [`route`](xmppwire::routing::route) decides |
 //! | [`queue`], [`strangers`], [`log`] | what bounds the cost of a peer: the memory of its stanzas, its connections, its lines |
 //!
@@ -24,6 +25,7 @@
 //! server, `remote-server-timeout` for a server or component that is not there,
 //! `resource-constraint` where a queue is full (RFC 6120 §8.3.3, §10.4).
 
+mod accounts;
 mod answers;
 mod component;
 mod log;
@@ -54,6 +56,7 @@ use xmppwire_tokio::{
     ServerConnection,
 };
 
+use accounts::{Accounts, InFile, InMemory, Keys};
 use component::Attachment;
 use log::Log;
 use options::Options;
@@ -68,6 +71,7 @@ const MAX_STANZA: usize = 128 * 1024;
 
 /// What all connections share.
 struct Shared {
+    accounts: Mutex<Box<dyn Accounts>>,
     registry: Mutex<Registry>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
@@ -97,12 +101,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
         print!("{}", options::USAGE);
         return Ok(());
     };
+    if let Some(account) = &options.add {
+        return add(&options, account);
+    }
     let shared = Arc::new(Shared::new(&options)?);
     let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     let (stop, stopping) = watch::channel(());
     let mut tasks = JoinSet::new();
 
-    let config = ServerConfig::new(DecoyKey::new(random()?))
+    let config = ServerConfig::new(DecoyKey::random()?)
         .with_default_domain(shared.domain.clone())
         .with_limits(shared.limits());
     let listener = listen(options.listen, "").await?;
@@ -162,9 +169,11 @@ impl Shared {
             Ok((domain.clone(), tls))
         });
         let components = options.components.keys().cloned();
-        let accounts = Registry::open(&options.domains, components, &options.accounts)?;
+        let accounts = options.accounts()?;
+        let registry = Registry::new(&options.domains, components, accounts.names());
         Ok(Self {
-            registry: Mutex::new(accounts),
+            accounts: Mutex::new(accounts),
+            registry: Mutex::new(registry),
             strangers: Mutex::default(),
             log: Mutex::new(Log::new()),
             domain: options.domains.first().ok_or("no domain")?.clone(),
@@ -182,7 +191,38 @@ impl Shared {
     }
 }
 
+/// Adds an account to the file. A server that runs reads the file when it starts again.
+fn add(options: &Options, name: &str) -> Result<(), Box<dyn Error>> {
+    let path = options.file.as_deref().ok_or("add needs --accounts FILE")?;
+    let account = accounts::address(name, &options.domains)?;
+    let password = shared::password(account.as_str())?;
+    let mut accounts = InFile::open(path, &options.domains)?;
+    accounts
+        .set(account.clone(), Keys::new(&password)?)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("added {account}");
+    Ok(())
+}
+
 impl Options {
+    /// The accounts of the file, or those of the command line.
+    fn accounts(&self) -> Result<Box<dyn Accounts>, Box<dyn Error>> {
+        if let Some(path) = &self.file {
+            return Ok(Box::new(InFile::open(path, &self.domains)?));
+        }
+        let mut accounts = InMemory::default();
+        for account in &self.accounts {
+            let (name, password) = account
+                .split_once(':')
+                .ok_or("--account needs NAME:PASSWORD")?;
+            accounts.set(
+                accounts::address(name, &self.domains)?,
+                Keys::new(password)?,
+            )?;
+        }
+        Ok(Box::new(accounts))
+    }
+
     /// The certificate of a domain.
     fn identity(&self, domain: &Domainpart) -> Result<Identity, Box<dyn Error>> {
         let missing = |option| format!("{option} is missing for {domain}");
@@ -262,10 +302,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
-    let mut octets = [0; N];
-    getrandom::fill(&mut octets)?;
-    Ok(octets)
 }

@@ -13,11 +13,15 @@ type Error = Box<dyn std::error::Error>;
 
 pub(crate) const USAGE: &str = "\
 usage: server --accounts FILE --cert FILE --key FILE [OPTION]...
+       server --accounts FILE [--domain NAME]... add NAME
+              adds an account; the password comes from XMPP_PASSWORD, or is asked for
 
 Clients:
   --listen ADDRESS         where they connect [127.0.0.1:5222]
   --domain NAME            a domain with accounts; may be given several times [localhost]
-  --accounts FILE          LOCALPART:PASSWORD or LOCALPART@DOMAIN:PASSWORD on each line
+  --accounts FILE          their keys; a line NAME:PASSWORD is replaced by the keys of an account
+  --account NAME:PASSWORD  an account for a trial, kept in memory alone, in the place of --accounts;
+                           may be given several times
   --cert [NAME=]FILE       the certificate chain, in PEM, of one domain or of all others
   --key [NAME=]FILE        its private key
   --idle SECONDS           silence after which a client or component is gone [120]
@@ -43,7 +47,12 @@ pub(crate) struct Options {
     /// At least one.
     pub(crate) domains: Vec<Domainpart>,
     pub(crate) idle: Duration,
-    pub(crate) accounts: PathBuf,
+    /// The file with the accounts.
+    pub(crate) file: Option<PathBuf>,
+    /// `NAME:PASSWORD` of the accounts in memory.
+    pub(crate) accounts: Vec<String>,
+    /// The account to add to the file.
+    pub(crate) add: Option<String>,
     pub(crate) cert: PerDomain,
     pub(crate) key: PerDomain,
     pub(crate) servers: Option<ServerOptions>,
@@ -90,7 +99,8 @@ impl Options {
     pub(crate) fn parse() -> Result<Option<Self>, Error> {
         let (mut cert, mut key) = (PerDomain::default(), PerDomain::default());
         let (mut listen, mut domains) = (SocketAddr::from(([127, 0, 0, 1], 5222)), Vec::new());
-        let (mut idle, mut accounts) = (Duration::from_secs(120), None);
+        let (mut idle, mut file) = (Duration::from_secs(120), None);
+        let (mut accounts, mut add) = (Vec::new(), None);
         let (mut s2s_listen, mut roots, mut dialback) = (None, None, false);
         let (mut known, mut name_servers) = (Vec::new(), Vec::new());
         let mut component_listen = SocketAddr::from(([127, 0, 0, 1], 5347));
@@ -102,7 +112,11 @@ impl Options {
                 Long("listen") => listen = arguments.value()?.parse()?,
                 Long("domain") => domains.push(Domainpart::new(&arguments.value()?.string()?)?),
                 Long("idle") => idle = Duration::from_secs(arguments.value()?.parse()?),
-                Long("accounts") => accounts = Some(arguments.value()?.into()),
+                Long("accounts") => file = Some(arguments.value()?.into()),
+                Long("account") => accounts.push(arguments.value()?.string()?),
+                Value(command) if command == "add" && add.is_none() => {
+                    add = Some(arguments.value()?.string()?);
+                }
                 Long("cert") => cert.add(&arguments.value()?.string()?)?,
                 Long("key") => key.add(&arguments.value()?.string()?)?,
                 Long("s2s-listen") => s2s_listen = Some(arguments.value()?.parse()?),
@@ -124,6 +138,9 @@ impl Options {
         if let Some(domain) = domains.iter().find(|&it| components.contains_key(it)) {
             return Err(format!("{domain} cannot be both --domain and --component").into());
         }
+        if file.is_some() != accounts.is_empty() {
+            return Err("either --accounts FILE or --account NAME:PASSWORD is needed".into());
+        }
         let servers = s2s_listen.map(|listen| ServerOptions {
             listen,
             roots,
@@ -135,7 +152,9 @@ impl Options {
             listen,
             domains,
             idle,
-            accounts: accounts.ok_or("--accounts FILE is missing")?,
+            file,
+            accounts,
+            add,
             cert,
             key,
             servers,

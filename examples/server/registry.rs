@@ -2,19 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use xmppwire::routing::{Directory, Resource, Route, route};
 use xmppwire_tokio::{
-    BareJid, Domainpart, FullJid, Jid, Localpart, Presence, PresenceType, ScramHash, ScramKeys,
-    Stanza, StanzaErrorCondition,
+    BareJid, Domainpart, FullJid, Jid, Presence, PresenceType, Stanza, StanzaErrorCondition,
 };
 
 use crate::answers::answer;
 use crate::queue::{Budget, Crowded, Inbox, Outlet, Queued, queue};
-use crate::{random, read};
 
 /// Clients at a time, and of them those of one account.
 const MAX_CLIENTS: usize = 500;
@@ -36,8 +32,8 @@ pub(crate) struct Registry {
     crowded: Cell<Option<Crowded>>,
 }
 
+#[derive(Default)]
 struct Account {
-    keys: [ScramKeys; 2],
     connected: BTreeMap<FullJid, Connected>,
 }
 
@@ -69,41 +65,22 @@ impl Directory for Registry {
 }
 
 impl Registry {
-    /// Reads the accounts. A line without a domain is for the first of `domains`.
-    pub(crate) fn open(
+    /// Has no connections yet.
+    pub(crate) fn new(
         domains: &[Domainpart],
         components: impl IntoIterator<Item = Domainpart>,
-        path: &Path,
-    ) -> Result<Self, Box<dyn Error>> {
-        let text = String::from_utf8(read(path)?)?;
-        let mut accounts = BTreeMap::new();
-        for (line, number) in text
-            .split('\n')
-            .zip(1..)
-            .filter(|(line, _)| !line.is_empty())
-        {
-            let (jid, account) = Account::parse(line, domains)
-                .map_err(|error| format!("{}:{number}: {error}", path.display()))?;
-            accounts.insert(jid, account);
-        }
+        accounts: impl IntoIterator<Item = BareJid>,
+    ) -> Self {
+        let accounts = accounts.into_iter().map(|jid| (jid, Account::default()));
         let components = components.into_iter().map(|domain| (domain, None));
-        Ok(Self {
+        Self {
             domains: domains.to_vec(),
-            accounts,
+            accounts: accounts.collect(),
             components: components.collect(),
             servers: None,
             budget: Budget::default(),
             crowded: Cell::default(),
-        })
-    }
-
-    pub(crate) fn keys(&self, account: &BareJid, hash: ScramHash) -> Option<ScramKeys> {
-        let account = self.accounts.get(account)?;
-        account
-            .keys
-            .iter()
-            .find(|keys| keys.hash() == hash)
-            .cloned()
+        }
     }
 
     /// Takes a resource in, unless there are too many. An older connection of the same name has to
@@ -334,32 +311,5 @@ impl Registry {
         for presence in others.filter_map(|(_, other)| other.presence.as_ref()) {
             sender.outlet.send(&presence.queued);
         }
-    }
-}
-
-impl Account {
-    /// Reads a line of the accounts file. A localpart has neither colon nor @ (RFC 7622 §3.3.1), a
-    /// password may.
-    fn parse(line: &str, domains: &[Domainpart]) -> Result<(BareJid, Self), Box<dyn Error>> {
-        let (name, password) = line.split_once(':').ok_or("no colon")?;
-        let (localpart, domain) = match name.split_once('@') {
-            Some((localpart, domain)) => (localpart, Domainpart::new(domain)?),
-            None => (name, domains.first().ok_or("no domain")?.clone()),
-        };
-        if !domains.contains(&domain) {
-            return Err("not an account of a --domain".into());
-        }
-        let jid = BareJid::from_parts(Some(&Localpart::new(localpart)?), &domain);
-        let derive = |hash| -> Result<_, Box<dyn Error>> {
-            Ok(ScramKeys::derive(hash, password, &random::<16>()?, 4096)?)
-        };
-        let keys = [derive(ScramHash::Sha256)?, derive(ScramHash::Sha1)?];
-        Ok((
-            jid,
-            Self {
-                keys,
-                connected: BTreeMap::new(),
-            },
-        ))
     }
 }

@@ -8,13 +8,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use xmppwire_tokio::tls::{Identity, platform_roots, roots_from_pem};
 use xmppwire_tokio::{
-    DialbackSecret, DomainPolicy, Domainpart, Federation, FederationConfig, FederationEvent,
-    LocalDomain, Mode, NameServers, Policies, Stanza,
+    DialbackSecret, DomainPolicy, Domainpart, Entropy, Federation, FederationConfig,
+    FederationEvent, LocalDomain, Mode, NameServers, Policies, Stanza,
 };
 
 use crate::options::ServerOptions;
 use crate::queue::{Inbox, Queued};
-use crate::{Shared, lock, next_connection, random, read};
+use crate::{Shared, lock, next_connection, read};
 
 /// What all streams between servers share, in one task.
 pub(crate) struct Servers {
@@ -125,7 +125,7 @@ pub(crate) fn config<'a>(
     let policy = match options.dialback {
         true => {
             // Its keys are checked by this process alone, so the secret may be new.
-            config = config.with_dialback(DialbackSecret::new(random::<32>()?));
+            config = config.with_dialback(DialbackSecret::new(Entropy::from_os()?.bytes::<32>()));
             DomainPolicy::default()
         }
         false => DomainPolicy::default().without_dialback(),

@@ -61,7 +61,7 @@ impl Session {
                 let hash = request.mechanism().hash().unwrap_or(ScramHash::Sha256);
                 let keys = request
                     .account()
-                    .and_then(|account| self.registry().keys(&account, hash));
+                    .and_then(|account| lock(&self.peer.shared.accounts).keys(&account, hash));
                 let answer = match keys {
                     Some(keys) => SaslAnswer::ScramKeys(keys),
                     None => SaslAnswer::Reject(SaslFailure::new(SaslCondition::NotAuthorized)),

@@ -4,6 +4,8 @@ use alloc::string::String;
 use core::fmt;
 
 use sha2::{Digest, Sha256};
+#[cfg(feature = "std")]
+use xmppwire_sasl::EntropyUnavailable;
 use zeroize::Zeroize;
 
 /// The randomness of one connection: nonces, stream ids, stanza ids and resources come from it.
@@ -63,6 +65,21 @@ impl Entropy {
         bytes
     }
 
+    /// A salt for [`ScramKeys::derive`](crate::ScramKeys::derive), of the length that a
+    /// [`DecoyKey`](crate::DecoyKey) pretends.
+    ///
+    /// ```
+    /// use xmppwire::{Entropy, ScramHash, ScramKeys};
+    ///
+    /// let mut entropy = Entropy::from_os()?;
+    /// let keys = ScramKeys::derive(ScramHash::Sha256, "r0m30", &entropy.salt(), 4096)?;
+    /// assert!(keys.verify("r0m30"));
+    /// # Ok::<_, Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn salt(&mut self) -> [u8; 16] {
+        self.bytes()
+    }
+
     /// An identifier of 128 random bits in lower-case hexadecimal, for streams and stanzas.
     pub fn id(&mut self) -> String {
         hexadecimal(&self.bytes::<16>())
@@ -114,11 +131,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.map(digit).collect()
 }
-
-/// The operating system gave no entropy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no entropy")]
-pub struct EntropyUnavailable;
 
 #[cfg(test)]
 mod tests {

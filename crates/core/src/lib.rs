@@ -126,9 +126,9 @@ pub use xmppwire_jid::{
 };
 pub use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
-    Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, KeysError, Mechanism,
-    MechanismPolicy, MessageError as SaslMessageError, Password, SaltedPassword, SaslPrepError,
-    ScramHash, ScramKeys, ScramServerError,
+    Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, EntropyUnavailable,
+    KeysError, Mechanism, MechanismPolicy, MessageError as SaslMessageError, Password,
+    SaltedPassword, SaslPrepError, ScramHash, ScramKeys, ScramServerError,
 };
 pub use xmppwire_xml::{
     Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ParseError,
@@ -140,7 +140,7 @@ pub use self::client::{
 };
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};
-pub use self::entropy::{Entropy, EntropyUnavailable};
+pub use self::entropy::Entropy;
 pub use self::error::{
     ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
 };

@@ -4,6 +4,8 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "std")]
+use crate::error::EntropyUnavailable;
 use crate::mechanism::ScramHash;
 use crate::scram::crypto::hmac;
 use crate::scram::keys::ScramKeys;
@@ -39,6 +41,20 @@ impl DecoyKey {
             salt_len: 16,
             plain_hash: ScramHash::Sha256,
         }
+    }
+
+    /// Creates the secret from randomness of the operating system. A server that keeps its accounts
+    /// across restarts has to keep the secret as well, so it stores 32 random octets and uses
+    /// [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyUnavailable`] if the system gives none.
+    #[cfg(feature = "std")]
+    pub fn random() -> Result<Self, EntropyUnavailable> {
+        let mut secret = Zeroizing::new([0; 32]);
+        getrandom::fill(secret.as_mut_slice()).map_err(|_| EntropyUnavailable)?;
+        Ok(Self::new(*secret))
     }
 
     /// Sets the number of iterations of the server's real accounts; the least is 1.

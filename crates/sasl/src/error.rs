@@ -312,3 +312,8 @@ pub enum KeysError {
     #[error("malformed text form")]
     Text,
 }
+
+/// The operating system gave no entropy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no entropy")]
+pub struct EntropyUnavailable;

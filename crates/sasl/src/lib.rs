@@ -51,8 +51,8 @@
 //!
 //! # Features
 //!
-//! The crate is `no_std` with `alloc`. The default feature `std` only enables `std` in the
-//! dependencies.
+//! The crate is `no_std` with `alloc`. The default feature `std` adds [`DecoyKey::random`] and
+//! enables `std` in the dependencies.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -85,7 +85,8 @@ pub use condition::Condition;
 pub use credentials::{Credentials, Password};
 pub use decoy::DecoyKey;
 pub use error::{
-    ClientError, CredentialsError, KeysError, MessageError, Rejection, ScramServerError,
+    ClientError, CredentialsError, EntropyUnavailable, KeysError, MessageError, Rejection,
+    ScramServerError,
 };
 pub use limits::{
     DEFAULT_ITERATIONS, MAX_AUTHZID, MAX_MESSAGE, MAX_NONCE, MAX_PASSWORD, MAX_SALT, MAX_TRACE,

@@ -26,7 +26,7 @@ use crate::pump::Pump;
 ///
 /// # async fn serve(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 /// let tls = ServerTls::builder(Identity::from_pem(pem, pem)?).build()?;
-/// let config = ServerConfig::new(DecoyKey::new([0x17; 32]));
+/// let config = ServerConfig::new(DecoyKey::random()?);
 /// let listener = TcpListener::bind("127.0.0.1:5222").await?;
 /// loop {
 ///     let (socket, _) = listener.accept().await?;

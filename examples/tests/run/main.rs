@@ -6,12 +6,15 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod accounts;
+mod bot;
 mod client;
 mod component;
 mod duet;
 mod event_loop;
 mod exchange;
 mod federation;
+mod help;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(unix)]

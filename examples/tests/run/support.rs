@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -150,22 +150,43 @@ impl Server {
 
     /// The same for the domain of this certificate.
     pub(crate) fn of(test: &str, certificate: &Certificate, arguments: &[&str]) -> Self {
-        let directory = directory(test);
         let accounts: String = ACCOUNTS
             .iter()
             .map(|(user, password)| format!("{user}:{password}\n"))
             .collect();
+        let file = directory(test).join("accounts");
+        fs::write(&file, accounts).expect("a writable file");
+        Self::launch(test, certificate, Some(&file), arguments)
+    }
+
+    /// Starts it with the accounts that it had before.
+    pub(crate) fn start_again(test: &str, arguments: &[&str]) -> Self {
+        let file = directory(test).join("accounts");
+        Self::launch(test, &Certificate::new("localhost"), Some(&file), arguments)
+    }
+
+    /// Starts it without a file of accounts.
+    pub(crate) fn start_without_file(test: &str, arguments: &[&str]) -> Self {
+        Self::launch(test, &Certificate::new("localhost"), None, arguments)
+    }
+
+    fn launch(
+        test: &str,
+        certificate: &Certificate,
+        accounts: Option<&Path>,
+        arguments: &[&str],
+    ) -> Self {
+        let directory = directory(test);
         let mut command = example("server");
         command.args(["--listen", "127.0.0.1:0", "--domain", &certificate.domain]);
         command.args(["--component-listen", "127.0.0.1:0"]);
-        for (option, text) in [
-            ("cert", &certificate.chain),
-            ("key", &certificate.key),
-            ("accounts", &accounts),
-        ] {
+        for (option, text) in [("cert", &certificate.chain), ("key", &certificate.key)] {
             let file = directory.join(option);
             fs::write(&file, text).expect("a writable file");
             command.arg(format!("--{option}")).arg(file);
+        }
+        if let Some(accounts) = accounts {
+            command.arg("--accounts").arg(accounts);
         }
         command.args(arguments);
         let log = fs::File::create(directory.join("log")).expect("a writable file");
