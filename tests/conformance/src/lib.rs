@@ -13,10 +13,13 @@
 pub mod case;
 pub mod components;
 pub mod conditions;
+pub mod evidence;
 pub mod feature;
 pub mod machine;
 pub mod page;
 pub mod pair;
+pub mod requirement;
+pub mod requirements_page;
 pub mod script;
 pub mod servers;
 mod setup;

@@ -29,11 +29,12 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use xmppwire_conformance::case::Case;
 use xmppwire_conformance::feature::features;
-use xmppwire_conformance::page;
 use xmppwire_conformance::script::scripts;
+use xmppwire_conformance::{evidence, page, requirement, requirements_page};
 use xmppwire_test_support::within;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conformance.md");
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/requirements.md");
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
     let ran = whole && !arguments.list && !arguments.ignored;
     if update && ran && !conclusion.has_failed() {
         std::fs::write(PAGE, page::render(&cases)).expect("the page can be written");
+        std::fs::write(REQUIREMENTS, requirements()).expect("the page can be written");
     }
     conclusion.exit_code()
 }
@@ -96,9 +98,14 @@ fn checks(cases: &Arc<Vec<Case>>, compare: bool) -> Vec<Trial> {
         check("names-of-features", unknown_features),
         check("every-feature-is-shown", page::missing),
         check("every-condition-is-sent", page::never_sent),
+        check("every-requirement-has-its-row", |_| requirement::faults()),
+        check("every-requirement-names-what-exists", |cases| {
+            evidence::faults(&requirement::requirements(), cases)
+        }),
     ];
     if compare {
         checks.push(check("is-current", stale));
+        checks.push(check("requirements-are-current", stale_requirements));
     }
     checks
 }
@@ -119,5 +126,17 @@ fn stale(cases: &[Case]) -> Vec<String> {
     match std::fs::read_to_string(PAGE) {
         Ok(page) if page == page::render(cases) => Vec::new(),
         _ => vec!["docs/conformance.md is stale: run this with UPDATE_DOCS=1".into()],
+    }
+}
+
+fn requirements() -> String {
+    requirements_page::render(&requirement::requirements())
+}
+
+/// Says whether the page of the requirements differs from what the tests would write.
+fn stale_requirements(_: &[Case]) -> Vec<String> {
+    match std::fs::read_to_string(REQUIREMENTS) {
+        Ok(page) if page == requirements() => Vec::new(),
+        _ => vec!["docs/requirements.md is stale: run this with UPDATE_DOCS=1".into()],
     }
 }
