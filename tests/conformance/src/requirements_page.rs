@@ -22,6 +22,7 @@ that every named test ran and passed.
   that says so, and what the library does for it.
 - **reading**: the sentence is read in a way that the row explains.
 - **elsewhere**: the demand is about something else, such as authorities that issue certificates.
+- **open**: no test was compared with this row yet, or none shows it.
 
 ";
 
