@@ -1,5 +1,6 @@
 //! What a connection holds while nothing happens, and what a stanza allocates.
 
+#![cfg(not(feature = "checked-only"))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
