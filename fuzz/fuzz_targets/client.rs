@@ -164,6 +164,7 @@ impl Juliet {
 impl Player for Juliet {
     type Machine = Client;
     const DROPS_WHITE_SPACE: bool = false;
+    const PEER_WRITES_FROM: bool = true;
 
     fn machine(&mut self) -> &mut Connection<Client> {
         &mut self.client

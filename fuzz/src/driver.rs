@@ -36,6 +36,9 @@ pub trait Player {
     /// The content namespace of the stream.
     const CONTENT_NS: &'static str = ns::CLIENT;
 
+    /// Whether stanzas go out without `from`, which the peer writes.
+    const PEER_WRITES_FROM: bool = false;
+
     /// What the machine learns of the TLS connection.
     fn tls(&self) -> TlsInfo {
         TlsInfo::new(accounts::bindings())
@@ -426,6 +429,10 @@ impl<P: Player> Driver<P> {
         machine.send(stanza)?;
         let is_queued = machine.output().len() > before;
         if is_queued && !self.player.is_over() {
+            let mut stanza = stanza.clone();
+            if P::PEER_WRITES_FROM {
+                stanza.set_from(None);
+            }
             self.owed.push_back(stanza.to_element(P::CONTENT_NS));
         }
         Ok(())
