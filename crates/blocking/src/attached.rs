@@ -161,7 +161,7 @@ impl ComponentConnection {
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. Waits while more than 64 KiB
-    /// are left to write, and keeps stanzas that arrive meanwhile for [`next`](Self::next).
+    /// are left to write. Stanzas that have arrived are kept for [`next`](Self::next).
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl ComponentConnection {
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         self.pump.until(&mut self.session, Session::poll_ready)?;
         self.session.send(&stanza.into())?;
-        self.pump.write_now(self.session.wire());
+        self.pump.exchange_now(self.session.wire());
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl ComponentConnection {
         self.pump.until(&mut self.session, Session::poll_ready)?;
         let now = self.pump.now();
         let id = self.session.begin_request(now, &request)?;
-        self.pump.write_now(self.session.wire());
+        self.pump.exchange_now(self.session.wire());
         Ok(id)
     }
 

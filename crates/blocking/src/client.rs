@@ -260,8 +260,8 @@ impl Client {
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
-    /// another method runs. Waits while more than 64 KiB are left to write, and keeps stanzas that
-    /// arrive meanwhile for [`next`](Self::next).
+    /// another method runs. Waits while more than 64 KiB are left to write. Stanzas that have
+    /// arrived are kept for [`next`](Self::next).
     ///
     /// # Errors
     ///
@@ -272,7 +272,7 @@ impl Client {
     pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         self.pump.until(&mut self.session, Session::poll_ready)?;
         self.session.send(&stanza.into())?;
-        self.pump.write_now(self.session.wire());
+        self.pump.exchange_now(self.session.wire());
         Ok(())
     }
 

@@ -18,6 +18,10 @@ use crate::waker::Waker;
 /// Longest single wait: some systems reject time-outs of years.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Bytes that are read after each stanza that is sent: few, because the buffer has to be cleared
+/// each time.
+const GLANCE: usize = 2 * 1024;
+
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 
@@ -115,6 +119,13 @@ impl Pump {
     /// Writes as many bytes as the socket takes now.
     pub(crate) fn write_now(&mut self, wire: &mut dyn Wire) {
         while write(&mut self.socket, wire) {}
+    }
+
+    /// Writes as many bytes as the socket takes now, and reads once. A caller that only sends
+    /// notices by this that the stream has ended, and answers what has to be answered.
+    pub(crate) fn exchange_now(&mut self, wire: &mut dyn Wire) {
+        self.write_now(wire);
+        self.step(wire, &mut [0; GLANCE]);
     }
 
     /// One step in each direction. Returns whether anything moved; if not, both would block, and an

@@ -131,7 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ComponentConnection<T> {
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. Waits while more than 64 KiB
-    /// are left to write, and keeps stanzas that arrive meanwhile for [`next`](Self::next).
+    /// are left to write. Stanzas that have arrived are kept for [`next`](Self::next).
     ///
     /// # Cancel safety
     ///
@@ -149,7 +149,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ComponentConnection<T> {
             .until(&mut self.session, Session::poll_ready)
             .await?;
         self.session.send(&stanza)?;
-        self.pump.write_now(&mut self.session).await;
+        self.pump.exchange_now(&mut self.session).await;
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ComponentConnection<T> {
             .await?;
         let now = self.pump.clock().now();
         let id = self.session.begin_request(now, &request)?;
-        self.pump.write_now(&mut self.session).await;
+        self.pump.exchange_now(&mut self.session).await;
         Ok(id)
     }
 

@@ -251,8 +251,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
-    /// another method is awaited. Waits while more than 64 KiB are left to write, and keeps stanzas
-    /// that arrive meanwhile for [`next`](Self::next).
+    /// another method is awaited. Waits while more than 64 KiB are left to write. Stanzas that have
+    /// arrived are kept for [`next`](Self::next).
     ///
     /// # Cancel safety
     ///
@@ -270,7 +270,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             .until(&mut self.session, Session::poll_ready)
             .await?;
         self.session.send(&stanza)?;
-        self.pump.write_now(&mut self.session).await;
+        self.pump.exchange_now(&mut self.session).await;
         Ok(())
     }
 

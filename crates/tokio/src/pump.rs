@@ -73,6 +73,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Pump<T> {
         .await;
     }
 
+    /// Writes as many bytes as the socket takes now, and reads once. A caller that only sends
+    /// notices by this that the stream has ended, and answers what has to be answered.
+    pub(crate) async fn exchange_now<M: Wired>(&mut self, machine: &mut M) {
+        self.write_now(machine).await;
+        poll_fn(|cx| {
+            self.poll_read(cx, machine.wire());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// One step in each direction, so that neither waits for the other. Returns whether anything
     /// moved; if not, the task is woken when something can.
     pub(crate) fn poll_move(&mut self, cx: &mut Context<'_>, wire: &mut dyn Wire) -> bool {

@@ -268,10 +268,15 @@ impl<R: SessionRole> Session<R> {
 
     // --- Sending ---
 
-    /// Waits until at most 64 KiB are left to write, and takes what arrives meanwhile into the
-    /// inbox. Call it before each [`send`](Self::send): a caller that stops waiting has sent
-    /// nothing.
+    /// Takes what has arrived into the inbox, and waits until at most 64 KiB are left to write. Call
+    /// it before each [`send`](Self::send): a caller that stops waiting has sent nothing. A caller
+    /// that only sends learns from it that the stream has ended.
     pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        if self.link.write_error().is_none()
+            && let Poll::Ready(error) = self.poll_arrivals(now)
+        {
+            return Poll::Ready(Err(error));
+        }
         self.poll_written(now, SEND_AHEAD)
     }
 

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::sync::mpsc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use xmppwire::{CloseReason, StreamError, StreamErrorCondition};
 use xmppwire_net::client::Error;
@@ -135,19 +138,28 @@ pub fn a_stream_error_arrives_with_its_condition<A: Adapter>() {
 pub fn the_stream_error_reaches_a_client_that_is_sending<A: Adapter>() {
     let site = Site::new();
     let connector = site.juliet(Mode::StartTls);
+    let (told, wait) = mpsc::channel();
     let server = move || {
         let mut client = site.welcome::<A>(Mode::StartTls);
         next_message(&mut client);
         client.close(Some(StreamError::new(StreamErrorCondition::Conflict)));
-        // The socket is dropped after the last event. Unread bytes in it would then reset the
-        // connection and destroy the stream error on its way.
+        client.flush();
+        // The socket stays open and takes the few bytes that the client sends, so that no write
+        // fails or waits: the client has to look at what has arrived.
+        wait.recv().unwrap();
         assert_eq!(end(&mut client), CloseReason::Local);
     };
     let client = move || {
         let mut client = A::connect_with(&connector).unwrap();
-        let text = "blah ".repeat(10_000);
-        let mut sent = (0..10_000).map(|_| client.send(message(&text)));
-        let error = match sent.find_map(Result::err).expect("the stream ends") {
+        let refused = loop {
+            if let Err(error) = client.send(message("blah")) {
+                break error;
+            }
+            sleep(Duration::from_millis(10));
+        };
+        told.send(()).unwrap();
+        // The stanza that was not sent may also find the connection in its last moments.
+        let error = match refused {
             error @ Error::Closed(_) => error,
             _ => client.next().unwrap_err(),
         };
