@@ -134,15 +134,15 @@ impl fmt::Display for Detail {
 pub enum ReadErrorKind {
     /// `<not-well-formed/>` (§4.9.3.13, §11.3): not XML 1.0, or not namespace-well-formed.
     ///
-    /// This includes bad UTF-8, an undeclared prefix, attributes that are equal after prefixes are
-    /// resolved, anything but white space before or after the root element, a byte order mark in
-    /// UTF-8 (§11.6 makes it an ordinary character), and a declared version other than 1.0.
+    /// This includes an undeclared prefix, attributes that are equal after prefixes are resolved,
+    /// anything but white space before or after the root element, a byte order mark in UTF-8 (§11.6
+    /// makes it an ordinary character), and a declared version other than 1.0.
     NotWellFormed,
     /// `<restricted-xml/>` (§4.9.3.18, §11.1): a comment, a processing instruction, a document type
     /// declaration or a reference to an entity that XML does not predefine.
     RestrictedXml,
     /// `<unsupported-encoding/>` (§4.9.3.22, §11.6): an encoding other than UTF-8, by declaration
-    /// or by its first bytes.
+    /// or by its first bytes, or bytes that break the rules of UTF-8.
     UnsupportedEncoding,
     /// `<bad-format/>` (§4.9.3.1): well-formed XML that is no stream, such as character data
     /// between stanzas or a root that is not `<stream/>`.

@@ -205,7 +205,7 @@ fn between_stanzas() {
     }
     check(
         &[HEADER.as_bytes(), b"\xFF\xFF\xFF\xFF"].concat(),
-        NotWellFormed,
+        UnsupportedEncoding,
     );
 }
 
@@ -295,9 +295,9 @@ fn other_encodings() {
     check(b"\xFF\xFE\0\0<\0\0\0", UnsupportedEncoding);
     check(b"\0\0\0<\0\0\0?", UnsupportedEncoding);
     check(b"<\0\0\0?\0\0\0", UnsupportedEncoding);
-    // A stream that began as UTF-8 is malformed UTF-8 from then on.
+    // In a stream that began as UTF-8, a zero is a character that XML does not have.
     check(b" <\0", NotWellFormed);
-    check(b" \xFF\xFE", NotWellFormed);
+    check(b" \xFF\xFE", UnsupportedEncoding);
 }
 
 #[test]
@@ -386,16 +386,18 @@ fn bad_utf8() {
                 bytes,
                 after.as_bytes(),
             ];
-            check(&input.concat(), NotWellFormed);
+            check(&input.concat(), UnsupportedEncoding);
         }
-        check(
-            bytes,
-            if bytes == b"\xFF" {
-                UnsupportedEncoding
-            } else {
-                NotWellFormed
-            },
-        );
+        let declaration = [b"<?xml version='1.0' encoding='", bytes, b"'?>"];
+        check(&declaration.concat(), UnsupportedEncoding);
+        // Outside of the root no character is allowed but white space, so the first byte decides.
+        let kind = match bytes[0] {
+            0x80..=0xC1 | 0xF5.. => UnsupportedEncoding,
+            _ => NotWellFormed,
+        };
+        check(bytes, kind);
+        check(&[b" ", bytes].concat(), kind);
+        check(&[&in_stream("</stream:stream>"), bytes].concat(), kind);
     }
 }
 

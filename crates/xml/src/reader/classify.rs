@@ -29,6 +29,8 @@ pub(super) fn classify(error: rxml::Error, recent: &[u8]) -> Verdict {
         // Comments and processing instructions.
         rxml::Error::RestrictedXml(_) => ReadErrorKind::RestrictedXml,
         rxml::Error::UndeclaredEntity => reference(recent),
+        // RFC 6120 §4.9.3.22: the rules of UTF-8 are broken.
+        rxml::Error::InvalidUtf8Byte(_) => ReadErrorKind::UnsupportedEncoding,
         // The parser has no error of its own for these.
         rxml::Error::InvalidSyntax(_) if matches!(recent, [.., b'<', b'!', third] if third.is_ascii_uppercase()) =>
         {
@@ -59,7 +61,7 @@ fn reference(recent: &[u8]) -> ReadErrorKind {
             .get(..error.valid_up_to())
             .and_then(|name| core::str::from_utf8(name).ok())
             .unwrap_or_default(),
-        Err(_) => return ReadErrorKind::NotWellFormed,
+        Err(_) => return ReadErrorKind::UnsupportedEncoding,
     };
     match rxml::strings::validate_name(name) {
         Ok(()) => ReadErrorKind::RestrictedXml,
@@ -77,6 +79,20 @@ pub(super) fn judge_target(next: u8) -> ReadError {
         _ => INSTRUCTION,
     }
 }
+
+/// What is wrong with a byte outside of the root that begins no markup: whether a character of UTF-8
+/// can begin with it (RFC 6120 §4.9.3.22).
+pub(super) fn judge_outside(byte: u8, otherwise: ReadError) -> ReadError {
+    match core::str::from_utf8(&[byte]) {
+        Err(error) if error.error_len().is_some() => BAD_UTF8,
+        _ => otherwise,
+    }
+}
+
+pub(super) const BAD_UTF8: ReadError = ReadError::new(
+    ReadErrorKind::UnsupportedEncoding,
+    "bytes that are not UTF-8",
+);
 
 pub(super) const MISPLACED_DECLARATION: ReadError = ReadError::new(
     ReadErrorKind::NotWellFormed,

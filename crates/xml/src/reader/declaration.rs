@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use super::classify::BAD_UTF8;
 use super::lead::is_space;
 use crate::error::{ReadError, ReadErrorKind};
 
@@ -28,7 +29,7 @@ impl Declaration {
     }
 
     fn judge(&self) -> Result<(), ReadError> {
-        let content = core::str::from_utf8(&self.content).map_err(|_| MALFORMED)?;
+        let content = core::str::from_utf8(&self.content).map_err(|_| BAD_UTF8)?;
         let mut rest = content.strip_suffix('?').ok_or(MALFORMED)?;
         let version = attribute(&mut rest, "version")?.ok_or(MALFORMED)?;
         let encoding = attribute(&mut rest, "encoding")?;

@@ -26,6 +26,7 @@ use core::fmt;
 use rxml::RawEvent;
 
 use self::checked::Checked;
+use self::classify::judge_outside;
 use self::declaration::Declaration;
 use self::fast::Lane;
 use self::feed::Fed;
@@ -259,7 +260,7 @@ impl Reader {
             None => Ok(Step::Wait),
             // It may be a comment, which is restricted and not malformed.
             Some(b'<') => self.begin_lead(input, Level::After),
-            Some(_) => Err(OUTSIDE_ROOT),
+            Some(byte) => Err(judge_outside(*byte, OUTSIDE_ROOT)),
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use rxml::RawEvent;
 
-use super::classify::MISPLACED_DECLARATION;
+use super::classify::{MISPLACED_DECLARATION, judge_outside};
 use super::declaration::Declaration;
 use super::feed::Fed;
 use super::lead::{Lead, Markup, is_space};
@@ -43,10 +43,7 @@ impl Reader {
             0x00 | 0xFE | 0xFF if at_start => Err(OTHER_ENCODING),
             // This includes U+FEFF in UTF-8, which RFC 6120 §11.6 treats as a character and not as
             // a byte order mark.
-            _ => Err(ReadError::new(
-                ReadErrorKind::NotWellFormed,
-                "something other than markup before the root",
-            )),
+            byte => Err(judge_outside(byte, BEFORE_ROOT)),
         }
     }
 
@@ -177,4 +174,9 @@ const OTHER_ENCODING: ReadError = ReadError::new(
 const EMPTY_ROOT: ReadError = ReadError::new(
     ReadErrorKind::BadFormat,
     "the stream header is an empty element",
+);
+
+const BEFORE_ROOT: ReadError = ReadError::new(
+    ReadErrorKind::NotWellFormed,
+    "something other than markup before the root",
 );
