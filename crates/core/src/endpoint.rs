@@ -204,7 +204,8 @@ impl<R: Role> Endpoint<R> {
     /// - [`ApiMisuse::Misaddressed`] on a component's stream, if an address is missing or not of the
     ///   component;
     /// - [`ApiMisuse::InvalidStanza`] if the stanza has characters that XML does not allow, breaks
-    ///   RFC 6120 §8, or would not fit into an empty output.
+    ///   RFC 6120 §8, would not fit into an empty output, or is longer than the peer announced to
+    ///   accept (XEP-0478).
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());

@@ -52,6 +52,13 @@ pub enum InvalidStanza {
     /// [`Limits::output_backlog`](crate::Limits::output_backlog).
     #[error("the stanza is longer than the output may be")]
     TooLarge,
+    /// The written stanza is longer than the peer accepts
+    /// ([`StreamLimits::max_bytes`](crate::StreamLimits::max_bytes)). It would end the stream.
+    #[error("the stanza is longer than the {max} bytes that the peer accepts")]
+    TooLargeForPeer {
+        /// Bytes that it accepts.
+        max: u32,
+    },
 }
 
 /// Why a transport cannot be handed to TLS.

@@ -79,6 +79,8 @@
 //! | to send, close and answer | [`Endpoint`] |
 //! | stanzas | [`Stanza`], [`Message`], [`Presence`], [`Iq`], [`StanzaError`] |
 //! | replies to requests | [`IqTracker`] |
+//! | copies of what other resources send and receive | [`Carbon`] |
+//! | what a peer accepts | [`StreamLimits`] |
 //! | addresses | [`Jid`], [`BareJid`], [`FullJid`] |
 //! | XML payloads | [`Element`], [`ElementRef`] |
 //! | to notice a dead peer | [`KeepAlive`], [`Endpoint::set_keep_alive`] |
@@ -153,8 +155,8 @@ pub use self::server::{
     Server, ServerConfig, ServerEvent, TlsOffer,
 };
 pub use self::stanza::{
-    ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType, Presence, PresenceType,
-    Show, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, ToJid,
+    Carbon, CarbonDirection, ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType,
+    Presence, PresenceType, Show, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, ToJid,
 };
 pub use self::time::Instant;
 pub use self::tls::{StartTls, TlsHandoff, TlsInfo};
@@ -162,4 +164,5 @@ pub use self::wire::features::StreamFeatures;
 pub use self::wire::ns;
 pub use self::wire::sasl_failure::SaslFailure;
 pub use self::wire::stream_error::{StreamError, StreamErrorCondition};
+pub use self::wire::stream_limits::StreamLimits;
 pub use self::wire::text::Text;

@@ -144,6 +144,8 @@ pub enum Item {
     Invalid,
     /// `<handshake/>`: a component's proof, and the server's answer (XEP-0114 §3).
     ComponentHandshake,
+    /// `<active/>` or `<inactive/>`, by which a client says whether its user looks at it (XEP-0352).
+    ClientState,
     /// Any other stanza.
     Stanza,
     /// Anything else.
@@ -174,6 +176,7 @@ impl Item {
             },
             (ns::SERVER | ns::COMPONENT, "message" | "presence" | "iq") => Self::Stanza,
             (ns::COMPONENT, "handshake") => Self::ComponentHandshake,
+            (ns::CSI, "active" | "inactive") => Self::ClientState,
             (ns::BIDI, "bidi") => Self::Bidi,
             (ns::DIALBACK, "result") => match element.attr("type") {
                 None => Self::Key,
@@ -229,6 +232,7 @@ impl fmt::Display for Item {
             Self::Valid => "dialback result valid",
             Self::Invalid => "dialback result invalid or error",
             Self::ComponentHandshake => "<handshake/>",
+            Self::ClientState => "client state",
             Self::Stanza => "stanza",
             Self::Other => "anything else",
         })
@@ -348,6 +352,7 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Client, I::Result,      P::Bound),
         rule(P::Bound,       Client, I::Error,       P::Bound),
         rule(P::Bound,       Client, I::Bind,        P::Bound),
+        rule(P::Bound,       Client, I::ClientState, P::Bound),
         // A server may offer features again at any time (§4.3.5).
         rule(P::Bound,       Server, I::Features,    P::Bound),
         rule(P::Bound,       Server, I::Stanza,      P::Bound),

@@ -185,6 +185,15 @@ impl Machine for Juliet {
         self.0.stream_lang()
     }
 
+    fn act(&mut self, verb: &str, _rest: &str) -> bool {
+        match verb {
+            "active" => self.0.set_active(true),
+            "inactive" => self.0.set_active(false),
+            _ => return false,
+        }
+        true
+    }
+
     fn poll(&mut self, heard: &mut Heard) -> Option<String> {
         Some(match self.0.poll_event()? {
             ClientEvent::StartTls(request) => {
@@ -347,6 +356,7 @@ impl Machine for Verona {
                 format!("bind {}", requested.as_deref().unwrap_or("anything"))
             }
             ServerEvent::Stanza(stanza) => heard.stanza(stanza),
+            ServerEvent::Active(active) => format!("active {active}"),
             ServerEvent::Refused(fault) => format!("refused: {}", fault.kind()),
             ServerEvent::Closed(reason) => closed(&reason),
             other => format!("{other:?}"),

@@ -17,6 +17,7 @@
 //! -- refuse CONDITION    the application answers the last stanza with an error; by=JID, text=…, app=NAME
 //! -- unknown             the application does not understand the last stanza, and does what RFC 6120 §8.4 says
 //! -- language TAG        the stream's default language that a client tells; `none` for none
+//! -- active, -- inactive the user looks at the client, or does not
 //! -- mute                the application cannot answer the last stanza, whatever it tries
 //! -- client …, -- server …   the same, only if that is the machine under test
 //! E: text                the next event of the machine under test (EC: only if that is the client,

@@ -22,6 +22,8 @@
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
 //! | `% max-depth N` | how deep elements may be nested |
+//! | `% csi` | the server takes note of the state of its clients (XEP-0352) |
+//! | `% stream-limits` | the server announces its limits (XEP-0478) |
 
 use xmppwire::{
     CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
@@ -55,6 +57,7 @@ impl Setup {
         let (mut plus_without_tls_unique, mut refuses_tls) = (false, false);
         let mut limits = Limits::default();
         let mut default_domain = true;
+        let (mut csi, mut stream_limits) = (false, false);
         let (mut policy, mut offer, mut direct_tls) =
             (TlsPolicy::Required, TlsOffer::Required, false);
         for line in script.lines().filter_map(|line| line.strip_prefix("% ")) {
@@ -98,6 +101,8 @@ impl Setup {
                 ("max-depth", number) => {
                     limits.after_authentication.max_depth = number.parse().unwrap();
                 }
+                ("csi", _) => csi = true,
+                ("stream-limits", _) => stream_limits = true,
                 other => panic!("what is {other:?}?"),
             }
         }
@@ -127,10 +132,17 @@ impl Setup {
             client = client.with_lang(lang);
             server = server.with_lang(lang);
         }
+        let mut host = Host::new(offer, mechanisms);
+        if csi {
+            host = host.with_csi();
+        }
+        if stream_limits {
+            host = host.with_stream_limits();
+        }
         Self {
             client,
             server,
-            host: Host::new(offer, mechanisms),
+            host,
             direct_tls,
             refuses_tls,
             tls,

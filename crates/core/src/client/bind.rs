@@ -63,6 +63,7 @@ impl Endpoint<Client> {
         self.stream.forget_negotiation();
         self.event = Some(ClientEvent::Bound(jid.clone()));
         self.role.state = State::Bound(jid);
+        self.tell_inactive();
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Client {
     misnamed: bool,
     /// Stanzas that arrived before the legacy session is there.
     kept: Option<Box<Kept>>,
+    /// Whether the user looks at the client, as the application says.
+    active: bool,
 }
 
 /// The state of the negotiation. Each variant holds the data that only its phase needs.
@@ -180,6 +182,7 @@ impl Client {
             stream_lang: None,
             misnamed: false,
             kept: None,
+            active: true,
         };
         Endpoint::connect(client, limits, entropy, now, tls)
     }
@@ -204,6 +207,46 @@ impl Endpoint<Client> {
     /// present stream said (§4.7.4); `None` where that said nothing.
     pub fn stream_lang(&self) -> Option<&str> {
         self.role.stream_lang.as_deref()
+    }
+}
+
+/// Client State Indication (XEP-0352).
+impl Endpoint<Client> {
+    /// Tells the server whether the user looks at the client (XEP-0352), so that it can hold back
+    /// what has time. A client begins as active.
+    ///
+    /// May be called at any time. Before a resource is bound the wish is kept, and a server that
+    /// does not offer this ([`StreamFeatures::csi`]) is told nothing.
+    pub fn set_active(&mut self, active: bool) {
+        if core::mem::replace(&mut self.role.active, active) != active {
+            self.tell_state();
+        }
+    }
+
+    /// Whether the user looks at the client, as the application said last.
+    pub const fn is_active(&self) -> bool {
+        self.role.active
+    }
+
+    /// Tells the server of an inactive client, which begins as active on every stream (XEP-0352
+    /// §5.1).
+    pub(super) fn tell_inactive(&mut self) {
+        if !self.role.active {
+            self.tell_state();
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let offered = self.features().is_some_and(StreamFeatures::csi);
+        if offered && matches!(self.role.state, State::Bound(_)) && !self.is_done() {
+            let name = if self.role.active {
+                "active"
+            } else {
+                "inactive"
+            };
+            self.stream
+                .push_application(&Element::builder(name, ns::CSI).build());
+        }
     }
 }
 
@@ -357,7 +400,9 @@ impl Endpoint<Client> {
             Parsed::Fault(fault) => self.refuse(fault),
             // A server may offer features again at any time; no action is required (RFC 6120
             // §4.3.5).
-            Parsed::Other(element) if Item::of(&element) == Item::Features => {}
+            Parsed::Other(element) if Item::of(&element) == Item::Features => {
+                self.stream.obey(StreamFeatures::new(element).limits());
+            }
             Parsed::Other(_) if self.stream.is_closing() => {}
             Parsed::Other(element) => self.unexpected(&element),
         }
@@ -368,6 +413,7 @@ impl Endpoint<Client> {
     fn handle_features(&mut self, element: &Element) {
         let features = StreamFeatures::new(element.clone());
         log!(debug, features = %element.to_xml(), "the server offers features");
+        self.stream.obey(features.limits());
         let next = self.choose(&features);
         self.role.features = Some(features);
         match next {

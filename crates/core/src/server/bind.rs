@@ -48,7 +48,8 @@ impl Endpoint<Server> {
                 log!(debug, %jid, "bound");
                 self.stream.set_bound();
                 self.stream.forget_negotiation();
-                self.role.host = None;
+                let hosting = self.role.host.take();
+                self.role.csi = hosting.is_some_and(|hosting| hosting.host.csi);
                 self.role.account = None;
                 self.role.state = State::Bound(jid);
             }

@@ -115,6 +115,8 @@ pub struct Host {
     pub(super) tls: TlsOffer,
     pub(super) mechanisms: Vec<Mechanism>,
     pub(super) features: Vec<Element>,
+    pub(super) limits: bool,
+    pub(super) csi: bool,
 }
 
 impl Host {
@@ -133,7 +135,27 @@ impl Host {
             tls,
             mechanisms: mechanisms.into_iter().collect(),
             features: Vec::new(),
+            limits: false,
+            csi: false,
         }
+    }
+
+    /// Announces the limits of the connection (XEP-0478): the longest stanza that its [`Limits`]
+    /// allow, and the shorter one of their idle time and the silence that the
+    /// [`KeepAlive`](crate::KeepAlive) allows. Clients can then refuse to send what would end the
+    /// stream.
+    #[must_use]
+    pub const fn with_stream_limits(mut self) -> Self {
+        self.limits = true;
+        self
+    }
+
+    /// Lets authenticated clients say whether the user looks at them (XEP-0352), which
+    /// [`ServerEvent::Active`](crate::ServerEvent::Active) then tells. Each client begins as active.
+    #[must_use]
+    pub const fn with_csi(mut self) -> Self {
+        self.csi = true;
+        self
     }
 
     /// Adds a feature of the application, which is offered to authenticated clients beside resource

@@ -14,6 +14,7 @@ use crate::ns;
 use crate::tls::TlsInfo;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::stream_limits::StreamLimits;
 use crate::wire::version::speaks_1_0;
 
 impl Endpoint<Server> {
@@ -168,11 +169,18 @@ impl Endpoint<Server> {
         if let Some(header) = self.stream.header_mut() {
             header.from = Some(domain.as_str().into());
         }
-        let features = if self.stream.authenticated() {
+        let authenticated = self.stream.authenticated();
+        let limits = host.limits.then(|| {
+            let keep_alive = self.stream.keep_alive();
+            StreamLimits::of(self.stream.limits(), keep_alive, authenticated)
+        });
+        let features = if authenticated {
             FeatureOffer {
                 starttls: None,
                 sasl: &Offer::default(),
                 bind: true,
+                csi: host.csi,
+                limits,
                 extra: &host.features,
             }
             .to_element()
@@ -181,6 +189,8 @@ impl Endpoint<Server> {
                 starttls: self.starttls_offer(host),
                 sasl: &self.sasl_offer(),
                 bind: false,
+                csi: false,
+                limits,
                 extra: &[],
             }
             .to_element()

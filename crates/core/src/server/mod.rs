@@ -48,6 +48,9 @@ pub enum ServerEvent {
     /// A stanza arrived. Its `from` is the bound address, whatever the client wrote
     /// (RFC 6120 §8.1.2.1).
     Stanza(Stanza),
+    /// The client says whether its user looks at it (XEP-0352). What has to wait for an inactive
+    /// client, and when it goes out, is up to the application.
+    Active(bool),
     /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one.
     Refused(StanzaFault),
     /// The connection has ended. This is the last event.
@@ -92,6 +95,8 @@ pub struct Server {
     account: Option<BareJid>,
     /// The default language of the client's stanzas (RFC 6120 §4.7.4).
     peer_lang: Option<Box<str>>,
+    /// Whether the client may say that it is active or not, once its resource is bound.
+    csi: bool,
     failed_logins: u8,
     failed_binds: u8,
 }
@@ -196,6 +201,7 @@ impl Server {
             host: None,
             account: None,
             peer_lang: None,
+            csi: false,
             failed_logins: 0,
             failed_binds: 0,
         };
@@ -287,7 +293,11 @@ impl Endpoint<Server> {
         let State::Bound(jid) = &self.role.state else {
             return;
         };
-        if Item::of(&element) == Item::Other {
+        if self.role.csi && Item::of(&element) == Item::ClientState {
+            self.event = Some(ServerEvent::Active(element.name() == "active"));
+            return;
+        }
+        if !Item::of(&element).is_stanza() {
             if !self.stream.is_closing() {
                 self.unexpected(&element);
             }

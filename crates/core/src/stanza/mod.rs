@@ -1,5 +1,6 @@
 //! The three kinds of stanzas and their errors (RFC 6120 §8).
 
+mod carbon;
 mod envelope;
 mod error;
 mod fault;
@@ -12,6 +13,7 @@ mod tracker;
 use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::Element;
 
+pub use self::carbon::{Carbon, CarbonDirection};
 pub use self::error::{ErrorType, StanzaError, StanzaErrorCondition};
 pub use self::fault::{FaultKind, StanzaFault};
 pub use self::iq::{Iq, IqType};

@@ -87,7 +87,8 @@ impl Stream {
                 (when, Timer::Idle)
             });
             let silent = self.liveness.as_ref();
-            let silent = silent.and_then(|liveness| liveness.deadline(self.since));
+            let silent = silent
+                .and_then(|liveness| liveness.deadline(self.since, self.peer_limits.idle_time()));
             let silent = silent.map(|when| (when, Timer::KeepAlive));
             idle.into_iter().chain(silent).min_by_key(|(when, _)| *when)
         }

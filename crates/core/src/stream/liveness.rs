@@ -94,7 +94,14 @@ impl Liveness {
     }
 
     /// When [`Liveness::due`] has to be asked. `last_input` is `None` where it is not known yet.
-    pub(super) fn deadline(&self, last_input: Option<Instant>) -> Option<Instant> {
+    ///
+    /// `idle` is the silence that the peer allows: this side checks it before, so that the peer hears
+    /// something.
+    pub(super) fn deadline(
+        &self,
+        last_input: Option<Instant>,
+        idle: Option<Duration>,
+    ) -> Option<Instant> {
         match &self.check {
             // The time of the last byte is unknown: a deadline in the past makes the driver tell it.
             Some(check) => Some(
@@ -104,6 +111,7 @@ impl Liveness {
             ),
             None => {
                 let silence = self.policy?.silence();
+                let silence = idle.map_or(silence, |idle| silence.min(in_time(idle)));
                 let since = self.from.max(last_input);
                 Some(
                     last_input
@@ -132,6 +140,12 @@ impl Liveness {
         }
         Due::Gone
     }
+}
+
+/// When to send something to a peer that allows this silence: earlier by a quarter, but at least
+/// after a second.
+fn in_time(idle: Duration) -> Duration {
+    (idle / 4 * 3).max(Duration::from_secs(1))
 }
 
 impl Stream {

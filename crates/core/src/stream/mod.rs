@@ -29,6 +29,7 @@ use crate::stanza::Stanza;
 use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+use crate::wire::stream_limits::StreamLimits;
 use crate::wire_log::{self, Way};
 
 /// How closing tags are shown in the wire log, whatever the prefix.
@@ -63,6 +64,8 @@ pub struct Stream {
     since: Option<Instant>,
     /// `None` as long as it never had a policy.
     liveness: Option<Box<Liveness>>,
+    /// What the peer announced of its limits.
+    peer_limits: StreamLimits,
     /// Whether this side has sent its closing tag, without an error, and waits for the peer's.
     closing: bool,
     end: Option<Box<End>>,
@@ -94,6 +97,7 @@ impl Stream {
             since: Some(now),
             closing: false,
             liveness: None,
+            peer_limits: StreamLimits::default(),
             end: None,
         }
     }
@@ -306,11 +310,16 @@ impl Stream {
             .element(self.out.end(), element.root())
             .map_err(InvalidStanza::Xml)?;
         let written = self.out.len().saturating_sub(before);
-        if written <= room {
+        let max = self.peer_limits.max_bytes();
+        let max = max.filter(|max| usize::try_from(*max).is_ok_and(|max| written > max));
+        if written <= room && max.is_none() {
             wire_log::element(Way::Sent, element.root());
             return Ok(());
         }
         self.out.truncate(before);
+        if let Some(max) = max {
+            return Err(InvalidStanza::TooLargeForPeer { max }.into());
+        }
         if written > self.limits.room() {
             return Err(InvalidStanza::TooLarge.into());
         }
@@ -319,6 +328,23 @@ impl Stream {
             PeerMisbehaved::BacklogExceeded,
         );
         Ok(())
+    }
+
+    /// Obeys what the peer announces of its limits from here on (XEP-0478).
+    pub(crate) const fn obey(&mut self, limits: StreamLimits) {
+        self.peer_limits = limits;
+    }
+
+    /// Queues an element of the application that is no stanza. As for a stanza, the stream ends
+    /// where it has no room.
+    pub(crate) fn push_application(&mut self, element: &Element) {
+        let room = self.room();
+        if room >= element.to_xml().len() {
+            self.push_own(element);
+        } else if self.end.is_none() && !self.closing {
+            let why = PeerMisbehaved::BacklogExceeded;
+            self.fail(StreamErrorCondition::PolicyViolation, why);
+        }
     }
 
     // --- Restarts ---------------------------------------------------------------------------------

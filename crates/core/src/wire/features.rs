@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use xmppwire_sasl::Offer;
 use xmppwire_xml::{Element, ElementRef};
 
+use super::stream_limits::StreamLimits;
 use crate::ns;
 
 /// The features that a server offers on a stream, as received.
@@ -106,6 +107,18 @@ impl StreamFeatures {
         self.element.child("bidi", ns::BIDI_FEATURE).is_some()
     }
 
+    /// What the peer announces of its limits (XEP-0478). [`Endpoint::send`](crate::Endpoint::send)
+    /// obeys it.
+    pub fn limits(&self) -> StreamLimits {
+        let limits = self.element.child("limits", ns::STREAM_LIMITS);
+        limits.map(StreamLimits::parse).unwrap_or_default()
+    }
+
+    /// Whether the server takes note of which clients are in active use (XEP-0352 §4.1).
+    pub fn csi(&self) -> bool {
+        self.element.child("csi", ns::CSI).is_some()
+    }
+
     /// The name and namespace of a required feature that this library does not know (RFC 6120
     /// §4.3.2).
     pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
@@ -133,6 +146,8 @@ pub(crate) struct FeatureOffer<'a> {
     pub(crate) starttls: Option<StartTlsOffer>,
     pub(crate) sasl: &'a Offer,
     pub(crate) bind: bool,
+    pub(crate) csi: bool,
+    pub(crate) limits: Option<StreamLimits>,
     pub(crate) extra: &'a [Element],
 }
 
@@ -180,6 +195,12 @@ impl FeatureOffer<'_> {
                 .open("optional", ns::SESSION)
                 .close()
                 .close();
+        }
+        if self.csi {
+            features = features.open("csi", ns::CSI).close();
+        }
+        if let Some(limits) = self.limits {
+            features = features.append(limits.to_element().root());
         }
         for extra in self.extra {
             features = features.append(extra.root());

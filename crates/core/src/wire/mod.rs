@@ -6,5 +6,6 @@ pub mod ns;
 pub(crate) mod sasl;
 pub(crate) mod sasl_failure;
 pub(crate) mod stream_error;
+pub(crate) mod stream_limits;
 pub(crate) mod text;
 pub(crate) mod version;

@@ -34,3 +34,15 @@ pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
 pub const BIDI: &str = "urn:xmpp:bidi";
 /// Announcement of bidirectional streams between servers (XEP-0288 §2.1).
 pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
+/// Announcement of the limits of a stream (XEP-0478).
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+/// Client State Indication (XEP-0352).
+pub const CSI: &str = "urn:xmpp:csi:0";
+/// Message Carbons (XEP-0280).
+pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// Stanza Forwarding (XEP-0297).
+pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// Delayed Delivery (XEP-0203).
+pub const DELAY: &str = "urn:xmpp:delay";
+/// Message Processing Hints (XEP-0334).
+pub const HINTS: &str = "urn:xmpp:hints";

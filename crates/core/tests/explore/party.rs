@@ -26,6 +26,7 @@ pub enum Told {
     Bound,
     Stanza(Stanza),
     Refused,
+    ClientState,
     Closed(CloseReason),
     Unknown(String),
 }
@@ -178,6 +179,7 @@ impl Party for Server {
             ServerEvent::Bind(request) => Told::Question(Question::Bind(request)),
             ServerEvent::Stanza(stanza) => Told::Stanza(stanza),
             ServerEvent::Refused(_) => Told::Refused,
+            ServerEvent::Active(_) => Told::ClientState,
             ServerEvent::Closed(reason) => Told::Closed(reason),
             other => Told::Unknown(format!("{other:?}")),
         }
@@ -304,14 +306,17 @@ pub const SECRET: &str = "sesame, open the gate";
 
 fn host_answer(answer: &Answer) -> HostAnswer {
     let serve = |tls| {
-        HostAnswer::Serve(Host::new(
-            tls,
-            [
-                Mechanism::ScramSha256Plus,
-                Mechanism::ScramSha256,
-                Mechanism::Plain,
-            ],
-        ))
+        HostAnswer::Serve(
+            Host::new(
+                tls,
+                [
+                    Mechanism::ScramSha256Plus,
+                    Mechanism::ScramSha256,
+                    Mechanism::Plain,
+                ],
+            )
+            .with_csi(),
+        )
     };
     match answer {
         Answer::TlsRequired => serve(TlsOffer::Required),

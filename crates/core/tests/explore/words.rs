@@ -212,6 +212,7 @@ pub const CLIENT: &[Word] = words! {
     "an unknown mechanism" = auth!("X-UNKNOWN", "");
     "PLAIN as a response" = sasl!("response", "AGp1bGlldABzM2NyM3Q=");
     "response in no base64" = sasl!("response", "!");
+    "inactive" = "<inactive xmlns='urn:xmpp:csi:0'/>";
     "bind request for a resource" = bind_request!("id='b2'", "<resource>taken</resource>");
     "bind request for nonsense" = bind_request!("id='b3'", "<resource>&#x2FFFE;</resource>");
     "bind request, message" = concat!(bind_request!("id='b4'", ""), "<message to='romeo@example.net'/>");

@@ -175,6 +175,8 @@ impl Endpoint<Incoming> {
             starttls,
             sasl: &Offer::new(mechanisms),
             bind: false,
+            csi: false,
+            limits: None,
             extra: &extra,
         }
         .to_element()

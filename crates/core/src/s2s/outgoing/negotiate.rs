@@ -70,6 +70,7 @@ impl Endpoint<Outgoing> {
     pub(super) fn handle_features(&mut self, element: &Element) {
         let features = StreamFeatures::new(element.clone());
         log!(debug, features = %element.to_xml(), "the server offers features");
+        self.stream.obey(features.limits());
         self.go_on(&features);
         self.role.features = Some(features);
     }
