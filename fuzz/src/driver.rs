@@ -537,7 +537,7 @@ impl<P: Player> Driver<P> {
                 | CloseReason::AuthFailed(_)
                 | CloseReason::BindFailed(_)
                 | CloseReason::TlsRefused,
-            )) => assert!(self.wire.is_ended()),
+            )) => assert!(self.wire.is_ended() || self.eof),
             Some(Told::Closed(
                 CloseReason::Local | CloseReason::TransportEof | CloseReason::TimedOut(_),
             )) => {}

@@ -13,10 +13,10 @@ use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::keep_alive::KeepAlive;
 use crate::limits::Limits;
-use crate::negotiation::{self, Given, Item, Phase};
+use crate::negotiation::{self, Given, Item, Phase, Side};
 use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
-use crate::stream::{Due, Incoming, Stream};
+use crate::stream::{Awaited, Due, Incoming, Stream};
 use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
@@ -231,7 +231,12 @@ impl<R: Role> Endpoint<R> {
         if !self.wants_input() {
             self.stream.not_reading(now);
         }
-        if self.stream.handle_timeout(now) == Due::Check {
+        let awaited = match R::SIDE {
+            _ if !self.role.is_asking() => Awaited::Peer,
+            Side::Server | Side::Incoming | Side::Host => Awaited::Server,
+            Side::Client | Side::Outgoing | Side::Component => Awaited::Client,
+        };
+        if self.stream.handle_timeout(now, awaited) == Due::Check {
             let ping = self.stream.pings().then(|| self.ping()).flatten();
             self.stream.check(now, ping);
         }
@@ -239,7 +244,7 @@ impl<R: Role> Endpoint<R> {
             R::take(self, Step::Deadline(now));
             // Where the role ended the stream, the wait for the last bytes begins with this call.
             if self.stream.is_over() {
-                self.stream.handle_timeout(now);
+                self.stream.handle_timeout(now, awaited);
             }
         }
     }

@@ -5,7 +5,8 @@ use core::time::Duration;
 pub use xmppwire_xml::XmlLimits;
 
 /// The caps of one connection. A peer that exceeds a cap ends the stream with `<policy-violation/>`
-/// (RFC 6120 §4.9.3.14); a time-out ends it with `<connection-timeout/>` (§4.9.3.4).
+/// (RFC 6120 §4.9.3.14). A peer that owes the next step of negotiation, or the answer to a ping, and
+/// lets its time pass gets `<connection-timeout/>` (§4.9.3.4).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -37,18 +38,20 @@ pub struct Limits {
     pub output_backlog: usize,
     /// Bytes of white space between stanzas (RFC 6120 §4.6.1) that a peer may send a second.
     pub white_space_per_second: usize,
-    /// Time from the start to the bound resource, questions to the application included.
+    /// Time from the start to the bound resource, questions to the application included. Where the
+    /// application of a server lets it pass, the stream ends with `<internal-server-error/>`.
     pub negotiation_timeout: Duration,
     /// Time that the peer has to answer this side's closing tag (RFC 6120 §4.4), and time that it
     /// then has to read the rest of the output.
     pub close_timeout: Duration,
     /// Time without a byte from the peer after which a bound stream ends; `None` never ends it. The
-    /// time runs also while nothing is read because the peer does not read.
+    /// time runs also while nothing is read because the peer does not read. The stream ends with a
+    /// closing tag and without an error, because the peer owed nothing.
     pub idle_timeout: Option<Duration>,
     /// Failed SASL attempts that a server allows on one stream (RFC 6120 §6.4.5 recommends 2 to 5).
     pub sasl_attempts: u8,
-    /// Failed resource binding attempts that a server allows on one stream (RFC 6120 §7.7.2.1
-    /// recommends 2 to 5).
+    /// Failed resource binding attempts with which a server ends the stream. RFC 6120 §7.7.3
+    /// recommends to allow 5 to 10 retries after the first attempt, so 6 to 11 are in its range.
     pub bind_attempts: u8,
 }
 
@@ -68,7 +71,7 @@ impl Limits {
             close_timeout: Duration::from_secs(5),
             idle_timeout: None,
             sasl_attempts: 3,
-            bind_attempts: 5,
+            bind_attempts: 6,
         }
     }
 }

@@ -328,6 +328,8 @@ pub const RULES: &[Rule] = {
         rule(P::Sasl,        Server, I::Challenge,   P::Sasl),
         rule(P::Sasl,        Client, I::Response,    P::Sasl),
         rule(P::Sasl,        Client, I::Abort,       P::Sasl),
+        // Another <auth/> replaces the exchange that runs (§6.4.2).
+        rule(P::Sasl,        Client, I::Auth,        P::Sasl).authenticated(false),
         // An <abort/> that crosses the <failure/> is answered like any other (§6.4.4).
         rule(P::Choosing,    Client, I::Abort,       P::Sasl).authenticated(false),
         rule(P::Sasl,        Server, I::SaslFailure, P::Choosing),
@@ -380,6 +382,7 @@ pub const RULES: &[Rule] = {
         rule(P::Sasl,        Incoming, I::Challenge,    P::Sasl),
         rule(P::Sasl,        Outgoing, I::Response,     P::Sasl),
         rule(P::Sasl,        Outgoing, I::Abort,        P::Sasl),
+        rule(P::Sasl,        Outgoing, I::Auth,         P::Sasl),
         rule(P::Sasl,        Incoming, I::SaslFailure,  P::Choosing),
         rule(P::Sasl,        Incoming, I::Success,      P::Opening),
 

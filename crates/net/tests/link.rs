@@ -10,7 +10,8 @@
 use std::task::Poll;
 
 use xmppwire::{
-    Client, ClientConfig, ClientEvent, Endpoint, Instant, Jid, Message, Role, Server, ServerEvent,
+    Client, ClientConfig, ClientEvent, CloseReason, Endpoint, Instant, Jid, Message, Role, Server,
+    ServerEvent,
 };
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide, Wire};
@@ -293,5 +294,150 @@ fn a_flush_ends_where_an_event_has_to_be_taken_first() {
             .write_failed(std::io::ErrorKind::BrokenPipe.into());
         assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
         assert_eq!(server.link.poll_drained(NOW, deadline), Poll::Ready(true));
+    }
+}
+
+/// Both ends of a connection with STARTTLS from its start to its end, which the client begins as
+/// soon as it is bound, and all bytes that each of them writes. The server's certificate is from
+/// `authority`, and the client trusts `trusted`.
+fn converse(
+    authority: &Authority,
+    trusted: &Authority,
+) -> (Side<Client>, Side<Server>, [Vec<u8>; 2]) {
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
+    let client = Client::new(account, xmppwire::Entropy::from_seed([1; 32]), NOW);
+    let server = Server::new(config(), xmppwire::Entropy::from_seed([2; 32]), NOW);
+    let near = TlsSide::client(trusted.client(), DOMAIN.parse().unwrap());
+    let far = TlsSide::server(authority.server(DOMAIN));
+    let mut client = Side::new(Link::new(client, Some(near)));
+    let mut server = Side::new(Link::new(server, Some(far)));
+    let mut porter = Porter::default();
+    let mut said = [Vec::new(), Vec::new()];
+    for _ in 0..100 {
+        client.listen(|client, event| {
+            if let ClientEvent::Bound(_) = &event {
+                client.close(NOW, None);
+            }
+            Some(event)
+        });
+        server.listen(|server, event| match event {
+            ServerEvent::Closed(_) => Some(event),
+            event => {
+                assert!(porter.answer(server, event));
+                None
+            }
+        });
+        let mut words = Vec::new();
+        client.speak(usize::MAX, &mut words);
+        said[0].extend_from_slice(&words);
+        server.under_way.extend(words);
+        let mut words = Vec::new();
+        server.speak(usize::MAX, &mut words);
+        said[1].extend_from_slice(&words);
+        client.under_way.extend(words);
+        client.hear(usize::MAX);
+        server.hear(usize::MAX);
+        if client.link.wants_shutdown() {
+            client.link.shut_down();
+        }
+        if server.link.wants_shutdown() {
+            server.link.shut_down();
+        }
+    }
+    (client, server, said)
+}
+
+/// The types and lengths of the TLS records that follow the last element of STARTTLS.
+fn records(said: &[u8]) -> Vec<(u8, usize)> {
+    const LAST: &[u8] = b"xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    let end = said.windows(LAST.len()).position(|part| part == LAST);
+    let mut rest = &said[end.unwrap() + LAST.len()..];
+    // The server's offer has the same words before those of its answer.
+    while let Some(next) = rest.windows(LAST.len()).position(|part| part == LAST) {
+        rest = &rest[next + LAST.len()..];
+    }
+    let mut records = Vec::new();
+    while let [kind, 3, _, high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        records.push((*kind, length));
+        rest = &after[length..];
+    }
+    assert_eq!(rest, b"", "clear text after STARTTLS");
+    records
+}
+
+/// RFC 6120 §5.4.3.1.
+#[test]
+fn after_starttls_everything_is_in_tls_records() {
+    let authority = Authority::new();
+    let (client, server, said) = converse(&authority, &authority);
+    assert!(matches!(
+        client.events.last(),
+        Some(ClientEvent::Closed(CloseReason::Local))
+    ));
+    assert!(matches!(
+        server.events.last(),
+        Some(ServerEvent::Closed(CloseReason::Peer))
+    ));
+    for said in said {
+        assert!(records(&said).len() > 4);
+    }
+}
+
+/// RFC 6120 §5.4.3.2: neither a stream error nor a closing tag follows; the TLS alert says it all.
+#[test]
+fn after_a_failed_handshake_nothing_is_written() {
+    const CHANGE: u8 = 20;
+    const HANDSHAKE: u8 = 22;
+    const DATA: u8 = 23;
+    let (client, server, said) = converse(&Authority::new(), &Authority::new());
+    assert!(matches!(client.failure, Some(LinkError::Tls(_))));
+    assert!(matches!(server.failure, Some(LinkError::Tls(_))));
+    let [client, server] = said.map(|said| records(&said));
+    // The alert is encrypted: two bytes, the type, and the tag.
+    assert_eq!(client.last(), Some(&(DATA, 2 + 1 + 16)));
+    // The server was refused in the middle of its handshake, and an alert is not answered.
+    let of_handshake = server.iter().map(|(kind, _)| *kind);
+    let flight = [HANDSHAKE, CHANGE, DATA, DATA, DATA, DATA];
+    assert!(
+        flight.starts_with(&of_handshake.collect::<Vec<_>>()),
+        "{server:?}"
+    );
+}
+
+/// RFC 6120 §4.4: who ends the stream waits for the answer to its `close_notify`, and for no more.
+#[test]
+fn the_end_waits_for_close_notify() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let (mut client, mut server) = session(mode, 16 * 1024, b"", None);
+        server.link.output();
+        client.link.connection_mut().close(NOW, None);
+        client.speak(usize::MAX, &mut server.under_way);
+        server.hear(usize::MAX);
+        server.listen(|_, event| Some(event));
+        server.speak(usize::MAX, &mut client.under_way);
+        // The last record is the server's close_notify.
+        let mut last = 0;
+        let words = client.under_way.clone();
+        while let [_, _, _, high, low, ..] = words[last..] {
+            let next = last + 5 + usize::from(u16::from_be_bytes([high, low]));
+            if next == words.len() {
+                break;
+            }
+            last = next;
+        }
+        client.hear(last);
+        client.listen(|_, event| Some(event));
+        let mut answer = Vec::new();
+        client.speak(usize::MAX, &mut answer);
+        assert!(!answer.is_empty(), "its own close_notify");
+        assert!(client.link.wants_shutdown());
+        client.link.shut_down();
+        assert!(client.link.poll_event(NOW).is_pending() && client.link.wants_read());
+        client.hear(usize::MAX);
+        assert!(matches!(
+            client.link.poll_event(NOW),
+            Poll::Ready(Some(Ok(ClientEvent::Closed(CloseReason::Local))))
+        ));
     }
 }

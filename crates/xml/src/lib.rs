@@ -52,6 +52,7 @@ mod writer;
 pub use element::{Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes};
 pub use error::{ParseError, ReadError, ReadErrorKind, WriteError};
 pub use header::StreamHeader;
+pub use lang::is_language_tag;
 pub use limits::XmlLimits;
 pub use ns::{STREAMS_NS, XML_NS};
 pub use reader::{Event, Reader};

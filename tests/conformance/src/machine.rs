@@ -36,6 +36,8 @@ pub trait Machine {
 pub struct Heard {
     pub start_tls: Option<StartTls>,
     pub stanza: Option<Stanza>,
+    /// Questions that the application does not answer.
+    pub kept: Vec<Box<dyn std::any::Any>>,
 }
 
 impl Heard {
@@ -314,6 +316,10 @@ impl Machine for Verona {
         Some(match event {
             ServerEvent::Opened(request) => {
                 let text = format!("opened {}", request.domain());
+                if request.domain().as_str() == "slow.example" {
+                    heard.kept.push(Box::new(request));
+                    return Some(text);
+                }
                 let answer = match request.domain().as_str() {
                     "example.org" => HostAnswer::Serve(self.host.clone()),
                     "gone.example" => HostAnswer::Gone,
@@ -350,10 +356,15 @@ impl Machine for Verona {
                     Some("forbidden") => refuse(StanzaErrorCondition::NotAllowed),
                     _ => BindAnswer::Bind(request.suggested().clone()),
                 };
+                let unfit = match request.unfit() {
+                    Some(text) => format!(" instead of {text:?}"),
+                    None => String::new(),
+                };
                 server
                     .answer_bind(request, answer)
                     .expect("the question is open");
-                format!("bind {}", requested.as_deref().unwrap_or("anything"))
+                let requested = requested.as_deref().unwrap_or("anything");
+                format!("bind {requested}{unfit}")
             }
             ServerEvent::Stanza(stanza) => heard.stanza(stanza),
             ServerEvent::Active(active) => format!("active {active}"),

@@ -18,7 +18,8 @@
 //! | `% tls optional` | TLS is optional for the server, and preferred by the client |
 //! | `% tls unconfigured` | a server that offers STARTTLS, and whose driver cannot start it |
 //! | `% tls direct` | TLS from the first byte |
-//! | `% default-domain none` | the server has no domain of its own, which is otherwise `verona.example` |
+//! | `% langs TAG…` | the languages of the server's texts, the default one first |
+//! | `% default-domain NAME` | the server's own domain, `verona.example` by default; `none` for none |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
 //! | `% max-depth N` | how deep elements may be nested |
@@ -31,7 +32,7 @@ use xmppwire::{
 };
 
 use crate::feature::Role;
-use crate::machine::{self, Juliet, Verona, juliet, server_config, verona};
+use crate::machine::{self, Juliet, Verona, juliet, verona};
 
 /// The machines of a script.
 pub(crate) struct Setup {
@@ -48,6 +49,7 @@ impl Setup {
     pub(crate) fn parse(script: &str) -> Self {
         let mut jid = "juliet@example.org".to_owned();
         let mut lang = None;
+        let mut langs = Vec::new();
         let mut mechanisms = vec![Mechanism::Plain];
         let mut floor = Mechanism::Plain;
         let mut trace = "";
@@ -56,8 +58,8 @@ impl Setup {
         let (mut password, mut anonymous) = (true, false);
         let (mut plus_without_tls_unique, mut refuses_tls) = (false, false);
         let mut limits = Limits::default();
-        let mut default_domain = true;
         let (mut csi, mut stream_limits) = (false, false);
+        let mut default_domain = Some("verona.example");
         let (mut policy, mut offer, mut direct_tls) =
             (TlsPolicy::Required, TlsOffer::Required, false);
         for line in script.lines().filter_map(|line| line.strip_prefix("% ")) {
@@ -85,13 +87,16 @@ impl Setup {
                 ("sasl-attempts", number) => limits.sasl_attempts = number.parse().unwrap(),
                 ("resource", resource) => jid = format!("juliet@example.org/{resource}"),
                 ("lang", tag) => lang = Some(tag),
+                ("langs", tags) => langs = tags.split(' ').collect(),
                 ("tls", "none") => {
                     (policy, offer) = (TlsPolicy::Forbidden, TlsOffer::Unavailable);
                 }
                 ("tls", "optional") => (policy, offer) = (TlsPolicy::Preferred, TlsOffer::Optional),
                 ("tls", "unconfigured") => refuses_tls = true,
                 ("tls", "direct") => direct_tls = true,
-                ("default-domain", "none") => default_domain = false,
+                ("default-domain", name) => {
+                    default_domain = Some(name).filter(|name| *name != "none")
+                }
                 ("white-space-per-second", number) => {
                     limits.white_space_per_second = number.parse().unwrap();
                 }
@@ -120,11 +125,10 @@ impl Setup {
             .with_mechanisms(MechanismPolicy::default().with_floor(floor))
             .with_tls(policy)
             .with_limits(limits.clone());
-        let mut server = match default_domain {
-            true => server_config(),
-            false => machine::nameless_config(),
+        let mut server = machine::nameless_config().with_limits(limits);
+        if let Some(domain) = default_domain {
+            server = server.with_default_domain(Domainpart::new(domain).unwrap());
         }
-        .with_limits(limits);
         if plus_without_tls_unique {
             server = server.with_plus_without_tls_unique();
         }
@@ -138,6 +142,9 @@ impl Setup {
         }
         if stream_limits {
             host = host.with_stream_limits();
+        }
+        if !langs.is_empty() {
+            server = server.with_langs(langs);
         }
         Self {
             client,

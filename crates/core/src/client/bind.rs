@@ -31,9 +31,7 @@ impl Endpoint<Client> {
 
     pub(super) fn handle_bind_answer(&mut self, answer: &Element) {
         if let Some(refusal) = refusal(answer) {
-            return self
-                .stream
-                .end_with_footer(CloseReason::BindFailed(refusal));
+            return self.stream.close_for(CloseReason::BindFailed(refusal));
         }
         let jid = answer
             .child("bind", ns::BIND)

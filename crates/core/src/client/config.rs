@@ -9,6 +9,7 @@ use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
+use crate::wire::lang;
 
 /// A client's account and credentials, and what it requires of the server.
 ///
@@ -188,10 +189,12 @@ impl ClientConfig {
         self
     }
 
-    /// Sets the default language of the stream, as a language tag (RFC 6120 §4.7.4).
+    /// Sets the default language of the stream, as a language tag (RFC 6120 §4.7.4): that of the
+    /// texts in stanzas that name none, and that in which the server is asked to answer. The RFC
+    /// recommends to set it. What is not a language tag of up to 35 bytes is not sent.
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.change().lang = Some(lang.into());
+        self.change().lang = lang::tag(lang);
         self
     }
 

@@ -84,8 +84,7 @@ impl Endpoint<Client> {
                 return;
             }
         }
-        self.stream
-            .end_with_footer(CloseReason::AuthFailed(failure));
+        self.stream.close_for(CloseReason::AuthFailed(failure));
     }
 }
 

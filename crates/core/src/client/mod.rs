@@ -381,7 +381,7 @@ impl Endpoint<Client> {
             (State::Session(asked), _) => self.keep(asked, element),
             (_, Item::Features) => self.handle_features(&element),
             (_, Item::Proceed) => self.handle_proceed(),
-            (_, Item::TlsFailure) => self.stream.end_with_footer(CloseReason::TlsRefused),
+            (_, Item::TlsFailure) => self.stream.close_for(CloseReason::TlsRefused),
             (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, &element),
             (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, &element),
             (State::Sasl(exchange), Item::SaslFailure) => {
@@ -433,7 +433,7 @@ impl Endpoint<Client> {
             let error = StreamError::new(StreamErrorCondition::UnsupportedFeature);
             self.stream.close_with(error, reason);
         } else {
-            self.stream.end_with_footer(reason);
+            self.stream.close_for(reason);
         }
     }
 

@@ -70,8 +70,7 @@ impl Endpoint<Client> {
         match refusal(answer) {
             Some(refusal) => {
                 self.role.kept = None;
-                self.stream
-                    .end_with_footer(CloseReason::BindFailed(refusal));
+                self.stream.close_for(CloseReason::BindFailed(refusal));
             }
             None => {
                 self.bound(jid);

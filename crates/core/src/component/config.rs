@@ -7,6 +7,7 @@ use xmppwire_jid::Domainpart;
 use super::scope::Scope;
 use super::{Secret, ShortSecret};
 use crate::limits::Limits;
+use crate::wire::lang;
 
 /// The configuration of a [`Component`](super::Component).
 ///
@@ -66,10 +67,11 @@ impl ComponentConfig {
         self
     }
 
-    /// Sets the default language of the component's stanzas (RFC 6120 §4.7.4).
+    /// Sets the default language of the component's stanzas (RFC 6120 §4.7.4). What is not a
+    /// language tag of up to 35 bytes is not sent.
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = Some(lang.into());
+        self.lang = lang::tag(lang);
         self
     }
 
@@ -97,10 +99,11 @@ impl HostConfig {
         }
     }
 
-    /// Sets the language of the texts that the server writes (RFC 6120 §4.7.4).
+    /// Sets the default language of the server's texts (RFC 6120 §4.7.4), `en` by default. What is
+    /// not a language tag of up to 35 bytes counts as `en`, the language of the library's own texts.
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = lang.into();
+        self.lang = lang::tag(lang).unwrap_or_else(|| "en".into());
         self
     }
 

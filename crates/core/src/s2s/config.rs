@@ -13,6 +13,7 @@ use super::DialbackSecret;
 use crate::client::TlsPolicy;
 use crate::limits::Limits;
 use crate::server::TlsOffer;
+use crate::wire::lang;
 
 /// What dialback may cost on one stream.
 ///
@@ -180,10 +181,11 @@ impl OutgoingConfig {
         self
     }
 
-    /// Sets the default language of the stream, as a language tag (RFC 6120 §4.7.4).
+    /// Sets the default language of the stream (RFC 6120 §4.7.4). What is not a language tag of up
+    /// to 35 bytes is not sent.
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = Some(lang.into());
+        self.lang = lang::tag(lang);
         self
     }
 
@@ -260,10 +262,11 @@ impl IncomingConfig {
         self
     }
 
-    /// Sets the language of the texts that the server writes (RFC 6120 §4.7.4).
+    /// Sets the default language of the server's texts (RFC 6120 §4.7.4), `en` by default. What is
+    /// not a language tag of up to 35 bytes counts as `en`, the language of the library's own texts.
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.lang = lang.into();
+        self.lang = lang::tag(lang).unwrap_or_else(|| "en".into());
         self
     }
 

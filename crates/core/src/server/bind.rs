@@ -1,6 +1,7 @@
 //! Resource binding (RFC 6120 §7).
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use xmppwire_jid::Resourcepart;
 use xmppwire_xml::Element;
@@ -51,6 +52,7 @@ impl Endpoint<Server> {
                 let hosting = self.role.host.take();
                 self.role.csi = hosting.is_some_and(|hosting| hosting.host.csi);
                 self.role.account = None;
+                self.role.claimed = None;
                 self.role.state = State::Bound(jid);
             }
             BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
@@ -58,25 +60,32 @@ impl Endpoint<Server> {
         Ok(())
     }
 
-    pub(super) fn handle_bind(&mut self, element: Element) {
+    pub(super) fn handle_bind(&mut self, mut element: Element) {
+        // The client has no address yet, so what it wrote as one does not come back in the answer
+        // (RFC 6120 §8.1.1.1).
+        element.set_attr("from", None);
         let iq = match Iq::parse(element, None) {
             Ok(iq) => iq,
-            Err(fault) => return self.refuse(fault),
+            Err(fault) => {
+                self.refuse(fault);
+                return self.count_failed_bind();
+            }
         };
+        if iq.to().is_some_and(|to| !self.is_for_account(to.as_str())) {
+            // RFC 6120 §7.1: nothing goes to other entities before binding.
+            return self.unexpected(iq.element());
+        }
         let asked = iq
             .payload("bind", ns::BIND)
             .and_then(|bind| bind.child("resource", ns::BIND))
             .map(|resource| resource.text().into_owned())
             .filter(|resource| !resource.is_empty());
-        let requested = match asked.as_deref().map(Resourcepart::new).transpose() {
-            Ok(requested) => requested,
-            // RFC 6120 §7.7.2.1
-            Err(_) => {
-                let error = StanzaError::new(StanzaErrorCondition::BadRequest)
-                    .with_text("the resource cannot be prepared");
-                return self.refuse_bind(&iq, &error);
-            }
-        };
+        let requested = asked
+            .as_deref()
+            .and_then(|text| Resourcepart::new(text).ok());
+        let unfit = asked
+            .filter(|_| requested.is_none())
+            .map(String::into_boxed_str);
         let made = Resourcepart::new(&self.entropy.id());
         let (Some(account), Some(suggested)) =
             (self.role.account.clone(), requested.clone().or(made.ok()))
@@ -93,14 +102,26 @@ impl Endpoint<Server> {
             serial,
             account,
             requested,
+            unfit,
             suggested,
         }));
+    }
+
+    /// Whether a stanza with this `to` is for the client's account or for the server itself.
+    fn is_for_account(&self, to: &str) -> bool {
+        let account = self.role.account.as_ref();
+        account.is_some_and(|account| to == account.as_str() || to == account.domainpart())
     }
 
     fn refuse_bind(&mut self, iq: &Iq, error: &StanzaError) {
         if let Some(reply) = iq.error_reply(error) {
             self.stream.push_own(reply.element());
         }
+        self.count_failed_bind();
+    }
+
+    /// Counts an attempt, and ends the stream after too many of them (RFC 6120 §7.7.3).
+    fn count_failed_bind(&mut self) {
         self.role.state = State::Choosing;
         self.role.failed_binds = self.role.failed_binds.saturating_add(1);
         if self.role.failed_binds >= self.stream.limits().bind_attempts {

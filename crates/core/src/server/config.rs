@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use xmppwire_jid::Domainpart;
@@ -9,6 +10,7 @@ use xmppwire_sasl::{DecoyKey, Mechanism};
 use xmppwire_xml::Element;
 
 use crate::limits::Limits;
+use crate::wire::lang;
 
 /// The configuration of a connection, independent of the domain that the client asks for.
 ///
@@ -31,9 +33,20 @@ pub(super) struct Settings {
     pub(super) decoy: DecoyKey,
     pub(super) protects_offer: bool,
     pub(super) plus_without_tls_unique: bool,
-    pub(super) lang: String,
+    /// The languages of texts, the default one first.
+    pub(super) langs: Vec<String>,
     pub(super) default_domain: Option<Domainpart>,
     pub(super) limits: Arc<Limits>,
+}
+
+impl Settings {
+    /// The language for texts to a client whose header said `asked`, if anything.
+    pub(super) fn lang_for(&self, asked: Option<&str>) -> &str {
+        let found = asked.and_then(|asked| lang::lookup(asked, &self.langs));
+        found
+            .or(self.langs.first().map(String::as_str))
+            .unwrap_or("en")
+    }
 }
 
 impl ServerConfig {
@@ -45,23 +58,49 @@ impl ServerConfig {
                 decoy,
                 protects_offer: true,
                 plus_without_tls_unique: false,
-                lang: "en".into(),
+                langs: vec!["en".into()],
                 default_domain: None,
                 limits: Arc::default(),
             }),
         }
     }
 
-    /// Sets the language of the texts that the server writes (RFC 6120 §4.7.4).
+    /// Sets the language of the texts that the server writes, `en` by default: see
+    /// [`with_langs`](Self::with_langs).
     #[must_use]
-    pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
-        self.change().lang = lang.into();
+    pub fn with_lang(self, lang: impl Into<String>) -> Self {
+        self.with_langs([lang])
+    }
+
+    /// Sets the languages of the texts that the server writes, its default language first
+    /// (RFC 6120 §4.7.4).
+    ///
+    /// The header of the server names the one that fits the language of the client's header best,
+    /// by the lookup of RFC 4647 §3.4, or else the default. [`Endpoint::text_lang`] tells it to the
+    /// application, so that it writes its texts in that language, as with
+    /// [`StreamError::with_text_in`]. The library's own texts are in English, and say so.
+    ///
+    /// What is not a language tag of up to 35 bytes is left out; without any the default is `en`.
+    ///
+    /// [`Endpoint::text_lang`]: crate::Endpoint::text_lang
+    /// [`StreamError::with_text_in`]: crate::StreamError::with_text_in
+    #[must_use]
+    pub fn with_langs(mut self, langs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut langs: Vec<String> = langs.into_iter().filter_map(lang::tag).collect();
+        if langs.is_empty() {
+            langs.push("en".into());
+        }
+        self.change().langs = langs;
         self
     }
 
-    /// Sets the domain for `from` in the header before an error, when it is not known yet that the
-    /// server serves the domain that the client asked for. Without it that header has `from=''`
-    /// (RFC 6120 §4.9.1.3).
+    /// Sets the domain of the server itself, for two cases:
+    ///
+    /// - It is `from` in the header before an error, when it is not known yet that the server serves
+    ///   the domain that the client asked for. Without it that header has `from=''` (RFC 6120
+    ///   §4.9.1.3).
+    /// - A client whose header has no `to` is taken to ask for it (§4.7.2). Without it such a header
+    ///   ends the stream with `<improper-addressing/>`.
     #[must_use]
     pub fn with_default_domain(mut self, domain: Domainpart) -> Self {
         self.change().default_domain = Some(domain);

@@ -15,7 +15,7 @@ use crate::tls::TlsInfo;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::stream_limits::StreamLimits;
-use crate::wire::version::speaks_1_0;
+use crate::wire::version::{self, speaks_1_0};
 
 impl Endpoint<Server> {
     /// Answers [`ServerEvent::Opened`].
@@ -66,10 +66,11 @@ impl Endpoint<Server> {
     pub(super) fn open(&mut self) {
         self.role.state = State::Opening;
         self.role.peer_lang = None;
+        self.role.claimed = None;
         let mut header = StreamHeader::new(ns::CLIENT);
         header.version = Some("1.0".into());
         header.id = Some(self.entropy.id());
-        header.lang = Some(self.role.config.lang.clone());
+        header.lang = Some(self.role.config.lang_for(None).into());
         // An error may be sent before the domain of the stream is known. Its header has a 'from'
         // all the same, which is empty if there is no default domain (RFC 6120 §4.7.1, §4.9.1.3).
         let hosted = self.role.host.as_ref().map(|hosting| &hosting.domain);
@@ -83,10 +84,14 @@ impl Endpoint<Server> {
         if let Some(answer) = self.stream.header_mut() {
             let from = header.from.as_deref().map(Jid::new);
             answer.to = from.and_then(|from| Some(from.ok()?.bare_str().into()));
+            answer.version = version::answer(header.version.as_deref());
+            answer.lang = Some(self.role.config.lang_for(header.lang.as_deref()).into());
         }
         match self.check_header(&header) {
             Ok((domain, from)) => {
                 self.role.peer_lang = header.lang.map(Into::into);
+                let claimed = from.as_ref().filter(|_| self.stream.secured());
+                self.role.claimed = claimed.map(|from| Box::new(from.to_bare()));
                 // After authentication the domain is settled, so the application is not asked
                 // again.
                 if self.stream.authenticated() {
@@ -121,11 +126,14 @@ impl Endpoint<Server> {
         if !speaks_1_0(header.version.as_deref()) {
             return Err((E::UnsupportedVersion, "the version is below 1.0"));
         }
-        let Some(to) = &header.to else {
-            return Err((E::ImproperAddressing, "'to' is missing"));
-        };
-        let Ok(domain) = Domainpart::new(to) else {
+        let Ok(domain) = header.to.as_deref().map(Domainpart::new).transpose() else {
             return Err((E::HostUnknown, "'to' is no domain"));
+        };
+        // Clients of before RFC 6120 may leave out 'to' (§4.7.2).
+        let hosted = self.role.host.as_ref().map(|hosting| &hosting.domain);
+        let default = hosted.or(self.role.config.default_domain.as_ref());
+        let Some(domain) = domain.or_else(|| default.cloned()) else {
+            return Err((E::ImproperAddressing, "'to' is missing"));
         };
         let Ok(from) = header.from.as_deref().map(Jid::new).transpose() else {
             return Err((E::InvalidFrom, "'from' is no address"));
@@ -200,14 +208,15 @@ impl Endpoint<Server> {
         self.role.state = State::Choosing;
     }
 
-    const fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {
+    fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {
         if self.stream.secured() {
             return None;
         }
         match host.tls {
-            TlsOffer::Required => Some(StartTlsOffer::Required),
-            TlsOffer::Optional => Some(StartTlsOffer::Optional),
             TlsOffer::Unavailable => None,
+            // Without a mechanism that is safe in clear text, TLS is mandatory (RFC 6120 §5.4.1).
+            TlsOffer::Optional if !self.mechanisms().is_empty() => Some(StartTlsOffer::Optional),
+            TlsOffer::Optional | TlsOffer::Required => Some(StartTlsOffer::Required),
         }
     }
 

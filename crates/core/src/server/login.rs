@@ -15,12 +15,13 @@ use super::config::TlsOffer;
 use super::question::{self, Asked, SaslAnswer, SaslRequest, Subject};
 use super::{Hosting, Server, ServerEvent, State};
 use crate::endpoint::Endpoint;
-use crate::error::ApiMisuse;
+use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::identities::CertificateIdentities;
 use crate::log::log;
 use crate::ns;
 use crate::wire::sasl;
 use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::stream_error::StreamErrorCondition;
 
 impl Endpoint<Server> {
     /// Answers [`ServerEvent::Sasl`].
@@ -91,7 +92,7 @@ impl Endpoint<Server> {
         }
     }
 
-    fn mechanisms(&self) -> Vec<Mechanism> {
+    pub(super) fn mechanisms(&self) -> Vec<Mechanism> {
         let Some(Hosting { host, .. }) = self.role.host.as_deref() else {
             return Vec::new();
         };
@@ -256,11 +257,16 @@ impl Endpoint<Server> {
     /// §6.3.8).
     fn admit(&mut self, account: BareJid, authzid: Option<&str>, additional_data: Option<&[u8]>) {
         let is_account = |authzid| BareJid::new(authzid).is_ok_and(|authzid| authzid == account);
-        if authzid.is_none_or(is_account) {
-            self.authenticated(account, additional_data);
-        } else {
-            self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid));
+        if !authzid.is_none_or(is_account) {
+            return self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid));
         }
+        let claimed = self.role.claimed.take();
+        if claimed.is_some_and(|claimed| *claimed != account) {
+            // RFC 6120 §6.4.6: the header was protected, so the client itself made this claim.
+            let why = PeerMisbehaved::Header("'from' is not the authenticated account");
+            return self.stream.fail(StreamErrorCondition::InvalidFrom, why);
+        }
+        self.authenticated(account, additional_data);
     }
 
     fn authenticated(&mut self, account: BareJid, additional_data: Option<&[u8]>) {
@@ -282,10 +288,17 @@ impl Endpoint<Server> {
         );
         self.stream.push_own(&failure.to_element());
         self.role.state = State::Choosing;
+        self.count_failed_login();
+    }
+
+    /// Counts a failed attempt. Returns whether the client may make another one (RFC 6120 §6.4.5).
+    pub(super) fn count_failed_login(&mut self) -> bool {
         self.role.failed_logins = self.role.failed_logins.saturating_add(1);
-        if self.role.failed_logins >= self.stream.limits().sasl_attempts {
+        let more = self.role.failed_logins < self.stream.limits().sasl_attempts;
+        if !more {
             self.too_many_attempts();
         }
+        more
     }
 }
 

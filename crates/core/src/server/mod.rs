@@ -97,6 +97,8 @@ pub struct Server {
     peer_lang: Option<Box<str>>,
     /// Whether the client may say that it is active or not, once its resource is bound.
     csi: bool,
+    /// The account that the client's header claims under TLS, until it logs in (RFC 6120 §6.4.6).
+    claimed: Option<Box<BareJid>>,
     failed_logins: u8,
     failed_binds: u8,
 }
@@ -202,6 +204,7 @@ impl Server {
             account: None,
             peer_lang: None,
             csi: false,
+            claimed: None,
             failed_logins: 0,
             failed_binds: 0,
         };
@@ -216,6 +219,14 @@ impl Endpoint<Server> {
             State::Bound(jid) => Some(jid),
             _ => None,
         }
+    }
+
+    /// The language for the application's texts to this client: the one of
+    /// [`ServerConfig::with_langs`] that fits the client's header best, as the server's header says
+    /// (RFC 6120 §4.7.4).
+    pub fn text_lang(&self) -> &str {
+        let asked = self.role.peer_lang.as_deref();
+        self.role.config.lang_for(asked)
     }
 }
 
@@ -274,6 +285,13 @@ impl Endpoint<Server> {
             item,
         ) {
             (_, Item::StartTls) => self.handle_start_tls(),
+            // RFC 6120 §6.4.2: the new exchange takes the place of the one that runs. That one
+            // counts as a failed attempt.
+            (State::Sasl(_), Item::Auth) => {
+                if self.count_failed_login() {
+                    self.handle_auth(&element);
+                }
+            }
             (_, Item::Auth) => self.handle_auth(&element),
             (State::Sasl(exchange), Item::Response) => self.handle_response(exchange, &element),
             (_, Item::Abort) => self.refuse_login(&SaslFailure::new(Condition::Aborted)),

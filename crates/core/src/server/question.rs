@@ -27,7 +27,8 @@ pub struct HostRequest {
 }
 
 impl HostRequest {
-    /// The domain in the client's `to` (RFC 6120 §4.7.2).
+    /// The domain in the client's `to` (RFC 6120 §4.7.2); the
+    /// [default domain](super::ServerConfig::with_default_domain) where its header has none.
     pub const fn domain(&self) -> &Domainpart {
         &self.domain
     }
@@ -255,6 +256,7 @@ pub struct BindRequest {
     pub(super) serial: u64,
     pub(super) account: BareJid,
     pub(super) requested: Option<Resourcepart>,
+    pub(super) unfit: Option<Box<str>>,
     pub(super) suggested: Resourcepart,
 }
 
@@ -267,6 +269,14 @@ impl BindRequest {
     /// The resource that the client asks for, if it asks for one (RFC 6120 §7.7).
     pub const fn requested(&self) -> Option<&Resourcepart> {
         self.requested.as_ref()
+    }
+
+    /// The text that the client asks for, if it cannot be a resource: it is too long, or has
+    /// characters that RFC 7622 forbids. RFC 6120 §7.7.2.1 recommends to bind another resource then,
+    /// the [suggested](Self::suggested) one or one that the application makes of the text;
+    /// [`BindAnswer::Reject`] with `<bad-request/>` is allowed.
+    pub fn unfit(&self) -> Option<&str> {
+        self.unfit.as_deref()
     }
 
     /// The requested resource, or else a random, unguessable one (RFC 6120 §7.6).

@@ -182,6 +182,13 @@ impl StanzaError {
         self
     }
 
+    /// Adds a text for people in the language of that tag, as with [`Text::tagged`].
+    #[must_use]
+    pub fn with_text_in(mut self, lang: &str, text: impl Into<String>) -> Self {
+        self.text = Some(Box::new(Text::tagged(lang, text)));
+        self
+    }
+
     /// Says which entity detected the error (RFC 6120 §8.3.2, `by`).
     #[must_use]
     pub fn with_by(mut self, by: Jid) -> Self {

@@ -19,6 +19,28 @@ pub(super) struct End {
     since: Option<Instant>,
 }
 
+/// Whose step negotiation awaits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Awaited {
+    Peer,
+    /// The application of this side, which is a server.
+    Server,
+    /// The application of this side, which is a client or component.
+    Client,
+}
+
+impl Awaited {
+    /// The error that tells the peer why negotiation takes too long. A peer that waits for this side
+    /// did not fail to answer (RFC 6120 §4.9.3.4).
+    const fn error(self) -> Option<StreamErrorCondition> {
+        match self {
+            Self::Peer => Some(StreamErrorCondition::ConnectionTimeout),
+            Self::Server => Some(StreamErrorCondition::InternalServerError),
+            Self::Client => None,
+        }
+    }
+}
+
 impl Stream {
     // --- Time -------------------------------------------------------------------------------------
 
@@ -27,7 +49,8 @@ impl Stream {
     }
 
     /// Acts on the deadline that has passed by `now`. Returns what the keep-alive asks for.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Due {
+    /// `awaited` says whose step negotiation awaits.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, awaited: Awaited) -> Due {
         let Some((when, timer)) = self.deadline() else {
             return Due::Nothing;
         };
@@ -39,20 +62,20 @@ impl Stream {
             // The peer does not read: what it is owed is dropped, so that the connection can be freed.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
-            None if self.bound && !self.closing && self.since.is_none() => {
-                self.since = Some(now);
-            }
+            None if self.since.is_none() => self.since = Some(now),
             None if timer == Timer::KeepAlive => {
                 due = match &mut self.liveness {
                     Some(liveness) => liveness.due(now),
                     None => Due::Nothing,
                 };
                 if due == Due::Gone {
-                    self.time_out(timer);
+                    self.time_out(timer, Some(StreamErrorCondition::ConnectionTimeout));
                 }
             }
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
-            None => self.time_out(timer),
+            // The peer owes nothing, so it made no error (RFC 6120 §4.9.3.4).
+            None if timer == Timer::Idle => self.time_out(timer, None),
+            None => self.time_out(timer, awaited.error()),
         }
         // This call carries the time, so the wait for the last bytes starts here.
         if let Some(end) = &mut self.end {
@@ -61,11 +84,12 @@ impl Stream {
         due
     }
 
-    fn time_out(&mut self, timer: Timer) {
-        self.close_with(
-            StreamError::new(StreamErrorCondition::ConnectionTimeout),
-            CloseReason::TimedOut(timer),
-        );
+    fn time_out(&mut self, timer: Timer, error: Option<StreamErrorCondition>) {
+        let reason = CloseReason::TimedOut(timer);
+        match error {
+            Some(condition) => self.close_with(StreamError::new(condition), reason),
+            None => self.end_with_footer(reason),
+        }
     }
 
     /// The next deadline, and what ends when it passes.
@@ -75,8 +99,10 @@ impl Stream {
             // The time of the end is unknown: a deadline in the past makes the driver tell it.
             (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
         } else if self.closing {
-            let since = self.since.unwrap_or(Instant::ORIGIN);
-            Some((since + self.limits.close_timeout, Timer::Close))
+            // The time of closing may be unknown, like that of the end.
+            let when = |since| since + self.limits.close_timeout;
+            let when = self.since.map_or(Instant::ORIGIN, when);
+            Some((when, Timer::Close))
         } else if !self.bound {
             let since = self.since.unwrap_or(Instant::ORIGIN);
             Some((since + self.limits.negotiation_timeout, Timer::Negotiation))
@@ -142,7 +168,19 @@ impl Stream {
         self.end_with_footer(reason);
     }
 
-    /// Ends with a closing tag, without an error.
+    /// Closes with a closing tag, without an error, and waits for that of the peer (RFC 6120 §4.4).
+    /// Then the stream ends for this reason.
+    pub(crate) fn close_for(&mut self, reason: CloseReason) {
+        if self.end.is_some() || self.closing {
+            return;
+        }
+        self.write_footer();
+        self.closing = true;
+        self.since = None;
+        self.farewell = Some(Box::new(reason));
+    }
+
+    /// Ends with a closing tag at once, without an error.
     pub(crate) fn end_with_footer(&mut self, reason: CloseReason) {
         self.write_footer();
         self.finish(reason);
@@ -158,6 +196,7 @@ impl Stream {
 
     pub(super) fn finish(&mut self, reason: CloseReason) {
         if self.end.is_none() {
+            let reason = self.farewell.take().map_or(reason, |reason| *reason);
             log!(debug, ?reason, "the stream ended");
             self.end = Some(Box::new(End {
                 reason: Some(reason),

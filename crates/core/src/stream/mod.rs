@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use xmppwire_xml::{Element, Event, Reader, StreamHeader, Writer};
 
+pub(crate) use self::end::Awaited;
 use self::end::End;
 use self::hand_off::TlsState;
 pub(crate) use self::liveness::Due;
@@ -68,6 +69,8 @@ pub struct Stream {
     peer_limits: StreamLimits,
     /// Whether this side has sent its closing tag, without an error, and waits for the peer's.
     closing: bool,
+    /// Why this side closes, where it is not the application that does.
+    farewell: Option<Box<CloseReason>>,
     end: Option<Box<End>>,
 }
 
@@ -96,6 +99,7 @@ impl Stream {
             restarted: false,
             since: Some(now),
             closing: false,
+            farewell: None,
             liveness: None,
             peer_limits: StreamLimits::default(),
             end: None,

@@ -2,6 +2,7 @@
 
 pub(crate) mod condition;
 pub(crate) mod features;
+pub(crate) mod lang;
 pub mod ns;
 pub(crate) mod sasl;
 pub(crate) mod sasl_failure;

@@ -31,6 +31,13 @@ impl SaslFailure {
         self
     }
 
+    /// Adds a text for people in the language of that tag, as with [`Text::tagged`].
+    #[must_use]
+    pub fn with_text_in(mut self, lang: &str, text: impl Into<String>) -> Self {
+        self.text = Some(Text::tagged(lang, text));
+        self
+    }
+
     /// The defined condition; `not-authorized` stands for an unknown one (RFC 6120 §6.5).
     pub const fn condition(&self) -> Condition {
         self.condition

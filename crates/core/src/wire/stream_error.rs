@@ -133,6 +133,13 @@ impl StreamError {
         self
     }
 
+    /// Adds a text for people in the language of that tag, as with [`Text::tagged`].
+    #[must_use]
+    pub fn with_text_in(mut self, lang: &str, text: impl Into<String>) -> Self {
+        self.text = Some(Box::new(Text::tagged(lang, text)));
+        self
+    }
+
     /// Adds an application-specific condition (RFC 6120 §4.9.4); its namespace is the application's
     /// own.
     #[must_use]

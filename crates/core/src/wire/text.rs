@@ -3,16 +3,20 @@
 
 use alloc::string::String;
 
-use xmppwire_xml::{ElementBuilder, ElementRef};
+use xmppwire_xml::{ElementBuilder, ElementRef, is_language_tag};
+
+use crate::wire::lang;
 
 /// A descriptive text and its language, if one is given (RFC 6120 §4.9.2, §6.5, §8.3.2).
 ///
-/// It is for people and logs only: RFC 6120 forbids programs to interpret it.
+/// It is for people and logs only. RFC 6120 forbids programs to interpret it, and to show it to a
+/// user in place of the condition; it may be shown beside it. A text that is sent says more about
+/// the condition, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// The text.
     pub text: String,
-    /// `xml:lang` of the `<text/>` element.
+    /// `xml:lang` of the `<text/>` element. What is not a language tag is not sent.
     pub lang: Option<String>,
 }
 
@@ -22,6 +26,15 @@ impl Text {
         Self {
             text: text.into(),
             lang: Some("en".into()),
+        }
+    }
+
+    /// A text in the language of that tag. What is not a language tag of up to 35 bytes is left
+    /// out.
+    pub fn tagged(lang: &str, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            lang: lang::tag(lang),
         }
     }
 
@@ -36,7 +49,7 @@ impl Text {
 
     pub(crate) fn write(&self, builder: ElementBuilder, ns: &str) -> ElementBuilder {
         let mut builder = builder.open("text", ns);
-        if let Some(lang) = &self.lang {
+        if let Some(lang) = self.lang.as_deref().filter(|lang| is_language_tag(lang)) {
             builder = builder.lang(lang);
         }
         builder.text(&self.text).close()

@@ -118,7 +118,8 @@ fn a_refused_certificate_is_the_end_where_dialback_is_off() {
     let mut talk = outgoing_secured(new().with_certificate(), None);
     talk.answers(&(response("r1") + &features(&format!("{EXTERNAL}{DIALBACK}"))));
     let failure = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>";
-    let events = talk.reads(failure);
+    assert_eq!(talk.answers(failure), "</stream:stream>");
+    let events = talk.reads("</stream:stream>");
     let CloseReason::AuthFailed(failure) = Talk::<xmppwire::s2s::Outgoing>::ended(&events) else {
         panic!("{events:?}");
     };
@@ -131,7 +132,8 @@ fn a_peer_that_offers_no_proof_is_no_use() {
     let opened = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
                   from='b.example' id='r1' version='1.0'><stream:features/>";
     let mut talk = outgoing_secured(new().with_dialback(secret()), None);
-    let events = talk.reads(opened);
+    assert_eq!(talk.answers(opened), "</stream:stream>");
+    let events = talk.reads("</stream:stream>");
     let reason = Talk::<xmppwire::s2s::Outgoing>::ended(&events);
     assert_eq!(
         *reason,

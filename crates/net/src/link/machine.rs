@@ -25,8 +25,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// the driver moves bytes through the [`Wire`].
 ///
 /// The link handles the event `StartTls` itself. It gives the event `Closed` when the last bytes
-/// are written, TLS is closed and the socket is shut down, or after two seconds. Dropping the
-/// socket then destroys nothing.
+/// are written, TLS is closed and the socket is shut down, or after two seconds. Where this side
+/// ended the stream, that includes the peer's `close_notify` or the end of its bytes (RFC 6120
+/// §4.4). Dropping the socket then destroys nothing.
 #[derive(Debug)]
 pub struct Link<R: Role> {
     connection: Connection<R>,
@@ -351,6 +352,17 @@ impl<R: Role> Link<R> {
         }
     }
 
+    /// What still arrives counts no more, except for the peer's `close_notify`: it answers that of
+    /// this side, and nothing follows it (RFC 6120 §4.4).
+    fn receive_after_the_end(&mut self, records: &[u8]) {
+        if let Some(channel) = &mut self.channel {
+            let mut dropped = Buffer::default();
+            if !matches!(channel.receive(records, &mut dropped), Ok(false)) {
+                self.receive_eof();
+            }
+        }
+    }
+
     fn fail_reading(&mut self, error: impl Into<LinkError>) {
         self.failure.get_or_insert(error.into());
         self.receive_eof();
@@ -375,7 +387,7 @@ impl<R: Role> Wire for Link<R> {
 
     fn receive(&mut self, now: Instant, bytes: &[u8]) {
         if self.is_ending() {
-            return;
+            return self.receive_after_the_end(bytes);
         }
         if self.channel.is_some() {
             self.receive_tls(now, bytes);
@@ -475,7 +487,10 @@ const fn may_still_send(reason: &CloseReason) -> bool {
         CloseReason::Violation { why, .. } => {
             !matches!(why, PeerMisbehaved::ClearTextAfterStartTls)
         }
-        CloseReason::Local | CloseReason::Incompatible(_) => true,
+        CloseReason::Local
+        | CloseReason::Incompatible(_)
+        | CloseReason::AuthFailed(_)
+        | CloseReason::BindFailed(_) => true,
         _ => false,
     }
 }

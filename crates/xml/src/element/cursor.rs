@@ -83,7 +83,7 @@ impl<'a> ElementRef<'a> {
     /// all that RFC 6120 §8.1.5 allows. [`attr_ns`](Self::attr_ns) returns any value.
     pub fn lang(self) -> Option<&'a str> {
         self.attr_ns("lang", XML_NS)
-            .filter(|tag| tag.is_empty() || lang::is_tag(tag))
+            .filter(|tag| tag.is_empty() || lang::is_language_tag(tag))
     }
 
     /// All attributes, without namespace declarations.

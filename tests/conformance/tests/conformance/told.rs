@@ -76,6 +76,7 @@ fn failure(name: &&str) -> Vec<Case> {
          S: <failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><{name}/>\
          <text xml:lang='en'>Come back later.</text></failure>\n\
          C: </stream:stream>\n\
+         S: </stream:stream>\n\
          E: closed AuthFailed {name} (Come back later.) lang=en\n"
     );
     Script::new(format!("told/sasl-{name}"), &[Role::Client], text).into()

@@ -18,6 +18,11 @@ use crate::wire::stream_error::StreamErrorCondition;
 
 impl Endpoint<Incoming> {
     pub(super) fn handle_auth(&mut self, auth: &Element) {
+        // RFC 6120 §6.4.2: the new exchange takes the place of the one that runs. That one counts as
+        // a failed attempt.
+        if matches!(self.role.state, State::Sasl) && !self.count_failed_login() {
+            return;
+        }
         // Nothing may come between the messages of SASL, and keys of this stream are void after it.
         self.role.exchange.listener.abandon();
         let condition = if auth.attr("mechanism") != Some("EXTERNAL") {
@@ -90,12 +95,19 @@ impl Endpoint<Incoming> {
         self.stream
             .push_own(&SaslFailure::new(condition).to_element());
         self.role.state = State::Choosing;
+        self.count_failed_login();
+    }
+
+    /// Counts a failed attempt. Returns whether the peer may make another one (RFC 6120 §6.4.5).
+    fn count_failed_login(&mut self) -> bool {
         self.role.failed_logins = self.role.failed_logins.saturating_add(1);
-        if self.role.failed_logins >= self.stream.limits().sasl_attempts {
+        let more = self.role.failed_logins < self.stream.limits().sasl_attempts;
+        if !more {
             self.stream.fail(
                 StreamErrorCondition::PolicyViolation,
                 PeerMisbehaved::TooManyAttempts,
             );
         }
+        more
     }
 }

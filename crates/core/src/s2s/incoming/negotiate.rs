@@ -16,7 +16,7 @@ use crate::s2s::exchange::is_certified;
 use crate::server::TlsOffer;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::stream_error::StreamErrorCondition;
-use crate::wire::version::speaks_1_0;
+use crate::wire::version::{self, speaks_1_0};
 
 impl Endpoint<Incoming> {
     pub(super) fn take_header(&mut self, header: &StreamHeader) {
@@ -67,6 +67,9 @@ impl Endpoint<Incoming> {
         let local = local.filter(|it| self.role.serves(it.as_str()));
         let remote = from.as_ref().ok().and_then(Option::as_ref);
         self.address_header(local, remote);
+        if let Some(answer) = self.stream.header_mut() {
+            answer.version = version::answer(header.version.as_deref());
+        }
 
         if !Self::may_carry_stanzas(header) {
             let why = "the content namespace is not jabber:server";
@@ -128,11 +131,6 @@ impl Endpoint<Incoming> {
 
     /// Sends our header and the features that fit the moment (RFC 6120 §4.3.2).
     pub(super) fn answer_header(&mut self, legacy: bool) {
-        if let Some(header) = self.stream.header_mut()
-            && legacy
-        {
-            header.version = None;
-        }
         self.stream.write_header();
         if !legacy {
             let features = self.features();

@@ -277,7 +277,7 @@ impl Endpoint<Outgoing> {
                 self.stream.hand_off(serial, false);
                 self.role.state = State::Tls;
             }
-            Item::TlsFailure => self.stream.end_with_footer(CloseReason::TlsRefused),
+            Item::TlsFailure => self.stream.close_for(CloseReason::TlsRefused),
             Item::Challenge => self.handle_challenge(),
             Item::Success => self.handle_success(),
             Item::SaslFailure => self.handle_sasl_failure(element),

@@ -157,9 +157,7 @@ impl Endpoint<Outgoing> {
         use PeerIncompatible as P;
         // A refused login says more than that nothing else is left.
         if let (P::NoProof, Some(failure)) = (&why, self.role.refused.take()) {
-            return self
-                .stream
-                .end_with_footer(CloseReason::AuthFailed(failure));
+            return self.stream.close_for(CloseReason::AuthFailed(failure));
         }
         let condition = match why {
             P::UnknownRequiredFeature { .. } | P::TlsRequired => {
@@ -171,7 +169,7 @@ impl Endpoint<Outgoing> {
         let reason = CloseReason::Incompatible(why);
         match condition {
             Some(condition) => self.stream.close_with(StreamError::new(condition), reason),
-            None => self.stream.end_with_footer(reason),
+            None => self.stream.close_for(reason),
         }
     }
 

@@ -1,5 +1,8 @@
 use super::*;
-use xmppwire::{Client, ClientConfig, DecoyKey, Entropy, Jid, Server, ServerConfig, ServerEvent};
+use xmppwire::{
+    Client, ClientConfig, ClientEvent, DecoyKey, Entropy, Jid, Server, ServerConfig, ServerEvent,
+    TlsPolicy,
+};
 
 fn link() -> Link<Client> {
     let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
@@ -101,6 +104,42 @@ fn the_wait_for_the_peer_to_finish_ends() {
     link.handle_timeout(end);
     assert!(is_violation(&link.poll_event(end)));
     assert!(matches!(link.poll_event(end), Poll::Ready(None)));
+}
+
+/// RFC 6120 §4.4: the server's closing tag and the end of its bytes are awaited.
+#[test]
+fn a_refused_login_ends_when_the_server_has_closed() {
+    let account = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+    let account = account.with_tls(TlsPolicy::Preferred);
+    let client = Client::new(account, Entropy::from_seed([1; 32]), Instant::ORIGIN);
+    let mut link = Link::new(client, None);
+    let tell = |link: &mut Link<Client>, text: &str| {
+        link.receive(Instant::ORIGIN, text.as_bytes());
+        assert!(link.poll_event(Instant::ORIGIN).is_pending());
+        let words = link.output().to_vec();
+        link.consume_output(words.len());
+        String::from_utf8(words).unwrap()
+    };
+    tell(
+        &mut link,
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+         from='example.org' id='1' version='1.0'><stream:features>\
+         <mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-1</mechanism>\
+         </mechanisms></stream:features>",
+    );
+    let failure = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>";
+    assert_eq!(tell(&mut link, failure), "</stream:stream>");
+    assert!(!link.wants_shutdown() && link.wants_read());
+    tell(&mut link, "</stream:stream>");
+    assert!(link.wants_shutdown() && link.wants_read());
+    link.shut_down();
+    assert!(link.poll_event(Instant::ORIGIN).is_pending());
+    link.receive_eof();
+    let Poll::Ready(Some(Ok(ClientEvent::Closed(reason)))) = link.poll_event(Instant::ORIGIN)
+    else {
+        panic!("it does not end");
+    };
+    assert!(matches!(reason, CloseReason::AuthFailed(_)));
 }
 
 /// Sockets do not tell that the other end is gone, so every role checks a silent peer unless it is
