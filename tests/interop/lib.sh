@@ -79,6 +79,19 @@ need_venv() {
     cp "$2" "$1/requirements.txt"
 }
 
+need_node() {
+    command -v node >/dev/null && command -v npm >/dev/null && return
+    install nodejs npm
+}
+
+# need_node_modules DIRECTORY: exactly the packages of its package-lock.json.
+need_node_modules() {
+    cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+    npm ci --prefix "$1" --no-audit --no-fund --ignore-scripts --loglevel=error ||
+        fail "npm could not install the packages of $1"
+    cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
 # test_adapters SERVER ARGUMENT...: the Rust tests beside "prosody" or "ejabberd"; the arguments are theirs.
 test_adapters() {
     local server=$1

@@ -16,8 +16,13 @@ c2s_require_encryption = true
 component_ports = { tonumber(ENV_PROSODY_COMPONENT_PORT) }
 component_interfaces = { "127.0.0.1" }
 
-modules_enabled = { "disco", "ping", "posix", "roster", "saslauth", "tls" }
+modules_enabled = { "carbons", "csi", "disco", "ping", "posix", "roster", "saslauth", "smacks", "tls" }
 modules_disabled = { "s2s" }
+
+-- Stream management that can be observed within a test.
+smacks_hibernation_time = 60
+smacks_max_ack_delay = 2
+smacks_max_queue_size = 100000
 
 authentication = "internal_hashed"
 

@@ -19,6 +19,7 @@ mod deadline;
 pub mod exchange;
 pub mod name_server;
 mod porter;
+mod relay;
 pub mod scenarios;
 pub mod servers;
 pub mod site;
@@ -31,6 +32,7 @@ pub use authority::Authority;
 pub use black_hole::BlackHole;
 pub use deadline::{PATIENCE, both, within, within_time};
 pub use porter::{Login, Porter, config, host, keys};
+pub use relay::Relay;
 pub use zone::Zone;
 
 pub const DOMAIN: &str = "example.org";
