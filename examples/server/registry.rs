@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use xmppwire::routing::{Directory, Resource, Route, route};
+use xmppwire::routing::{Directory, Resource, Route, Served, route};
 use xmppwire_tokio::{
     BareJid, Domainpart, FullJid, Jid, Presence, PresenceType, Stanza, StanzaErrorCondition,
 };
@@ -50,8 +50,14 @@ struct Available {
 }
 
 impl Directory for Registry {
-    fn is_local(&self, domain: &str) -> bool {
-        self.domains.iter().any(|own| own.as_str() == domain)
+    fn served(&self, domain: &str) -> Served {
+        if self.domains.iter().any(|own| own.as_str() == domain) {
+            Served::Here
+        } else if self.components.contains_key(domain) {
+            Served::ByService
+        } else {
+            Served::Elsewhere
+        }
     }
 
     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
@@ -153,7 +159,7 @@ impl Registry {
 
     /// Whether the domain is of this server: other servers cannot speak for it.
     pub(crate) fn is_own(&self, domain: &str) -> bool {
-        self.is_local(domain) || self.components.contains_key(domain)
+        self.served(domain) != Served::Elsewhere
     }
 
     /// Does with a stanza what the rules say, and returns the answer to its sender. Its `from` was
@@ -168,6 +174,7 @@ impl Registry {
         let own = stanza.from()?.to_bare();
         let refusal = match (route(&stanza, &own, self), &stanza) {
             (Route::Deliver(to), _) => return self.deliver(&to, stanza),
+            (Route::Service, _) => return self.give_to_component(stanza),
             (Route::Remote, _) => return self.forward(stanza),
             (Route::Broadcast, Stanza::Presence(_)) if stanza.heap_size() > MAX_PRESENCE => {
                 StanzaErrorCondition::PolicyViolation
@@ -214,7 +221,8 @@ impl Registry {
     fn decline(&self, presence: &Presence) -> Option<Presence> {
         let contact = presence.to()?;
         let asked = presence.presence_type() == Some(PresenceType::Subscribe);
-        let is_account = contact.localpart().is_some() && self.is_local(contact.domainpart());
+        let is_account =
+            contact.localpart().is_some() && self.served(contact.domainpart()) == Served::Here;
         let declined = Presence::available().with_type(PresenceType::Unsubscribed);
         let declined = declined.with_to(presence.from()?.to_bare());
         (asked && is_account).then(|| declined.with_from(contact.to_bare()))
@@ -232,21 +240,19 @@ impl Registry {
         error.filter(|_| !is_presence)
     }
 
-    /// Gives a stanza to the component of its domain, or to the server of another domain (RFC 6120
-    /// §10.4).
+    /// Gives a stanza to the component of its domain (RFC 6120 §10.5).
+    fn give_to_component(&self, stanza: Stanza) -> Option<Stanza> {
+        match self.components.get(stanza.to()?.domainpart())? {
+            Some(component) => self.hand_out([component], stanza),
+            None => stanza.error_reply(&StanzaErrorCondition::RemoteServerTimeout.into()),
+        }
+    }
+
+    /// Gives a stanza to the server of another domain (RFC 6120 §10.4).
     fn forward(&self, stanza: Stanza) -> Option<Stanza> {
-        let outlet = match self.components.get(stanza.to()?.domainpart()) {
-            Some(component) => component
-                .as_ref()
-                .ok_or(StanzaErrorCondition::RemoteServerTimeout),
-            None => self
-                .servers
-                .as_ref()
-                .ok_or(StanzaErrorCondition::RemoteServerNotFound),
-        };
-        match outlet {
-            Ok(outlet) => self.hand_out([outlet], stanza),
-            Err(condition) => stanza.error_reply(&condition.into()),
+        match &self.servers {
+            Some(servers) => self.hand_out([servers], stanza),
+            None => stanza.error_reply(&StanzaErrorCondition::RemoteServerNotFound.into()),
         }
     }
 

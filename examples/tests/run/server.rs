@@ -168,6 +168,26 @@ fn messages_reach_whom_they_are_for() {
     });
 }
 
+/// RFC 6120 §10.1: the address of the account and that of the resource make no difference.
+#[test]
+fn messages_of_one_sender_keep_their_order() {
+    run(async || {
+        let server = Server::start("server-order");
+        let mut juliet = login(&server, "juliet", "balcony").await;
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        for number in 0..100 {
+            let to = ["romeo@localhost", "romeo@localhost/orchard"][number % 2];
+            let message = Message::chat(jid(to), number.to_string());
+            juliet.send(message).await.expect("sent");
+        }
+        juliet.flush().await.expect("written");
+        for number in 0..100 {
+            let heard = next_message(&mut romeo).await;
+            assert_eq!(heard.body().as_deref(), Some(&*number.to_string()));
+        }
+    });
+}
+
 #[test]
 fn requests_are_answered() {
     run(async || {
