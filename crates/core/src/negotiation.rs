@@ -349,6 +349,8 @@ pub const RULES: &[Rule] = {
         rule(P::Session,     Server, I::Stanza,      P::Session),
         rule(P::Session,     Server, I::Bind,        P::Session),
         rule(P::Session,     Server, I::Session,     P::Session),
+        // A client ignores what it does not know (§11.4).
+        rule(P::Session,     Server, I::Other,       P::Session),
 
         rule(P::Bound,       Client, I::Stanza,      P::Bound),
         rule(P::Bound,       Client, I::Result,      P::Bound),
@@ -362,6 +364,7 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Server, I::Error,       P::Bound),
         rule(P::Bound,       Server, I::Bind,        P::Bound),
         rule(P::Bound,       Server, I::Session,     P::Bound),
+        rule(P::Bound,       Server, I::Other,       P::Bound),
 
         // --- Between servers
         rule(P::Opening,     Outgoing, I::Header,       P::Answering),

@@ -404,6 +404,18 @@ impl Endpoint<Client> {
                 self.stream.obey(StreamFeatures::new(element).limits());
             }
             Parsed::Other(_) if self.stream.is_closing() => {}
+            // RFC 6120 §11.4: a client ignores what it does not know. What belongs to negotiation or
+            // to streams as such is known, and has no place here.
+            Parsed::Other(element)
+                if Item::of(&element) == Item::Other && element.ns() != ns::STREAMS =>
+            {
+                log!(
+                    debug,
+                    name = element.name(),
+                    ns = element.ns(),
+                    "an unknown element is ignored"
+                );
+            }
             Parsed::Other(element) => self.unexpected(&element),
         }
     }

@@ -103,7 +103,8 @@ impl Endpoint<Client> {
         let event = match Stanza::parse(element, None) {
             Parsed::Stanza(stanza) => ClientEvent::Stanza(stanza),
             Parsed::Fault(fault) => ClientEvent::Refused(fault),
-            // The table allows only features here, which require no action (RFC 6120 §4.3.5).
+            // The table allows only features here, which require no action (RFC 6120 §4.3.5), and
+            // what the client does not know, which it ignores (§11.4).
             Parsed::Other(_) => return,
         };
         // As many bytes of memory as one stanza may have on the wire: 256 KiB by default.
