@@ -2,10 +2,11 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::time::Duration;
 
-use xmppwire_xml::{Element, StreamHeader};
+use xmppwire_xml::{Element, ElementRef, StreamHeader};
 
 use crate::connection::Connection;
 use crate::entropy::Entropy;
@@ -16,9 +17,11 @@ use crate::limits::Limits;
 use crate::negotiation::{self, Given, Item, Phase, Side};
 use crate::ns;
 use crate::stanza::{Stanza, StanzaFault};
+use crate::stream::management::is_counted;
 use crate::stream::{Awaited, Due, Incoming, Stream};
 use crate::time::Instant;
 use crate::tls::TlsInfo;
+use crate::unacknowledged::Unacknowledged;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 
 /// The application's side of a connection of role `R`: to send, to close, and to answer questions.
@@ -128,6 +131,22 @@ pub trait Steps: Debug + Send + Sized + 'static {
     /// Whether an entity with this address, the `from` of its stanza, may answer the ping.
     fn may_pong(&self, _from: Option<&str>) -> bool {
         true
+    }
+
+    /// The last event before that of the end.
+    fn parting(&mut self, _stream: &mut Stream) -> Option<Self::Told> {
+        None
+    }
+
+    /// Handles an element in the namespace of stream management, in a phase in which stanzas are
+    /// exchanged.
+    fn manage(endpoint: &mut Endpoint<Self>, _item: Item, element: &Element)
+    where
+        Self: Role,
+    {
+        if !endpoint.stream.is_closing() {
+            endpoint.unexpected(element);
+        }
     }
 
     /// Turns news of the endpoint into an event of the role.
@@ -251,12 +270,19 @@ impl<R: Role> Endpoint<R> {
 
     /// The next event, if there is one.
     pub(crate) fn next_event(&mut self) -> Option<R::Event> {
-        self.event
-            .take()
-            .or_else(|| self.role.next_event(&self.stream))
+        if let Some(event) = self.event.take() {
+            self.stream.event_taken();
+            return Some(event);
+        }
+        self.role
+            .next_event(&self.stream)
             .or_else(|| {
                 let request = self.stream.poll_start_tls()?;
                 Some(R::tell(News::StartTls(request)))
+            })
+            .or_else(|| {
+                self.stream.end_reason()?;
+                self.role.parting(&mut self.stream)
             })
             .or_else(|| Some(R::tell(News::Closed(self.stream.poll_closed()?))))
     }
@@ -268,6 +294,69 @@ impl<R: Role> Endpoint<R> {
     /// maximum see [`Limits::output_backlog`](crate::Limits::output_backlog).
     pub fn room(&self) -> usize {
         self.stream.room()
+    }
+
+    /// The same as [`room`](Self::room), but only of the output: the queue of unacknowledged stanzas
+    /// does not count. For answers that an application makes before it takes the next event. While it
+    /// waits with one of them it reads nothing, so no acknowledgement could make `room` grow again.
+    pub fn room_for_answers(&self) -> usize {
+        self.stream.room_for_answers()
+    }
+
+    // --- Stream management ------------------------------------------------------------------------
+
+    /// The number of the stanza that was sent last on a managed stream (XEP-0198): after
+    /// [`send`](Self::send), that of this stanza. It is 0 before the first one, and `None` without
+    /// management.
+    ///
+    /// On a client the numbers begin when management is asked for, which is before the server agrees.
+    /// If it does not agree, they are void.
+    pub fn sent(&self) -> Option<u64> {
+        self.stream.sent()
+    }
+
+    /// The number up to which the peer has acknowledged all stanzas; `None` without management.
+    pub fn acknowledged(&self) -> Option<u64> {
+        self.stream.acknowledged()
+    }
+
+    /// Asks the peer now what it has handled, whatever the policy says; without effect while an
+    /// earlier question is not answered, and where everything is acknowledged.
+    pub fn request_acknowledgement(&mut self) {
+        self.stream.ask();
+    }
+
+    /// Tells the peer now what was handled: the stanzas whose events were taken. The machine does so
+    /// when it is asked and before it closes. Call it before a session is suspended.
+    pub fn acknowledge(&mut self) {
+        self.stream.send_acknowledgement();
+    }
+
+    /// Takes the stanzas that the peer has not acknowledged from a managed stream that has ended,
+    /// once, in the order in which they were sent. The session cannot be resumed after that.
+    ///
+    /// Stanzas that were sent after the end are among them: a managed stream keeps them too.
+    pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        if self.stream.is_over() {
+            self.drop_uncounted();
+        }
+        self.stream.take_unacknowledged()
+    }
+
+    /// Drops the event of a stanza that the peer will send again.
+    pub(crate) fn drop_uncounted(&mut self) {
+        if self.stream.event_is_uncounted() {
+            self.event = None;
+        }
+    }
+
+    /// Takes an `<a/>`: returns the number of the stanza that is newly acknowledged.
+    pub(crate) fn take_acknowledgement(&mut self, element: ElementRef<'_>) -> Option<u64> {
+        if !self.stream.is_managed() {
+            return None;
+        }
+        let handled = self.stream.read_handled(element)?;
+        self.stream.acknowledge(handled)
     }
 
     /// Closes the stream: at once with an error, by the closing handshake without one (RFC 6120
@@ -341,13 +430,25 @@ impl<R: Role> Endpoint<R> {
         match incoming {
             Incoming::Header(header) => R::take(self, Step::Header(*header)),
             Incoming::Element(element) if self.role.phase().passes_stanzas() => {
-                if !self.is_pong(&element) {
-                    R::take(self, Step::Stanza(element));
-                }
+                self.exchange(element);
             }
             // Negotiation is over once this side has closed; only the closing tag is awaited.
             Incoming::Element(_) if self.stream.is_closing() => {}
             Incoming::Element(element) => self.negotiate(element),
+        }
+    }
+
+    /// Handles an element in a phase in which stanzas are exchanged.
+    fn exchange(&mut self, element: Element) {
+        if element.ns() == ns::SM {
+            return R::manage(self, Item::of(&element), &element);
+        }
+        let counts = self.stream.is_managed() && is_counted(&element, R::CONTENT_NS);
+        if !self.is_pong(&element) {
+            R::take(self, Step::Stanza(element));
+        }
+        if counts {
+            self.stream.arrived(self.event.is_some());
         }
     }
 

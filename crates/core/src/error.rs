@@ -123,6 +123,9 @@ impl fmt::Display for CloseReason {
             Self::TimedOut(Timer::KeepAlive) => {
                 f.write_str("the peer was silent and did not answer a check")
             }
+            Self::TimedOut(Timer::Acknowledgement) => {
+                f.write_str("the peer did not acknowledge what it was sent in time")
+            }
             Self::AuthFailed(failure) => write!(f, "{} ({failure})", login(failure.condition())),
             Self::BindFailed(error) => write!(f, "no resource could be bound: {error}"),
             Self::TlsRefused => f.write_str("the server cannot start TLS"),
@@ -154,6 +157,9 @@ pub enum Timer {
     /// The time for a sign of life after a silent peer was checked; see
     /// [`KeepAlive`](crate::KeepAlive).
     KeepAlive,
+    /// The time for the peer to say how many stanzas it has handled; see
+    /// [`StreamManagement`](crate::StreamManagement).
+    Acknowledgement,
 }
 
 /// How a peer broke the protocol.
@@ -205,9 +211,18 @@ pub enum PeerMisbehaved {
     /// It sent too much white space in one second.
     #[error("too much white space between stanzas")]
     WhiteSpaceFlood,
-    /// It did not read, so that the output reached its limit.
+    /// It did not read, so that the output reached its limit, or did not acknowledge, so that the
+    /// queue of unacknowledged stanzas did.
     #[error("the peer does not read its stanzas")]
     BacklogExceeded,
+    /// It acknowledged stanzas that it was not sent (XEP-0198 §4). Both numbers are modulo 2^32.
+    #[error("the peer acknowledged {handled} stanzas of {sent}")]
+    HandledTooHigh {
+        /// What it says that it has handled.
+        handled: u32,
+        /// What it was sent.
+        sent: u32,
+    },
 }
 
 /// What a peer lacks.

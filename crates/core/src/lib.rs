@@ -83,6 +83,7 @@
 //! | what a peer accepts | [`StreamLimits`] |
 //! | addresses | [`Jid`], [`BareJid`], [`FullJid`] |
 //! | XML payloads | [`Element`], [`ElementRef`] |
+//! | to lose no stanza | [`StreamManagement`], [`Endpoint::sent`], [`Resumption`], [`DetachedSessions`] |
 //! | to notice a dead peer | [`KeepAlive`], [`Endpoint::set_keep_alive`] |
 //! | how a connection ends | [`CloseReason`], [`StreamError`], [`SaslFailure`] |
 //! | who may send what when | [`negotiation`] |
@@ -90,7 +91,7 @@
 //! # Features
 //!
 //! `std` (default) adds entropy from the operating system; without it the crate needs only `alloc`.
-//! `tracing` reports progress through the `tracing` crate, target `xmppwire`. At level `trace`, the
+//! `serde` makes saved sessions and addresses serializable. `tracing` reports progress through the `tracing` crate, target `xmppwire`. At level `trace`, the
 //! target `xmppwire::wire` shows every element and header on the wire, stanzas with all they say,
 //! but no secret: what SASL, dialback and components exchange, passwords and tokens in forms and
 //! stanzas are replaced by their length. Give each connection a span of its own to tell them apart.
@@ -111,14 +112,18 @@ mod identities;
 mod keep_alive;
 mod limits;
 mod log;
+mod managed;
 pub mod negotiation;
 pub mod routing;
 pub mod s2s;
+mod saved_session;
 mod server;
 mod stanza;
 mod stream;
+mod stream_management;
 mod time;
 mod tls;
+mod unacknowledged;
 mod wire;
 mod wire_log;
 
@@ -138,7 +143,8 @@ pub use xmppwire_xml::{
 };
 
 pub use self::client::{
-    AccountError, Client, ClientConfig, ClientEvent, DerivationRequest, TlsPolicy,
+    AccountError, Client, ClientConfig, ClientEvent, DerivationRequest, ResumeRefused, Resumption,
+    TlsPolicy, WhyNotResumed,
 };
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};
@@ -150,16 +156,21 @@ pub use self::event::RoleEvent;
 pub use self::identities::CertificateIdentities;
 pub use self::keep_alive::{KeepAlive, Probe};
 pub use self::limits::{Limits, XmlLimits};
+pub use self::managed::Managed;
+pub use self::saved_session::SavedSessionError;
 pub use self::server::{
-    BindAnswer, BindRequest, Host, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
+    BindAnswer, BindRequest, Detached, DetachedLimits, DetachedSessions, Host, HostAnswer,
+    HostRequest, PushError, ResumeAnswer, ResumeRequest, SaslAnswer, SaslQuestion, SaslRequest,
     Server, ServerConfig, ServerEvent, TlsOffer,
 };
 pub use self::stanza::{
     Carbon, CarbonDirection, ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType,
     Presence, PresenceType, Show, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, ToJid,
 };
+pub use self::stream_management::StreamManagement;
 pub use self::time::Instant;
 pub use self::tls::{StartTls, TlsHandoff, TlsInfo};
+pub use self::unacknowledged::Unacknowledged;
 pub use self::wire::features::StreamFeatures;
 pub use self::wire::ns;
 pub use self::wire::sasl_failure::SaslFailure;

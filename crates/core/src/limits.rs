@@ -50,8 +50,9 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// Failed SASL attempts that a server allows on one stream (RFC 6120 §6.4.5 recommends 2 to 5).
     pub sasl_attempts: u8,
-    /// Failed resource binding attempts with which a server ends the stream. RFC 6120 §7.7.3
-    /// recommends to allow 5 to 10 retries after the first attempt, so 6 to 11 are in its range.
+    /// Failed attempts to bind a resource or to resume a session with which a server ends the stream.
+    /// RFC 6120 §7.7.3 recommends to allow 5 to 10 retries after the first attempt, so 6 to 11 are in
+    /// its range.
     pub bind_attempts: u8,
 }
 

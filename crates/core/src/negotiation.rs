@@ -64,6 +64,8 @@ pub enum Phase {
     Sasl,
     /// The server's answer to the bind request is awaited (§7.6).
     Binding,
+    /// The server's answer to the request to resume a session is awaited (XEP-0198 §5).
+    Resuming,
     /// The server's answer to the legacy session request is awaited (RFC 3921 §3).
     Session,
     /// The handshake of a component is awaited (XEP-0114 §3).
@@ -146,6 +148,20 @@ pub enum Item {
     ComponentHandshake,
     /// `<active/>` or `<inactive/>`, by which a client says whether its user looks at it (XEP-0352).
     ClientState,
+    /// `<enable/>`: the request to manage the stream (XEP-0198 §3).
+    Enable,
+    /// `<enabled/>` (XEP-0198 §3).
+    Enabled,
+    /// `<resume/>`: the request to resume a session (XEP-0198 §5).
+    Resume,
+    /// `<resumed/>` (XEP-0198 §5).
+    Resumed,
+    /// `<failed/>` of stream management (XEP-0198 §3, §5).
+    ManagementFailed,
+    /// `<r/>`: the request for an acknowledgement (XEP-0198 §4).
+    AcknowledgementRequest,
+    /// `<a/>`: how many stanzas were handled (XEP-0198 §4).
+    Acknowledgement,
     /// Any other stanza.
     Stanza,
     /// Anything else.
@@ -174,6 +190,13 @@ impl Item {
                 Some("error") => Self::Error,
                 _ => Self::Stanza,
             },
+            (ns::SM, "enable") => Self::Enable,
+            (ns::SM, "enabled") => Self::Enabled,
+            (ns::SM, "resume") => Self::Resume,
+            (ns::SM, "resumed") => Self::Resumed,
+            (ns::SM, "failed") => Self::ManagementFailed,
+            (ns::SM, "r") => Self::AcknowledgementRequest,
+            (ns::SM, "a") => Self::Acknowledgement,
             (ns::SERVER | ns::COMPONENT, "message" | "presence" | "iq") => Self::Stanza,
             (ns::COMPONENT, "handshake") => Self::ComponentHandshake,
             (ns::CSI, "active" | "inactive") => Self::ClientState,
@@ -196,6 +219,15 @@ impl Item {
         matches!(
             self,
             Self::Bind | Self::Session | Self::Result | Self::Error | Self::Stanza
+        )
+    }
+
+    /// Whether it is a request of stream management, which is refused with `<failed/>` where it has no
+    /// place (XEP-0198 §3, §6).
+    pub(crate) const fn is_management_request(self) -> bool {
+        matches!(
+            self,
+            Self::Enable | Self::Resume | Self::AcknowledgementRequest | Self::Acknowledgement
         )
     }
 
@@ -233,6 +265,13 @@ impl fmt::Display for Item {
             Self::Invalid => "dialback result invalid or error",
             Self::ComponentHandshake => "<handshake/>",
             Self::ClientState => "client state",
+            Self::Enable => "<enable/>",
+            Self::Enabled => "<enabled/>",
+            Self::Resume => "<resume/>",
+            Self::Resumed => "<resumed/>",
+            Self::ManagementFailed => "<failed/>",
+            Self::AcknowledgementRequest => "<r/>",
+            Self::Acknowledgement => "<a/>",
             Self::Stanza => "stanza",
             Self::Other => "anything else",
         })
@@ -339,6 +378,11 @@ pub const RULES: &[Rule] = {
         rule(P::Binding,     Server, I::Error,       P::Choosing),
         rule(P::Binding,     Server, I::Result,      P::Bound),
 
+        // A session is resumed instead of binding (XEP-0198 §5).
+        rule(P::Choosing,    Client, I::Resume,           P::Resuming).authenticated(true),
+        rule(P::Resuming,    Server, I::ManagementFailed, P::Choosing),
+        rule(P::Resuming,    Server, I::Resumed,          P::Bound),
+
         // A server answers the legacy session request at any time. A client that has to send it
         // waits for the answer.
         rule(P::Bound,       Client, I::Session,     P::Session),
@@ -365,6 +409,15 @@ pub const RULES: &[Rule] = {
         rule(P::Bound,       Server, I::Bind,        P::Bound),
         rule(P::Bound,       Server, I::Session,     P::Bound),
         rule(P::Bound,       Server, I::Other,       P::Bound),
+
+        // Stream management (XEP-0198 §3, §4).
+        rule(P::Bound,       Client, I::Enable,                 P::Bound),
+        rule(P::Bound,       Server, I::Enabled,                P::Bound),
+        rule(P::Bound,       Server, I::ManagementFailed,       P::Bound),
+        rule(P::Bound,       Client, I::AcknowledgementRequest, P::Bound),
+        rule(P::Bound,       Server, I::AcknowledgementRequest, P::Bound),
+        rule(P::Bound,       Client, I::Acknowledgement,        P::Bound),
+        rule(P::Bound,       Server, I::Acknowledgement,        P::Bound),
 
         // --- Between servers
         rule(P::Opening,     Outgoing, I::Header,       P::Answering),

@@ -61,6 +61,9 @@ impl Endpoint<Client> {
         self.stream.forget_negotiation();
         self.event = Some(ClientEvent::Bound(jid.clone()));
         self.role.state = State::Bound(jid);
+        if !self.stream.is_closing() {
+            self.request_management();
+        }
         self.tell_inactive();
     }
 }

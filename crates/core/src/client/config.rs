@@ -9,6 +9,7 @@ use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
+use crate::stream_management::StreamManagement;
 use crate::wire::lang;
 
 /// A client's account and credentials, and what it requires of the server.
@@ -37,6 +38,7 @@ pub(super) struct Settings {
     pub(super) iterations: RangeInclusive<u32>,
     pub(super) inline_iterations: u32,
     pub(super) lang: Option<String>,
+    pub(super) management: Option<Arc<StreamManagement>>,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -123,6 +125,7 @@ impl ClientConfig {
             iterations: DEFAULT_ITERATIONS,
             inline_iterations: u32::MAX,
             lang: None,
+            management: None,
             limits: Arc::default(),
         };
         Self {
@@ -195,6 +198,14 @@ impl ClientConfig {
     #[must_use]
     pub fn with_lang(mut self, lang: impl Into<String>) -> Self {
         self.change().lang = lang::tag(lang);
+        self
+    }
+
+    /// Asks for stream management if the server offers it (XEP-0198), by this policy. By default the
+    /// client does not ask; the adapters set a policy.
+    #[must_use]
+    pub fn with_stream_management(mut self, policy: impl Into<Option<StreamManagement>>) -> Self {
+        self.change().management = policy.into().map(Arc::new);
         self
     }
 

@@ -4,11 +4,14 @@ mod bind;
 mod config;
 mod derivation;
 mod login;
+mod management;
+mod resumption;
 mod session;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use xmppwire_jid::{Domainpart, FullJid};
 use xmppwire_sasl::{ClientExchange, MechanismPolicy};
@@ -18,6 +21,7 @@ use self::bind::answers;
 use self::config::Settings;
 pub use self::config::{AccountError, ClientConfig, TlsPolicy};
 pub use self::derivation::DerivationRequest;
+pub use self::resumption::{ResumeRefused, Resumption, WhyNotResumed};
 use self::session::{Asked, Kept};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
@@ -25,12 +29,14 @@ use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::log::log;
+use crate::managed::Managed;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
-use crate::stanza::{Parsed, Stanza, StanzaFault};
+use crate::stanza::{Parsed, Stanza, StanzaErrorCondition, StanzaFault};
 use crate::stream::Stream;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
+use crate::unacknowledged::Unacknowledged;
 use crate::wire::features::StreamFeatures;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
@@ -48,6 +54,32 @@ pub enum ClientEvent {
     Bound(FullJid),
     /// A stanza arrived.
     Stanza(Stanza),
+    /// The server has agreed to manage the stream (XEP-0198 §3). What is sent has
+    /// [numbers](Endpoint::sent) since [`Bound`](Self::Bound). Only with
+    /// [`ClientConfig::with_stream_management`].
+    Managed(Managed),
+    /// The server has refused to manage the stream, although it offered to. The stream goes on, and
+    /// the numbers of what was sent are void.
+    Unmanaged(StanzaErrorCondition),
+    /// The server has handled all stanzas up to the one with this [number](Endpoint::sent).
+    Acknowledged(u64),
+    /// The session continues on this connection (XEP-0198 §5), in place of [`Bound`](Self::Bound):
+    /// what the server has not handled was sent again, and presence, roster and all other state are as
+    /// they were. See [`Endpoint::resume`].
+    Resumed {
+        /// The address of the session.
+        jid: FullJid,
+        /// The server has handled all stanzas up to the one with this number.
+        acknowledged: u64,
+    },
+    /// The session could not be resumed and is over. A resource is bound next.
+    NotResumed {
+        /// The server has handled all stanzas up to the one with this number.
+        acknowledged: u64,
+        /// The stanzas after it, in the order in which they were sent. The server may have handled
+        /// them or not.
+        unacknowledged: Vec<Unacknowledged>,
+    },
     /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one and
     /// its `from` is an address; otherwise it was dropped.
     Refused(StanzaFault),
@@ -96,6 +128,8 @@ pub struct Client {
     kept: Option<Box<Kept>>,
     /// Whether the user looks at the client, as the application says.
     active: bool,
+    /// The session to resume, until the server has decided.
+    resumption: Option<Box<Resumption>>,
 }
 
 /// The state of the negotiation. Each variant holds the data that only its phase needs.
@@ -115,6 +149,8 @@ enum State {
         id: Box<str>,
     },
     Session(Box<Asked>),
+    /// The server was asked to resume the session.
+    Resuming,
     Bound(FullJid),
 }
 
@@ -128,8 +164,19 @@ impl State {
             Self::Sasl(_) | Self::Deriving { .. } => Phase::Sasl,
             Self::Binding { .. } => Phase::Binding,
             Self::Session(_) => Phase::Session,
+            Self::Resuming => Phase::Resuming,
             Self::Bound(_) => Phase::Bound,
         }
+    }
+}
+
+impl State {
+    /// Whether neither a resource nor a session is asked for.
+    const fn is_before_binding(&self) -> bool {
+        !matches!(
+            self,
+            Self::Binding { .. } | Self::Session(_) | Self::Resuming | Self::Bound(_)
+        )
     }
 }
 
@@ -183,6 +230,7 @@ impl Client {
             misnamed: false,
             kept: None,
             active: true,
+            resumption: None,
         };
         Endpoint::connect(client, limits, entropy, now, tls)
     }
@@ -320,6 +368,10 @@ impl Steps for Client {
         }
     }
 
+    fn manage(endpoint: &mut Endpoint<Self>, item: Item, element: &Element) {
+        endpoint.handle_management(item, element);
+    }
+
     fn take(endpoint: &mut Endpoint<Self>, step: Step) {
         match step {
             Step::Open => endpoint.open(),
@@ -387,6 +439,8 @@ impl Endpoint<Client> {
             (State::Sasl(exchange), Item::SaslFailure) => {
                 self.handle_sasl_failure(exchange.mechanism(), &element);
             }
+            (State::Resuming, Item::Resumed) => self.handle_resumed(element.root()),
+            (State::Resuming, Item::ManagementFailed) => self.handle_not_resumed(element.root()),
             (State::Binding { id }, Item::Result | Item::Error) if answers(&element, &id) => {
                 self.handle_bind_answer(&element);
             }
@@ -467,6 +521,9 @@ impl Endpoint<Client> {
         }
         if !self.stream.authenticated() {
             return self.authenticate(features);
+        }
+        if let Some(resuming) = self.request_resumption(features) {
+            return Ok(resuming);
         }
         if features.bind() {
             return Ok(self.bind());

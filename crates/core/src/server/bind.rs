@@ -49,6 +49,7 @@ impl Endpoint<Server> {
                 log!(debug, %jid, "bound");
                 self.stream.set_bound();
                 self.stream.forget_negotiation();
+                self.role.management = self.offered_management();
                 let hosting = self.role.host.take();
                 self.role.csi = hosting.is_some_and(|hosting| hosting.host.csi);
                 self.role.account = None;
@@ -120,8 +121,9 @@ impl Endpoint<Server> {
         self.count_failed_bind();
     }
 
-    /// Counts an attempt, and ends the stream after too many of them (RFC 6120 §7.7.3).
-    fn count_failed_bind(&mut self) {
+    /// Counts a refused request to bind, or to resume a session, and ends the stream after too many of
+    /// them (RFC 6120 §7.7.3).
+    pub(super) fn count_failed_bind(&mut self) {
         self.role.state = State::Choosing;
         self.role.failed_binds = self.role.failed_binds.saturating_add(1);
         if self.role.failed_binds >= self.stream.limits().bind_attempts {

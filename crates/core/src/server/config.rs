@@ -10,6 +10,7 @@ use xmppwire_sasl::{DecoyKey, Mechanism};
 use xmppwire_xml::Element;
 
 use crate::limits::Limits;
+use crate::stream_management::StreamManagement;
 use crate::wire::lang;
 
 /// The configuration of a connection, independent of the domain that the client asks for.
@@ -156,6 +157,7 @@ pub struct Host {
     pub(super) features: Vec<Element>,
     pub(super) limits: bool,
     pub(super) csi: bool,
+    pub(super) management: Option<Arc<StreamManagement>>,
 }
 
 impl Host {
@@ -176,6 +178,7 @@ impl Host {
             features: Vec::new(),
             limits: false,
             csi: false,
+            management: None,
         }
     }
 
@@ -194,6 +197,18 @@ impl Host {
     #[must_use]
     pub const fn with_csi(mut self) -> Self {
         self.csi = true;
+        self
+    }
+
+    /// Offers stream management (XEP-0198), by this policy. By default it is not offered.
+    ///
+    /// A server that allows resumption keeps what
+    /// [`ServerEvent::Detached`](crate::ServerEvent::Detached) gives it, as in
+    /// [`DetachedSessions`](crate::DetachedSessions), and answers
+    /// [`ServerEvent::Resume`](crate::ServerEvent::Resume).
+    #[must_use]
+    pub fn with_stream_management(mut self, policy: impl Into<Option<StreamManagement>>) -> Self {
+        self.management = policy.into().map(Arc::new);
         self
     }
 

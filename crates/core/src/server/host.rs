@@ -189,6 +189,7 @@ impl Endpoint<Server> {
                 bind: true,
                 csi: host.csi,
                 limits,
+                management: host.management.is_some(),
                 extra: &host.features,
             }
             .to_element()
@@ -199,6 +200,7 @@ impl Endpoint<Server> {
                 bind: false,
                 csi: false,
                 limits,
+                management: false,
                 extra: &[],
             }
             .to_element()

@@ -2,8 +2,11 @@
 
 mod bind;
 mod config;
+mod detached;
+mod detached_sessions;
 mod host;
 mod login;
+mod management;
 mod question;
 
 use alloc::boxed::Box;
@@ -15,17 +18,23 @@ use xmppwire_xml::Element;
 
 use self::config::Settings;
 pub use self::config::{Host, ServerConfig, TlsOffer};
+pub use self::detached::Detached;
+pub use self::detached_sessions::{DetachedLimits, DetachedSessions, PushError};
 pub use self::question::{
-    BindAnswer, BindRequest, HostAnswer, HostRequest, SaslAnswer, SaslQuestion, SaslRequest,
+    BindAnswer, BindRequest, HostAnswer, HostRequest, ResumeAnswer, ResumeRequest, SaslAnswer,
+    SaslQuestion, SaslRequest,
 };
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
+use crate::managed::Managed;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaFault};
+use crate::stream::Stream;
+use crate::stream_management::StreamManagement;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
 use crate::wire::sasl_failure::SaslFailure;
@@ -51,6 +60,25 @@ pub enum ServerEvent {
     /// The client says whether its user looks at it (XEP-0352). What has to wait for an inactive
     /// client, and when it goes out, is up to the application.
     Active(bool),
+    /// The client wants to resume a session instead of binding a resource (XEP-0198 §5): answer with
+    /// [`Endpoint::answer_resume`]. Only with [`Host::with_stream_management`].
+    Resume(ResumeRequest),
+    /// The session continues on this connection: what the client has not handled was sent again, and
+    /// its presence is as it was.
+    Resumed {
+        /// The address of the session, which is bound again.
+        jid: FullJid,
+        /// The client has handled all stanzas up to the one with this number.
+        acknowledged: u64,
+    },
+    /// The client has asked to manage the stream, and it is managed from now on (XEP-0198 §3).
+    Managed(Managed),
+    /// The client has handled all stanzas up to the one with this [number](Endpoint::sent).
+    Acknowledged(u64),
+    /// The connection of a session that can be resumed is lost. The session is still there: the
+    /// application keeps it, and with it the presence of the resource, until it is resumed or its time
+    /// is over. Comes before [`Closed`](Self::Closed).
+    Detached(Detached),
     /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one.
     Refused(StanzaFault),
     /// The connection has ended. This is the last event.
@@ -101,6 +129,8 @@ pub struct Server {
     claimed: Option<Box<BareJid>>,
     failed_logins: u8,
     failed_binds: u8,
+    /// How the bound stream is managed, if the client asks for it.
+    management: Option<Arc<StreamManagement>>,
 }
 
 /// The domain of the stream, and what the server offers on it.
@@ -132,6 +162,10 @@ enum State {
         serial: u64,
         request: Box<Iq>,
     },
+    /// The application is asked for the session to resume.
+    Resuming {
+        serial: u64,
+    },
     Bound(FullJid),
 }
 
@@ -144,6 +178,7 @@ impl State {
             Self::Tls => Phase::Tls,
             Self::Sasl(_) | Self::SaslQuestion { .. } => Phase::Sasl,
             Self::Binding { .. } => Phase::Binding,
+            Self::Resuming { .. } => Phase::Resuming,
             Self::Bound(_) => Phase::Bound,
         }
     }
@@ -152,7 +187,10 @@ impl State {
     const fn is_question(&self) -> bool {
         matches!(
             self,
-            Self::ChoosingHost { .. } | Self::SaslQuestion { .. } | Self::Binding { .. }
+            Self::ChoosingHost { .. }
+                | Self::SaslQuestion { .. }
+                | Self::Binding { .. }
+                | Self::Resuming { .. }
         )
     }
 }
@@ -207,6 +245,7 @@ impl Server {
             claimed: None,
             failed_logins: 0,
             failed_binds: 0,
+            management: None,
         };
         Endpoint::connect(server, limits, entropy, now, tls)
     }
@@ -266,12 +305,20 @@ impl Steps for Server {
         }
     }
 
+    fn manage(endpoint: &mut Endpoint<Self>, item: Item, element: &Element) {
+        endpoint.handle_management(item, element);
+    }
+
+    fn parting(&mut self, stream: &mut Stream) -> Option<ServerEvent> {
+        self.part(stream)
+    }
+
     fn take(endpoint: &mut Endpoint<Self>, step: Step) {
         match step {
             Step::Open => endpoint.open(),
             Step::Header(header) => endpoint.handle_header(header),
             Step::Item(item, element) => endpoint.handle_item(item, element),
-            Step::Unexpected(_, element) => endpoint.unexpected(&element),
+            Step::Unexpected(item, element) => endpoint.handle_unexpected(item, &element),
             Step::Stanza(element) => endpoint.handle_stanza(element),
             Step::Deadline(_) => {}
         }
@@ -296,6 +343,7 @@ impl Endpoint<Server> {
             (State::Sasl(exchange), Item::Response) => self.handle_response(exchange, &element),
             (_, Item::Abort) => self.refuse_login(&SaslFailure::new(Condition::Aborted)),
             (_, Item::Bind) => self.handle_bind(element),
+            (_, Item::Resume) => self.handle_resume(element.root()),
             (_, _) => self.unexpected(&element),
         }
     }

@@ -12,6 +12,7 @@ use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Localpart, Resourcepart};
 use xmppwire_sasl::{Mechanism, Password, ScramKeys};
 
 use super::config::Host;
+use super::detached::Detached;
 use crate::identities::CertificateIdentities;
 use crate::stanza::StanzaError;
 use crate::wire::sasl_failure::SaslFailure;
@@ -288,6 +289,52 @@ impl BindRequest {
     pub fn suggested_jid(&self) -> FullJid {
         self.account.with_resource(&self.suggested)
     }
+}
+
+/// Asks for the session that an authenticated client wants to resume (XEP-0198 §5).
+///
+/// The session may be [detached](crate::Detached), or still have its old connection, from which
+/// [`Endpoint::detach`](crate::Endpoint::detach) takes it.
+#[must_use = "a dropped question ends the connection by time-out"]
+#[derive(Debug)]
+pub struct ResumeRequest {
+    pub(super) serial: u64,
+    pub(super) account: BareJid,
+    pub(super) id: Box<str>,
+    pub(super) handled: u32,
+}
+
+impl ResumeRequest {
+    /// The account that the client has proven to be. A session of another one must not be resumed:
+    /// [`Endpoint::answer_resume`](crate::Endpoint::answer_resume) treats it as unknown.
+    pub const fn account(&self) -> &BareJid {
+        &self.account
+    }
+
+    /// The id of the session, as the client has it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How many stanzas the client has handled, modulo 2^32.
+    pub const fn handled(&self) -> u32 {
+        self.handled
+    }
+}
+
+/// The answer to a [`ResumeRequest`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ResumeAnswer {
+    /// The session continues on this connection.
+    Resume(Detached),
+    /// There is no session with that id, or it is of another account: `<item-not-found/>`. Both get
+    /// the same answer, so that nothing can be learnt from it. The client may bind a resource next.
+    Unknown {
+        /// How many stanzas of the client the session had handled, if that is still known of a session
+        /// of this account: see [`Detached::handled`](crate::Detached::handled).
+        handled: Option<u32>,
+    },
 }
 
 /// The answer to a [`BindRequest`].

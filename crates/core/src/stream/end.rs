@@ -15,6 +15,9 @@ use crate::wire_log::{self, Way};
 pub(super) struct End {
     /// Why it ended; `None` once the event was taken.
     pub(super) reason: Option<CloseReason>,
+    /// Whether it ended without a closing tag of either side, or with an error that is not about the
+    /// session, so that a managed session can continue (XEP-0198 §5).
+    pub(super) unclean: bool,
     /// When the unsent bytes began to wait; set by the first call that carries a time.
     since: Option<Instant>,
 }
@@ -72,6 +75,7 @@ impl Stream {
                     self.time_out(timer, Some(StreamErrorCondition::ConnectionTimeout));
                 }
             }
+            None if timer == Timer::Acknowledgement => self.management_due(now),
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
             // The peer owes nothing, so it made no error (RFC 6120 §4.9.3.4).
             None if timer == Timer::Idle => self.time_out(timer, None),
@@ -86,6 +90,10 @@ impl Stream {
 
     fn time_out(&mut self, timer: Timer, error: Option<StreamErrorCondition>) {
         let reason = CloseReason::TimedOut(timer);
+        // With a closing tag the session would be over, which the peer may still have.
+        if self.bound && self.is_resumable() {
+            return self.cut(reason);
+        }
         match error {
             Some(condition) => self.close_with(StreamError::new(condition), reason),
             None => self.end_with_footer(reason),
@@ -116,7 +124,10 @@ impl Stream {
             let silent = silent
                 .and_then(|liveness| liveness.deadline(self.since, self.peer_limits.idle_time()));
             let silent = silent.map(|when| (when, Timer::KeepAlive));
-            idle.into_iter().chain(silent).min_by_key(|(when, _)| *when)
+            let managed = self.management.as_ref().and_then(|m| m.deadline());
+            let managed = managed.map(|when| (when, Timer::Acknowledgement));
+            let all = idle.into_iter().chain(silent).chain(managed);
+            all.min_by_key(|(when, _)| *when)
         }
     }
 
@@ -132,6 +143,7 @@ impl Stream {
             // During a hand-off nothing may be written, and before the header no stream is open.
             None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
             None if !self.closing => {
+                self.send_acknowledgement();
                 self.write_footer();
                 self.closing = true;
                 self.since = Some(now);
@@ -198,8 +210,10 @@ impl Stream {
         if self.end.is_none() {
             let reason = self.farewell.take().map_or(reason, |reason| *reason);
             log!(debug, ?reason, "the stream ended");
+            let unclean = !self.closing && leaves_session(&reason);
             self.end = Some(Box::new(End {
                 reason: Some(reason),
+                unclean,
                 since: None,
             }));
         }
@@ -222,7 +236,25 @@ impl Stream {
 
     /// Drops the output: it cannot be delivered any more.
     pub(super) fn mute(&mut self) {
+        if let Some(management) = &mut self.management {
+            management.salvage(self.out.pending());
+        }
         self.out.take();
         self.header = None;
+    }
+}
+
+/// Whether a managed session outlives a stream that ended so, if this side has not closed it.
+fn leaves_session(reason: &CloseReason) -> bool {
+    use StreamErrorCondition as E;
+    match reason {
+        CloseReason::TransportEof
+        | CloseReason::TimedOut(Timer::Idle | Timer::KeepAlive | Timer::Acknowledgement) => true,
+        // The server may have kept the session (XEP-0198 §5).
+        CloseReason::PeerError(error) => matches!(
+            error.condition(),
+            E::ConnectionTimeout | E::Reset | E::SystemShutdown
+        ),
+        _ => false,
     }
 }

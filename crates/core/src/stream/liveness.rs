@@ -7,6 +7,7 @@ use core::time::Duration;
 use xmppwire_xml::{Element, ElementRef};
 
 use super::Stream;
+use super::wait::Wait;
 use crate::keep_alive::{KeepAlive, Probe};
 use crate::time::Instant;
 use crate::wire_log::{self, Way};
@@ -14,10 +15,6 @@ use crate::wire_log::{self, Way};
 /// Pings whose answers are still recognised. A peer that sends other bytes and answers no ping makes
 /// the oldest one be forgotten.
 const OPEN_PINGS: usize = 4;
-
-/// How late a driver may tell that the time for an answer is over. One that is later did not run, so
-/// bytes of the peer may wait to be read.
-const LATE: Duration = Duration::from_secs(1);
 
 /// The checks of a silent peer.
 #[derive(Debug, Default)]
@@ -27,24 +24,9 @@ pub(crate) struct Liveness {
     /// the last moment at which this side did not read.
     from: Option<Instant>,
     /// The check that runs.
-    check: Option<Check>,
+    check: Option<Wait>,
     /// The ids of pings that were not answered.
     pings: VecDeque<String>,
-}
-
-/// A check whose answer is awaited.
-#[derive(Debug)]
-struct Check {
-    patience: Duration,
-    /// When the wait began. `None` once the last byte of the check was written: the wait begins with
-    /// the next call that carries a time.
-    since: Option<Instant>,
-    /// Bytes of the output up to the end of the check.
-    behind: usize,
-    /// Bytes of it were written since the wait began.
-    progress: bool,
-    /// A late call has extended the wait.
-    extended: bool,
 }
 
 /// What a deadline of the keep-alive asks for.
@@ -76,20 +58,13 @@ impl Liveness {
             self.from = Some(now);
         }
         if let Some(check) = &mut self.check {
-            check.since = Some(now);
+            check.not_reading(now);
         }
     }
 
     pub(super) fn written(&mut self, bytes: usize) {
-        if let Some(check) = &mut self.check
-            && check.behind > 0
-            && bytes > 0
-        {
-            check.behind = check.behind.saturating_sub(bytes);
-            check.progress = check.behind > 0;
-            if check.behind == 0 {
-                check.since = None;
-            }
+        if let Some(check) = &mut self.check {
+            check.written(bytes);
         }
     }
 
@@ -103,12 +78,7 @@ impl Liveness {
         idle: Option<Duration>,
     ) -> Option<Instant> {
         match &self.check {
-            // The time of the last byte is unknown: a deadline in the past makes the driver tell it.
-            Some(check) => Some(
-                check
-                    .since
-                    .map_or(Instant::ORIGIN, |since| since + check.patience),
-            ),
+            Some(check) => Some(check.deadline()),
             None => {
                 let silence = self.policy?.silence();
                 let silence = idle.map_or(silence, |idle| silence.min(in_time(idle)));
@@ -124,21 +94,13 @@ impl Liveness {
 
     /// What to do at this deadline.
     pub(super) fn due(&mut self, now: Instant) -> Due {
-        let Some(check) = &mut self.check else {
-            return Due::Check;
-        };
-        let Some(since) = check.since else {
-            check.since = Some(now);
-            return Due::Nothing;
-        };
-        let late = now.saturating_since(since + check.patience) > LATE;
-        if check.progress || (late && !check.extended) {
-            check.extended |= !check.progress;
-            check.progress = false;
-            check.since = Some(now);
-            return Due::Nothing;
+        match &mut self.check {
+            None => Due::Check,
+            Some(check) => match check.is_over(now) {
+                true => Due::Gone,
+                false => Due::Nothing,
+            },
         }
-        Due::Gone
     }
 }
 
@@ -170,6 +132,9 @@ impl Stream {
     pub(crate) fn not_reading(&mut self, now: Instant) {
         if let Some(liveness) = &mut self.liveness {
             liveness.not_reading(now);
+        }
+        if let Some(management) = &mut self.management {
+            management.not_reading(now);
         }
     }
 
@@ -205,12 +170,7 @@ impl Stream {
             .and_then(|liveness| liveness.check.as_mut())
         {
             // The check that runs is answered no later than another one would be.
-            Some(check) => {
-                check.patience = patience;
-                check.since = check.since.map(|_| now);
-                check.progress = false;
-                check.extended = false;
-            }
+            Some(check) => check.restart(now, patience),
             None => {
                 self.send_check(Some(ping));
                 self.await_life(now, patience);
@@ -234,6 +194,8 @@ impl Stream {
             return;
         }
         match ping {
+            // The answer is as good as a pong, and the stanza of a ping would be counted and kept.
+            Some(_) if self.is_managed() => self.push_request(),
             Some((id, ping)) => {
                 self.push_own(&ping);
                 let pings = &mut self.liveness.get_or_insert_default().pings;
@@ -251,13 +213,7 @@ impl Stream {
 
     fn await_life(&mut self, now: Instant, patience: Duration) {
         let behind = self.out.len();
-        self.liveness.get_or_insert_default().check = Some(Check {
-            patience,
-            since: Some(now),
-            behind,
-            progress: false,
-            extended: false,
-        });
+        self.liveness.get_or_insert_default().check = Some(Wait::new(patience, Some(now), behind));
     }
 
     /// Whether the IQ answers a ping of this side, which is then forgotten.

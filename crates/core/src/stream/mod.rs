@@ -5,7 +5,9 @@
 mod end;
 mod hand_off;
 mod liveness;
+pub(crate) mod management;
 mod outbox;
+mod wait;
 mod white_space;
 
 use alloc::boxed::Box;
@@ -19,6 +21,7 @@ use self::end::End;
 use self::hand_off::TlsState;
 pub(crate) use self::liveness::Due;
 use self::liveness::Liveness;
+use self::management::{Management, is_counted};
 use self::outbox::Outbox;
 use self::white_space::WhiteSpace;
 pub(crate) use self::white_space::leading_white_space;
@@ -46,6 +49,7 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub struct Stream {
     limits: Arc<Limits>,
+    content_ns: &'static str,
     reader: Reader,
     writer: Writer,
     out: Outbox,
@@ -67,6 +71,8 @@ pub struct Stream {
     liveness: Option<Box<Liveness>>,
     /// What the peer announced of its limits.
     peer_limits: StreamLimits,
+    /// Stream management, where it was agreed on or asked for.
+    management: Option<Box<Management>>,
     /// Whether this side has sent its closing tag, without an error, and waits for the peer's.
     closing: bool,
     /// Why this side closes, where it is not the application that does.
@@ -84,6 +90,7 @@ impl Stream {
         Self {
             reader: Reader::new(limits.before_authentication),
             writer: Writer::new(content_ns),
+            content_ns,
             limits,
             out: Outbox::default(),
             header: None,
@@ -102,6 +109,7 @@ impl Stream {
             farewell: None,
             liveness: None,
             peer_limits: StreamLimits::default(),
+            management: None,
             end: None,
         }
     }
@@ -152,10 +160,27 @@ impl Stream {
 
     /// Bytes that the application may still send.
     pub(crate) fn room(&self) -> usize {
+        let room = self.room_for_answers();
+        match self.queue() {
+            Some((held, most)) => room.min(most.saturating_sub(held)),
+            None => room,
+        }
+    }
+
+    /// The same where the queue of unacknowledged stanzas does not count: it shrinks only if this side
+    /// reads, which it may not do while an answer has no room.
+    pub(crate) fn room_for_answers(&self) -> usize {
         if self.end.is_some() || self.is_closing() {
             return 0;
         }
         self.limits.room().saturating_sub(self.out.len())
+    }
+
+    /// Whether the queue of unacknowledged stanzas is so long that the peer must be taken for one that
+    /// never acknowledges.
+    fn queue_is_overfull(&self) -> bool {
+        let most = |most: usize| most.saturating_add(self.limits.output_backlog);
+        self.queue().is_some_and(|(held, full)| held > most(full))
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -201,6 +226,7 @@ impl Stream {
                         true => CloseReason::Local,
                         false => CloseReason::Peer,
                     };
+                    self.send_acknowledgement();
                     self.write_footer();
                     self.finish(reason);
                 }
@@ -233,11 +259,18 @@ impl Stream {
 
     pub(crate) fn consume_output(&mut self, n: usize) {
         self.written(n);
+        if let Some(management) = &mut self.management {
+            let pending = self.out.pending();
+            management.written(pending.get(..n).unwrap_or(pending));
+        }
         self.out.consume(n);
     }
 
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
         self.written(usize::MAX);
+        if let Some(management) = &mut self.management {
+            management.written(self.out.pending());
+        }
         self.out.take()
     }
 
@@ -272,8 +305,13 @@ impl Stream {
         if self.end.is_some() || self.closing {
             return;
         }
+        let before = self.out.len();
         if self.writer.element(self.out.end(), element.root()).is_ok() {
             wire_log::element(Way::Sent, element.root());
+            if self.management.is_some() && is_counted(element, self.content_ns) {
+                self.note_sent(before, true);
+                self.refuse_overfull_queue();
+            }
         } else {
             // Only text of the application, in an error or a feature, can have such a character.
             log!(warn, "an element of the application cannot be written");
@@ -292,7 +330,8 @@ impl Stream {
         stanza: &Stanza,
         content_ns: &'static str,
     ) -> Result<(), ApiMisuse> {
-        if self.end.is_some() || self.closing {
+        let over = self.end.is_some() || self.closing;
+        if over && (self.management.is_none() || self.queue_is_overfull()) {
             return Ok(());
         }
         if !self.bound {
@@ -309,7 +348,7 @@ impl Stream {
                 &qualified
             }
         };
-        let (before, room) = (self.out.len(), self.room());
+        let (before, room) = (self.out.len(), self.room_for_answers());
         self.writer
             .element(self.out.end(), element.root())
             .map_err(InvalidStanza::Xml)?;
@@ -318,19 +357,28 @@ impl Stream {
         let max = max.filter(|max| usize::try_from(*max).is_ok_and(|max| written > max));
         if written <= room && max.is_none() {
             wire_log::element(Way::Sent, element.root());
+            if self.management.is_some() {
+                self.note_sent(before, false);
+                self.refuse_overfull_queue();
+            }
             return Ok(());
         }
-        self.out.truncate(before);
         if let Some(max) = max {
+            self.out.truncate(before);
             return Err(InvalidStanza::TooLargeForPeer { max }.into());
         }
         if written > self.limits.room() {
+            self.out.truncate(before);
             return Err(InvalidStanza::TooLarge.into());
         }
-        self.fail(
-            StreamErrorCondition::PolicyViolation,
-            PeerMisbehaved::BacklogExceeded,
-        );
+        self.give_back_later(before);
+        self.out.truncate(before);
+        if !over {
+            self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::BacklogExceeded,
+            );
+        }
         Ok(())
     }
 
@@ -342,12 +390,36 @@ impl Stream {
     /// Queues an element of the application that is no stanza. As for a stanza, the stream ends
     /// where it has no room.
     pub(crate) fn push_application(&mut self, element: &Element) {
-        let room = self.room();
+        let room = self.room_for_answers();
         if room >= element.to_xml().len() {
             self.push_own(element);
         } else if self.end.is_none() && !self.closing {
             let why = PeerMisbehaved::BacklogExceeded;
             self.fail(StreamErrorCondition::PolicyViolation, why);
+        }
+    }
+
+    /// Adds a stanza that is not written to those that are given back: the last one in the output, from
+    /// `start` on.
+    fn give_back_later(&mut self, start: usize) {
+        let Some(management) = &mut self.management else {
+            return;
+        };
+        let (before, stanza) = self
+            .out
+            .pending()
+            .split_at_checked(start)
+            .unwrap_or_default();
+        management.push_unwritten(before, stanza);
+    }
+
+    /// Ends the stream of a peer that never acknowledges.
+    fn refuse_overfull_queue(&mut self) {
+        if self.queue_is_overfull() {
+            self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::BacklogExceeded,
+            );
         }
     }
 

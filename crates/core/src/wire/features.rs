@@ -87,6 +87,11 @@ impl StreamFeatures {
             .is_some_and(|session| session.child("optional", ns::SESSION).is_none())
     }
 
+    /// Whether stream management is offered (XEP-0198 §3).
+    pub fn stream_management(&self) -> bool {
+        self.element.child("sm", ns::SM).is_some()
+    }
+
     /// Whether Server Dialback is announced (XEP-0220 §2.4.2).
     pub fn dialback(&self) -> bool {
         self.element
@@ -122,11 +127,12 @@ impl StreamFeatures {
     /// The name and namespace of a required feature that this library does not know (RFC 6120
     /// §4.3.2).
     pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
-        const KNOWN: [&str; 6] = [
+        const KNOWN: [&str; 7] = [
             ns::TLS,
             ns::SASL,
             ns::BIND,
             ns::SESSION,
+            ns::SM,
             ns::DIALBACK_FEATURE,
             ns::BIDI_FEATURE,
         ];
@@ -148,6 +154,8 @@ pub(crate) struct FeatureOffer<'a> {
     pub(crate) bind: bool,
     pub(crate) csi: bool,
     pub(crate) limits: Option<StreamLimits>,
+    /// Stream management.
+    pub(crate) management: bool,
     pub(crate) extra: &'a [Element],
 }
 
@@ -201,6 +209,9 @@ impl FeatureOffer<'_> {
         }
         if let Some(limits) = self.limits {
             features = features.append(limits.to_element().root());
+        }
+        if self.management {
+            features = features.open("sm", ns::SM).close();
         }
         for extra in self.extra {
             features = features.append(extra.root());

@@ -26,6 +26,8 @@ pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 pub const XML: &str = xmppwire_xml::XML_NS;
 /// XMPP Ping (XEP-0199).
 pub const PING: &str = "urn:xmpp:ping";
+/// Stream Management (XEP-0198).
+pub const SM: &str = "urn:xmpp:sm:3";
 /// Server Dialback (XEP-0220).
 pub const DIALBACK: &str = "jabber:server:dialback";
 /// Announcement of Server Dialback (XEP-0220 §2.4.2).

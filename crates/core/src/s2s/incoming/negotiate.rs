@@ -175,6 +175,7 @@ impl Endpoint<Incoming> {
             bind: false,
             csi: false,
             limits: None,
+            management: false,
             extra: &extra,
         }
         .to_element()

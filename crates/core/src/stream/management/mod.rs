@@ -1,0 +1,502 @@
+//! Stream management below the roles (XEP-0198): what the peer was sent and has handled, and what
+//! was handled of the peer.
+
+mod elements;
+mod parked;
+mod queue;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use xmppwire_xml::{Element, ElementRef};
+
+pub(crate) use self::elements::{
+    Enabled, acknowledgement, enable, enabled, enabled_answer, failed, failed_condition, handled,
+    resume, resumed_answer, wish,
+};
+pub(crate) use self::parked::{Parked, StanzaReader};
+use self::queue::Queue;
+use super::Stream;
+use super::wait::Wait;
+use crate::error::{CloseReason, PeerMisbehaved, Timer};
+use crate::log::log;
+use crate::ns;
+use crate::stream_management::StreamManagement;
+use crate::time::Instant;
+use crate::unacknowledged::Unacknowledged;
+use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+
+/// The management of one session.
+///
+/// It is small while nothing is sent: the rest is allocated for the time that stanzas wait.
+#[derive(Debug)]
+pub(crate) struct Management {
+    policy: Arc<StreamManagement>,
+    /// The number of the last stanza that the peer acknowledged. The first stanza after the start
+    /// has number 1; on the wire numbers are modulo 2^32 (XEP-0198 §4).
+    acknowledged: u64,
+    /// How many stanzas of the peer were handled, modulo 2^32.
+    handled: u32,
+    /// Whether both sides count: `<enabled/>` was read or written.
+    confirmed: bool,
+    /// Whether the event that the driver has not taken is a stanza to be counted.
+    uncounted: bool,
+    /// The session's id, if it can be resumed.
+    id: Option<Box<str>>,
+    /// Where the server prefers to resume the session.
+    location: Option<Box<str>>,
+    /// For how many seconds the session can be resumed; 0 if that is not known.
+    max: u32,
+    queue: Option<Box<Outstanding>>,
+}
+
+/// What a session needs while stanzas are unacknowledged.
+#[derive(Debug, Default)]
+struct Outstanding {
+    queue: Queue,
+    /// Stanzas, and bytes of them, about which the peer was not asked.
+    unasked: u32,
+    unasked_bytes: usize,
+    /// When the first of them was sent; `None` until a call carries the time.
+    since: Option<Instant>,
+    /// The question whose answer is awaited.
+    asked: Option<Box<Wait>>,
+}
+
+/// What can be resumed of a session.
+pub(crate) struct Terms {
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) location: Option<Box<str>>,
+    pub(crate) max: u32,
+}
+
+impl Management {
+    /// A session that begins now, with counters at 0. `confirmed` says that the peer agreed.
+    pub(crate) fn new(policy: Arc<StreamManagement>, confirmed: bool, terms: Terms) -> Self {
+        Self {
+            policy,
+            acknowledged: 0,
+            handled: 0,
+            confirmed,
+            uncounted: false,
+            id: terms.id,
+            location: terms.location,
+            max: terms.max,
+            queue: None,
+        }
+    }
+
+    /// A session that continues. Its stanzas are not in the output yet.
+    fn restored(policy: Arc<StreamManagement>, parked: Parked, terms: Terms) -> Self {
+        let outstanding = Outstanding {
+            queue: parked.queue,
+            ..Outstanding::default()
+        };
+        Self {
+            acknowledged: parked.acknowledged,
+            handled: parked.handled,
+            queue: (!outstanding.queue.is_empty()).then(|| Box::new(outstanding)),
+            ..Self::new(policy, true, terms)
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.queue.as_ref().map_or(0, |out| out.queue.len())
+    }
+
+    /// The number of the last stanza that was sent.
+    fn sent(&self) -> u64 {
+        self.acknowledged
+            .saturating_add(self.unacknowledged() as u64)
+    }
+
+    /// Whether the peer should be asked now, by how much it was sent.
+    fn wants_answer(&self) -> bool {
+        self.confirmed
+            && self.queue.as_ref().is_some_and(|out| {
+                let much = out.unasked >= self.policy.ask_after_stanzas()
+                    || out.unasked_bytes >= self.policy.ask_after_bytes();
+                out.asked.is_none() && much
+            })
+    }
+
+    /// Notes a stanza that lies in the output between these two places.
+    fn push(&mut self, from: usize, to: usize, own: bool) {
+        let out = self.queue.get_or_insert_default();
+        out.queue.push(from, to, own);
+        out.unasked = out.unasked.saturating_add(1);
+        out.unasked_bytes = out.unasked_bytes.saturating_add(to.saturating_sub(from));
+    }
+
+    /// Takes an acknowledgement. `None` if the peer cannot have handled that many (XEP-0198 §4).
+    fn acknowledge(&mut self, handled: u32) -> Option<u64> {
+        // The low 32 bits are what is on the wire.
+        #[expect(clippy::cast_possible_truncation, reason = "counters are modulo 2^32")]
+        let count = handled.wrapping_sub(self.acknowledged as u32) as usize;
+        if count > self.unacknowledged() {
+            return None;
+        }
+        self.acknowledged = self.acknowledged.saturating_add(count as u64);
+        if let Some(out) = &mut self.queue {
+            out.queue.acknowledge(count);
+            out.asked = None;
+            if out.queue.is_empty() {
+                (out.unasked, out.unasked_bytes, out.since) = (0, 0, None);
+            }
+            if out.queue.is_idle() {
+                self.queue = None;
+            }
+        }
+        Some(self.acknowledged)
+    }
+
+    /// When [`due`](Self::due) has to be asked.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let out = self.queue.as_ref().filter(|_| self.confirmed)?;
+        match &out.asked {
+            Some(wait) => Some(wait.deadline()),
+            None if out.unasked == 0 => None,
+            // The time of the stanza is unknown: a deadline in the past makes the driver tell it.
+            None => Some(out.since.map_or(Instant::ORIGIN, |since| {
+                since + self.policy.ask_after_silence()
+            })),
+        }
+    }
+
+    /// What to do at the deadline.
+    pub(super) fn due(&mut self, now: Instant) -> Asking {
+        let Some(out) = &mut self.queue else {
+            return Asking::Nothing;
+        };
+        match (&mut out.asked, out.since) {
+            (Some(wait), _) => match wait.is_over(now) {
+                true => Asking::Gone,
+                false => Asking::Nothing,
+            },
+            (None, None) => {
+                out.since = Some(now);
+                // A policy without patience for silence asks at once.
+                match self.policy.ask_after_silence().is_zero() {
+                    true => Asking::Ask,
+                    false => Asking::Nothing,
+                }
+            }
+            (None, Some(_)) => Asking::Ask,
+        }
+    }
+
+    pub(super) fn not_reading(&mut self, now: Instant) {
+        if let Some(wait) = self.queue.as_mut().and_then(|out| out.asked.as_mut()) {
+            wait.not_reading(now);
+        }
+    }
+
+    /// These bytes leave the output.
+    pub(super) fn written(&mut self, bytes: &[u8]) {
+        if let Some(out) = &mut self.queue {
+            if let Some(wait) = &mut out.asked {
+                wait.written(bytes.len());
+            }
+            out.queue.consume(bytes);
+            if out.queue.is_idle() {
+                self.queue = None;
+            }
+        }
+    }
+
+    /// Takes the stanzas out of the output, which is not written any more.
+    pub(super) fn salvage(&mut self, output: &[u8]) {
+        if let Some(out) = &mut self.queue {
+            out.queue.salvage(output);
+        }
+    }
+
+    /// Adds a stanza that is not written, so that it is given back with the others. `output` holds what
+    /// precedes it there: it is copied, because it may still be written.
+    pub(super) fn push_unwritten(&mut self, output: &[u8], stanza: &[u8]) {
+        let out = self.queue.get_or_insert_default();
+        out.queue.salvage(output);
+        out.queue.push_bytes(stanza, false);
+    }
+
+    /// What of the session outlives its connection. `output` holds what was not written.
+    fn park(mut self, output: &[u8]) -> (Parked, Terms) {
+        self.salvage(output);
+        let parked = Parked {
+            acknowledged: self.acknowledged,
+            handled: self.handled,
+            queue: self.queue.map(|out| out.queue).unwrap_or_default(),
+        };
+        let terms = Terms {
+            id: self.id,
+            location: self.location,
+            max: self.max,
+        };
+        (parked, terms)
+    }
+}
+
+/// What a deadline of stream management asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    Nothing,
+    /// The peer has to be asked.
+    Ask,
+    /// The peer has not answered in time.
+    Gone,
+}
+
+// --- What the endpoint calls ----------------------------------------------------------------------
+
+impl Stream {
+    /// Starts to manage the stream: everything that is written from here on is counted.
+    pub(crate) fn manage(&mut self, management: Management) {
+        self.management = Some(Box::new(management));
+    }
+
+    /// The peer agreed: from here on its stanzas are counted (XEP-0198 §4).
+    pub(crate) fn confirm_management(&mut self, terms: Terms) {
+        if let Some(management) = &mut self.management {
+            management.confirmed = true;
+            management.handled = 0;
+            management.id = terms.id;
+            management.location = terms.location;
+            management.max = terms.max;
+        }
+        self.ask_by_policy();
+    }
+
+    /// The peer did not agree: the stream goes on without management.
+    pub(crate) fn forget_management(&mut self) {
+        self.management = None;
+    }
+
+    /// Whether this side counts what it sends and waits for the peer to agree.
+    pub(crate) fn management_requested(&self) -> bool {
+        self.management.as_ref().is_some_and(|m| !m.confirmed)
+    }
+
+    /// Whether both sides count.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.management.as_ref().is_some_and(|m| m.confirmed)
+    }
+
+    /// The number of the last stanza that was sent; `None` without management.
+    pub(crate) fn sent(&self) -> Option<u64> {
+        self.management.as_ref().map(|m| m.sent())
+    }
+
+    /// The number of the last stanza that the peer acknowledged.
+    pub(crate) fn acknowledged(&self) -> Option<u64> {
+        self.management.as_ref().map(|m| m.acknowledged)
+    }
+
+    /// Bytes that the queue holds, and may hold.
+    pub(super) fn queue(&self) -> Option<(usize, usize)> {
+        let management = self.management.as_ref()?;
+        let held = management.queue.as_ref().map_or(0, |out| out.queue.held());
+        Some((held, management.policy.queue_bytes()))
+    }
+
+    /// A stanza of the peer arrived. Where it became an event it is counted once that is taken.
+    pub(crate) fn arrived(&mut self, is_event: bool) {
+        if let Some(management) = self.management.as_mut().filter(|m| m.confirmed) {
+            match is_event {
+                true => management.uncounted = true,
+                false => management.handled = management.handled.wrapping_add(1),
+            }
+        }
+    }
+
+    /// The event was taken.
+    pub(crate) fn event_taken(&mut self) {
+        if let Some(management) = self.management.as_mut().filter(|m| m.uncounted) {
+            management.uncounted = false;
+            management.handled = management.handled.wrapping_add(1);
+        }
+    }
+
+    /// Whether the event that was not taken is a stanza that the peer will send again.
+    pub(crate) fn event_is_uncounted(&self) -> bool {
+        self.management.as_ref().is_some_and(|m| m.uncounted)
+    }
+
+    /// Notes a stanza that lies in the output from `from` on, and asks about it if it is time.
+    pub(super) fn note_sent(&mut self, from: usize, own: bool) {
+        let to = self.out.len();
+        if let Some(management) = &mut self.management {
+            management.push(from, to, own);
+            self.ask_by_policy();
+        }
+    }
+
+    /// Tells the peer how many stanzas were handled (XEP-0198 §4).
+    pub(crate) fn send_acknowledgement(&mut self) {
+        if let Some(management) = self.management.as_ref().filter(|m| m.confirmed) {
+            let answer = acknowledgement(management.handled);
+            self.push_own(&answer);
+        }
+    }
+
+    /// Asks the peer what it has handled, unless a question is open or there is nothing to ask about.
+    pub(crate) fn ask(&mut self) {
+        let confirmed = self.management.as_ref().filter(|m| m.confirmed);
+        let out = confirmed.and_then(|m| m.queue.as_ref());
+        if out.is_some_and(|out| !out.queue.is_empty()) {
+            self.push_request();
+        }
+    }
+
+    /// Sends `<r/>`, unless the last one is not answered. With unacknowledged stanzas the answer is
+    /// awaited.
+    pub(super) fn push_request(&mut self) {
+        // Where the output is full, the question can wait: the peer has to read first.
+        let asked = self.management.as_ref().and_then(|m| m.queue.as_ref());
+        let is_open = asked.is_some_and(|out| out.asked.is_some());
+        if is_open || self.end.is_some() || self.closing || !self.has_room_to_answer() {
+            return;
+        }
+        self.push_own(&Element::builder("r", ns::SM).build());
+        let behind = self.out.len();
+        if let Some(management) = &mut self.management
+            && let Some(out) = &mut management.queue
+        {
+            let patience = management.policy.patience();
+            out.asked = Some(Box::new(Wait::new(patience, None, behind)));
+            (out.unasked, out.unasked_bytes, out.since) = (0, 0, None);
+        }
+    }
+
+    fn ask_by_policy(&mut self) {
+        if self.management.as_ref().is_some_and(|m| m.wants_answer()) {
+            self.ask();
+        }
+    }
+
+    /// Takes the peer's count of handled stanzas: returns the number of the last one that is
+    /// acknowledged now if it was not before. A count that is too high ends the stream (§4).
+    pub(crate) fn acknowledge(&mut self, handled: u32) -> Option<u64> {
+        let management = self.management.as_mut()?;
+        let before = management.acknowledged;
+        let Some(acknowledged) = management.acknowledge(handled) else {
+            #[expect(clippy::cast_possible_truncation, reason = "counters are modulo 2^32")]
+            let sent = management.sent() as u32;
+            self.fail_too_high(handled, sent);
+            return None;
+        };
+        self.ask_by_policy();
+        (acknowledged > before).then_some(acknowledged)
+    }
+
+    pub(crate) fn fail_too_high(&mut self, handled: u32, sent: u32) {
+        let condition = elements::handled_count_too_high(handled, sent);
+        let error = StreamError::new(StreamErrorCondition::UndefinedCondition)
+            .with_application_condition(condition);
+        self.fail(error, PeerMisbehaved::HandledTooHigh { handled, sent });
+    }
+
+    /// Reads the `h` of an element; one without it breaks the protocol.
+    pub(crate) fn read_handled(&mut self, element: ElementRef<'_>) -> Option<u32> {
+        let handled = handled(element);
+        if handled.is_none() {
+            let why = PeerMisbehaved::Negotiation("'h' is not a number of 32 bits");
+            self.fail(StreamErrorCondition::InvalidXml, why);
+        }
+        handled
+    }
+
+    /// Keeps a session in a stream that does not continue it, so that its stanzas can be taken.
+    pub(crate) fn keep_session(
+        &mut self,
+        policy: Arc<StreamManagement>,
+        parked: Parked,
+        terms: Terms,
+    ) {
+        self.manage(Management::restored(policy, parked, terms));
+    }
+
+    /// Continues a session on this stream. Returns the number of the last stanza that the peer
+    /// acknowledged, or `None` where its count was too high, which ends the stream.
+    pub(crate) fn continue_session(
+        &mut self,
+        policy: Arc<StreamManagement>,
+        parked: Parked,
+        terms: Terms,
+        handled: u32,
+    ) -> Option<u64> {
+        log!(debug, stanzas = parked.queue.len(), "the session continues");
+        self.manage(Management::restored(policy, parked, terms));
+        self.acknowledge(handled);
+        if self.end.is_some() {
+            return None;
+        }
+        let management = self.management.as_mut()?;
+        if let Some(out) = &mut management.queue {
+            out.queue.resend(&mut self.out);
+        }
+        let acknowledged = management.acknowledged;
+        self.ask();
+        Some(acknowledged)
+    }
+
+    /// Acts on the deadline of stream management.
+    pub(super) fn management_due(&mut self, now: Instant) {
+        let due = self.management.as_mut().map(|m| m.due(now));
+        match due {
+            Some(Asking::Ask) => {
+                self.ask();
+                // Where the output is full, the next try is later.
+                if let Some(out) = self.management.as_mut().and_then(|m| m.queue.as_mut()) {
+                    match &mut out.asked {
+                        Some(wait) => wait.not_reading(now),
+                        None => out.since = Some(now),
+                    }
+                }
+            }
+            Some(Asking::Gone) => self.cut(CloseReason::TimedOut(Timer::Acknowledgement)),
+            Some(Asking::Nothing) | None => {}
+        }
+    }
+
+    // --- What outlives the stream -----------------------------------------------------------------
+
+    /// Whether the session could continue on another stream, if this one ended without a closing
+    /// tag.
+    pub(crate) fn is_resumable(&self) -> bool {
+        let managed = |m: &Management| m.confirmed && m.id.is_some();
+        self.management.as_deref().is_some_and(managed)
+    }
+
+    /// Whether the stream ended so that its session can continue on another one.
+    pub(crate) fn ended_resumably(&self) -> bool {
+        self.is_resumable() && self.end.as_ref().is_some_and(|end| end.unclean)
+    }
+
+    /// Takes the session out of the stream.
+    pub(crate) fn park(&mut self) -> Option<(Parked, Terms)> {
+        let management = self.management.take()?;
+        Some(management.park(self.out.pending()))
+    }
+
+    /// Ends the stream without a word, so that the session can continue on another one.
+    pub(crate) fn cut(&mut self, reason: CloseReason) {
+        self.mute();
+        self.finish(reason);
+    }
+
+    /// The stanzas that the peer has not acknowledged, once, after the end.
+    pub(crate) fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        if self.end.is_none() {
+            return Vec::new();
+        }
+        self.park()
+            .map(|(parked, _)| parked.unacknowledged())
+            .unwrap_or_default()
+    }
+}
+
+/// Whether an element is a stanza that both sides count (XEP-0198 §4).
+pub(crate) fn is_counted(element: &Element, content_ns: &str) -> bool {
+    element.ns() == content_ns && matches!(element.name(), "message" | "presence" | "iq")
+}

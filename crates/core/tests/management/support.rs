@@ -1,0 +1,242 @@
+//! A client and a server, and the bytes between them.
+
+use std::collections::VecDeque;
+
+use xmppwire::{
+    BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey,
+    DetachedLimits, DetachedSessions, Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism,
+    MechanismPolicy, Message, Resumption, SaslAnswer, Server, ServerConfig, ServerEvent, Stanza,
+    StreamManagement, TlsInfo, TlsOffer,
+};
+
+pub const START: Instant = Instant::ORIGIN;
+
+pub fn client_config(policy: &StreamManagement) -> ClientConfig {
+    ClientConfig::new(Jid::new("juliet@example.org/balcony").unwrap(), "s3cr3t")
+        .unwrap()
+        .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+        .with_stream_management(policy.clone())
+}
+
+pub fn message(id: &str) -> Stanza {
+    Message::chat("romeo@example.net", "O")
+        .unwrap()
+        .with_id(id)
+        .into()
+}
+
+pub fn juliet() -> FullJid {
+    FullJid::new("juliet@example.org/balcony").unwrap()
+}
+
+/// The application of a server: what it took, in order.
+#[derive(Default)]
+pub struct Told {
+    pub stanzas: Vec<String>,
+    pub events: Vec<String>,
+    pub acknowledged: u64,
+    pub closed: Option<CloseReason>,
+}
+
+impl Told {
+    fn stanza(&mut self, stanza: &Stanza) {
+        self.stanzas
+            .push(stanza.id().unwrap_or_default().to_owned());
+    }
+}
+
+/// A client with its application.
+pub struct Juliet {
+    pub machine: Connection<Client>,
+    pub told: Told,
+    /// What was given back as unacknowledged.
+    pub given_back: Vec<String>,
+    pub bound: bool,
+    pub managed: bool,
+}
+
+impl Juliet {
+    pub fn new(policy: &StreamManagement, seed: u8, resumption: Option<Resumption>) -> Self {
+        let tls = TlsInfo::default();
+        let entropy = Entropy::from_seed([seed; 32]);
+        let mut machine = Client::with_direct_tls(client_config(policy), entropy, START, tls);
+        if let Some(resumption) = resumption {
+            machine.resume(resumption).unwrap();
+        }
+        Self {
+            machine,
+            told: Told::default(),
+            given_back: Vec::new(),
+            bound: false,
+            managed: false,
+        }
+    }
+
+    /// Takes one event.
+    pub fn poll(&mut self) -> bool {
+        let Some(event) = self.machine.poll_event() else {
+            return false;
+        };
+        match event {
+            ClientEvent::Bound(_) => self.bound = true,
+            ClientEvent::Stanza(stanza) => self.told.stanza(&stanza),
+            ClientEvent::Managed(managed) => self.managed = managed.is_resumable(),
+            ClientEvent::Acknowledged(upto) => self.told.acknowledged = upto,
+            ClientEvent::Resumed { acknowledged, jid } => {
+                assert_eq!(jid, juliet());
+                (self.bound, self.managed) = (true, true);
+                self.told.acknowledged = acknowledged;
+                self.told.events.push("resumed".into());
+            }
+            ClientEvent::NotResumed {
+                acknowledged,
+                unacknowledged,
+            } => {
+                self.told.acknowledged = acknowledged;
+                self.told.events.push("not resumed".into());
+                let ids = unacknowledged.iter().map(|u| u.stanza.id().unwrap().into());
+                self.given_back.extend(ids);
+            }
+            ClientEvent::Closed(reason) => self.told.closed = Some(reason),
+            other => panic!("{other:?}"),
+        }
+        true
+    }
+}
+
+/// A server's connection with its application.
+pub struct Verona {
+    pub machine: Connection<Server>,
+    pub told: Told,
+    host: Host,
+    pub managed: Option<String>,
+    /// A session of another connection that is still alive, for a collision.
+    pub old: Option<Box<Verona>>,
+}
+
+impl Verona {
+    pub fn new(policy: &StreamManagement, seed: u8) -> Self {
+        let config = ServerConfig::new(DecoyKey::new([1; 32]));
+        let entropy = Entropy::from_seed([seed; 32]);
+        let tls = TlsInfo::default();
+        Self {
+            machine: Server::with_direct_tls(config, entropy, START, tls),
+            told: Told::default(),
+            host: Host::new(TlsOffer::Required, [Mechanism::Plain])
+                .with_stream_management(policy.clone()),
+            managed: None,
+            old: None,
+        }
+    }
+
+    /// Takes one event. A session that is asked for comes from the table or from the old connection.
+    pub fn poll(&mut self, sessions: &mut DetachedSessions) -> bool {
+        let Some(event) = self.machine.poll_event() else {
+            return false;
+        };
+        let machine = &mut self.machine;
+        match event {
+            ServerEvent::Opened(request) => {
+                let answer = HostAnswer::Serve(self.host.clone());
+                machine.choose_host(request, answer).unwrap();
+            }
+            ServerEvent::Sasl(request) => {
+                let account = BareJid::new("juliet@example.org").unwrap();
+                let answer = SaslAnswer::Accept(account);
+                machine.answer_sasl(request, answer).unwrap();
+            }
+            ServerEvent::Authenticated(_) => {}
+            ServerEvent::Bind(request) => {
+                let resource = request.suggested().clone();
+                let answer = BindAnswer::Bind(resource);
+                machine.answer_bind(request, answer).unwrap();
+            }
+            ServerEvent::Resume(request) => {
+                if let Some(old) = &mut self.old
+                    && old.managed.as_deref() == Some(request.id())
+                    && let Some(detached) = old.machine.detach()
+                {
+                    assert!(sessions.insert(START, detached).is_empty());
+                }
+                let answer = sessions.answer(START, &request);
+                // The connection may have ended meanwhile.
+                if let Some(back) = machine.answer_resume(request, answer).unwrap() {
+                    assert!(sessions.insert(START, back).is_empty());
+                }
+            }
+            ServerEvent::Resumed { acknowledged, .. } => {
+                self.told.acknowledged = acknowledged;
+                self.told.events.push("resumed".into());
+            }
+            ServerEvent::Managed(managed) => self.managed = managed.id().map(Into::into),
+            ServerEvent::Acknowledged(upto) => self.told.acknowledged = upto,
+            ServerEvent::Stanza(stanza) => self.told.stanza(&stanza),
+            ServerEvent::Detached(detached) => {
+                assert!(sessions.insert(START, detached).is_empty());
+                self.told.events.push("detached".into());
+            }
+            ServerEvent::Closed(reason) => self.told.closed = Some(reason),
+            other => panic!("{other:?}"),
+        }
+        true
+    }
+}
+
+/// The bytes on their way, in both directions.
+#[derive(Default)]
+pub struct Wire {
+    pub to_server: VecDeque<u8>,
+    pub to_client: VecDeque<u8>,
+}
+
+pub fn sessions() -> DetachedSessions {
+    DetachedSessions::new(DetachedLimits::default())
+}
+
+/// Moves up to `most` bytes from an output onto the wire.
+pub fn write<R: xmppwire::Role>(
+    machine: &mut Connection<R>,
+    wire: &mut VecDeque<u8>,
+    most: usize,
+) -> bool {
+    let output = machine.output();
+    let n = most.min(output.len());
+    wire.extend(&output[..n]);
+    machine.consume_output(n);
+    n > 0
+}
+
+/// Gives up to `most` bytes from the wire to a machine that wants to read.
+pub fn read<R: xmppwire::Role>(
+    machine: &mut Connection<R>,
+    wire: &mut VecDeque<u8>,
+    most: usize,
+) -> bool {
+    if !machine.wants_read() {
+        return false;
+    }
+    let bytes: Vec<u8> = wire.iter().copied().take(most).collect();
+    let n = machine.receive(START, &bytes);
+    wire.drain(..n);
+    n > 0
+}
+
+/// Moves bytes and events until nothing changes.
+pub fn settle(
+    client: &mut Juliet,
+    server: &mut Verona,
+    wire: &mut Wire,
+    sessions: &mut DetachedSessions,
+) {
+    loop {
+        let mut moved = write(&mut client.machine, &mut wire.to_server, usize::MAX);
+        moved |= read(&mut server.machine, &mut wire.to_server, usize::MAX);
+        moved |= server.poll(sessions);
+        moved |= write(&mut server.machine, &mut wire.to_client, usize::MAX);
+        moved |= read(&mut client.machine, &mut wire.to_client, usize::MAX);
+        moved |= client.poll();
+        if !moved {
+            return;
+        }
+    }
+}
