@@ -110,7 +110,10 @@ fn what_is_kept_is_bounded() {
 fn a_refused_session_tells_nothing_of_what_was_kept() {
     let (mut client, id) = waiting();
     tell(&mut client, &message(1));
-    tell(&mut client, &format!("<iq type='error' id='{id}'/></stream:stream>"));
+    tell(
+        &mut client,
+        &format!("<iq type='error' id='{id}'/></stream:stream>"),
+    );
     let Some(ClientEvent::Closed(CloseReason::BindFailed(_))) = client.poll_event() else {
         panic!("the session was refused");
     };

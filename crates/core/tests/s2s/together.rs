@@ -187,6 +187,35 @@ fn ten_thousand_messages_each_way_arrive_in_order() {
 }
 
 /// The third server has no key of `a.example`, and nothing that it can do makes one.
+/// RFC 6120 §8.4: what neither server understands is passed on unmodified, byte by byte. Content may
+/// need the declarations of prefixes although no name has them.
+#[test]
+fn a_stanza_passes_two_servers_unmodified() {
+    let stanza = "<message from='u@a.example' to='v@b.example' xml:lang='en'>\
+        <v xmlns='urn:x' xmlns:xs='http://www.w3.org/2001/XMLSchema' \
+        xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='xs:string'>1</v>\
+        <e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'><e:Body><e:Fault><e:Code>\
+        <e:Value>e:Receiver</e:Value></e:Code></e:Fault></e:Body></e:Envelope></message>";
+    let (a, b) = (DialbackSecret::new("of a"), DialbackSecret::new("of b"));
+    let mut wire = Wire::new(9, "a.example", "b.example", [&a, &b], false);
+    assert_eq!(authorise(&mut wire, 10, &a), Verdict::Valid);
+
+    // As the first server reads it on its client's stream.
+    let of_client =
+        xmppwire::Element::parse_fragment(stanza, "jabber:client", &xmppwire::XmlLimits::default());
+    let read = Stanza::try_from(of_client.unwrap().remove(0)).unwrap();
+    wire.outgoing.send(&read).unwrap();
+    let written = wire.outgoing.output().to_vec();
+    assert_eq!(String::from_utf8(written).unwrap(), stanza);
+    wire.pump();
+    // As the second server writes it on its client's stream.
+    let mut out = Vec::new();
+    let writer = xmppwire_xml::Writer::new("jabber:client");
+    let arrived = wire.arrived.pop().unwrap();
+    writer.element(&mut out, arrived.element().root()).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), stanza);
+}
+
 #[test]
 fn a_third_server_cannot_pose_as_another() {
     let (a, b) = (DialbackSecret::new("of a"), DialbackSecret::new("of b"));

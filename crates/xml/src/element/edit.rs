@@ -97,7 +97,8 @@ impl Element {
                 NodeRef::Element(_) => {}
             }
         }
-        *self = builder.build();
+        let old = core::mem::replace(self, builder.build());
+        self.tree.keep_root(&old.tree);
     }
 
     /// Adds text at the end of the root's content.
@@ -188,6 +189,7 @@ impl Tree {
             self.set_size(copy, node.size());
             place = node.content();
         }
+        self.keep_from(source, index, top.end(), base);
         debug_assert!(self.overflown || self.len().saturating_sub(base) == top.size());
     }
 }

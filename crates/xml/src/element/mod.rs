@@ -4,6 +4,7 @@ mod builder;
 mod cursor;
 mod edit;
 mod eq;
+mod kept;
 mod namespaces;
 mod records;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use core::str::FromStr;
 
 pub use builder::ElementBuilder;
 pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
+pub(crate) use kept::Declared;
 pub(crate) use namespaces::{Recent, shared_span};
 pub(crate) use records::{ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
 pub(crate) use tree::{Tree, declaration_bytes};
@@ -29,8 +31,9 @@ use crate::reader::text;
 /// An owned element with its attributes and its content.
 ///
 /// Two allocations hold it, however many nodes it has: a text, and a table of records that point
-/// into the text. Names are expanded: reading resolves prefixes and namespace declarations, and
-/// writing makes new ones.
+/// into the text. Names are expanded: reading resolves prefixes and namespace declarations. Writing
+/// repeats the declarations of prefixes that were read, for content that uses them in values, and
+/// makes new ones where they are missing.
 ///
 /// [`ElementRef`], a `Copy` cursor, reads it; the methods of the cursor on the root exist here as
 /// well. Two elements are equal if they have the same expanded names, the same attributes in any

@@ -60,6 +60,11 @@ impl Node {
         self.index == 0
     }
 
+    /// The place of its record.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
     pub(crate) fn ns(&self) -> Span {
         self.ns
     }

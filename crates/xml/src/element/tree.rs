@@ -1,8 +1,10 @@
 //! The tables of an element: a text, and records that point into it.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::kept::Kept;
 use super::namespaces::{SHARED_START, shared, shared_span};
 use super::records::{ATTR_WORDS, AttrIter, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
 use crate::escape::is_ncname;
@@ -11,6 +13,7 @@ use crate::escape::is_ncname;
 pub(crate) struct Tree {
     pub(super) text: String,
     pub(super) words: Vec<u32>,
+    pub(super) kept: Option<Box<Kept>>,
     /// See [`Tree::verbatim`].
     verbatim: Span,
     /// See [`Tree::declared`].
@@ -40,6 +43,7 @@ impl Tree {
         Self {
             text,
             words,
+            kept: None,
             verbatim,
             declared,
             bad_names: false,
@@ -117,7 +121,7 @@ impl Tree {
         self.overflown
     }
 
-    /// Bytes that namespace declarations took on the wire this tree was read from. In a tree that
+    /// Bytes that declarations of default namespaces took on the wire this tree was read from. In a tree that
     /// was built: bytes that they would take if each namespace were declared where it begins.
     pub(crate) fn declared(&self) -> usize {
         self.declared as usize
@@ -138,7 +142,11 @@ impl Tree {
     /// Bytes of memory that the tables hold, unused room included.
     pub(crate) fn held(&self) -> usize {
         let words = self.words.capacity().saturating_mul(size_of::<u32>());
-        self.text.capacity().saturating_add(words)
+        let kept = self.kept_bytes();
+        self.text
+            .capacity()
+            .saturating_add(words)
+            .saturating_add(kept)
     }
 
     /// Frees unused room, unless the tree is small: for a small tree the copy costs more than the
@@ -148,6 +156,7 @@ impl Tree {
         if self.held() > SMALL {
             self.text.shrink_to_fit();
             self.words.shrink_to_fit();
+            self.shrink_kept();
         }
     }
 
@@ -298,6 +307,9 @@ impl Tree {
                 .saturating_sub(attrs(*attr_count))
                 .saturating_add(attrs(count));
             *attr_count = count;
+        }
+        if index == 0 {
+            self.moved();
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Assembler {
     recent: Recent,
     /// Nodes of the tree.
     nodes: usize,
+    /// Elements of the tree.
+    elements: u32,
     /// The open elements, innermost last.
     open: Vec<Open>,
     /// The start tag that is being read.
@@ -59,6 +61,7 @@ impl Assembler {
         self.tree = Tree::with_room();
         self.recent = Recent::default();
         self.nodes = 0;
+        self.elements = 0;
         self.scope.start_tree();
         self.open.clear();
         self.in_text = false;
@@ -93,6 +96,7 @@ impl Assembler {
         let default = self.open.last().and_then(|parent| parent.default);
         let index = self.tree.open_checked(name, Span::NONE);
         self.nodes = self.nodes.saturating_add(1);
+        self.elements = self.elements.saturating_add(1);
         self.open.push(Open {
             index,
             mark: self.scope.mark(),
@@ -163,7 +167,7 @@ impl Assembler {
             return Ok(());
         };
         let ns = self.recent.intern(&mut self.tree, ns);
-        self.tree.count_declaration(ns);
+        self.tree.keep(self.elements.saturating_sub(1), name, ns);
         self.scope.declare(open.mark, name, ns)
     }
 

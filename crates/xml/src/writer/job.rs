@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::in_scope::InScope;
 use super::names::{Prefix, Scope, Style};
 use super::open::{Open, OpenTags};
 use crate::element::{ElementRef, Node, Tree};
@@ -25,6 +26,9 @@ pub(super) fn write(
         return Err(WriteError::TooLarge);
     }
     let start = out.len();
+    let in_scope = InScope::new(element);
+    let mut scope = scope;
+    scope.offset = in_scope.highest_made_up();
     let budget = element
         .tree
         .declared()
@@ -37,14 +41,20 @@ pub(super) fn write(
         unspeakable,
         style: Style::Local,
         declarations_left: budget,
+        in_scope,
         made_up: Vec::new(),
     };
     let mut outcome = job.run(element.index);
     if outcome == Err(Stop::Amplified) {
         job.out.truncate(start);
         job.declarations_left = usize::MAX;
-        job.style = Style::Hoisted(job.missing_namespaces(element.index));
+        job.style = Style::Collected(Vec::new());
         outcome = job.run(element.index);
+        job.out.truncate(start);
+        job.hoist();
+        if outcome.is_ok() {
+            outcome = job.run(element.index);
+        }
     }
     outcome.map_err(|stop| {
         job.out.truncate(start);
@@ -77,6 +87,8 @@ pub(super) struct Job<'a, 'o> {
     pub(super) unspeakable: Unspeakable,
     pub(super) style: Style<'a>,
     pub(super) declarations_left: usize,
+    /// The prefixes that the tree declares.
+    pub(super) in_scope: InScope<'a>,
     /// The namespaces of the current element's attributes that got a new prefix.
     pub(super) made_up: Vec<&'a str>,
 }
@@ -86,6 +98,7 @@ impl<'a> Job<'a, '_> {
         let tree = self.tree;
         let end = tree.node(top).map_or(top, |node| node.end());
         let mut open = OpenTags::default();
+        self.in_scope.restart();
         let mut index = top;
         while let Some(node) = tree.node(index).filter(|_| index < end) {
             self.close_until(&mut open, index);
@@ -143,6 +156,7 @@ impl<'a> Job<'a, '_> {
         let tree = self.tree;
         let name = tree.content(node);
         self.check_name(name)?;
+        self.in_scope.enter(node);
         let mut default = parent.map_or(self.scope.default, |open| open.default);
         let mut default_span = None;
         let mut declared = None;
@@ -170,6 +184,7 @@ impl<'a> Job<'a, '_> {
         if let Some(ns) = declared {
             self.declare(None, ns)?;
         }
+        self.declare_kept()?;
         if is_top {
             self.declare_hoisted()?;
         }

@@ -1,8 +1,10 @@
 //! Writes elements.
 //!
 //! [`Writer`] knows the stream, [`job`] writes the tags of one element and its content, and
-//! [`names`] finds the prefixes and declares the namespaces.
+//! [`names`] finds the prefixes and declares the namespaces, [`in_scope`] has those that the tree
+//! itself declares.
 
+mod in_scope;
 mod job;
 mod names;
 mod open;
@@ -96,8 +98,12 @@ impl Writer {
     /// copied byte by byte where that means the same: attributes of the element itself may have
     /// been changed, as by a server that stamps an address.
     ///
-    /// A namespace is declared on the elements that need it. If that takes more bytes than the
-    /// declarations took on the wire, all of them move to the outermost element and get prefixes.
+    /// A prefix that an element declared where it was read is declared there again, because content
+    /// may use it in values (RFC 6120 §8.4), and names of its namespace have it; but elements in the
+    /// content namespace have no prefix (§4.8.5).
+    ///
+    /// Any other namespace is declared on the elements that need it. If that takes more bytes than
+    /// the declarations took on the wire, all of them move to the outermost element and get prefixes.
     /// With the limit on what a received header declares ([`StreamHeader::MAX_DECLARED_BYTES`])
     /// this bounds what a peer can make a server write: an element from a [`Reader`](crate::Reader)
     /// takes at most 8 times its own bytes plus 2 KiB in any content namespace, also when stamped
@@ -119,6 +125,7 @@ impl Writer {
                 .unusual
                 .as_ref()
                 .map_or(0, |unusual| unusual.underscores),
+            offset: 0,
         };
         write(out, element, scope, Unspeakable::Refuse)
     }
@@ -138,6 +145,7 @@ pub(crate) fn to_xml(element: ElementRef<'_>) -> String {
         root: None,
         others: &[],
         underscores: 0,
+        offset: 0,
     };
     let mut out = Vec::new();
     // This mode refuses nothing.

@@ -17,6 +17,8 @@ pub(super) struct Scope<'a> {
     pub(super) others: &'a [(String, String)],
     /// Of new prefixes.
     pub(super) underscores: usize,
+    /// Added to the numbers of new prefixes, because the tree declares such prefixes itself.
+    pub(super) offset: u64,
 }
 
 impl<'a> Scope<'a> {
@@ -38,6 +40,8 @@ impl<'a> Scope<'a> {
 pub(super) enum Style<'a> {
     /// As the default namespace on each element that needs one, as other implementations do.
     Local,
+    /// Nowhere: the namespaces are collected, to be hoisted. What is written is thrown away.
+    Collected(Vec<&'a str>),
     /// Once on the outermost element, with prefixes: the namespaces, sorted and without duplicates.
     Hoisted(Vec<&'a str>),
 }
@@ -68,38 +72,51 @@ impl<'a> Job<'a, '_> {
         Ok(Prefix::MadeUp(number))
     }
 
-    /// The prefix of a namespace in the scope or among the hoisted.
-    pub(super) fn prefix_of(&self, ns: &str) -> Option<Prefix<'a>> {
-        if let Some(prefix) = self.scope.prefix_of(ns) {
+    /// The prefix of a namespace in the scope, in the tree or among the hoisted.
+    pub(super) fn prefix_of(&mut self, ns: &'a str) -> Option<Prefix<'a>> {
+        if ns.is_empty() {
+            return None;
+        }
+        let known = self.scope.prefix_of(ns);
+        if let Some(prefix) = known.filter(|prefix| !self.in_scope.hides(prefix, ns)) {
             return Some(Prefix::Known(prefix));
         }
-        match &self.style {
+        // Elements of the content namespace have no prefix (RFC 6120 §4.8.5).
+        let is_content = self.scope.root.is_some() && ns == self.scope.default;
+        if let Some(prefix) = self.in_scope.prefix_of(ns).filter(|_| !is_content) {
+            return Some(Prefix::Known(prefix));
+        }
+        match &mut self.style {
             Style::Local => None,
+            Style::Collected(namespaces) => {
+                namespaces.push(ns);
+                Some(Prefix::MadeUp(0))
+            }
             Style::Hoisted(hoisted) => hoisted.binary_search(&ns).ok().map(Prefix::MadeUp),
         }
     }
 
-    /// The namespaces that the subtree needs and the scope lacks.
-    pub(super) fn missing_namespaces(&self, top: u32) -> Vec<&'a str> {
-        let tree = self.tree;
-        let end = tree.node(top).map_or(top, |node| node.end());
-        let mut spans = Vec::new();
-        let mut index = top;
-        while let Some(node) = tree.node(index).filter(|_| index < end) {
-            index = node.end();
-            if !node.is_text() {
-                index = node.content();
-                let of_attrs = tree.attrs(&node).map(|attr| attr.ns);
-                spans.extend(of_attrs.chain([node.ns()]));
-            }
+    /// Hoists the namespaces that were collected.
+    pub(super) fn hoist(&mut self) {
+        if let Style::Collected(namespaces) = &mut self.style {
+            let mut namespaces = core::mem::take(namespaces);
+            namespaces.sort_unstable();
+            namespaces.dedup();
+            self.style = Style::Hoisted(namespaces);
         }
-        spans.sort_unstable_by_key(|span| (span.start, span.len));
-        spans.dedup();
-        let mut missing: Vec<&str> = spans.into_iter().map(|span| tree.str(span)).collect();
-        missing.retain(|ns| !ns.is_empty() && self.scope.prefix_of(ns).is_none());
-        missing.sort_unstable();
-        missing.dedup();
-        missing
+    }
+
+    /// Declares the prefixes that the present element declared where it was read.
+    pub(super) fn declare_kept(&mut self) -> Result<(), Stop> {
+        for place in self.in_scope.own() {
+            let Some((prefix, ns)) = self.in_scope.get(place) else {
+                break;
+            };
+            self.out.extend_from_slice(b" xmlns:");
+            self.out.extend_from_slice(prefix.as_bytes());
+            self.quoted(ns)?;
+        }
+        Ok(())
     }
 
     /// Declares the hoisted namespaces.
@@ -157,7 +174,8 @@ impl<'a> Job<'a, '_> {
             self.out.push(b'_');
         }
         // Prefixes count from one.
-        let number = alloc::format!("{}", number.saturating_add(1));
+        let number = (number as u64).saturating_add(1);
+        let number = alloc::format!("{}", number.saturating_add(self.scope.offset));
         self.out.extend_from_slice(number.as_bytes());
     }
 }
