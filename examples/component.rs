@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use xmppwire_tokio::component::{ComponentConfig, Secret};
 use xmppwire_tokio::{
-    BareJid, ComponentConnector, ComponentUpdate, Domainpart, Iq, Message, MessageType,
+    BareJid, ComponentConnector, Domainpart, Iq, Message, MessageType, ReconnectEvent,
     ReconnectingComponent, Stanza, ns,
 };
 
@@ -43,10 +43,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut component = ReconnectingComponent::new(connector);
     let mut echo = Echo::new(domain);
     // An error here is final: the secret is wrong, or the server does not know the domain.
-    while let Some(update) = component.next_event().await? {
-        match update {
-            ComponentUpdate::Attached => println!("attached to {server}"),
-            ComponentUpdate::Stanza(stanza) => {
+    while let Some(event) = component.next_event().await? {
+        match event {
+            ReconnectEvent::Connected(_) => println!("attached to {server}"),
+            ReconnectEvent::Stanza(stanza) => {
                 let Some(answer) = echo.answer(&stanza, Instant::now()) else {
                     continue;
                 };
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     eprintln!("an answer was not sent: {error}");
                 }
             }
-            ComponentUpdate::Disconnected { reason, retry_in } => {
+            ReconnectEvent::Disconnected { reason, retry_in } => {
                 eprintln!("{reason}; connecting again in {retry_in:.1?}");
             }
             _ => {}

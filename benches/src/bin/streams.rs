@@ -15,7 +15,7 @@ use xmppwire::{Domainpart, Jid, Message, ServerEvent, Stanza};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, LocalDomain};
 use xmppwire_net::find::Mode;
 use xmppwire_test_support::Authority;
-use xmppwire_test_support::adapter::{Accepted, Adapter, Blocking, Client, Federation, Tokio};
+use xmppwire_test_support::adapter::{Accepted, Adapter, Blocking, Federation, Session, Tokio};
 use xmppwire_test_support::site::Site;
 
 const TEXT: &str = "But, soft! what light through yonder window breaks? It is the east, and Juliet is \

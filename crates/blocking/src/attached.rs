@@ -1,25 +1,13 @@
 //! Components (XEP-0114).
 
-mod reconnecting;
-
 use std::net::TcpStream;
-use std::task::Poll;
-use std::time::Duration;
 
+use xmppwire::Domainpart;
 use xmppwire::component::Component;
-use xmppwire::{Domainpart, Iq, Stanza, StanzaFault};
-use xmppwire_net::client::{Error, RequestError, RequestId, Session};
-use xmppwire_net::component::{Attaching, ComponentConnector};
-use xmppwire_net::link::Wired;
-use xmppwire_net::tls::TlsSummary;
+use xmppwire_net::client::Error;
+use xmppwire_net::component::ComponentConnector;
 
-use crate::clock::Clock;
-use crate::connect::resolve;
-use crate::open::open_any;
-use crate::pump::Pump;
-use crate::waker::Waker;
-
-pub use reconnecting::ReconnectingComponent;
+use crate::session::Session;
 
 /// A component that is attached to its server (XEP-0114).
 ///
@@ -30,7 +18,7 @@ pub use reconnecting::ReconnectingComponent;
 /// # fn run(secret: String) -> Result<(), Box<dyn std::error::Error>> {
 /// let config = ComponentConfig::new(Domainpart::new("echo.example.org")?, Secret::new(secret));
 /// let connector = ComponentConnector::new(config, "localhost", 5347);
-/// let mut component = ComponentConnection::connect(&connector)?;
+/// let mut component = ComponentConnection::connect_with(&connector)?;
 /// while let Some(stanza) = component.next()? {
 ///     let answer = match &stanza {
 ///         // The reply is from the address that was written to.
@@ -51,183 +39,22 @@ pub use reconnecting::ReconnectingComponent;
 ///
 /// A component is given every request, and has to answer it (RFC 6120 §8.2.3). All work happens
 /// inside the methods: bytes move in both directions while one of them runs, and not otherwise.
-/// [`ReconnectingComponent`] attaches again when the connection is lost.
-#[derive(Debug)]
-pub struct ComponentConnection {
-    pump: Pump,
-    session: Session<Component>,
-}
+/// [`ReconnectingComponent`](crate::ReconnectingComponent) attaches again when the connection is lost.
+pub type ComponentConnection = Session<Component>;
 
 impl ComponentConnection {
-    /// Connects to the first address of the connector's host that works, and attaches.
-    ///
-    /// # Errors
-    ///
-    /// That of the last address. A wrong secret is [`Error::Closed`] with a stream error of the
-    /// server.
-    pub fn connect(connector: &ComponentConnector) -> Result<Self, Error> {
-        Self::connect_with_waker(connector, Waker::new())
-    }
-
-    fn connect_with_waker(connector: &ComponentConnector, waker: Waker) -> Result<Self, Error> {
-        let limit = connector.connect_timeout();
-        let addresses = resolve(connector.host().to_owned(), connector.port(), limit)?;
-        Self::attach(open_any(addresses, limit)?, connector, waker)
-    }
-
     /// Attaches over a socket that is connected, such as to a tunnel. Sets it to non-blocking mode.
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the server refuses, [`Error::Io`] or [`Error::Tls`].
+    /// [`Error::Closed`] if the server refuses, such as a wrong secret; [`Error::Io`] or
+    /// [`Error::Tls`].
     pub fn over(socket: TcpStream, connector: &ComponentConnector) -> Result<Self, Error> {
-        Self::attach(socket, connector, Waker::new())
-    }
-
-    fn attach(
-        socket: TcpStream,
-        connector: &ComponentConnector,
-        waker: Waker,
-    ) -> Result<Self, Error> {
-        let mut pump = Pump::new(socket, Clock::start(), waker)?;
-        let mut attaching = Attaching::new(connector, pump.now())?;
-        pump.until(&mut attaching, Attaching::poll)?;
-        let session = attaching.into_session()?;
-        Ok(Self { pump, session })
+        Self::begin(socket, connector.mode(), connector)
     }
 
     /// The domain of the component.
     pub const fn domain(&self) -> &Domainpart {
-        self.session.domain()
-    }
-
-    /// The properties of TLS, if it is used.
-    pub const fn tls(&self) -> Option<&TlsSummary> {
-        self.session.link().tls()
-    }
-
-    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
-    /// (RFC 6120 §8.1.5).
-    pub fn stream_lang(&self) -> Option<&str> {
-        self.session.link().connection().stream_lang()
-    }
-
-    /// Bytes that wait to be written.
-    pub fn backlog(&self) -> usize {
-        self.session.link().backlog()
-    }
-
-    /// The next stanza; `None` after either side has closed the stream in order. It may be for any
-    /// domain: some servers give a component the stanzas of several.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`], [`Error::Io`] or [`Error::Tls`], once; then `None`.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator does not work with `?`, and the method of the tokio adapter has this name"
-    )]
-    pub fn next(&mut self) -> Result<Option<Stanza>, Error> {
-        self.pump.until(&mut self.session, Session::poll_next)
-    }
-
-    /// Like [`next`](Self::next), but returns [`Poll::Pending`] after `timeout` or when the
-    /// [`waker`](Self::waker) is used. Nothing is lost then, and what was sent before is written
-    /// while it waits.
-    ///
-    /// # Errors
-    ///
-    /// As for [`next`](Self::next).
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Poll<Option<Stanza>>, Error> {
-        let next = self
-            .pump
-            .until_timeout(&mut self.session, timeout, Session::poll_next);
-        match next {
-            Poll::Ready(stanza) => stanza.map(Poll::Ready),
-            Poll::Pending => Ok(Poll::Pending),
-        }
-    }
-
-    /// A handle with which another thread ends a wait in [`next_timeout`](Self::next_timeout).
-    pub fn waker(&self) -> Waker {
-        self.pump.waker()
-    }
-
-    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8), of which
-    /// [`next`](Self::next) does not tell. It was answered where the RFC requires an answer. The
-    /// newest ones are kept, in at most 64 KiB of memory.
-    pub fn take_refused(&mut self) -> Option<StanzaFault> {
-        self.session.refused_mut().take()
-    }
-
-    /// Sends a stanza: writes as many bytes as the socket takes now. Waits while more than 64 KiB
-    /// are left to write. Stanzas that have arrived are kept for [`next`](Self::next).
-    ///
-    /// # Errors
-    ///
-    /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended
-    /// or is closing; [`Error::Misuse`] if XML cannot carry the stanza, or if its `from` is not an
-    /// address of the component or `to` is missing; [`Error::InboxFull`] if stanzas that arrive
-    /// have to be taken first because the server does not read. Others as for [`next`](Self::next).
-    pub fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        self.pump.until(&mut self.session, Session::poll_ready)?;
-        self.session.send(&stanza.into())?;
-        self.pump.exchange_now(self.session.wire());
-        Ok(())
-    }
-
-    /// Waits until everything that was sent is written.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.pump.until(&mut self.session, Session::poll_flushed)
-    }
-
-    /// Sends a request and waits for the answer of the entity that it is sent to. Its `from` is an
-    /// address of the component, and an unpredictable id replaces its own. Stanzas that arrive
-    /// meanwhile are kept for [`next`](Self::next).
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`]
-    pub fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        let request = self.ask(request)?;
-        self.answer(request)
-    }
-
-    /// Sends a request without waiting for the answer, which [`answer`](Self::answer) gives. Any
-    /// number may be open, up to the connector's
-    /// [limit](ComponentConnector::with_max_requests).
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`]
-    pub fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
-        self.pump.until(&mut self.session, Session::poll_ready)?;
-        let now = self.pump.now();
-        let id = self.session.begin_request(now, &request)?;
-        self.pump.exchange_now(self.session.wire());
-        Ok(id)
-    }
-
-    /// Waits for the answer to one of the requests that are open. Stanzas that arrive meanwhile are
-    /// kept for [`next`](Self::next).
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`]. The request is forgotten then.
-    pub fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError> {
-        let poll = |session: &mut Session<Component>, now| session.poll_answer(now, &request);
-        self.pump.until(&mut self.session, poll)
-    }
-
-    /// Begins to close the stream (RFC 6120 §4.4). Nothing more can be sent. What still arrives is
-    /// given by [`next`](Self::next), and then `None`: take it all, so that no stanza is lost.
-    /// Idempotent.
-    pub fn close(&mut self) {
-        let now = self.pump.now();
-        self.session.close(now);
+        self.session().domain()
     }
 }

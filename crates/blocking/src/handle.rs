@@ -1,10 +1,11 @@
-//! The handle and the receivers of a client for several threads.
+//! The handle and the receivers of a session for several threads.
 
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::{FullJid, Iq, Stanza, StanzaFault};
-use xmppwire_net::client::{self, Error, ReconnectEvent, RequestError};
+use xmppwire::component::Component;
+use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza, StanzaFault};
+use xmppwire_net::client::{self, Error, ReconnectEvent, RequestError, SessionRole};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::park;
@@ -14,10 +15,31 @@ use crate::park;
 /// The calls wait for the driver, which has to run in another thread. When the last handle and the
 /// receiver are dropped, the driver closes the stream in order and ends. Those that wait come in
 /// their order.
-#[derive(Clone, Debug)]
-pub struct Handle(pub(crate) client::Handle);
+#[derive(Debug)]
+pub struct Handle<R: SessionRole = Client>(pub(crate) client::Handle<R>);
 
-impl Handle {
+impl Handle<Client> {
+    /// The address that is bound, or that was bound last; `None` before the first session of a
+    /// client that reconnects.
+    pub fn jid(&self) -> Option<FullJid> {
+        self.0.jid()
+    }
+}
+
+impl Handle<Component> {
+    /// The domain of the component; `None` before the first session of a component that reconnects.
+    pub fn domain(&self) -> Option<Domainpart> {
+        self.0.domain()
+    }
+}
+
+impl<R: SessionRole> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<R: SessionRole> Handle<R> {
     /// Sends a stanza: gives it to the driver, which writes it. Waits while more than 64 KiB are
     /// left to write.
     ///
@@ -31,7 +53,7 @@ impl Handle {
 
     /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
     /// id replaces its own. Any number may be open, each from a thread of its own; where the
-    /// connector's [limit](crate::Connector::with_max_requests) is reached, waits for one of them
+    /// connector's [limit](crate::SessionConnector::with_max_requests) is reached, waits for one of them
     /// to end.
     ///
     /// # Errors
@@ -60,10 +82,10 @@ impl Handle {
         park::wait(self.0.close());
     }
 
-    /// The address that is bound, or that was bound last; `None` before the first session of a
-    /// client that reconnects.
-    pub fn jid(&self) -> Option<FullJid> {
-        self.0.jid()
+    /// The address of the session, or of the last one: that of a client, or the domain of a
+    /// component. `None` before the first session.
+    pub fn address(&self) -> Option<R::Address> {
+        self.0.address()
     }
 
     /// Whether there is a session, and it is not closing.
@@ -104,14 +126,14 @@ impl Handle {
 
 /// Receives the stanzas of a client: an iterator. There is one for each client.
 ///
-/// At most the connector's [budget](crate::Connector::with_inbox_bytes) and one stanza wait to be
+/// At most the connector's [budget](crate::SessionConnector::with_inbox_bytes) and one stanza wait to be
 /// taken. Past it nothing is read from the server, and so no request is answered: go on taking
 /// stanzas. When this is dropped, what arrives is dropped, and the requests that the application
 /// claimed are answered with `service-unavailable`.
 #[derive(Debug)]
-pub struct Stanzas(pub(crate) client::Stanzas);
+pub struct Stanzas<R: SessionRole = Client>(pub(crate) client::Stanzas<R>);
 
-impl Stanzas {
+impl<R: SessionRole> Stanzas<R> {
     /// The next stanza; `None` after the driver has ended, which tells the reason. Pending when the
     /// time is over; nothing is lost then.
     pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<Stanza>> {
@@ -131,7 +153,7 @@ impl Stanzas {
     }
 }
 
-impl Iterator for Stanzas {
+impl<R: SessionRole> Iterator for Stanzas<R> {
     type Item = Stanza;
 
     /// The next stanza; `None` after the driver has ended, which tells the reason.
@@ -144,12 +166,12 @@ impl Iterator for Stanzas {
 ///
 /// What waits to be taken is bounded as in [`Stanzas`].
 #[derive(Debug)]
-pub struct Events(pub(crate) client::Events);
+pub struct Events<R: SessionRole = Client>(pub(crate) client::Events<R>);
 
-impl Events {
+impl<R: SessionRole> Events<R> {
     /// The next event; `None` after the driver has ended, which tells the reason. Pending when the
     /// time is over; nothing is lost then.
-    pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<ReconnectEvent>> {
+    pub fn next_timeout(&mut self, timeout: Duration) -> Poll<Option<ReconnectEvent<R>>> {
         park::wait_timeout(self.0.next(), timeout)
     }
 
@@ -166,11 +188,11 @@ impl Events {
     }
 }
 
-impl Iterator for Events {
-    type Item = ReconnectEvent;
+impl<R: SessionRole> Iterator for Events<R> {
+    type Item = ReconnectEvent<R>;
 
     /// The next event; `None` after the driver has ended, which tells the reason.
-    fn next(&mut self) -> Option<ReconnectEvent> {
+    fn next(&mut self) -> Option<ReconnectEvent<R>> {
         park::wait(self.0.next())
     }
 }

@@ -2,39 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use mio::{Events, Interest, Token};
 use xmppwire::Instant;
-use xmppwire_net::find::{Race, RaceStep};
 use xmppwire_net::socket::{SockRef, prepare};
 
 use crate::clock::Clock;
-
-/// Opens a connection to one of these addresses of a host, each of which may take this long.
-pub(crate) fn open_any(
-    addresses: impl IntoIterator<Item = SocketAddr>,
-    limit: Duration,
-) -> io::Result<TcpStream> {
-    let clock = Clock::start();
-    let mut race = Race::new(addresses);
-    let mut openings = Openings::default();
-    let mut last = io::Error::other("the host has no address");
-    while let Some(step) = race.next_step(clock.now()) {
-        match step {
-            RaceStep::Open(address) => openings.begin(address, clock.now() + limit),
-            RaceStep::Wait(until) => match openings.first(clock, until) {
-                Some((_, Ok(socket))) => return Ok(socket),
-                Some((address, Err(error))) => {
-                    race.failed(address);
-                    last = error;
-                }
-                None => {}
-            },
-        }
-    }
-    Err(last)
-}
 
 /// The connections that are being opened. Dropping it ends the attempts.
 #[derive(Default)]
@@ -156,39 +129,4 @@ impl Opening {
 /// What the address of a peer fails with while the connection is being opened.
 fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotConnected
-}
-
-#[cfg(all(test, target_os = "linux"))]
-#[allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-mod tests {
-    use super::*;
-    use xmppwire_test_support::{BlackHole, within};
-
-    /// Longer than any test.
-    const LONG: Duration = Duration::from_secs(100_000);
-
-    #[test]
-    fn an_address_that_nothing_answers_at_is_not_waited_for() {
-        within(|| {
-            let (hole, listener) = BlackHole::beside_a_listener();
-            let there = listener.local_addr().unwrap();
-            let closed = ([127, 0, 0, 1], 1).into();
-            for addresses in [vec![hole.address, there], vec![hole.address, closed, there]] {
-                let socket = open_any(addresses, LONG).unwrap();
-                assert_eq!(socket.peer_addr().unwrap(), there);
-                assert!(socket.nodelay().unwrap());
-                drop(listener.accept().unwrap());
-            }
-            // Each address has its own time.
-            let error = open_any([hole.address], Duration::from_millis(20)).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            let error = open_any([closed], LONG).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            assert!(open_any([], LONG).is_err());
-        });
-    }
 }

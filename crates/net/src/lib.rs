@@ -8,11 +8,11 @@
 //!
 //! | to write | drive | which decides |
 //! |---|---|---|
-//! | a client's way to its server | [`find::Attempts`] | what to look up, which address to open, when to give up |
-//! | a client's login | [`client::Login`] | direct TLS or STARTTLS, authentication, resource binding |
-//! | a client | [`client::Session`] | what is an answer and what is for the application, when a stanza may be sent |
-//! | a client for several tasks | [`client::share`] | who comes next, what is woken, when the stream is closed |
-//! | a client that reconnects | [`client::Reconnecting`] | when to connect, to sleep and to drive |
+//! | the way of a client or a component to its server | [`find::Attempts`] | what to look up, which address to open, when to give up |
+//! | its login | [`client::Login`] | direct TLS or STARTTLS, authentication, resource binding, the handshake of a component |
+//! | a session | [`client::Session`] | what is an answer and what is for the application, when a stanza may be sent |
+//! | a session for several tasks | [`client::share`] | who comes next, what is woken, when the stream is closed |
+//! | a client or a component that reconnects | [`client::Reconnecting`] | when to connect, to sleep and to drive |
 //! | a server's connection | [`link::Link`], after a [`link::Handshake`] with direct TLS | the change to TLS, the end of the connection |
 //! | a server's streams to other servers | [`federation::Federation`] | when to connect, what waits, what goes back to its sender |
 //! | SRV look-ups over sockets of its own | [`find::dns::Lookup`] | what to ask which name server |
@@ -131,8 +131,8 @@
 //! | [`find`] | domains, SRV records and their order, the attempts to connect |
 //! | [`tls`] | rustls configurations, channel bindings, whose certificate counts |
 //! | [`link`] | a connection of the core joined with its TLS |
-//! | [`client`] | what an application wants of a client's link |
-//! | [`component`] | the same for components (XEP-0114) |
+//! | [`client`] | what an application wants of the link of a client or a component |
+//! | [`component`] | the connector of components (XEP-0114), and the link of their servers |
 //! | [`federation`] | streams to other servers, and what waits for them |
 //! | [`socket`] | the options of a TCP socket |
 //! | [`prelude`] | the names that an adapter re-exports |

@@ -25,9 +25,9 @@ pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
     Cause, ConnectError, Connector, Error, Profile, ReconnectEvent, ReconnectPolicy, RequestError,
-    RequestId, Verdict,
+    RequestId, SessionConnector, SessionRole, Verdict,
 };
-pub use crate::component::{ComponentConnector, ComponentUpdate};
+pub use crate::component::ComponentConnector;
 pub use crate::federation::{
     DomainPolicy, FederationConfig, FederationEvent, FederationLimits, LocalDomain, NotRouted,
     Overload, Policies, Undelivered,

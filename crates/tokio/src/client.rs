@@ -1,28 +1,12 @@
 //! The client's side.
 
-mod split;
-
-use std::io;
-use std::task::Poll;
-use std::time::Duration;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire::{FullJid, Instant, Iq, Password, Stanza, StanzaFault};
-use xmppwire_net::client::{
-    ConnectError, Connector, Error, Login, LoginStep, RefusedStanzas, RequestError, RequestId,
-    Session,
-};
-use xmppwire_net::find::{Attempts, Mode};
-use xmppwire_net::link::{Wire, Wired};
-use xmppwire_net::tls::TlsSummary;
+use xmppwire::{self as core, FullJid, Password};
+use xmppwire_net::client::{ConnectError, Connector, Error};
+use xmppwire_net::find::Mode;
 
-use crate::clock::Clock;
-use crate::connect;
-use crate::pump::Pump;
-
-pub use split::ClientDriver;
-pub(crate) use split::drive;
+use crate::session::Session;
 
 /// A client that is logged in.
 ///
@@ -114,11 +98,7 @@ pub(crate) use split::drive;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct Client<T = TcpStream> {
-    pump: Pump<T>,
-    session: Session,
-}
+pub type Client<T = TcpStream> = Session<core::Client, T>;
 
 impl Client {
     /// Logs in with the defaults: finds the servers of the JID's domain by their SRV records,
@@ -133,16 +113,6 @@ impl Client {
     pub async fn connect(jid: &str, password: impl Into<Password>) -> Result<Self, ConnectError> {
         Self::connect_with(&Connector::account(jid, password)?).await
     }
-
-    /// Logs in with the settings of the connector.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError`]
-    pub async fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
-        let clock = Clock::start();
-        connect::connect(Attempts::new(connector, clock.now()), clock).await
-    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
@@ -153,221 +123,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// [`Error::Tls`] if the peer cannot prove that it is the domain's server, [`Error::Closed`] if
     /// it ends the stream, [`Error::Io`] if the transport fails.
     pub async fn over(transport: T, mode: Mode, connector: &Connector) -> Result<Self, Error> {
-        let clock = Clock::start();
-        let login = Login::new(connector, mode, clock.now())?;
-        Self::drive(Pump::new(transport, clock), login).await
-    }
-
-    pub(crate) async fn drive(mut pump: Pump<T>, mut login: Login) -> Result<Self, Error> {
-        while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll).await? {
-            // It takes up to half a second, which would hold up every other task of this thread.
-            let derive = move || (request.derive(), request);
-            let derived = tokio::task::spawn_blocking(derive).await;
-            // An error means that the runtime shuts down.
-            let (salted, request) = derived.map_err(io::Error::other)?;
-            login.derived(request, &salted)?;
-        }
-        let session = login.into_session()?;
-        Ok(Self { pump, session })
+        Self::begin(transport, mode, connector).await
     }
 
     /// The address that is bound.
     pub const fn jid(&self) -> &FullJid {
-        self.session.jid()
-    }
-
-    /// The properties of TLS, if it is used.
-    pub const fn tls(&self) -> Option<&TlsSummary> {
-        self.session.link().tls()
-    }
-
-    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
-    /// (RFC 6120 §8.1.5).
-    pub fn stream_lang(&self) -> Option<&str> {
-        self.session.link().connection().stream_lang()
-    }
-
-    /// Bytes that wait to be written.
-    pub fn backlog(&self) -> usize {
-        self.session.link().backlog()
-    }
-
-    pub(crate) const fn mode(&self) -> Mode {
-        self.session.link().mode()
-    }
-
-    pub(crate) fn into_parts(self) -> (Pump<T>, Session) {
-        (self.pump, self.session)
-    }
-
-    /// The next stanza; `None` after either side has closed the stream in order.
-    ///
-    /// # Cancel safety
-    ///
-    /// The future may be dropped at any await, as `select!` does. Nothing is lost.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Closed`], [`Error::Io`] or [`Error::Tls`], once; then `None`.
-    pub async fn next(&mut self) -> Result<Option<Stanza>, Error> {
-        self.pump.until(&mut self.session, Session::poll_next).await
-    }
-
-    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8), such as a message whose `from`
-    /// is not an address.
-    ///
-    /// [`next`](Self::next) never gives such a stanza and does not return for it, so look here
-    /// after `next` has returned. The client has answered it where the RFC requires an answer and
-    /// `from` is not malformed. Nothing needs to be done about it: it shows that the server, or an
-    /// entity whose stanzas the server does not check, breaks the protocol. The newest ones are
-    /// kept, in at most 64 KiB of memory, or one stanza if that one is larger;
-    /// [`refused_dropped`](Self::refused_dropped) counts the others.
-    ///
-    /// ```no_run
-    /// # use xmppwire_tokio::{Client, Error};
-    /// # async fn run(client: &mut Client) -> Result<(), Error> {
-    /// while let Some(stanza) = client.next().await? {
-    ///     while let Some(fault) = client.take_refused() {
-    ///         eprintln!("{fault}: {}", fault.element().to_xml());
-    ///     }
-    ///     println!("{stanza:?}");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn take_refused(&mut self) -> Option<StanzaFault> {
-        self.session.refused_mut().take()
-    }
-
-    /// The number of malformed stanzas that [`take_refused`](Self::take_refused) cannot give any
-    /// more, because newer ones needed their room.
-    pub const fn refused_dropped(&self) -> u64 {
-        self.session.refused().dropped()
-    }
-
-    /// The queue behind [`take_refused`](Self::take_refused), to keep it beyond the session.
-    pub(crate) const fn refused_mut(&mut self) -> &mut RefusedStanzas {
-        self.session.refused_mut()
-    }
-
-    /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
-    /// another method is awaited. Waits while more than 64 KiB are left to write. Stanzas that have
-    /// arrived are kept for [`next`](Self::next).
-    ///
-    /// # Cancel safety
-    ///
-    /// A future that is dropped before it is ready has sent nothing.
-    ///
-    /// # Errors
-    ///
-    /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended,
-    /// [`Error::Misuse`] if XML cannot carry the stanza, [`Error::InboxFull`] if stanzas that
-    /// arrive have to be taken first because the server does not read. Others as for
-    /// [`next`](Self::next); it is not known then how much arrived of what was sent before.
-    pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
-        let stanza = stanza.into();
-        self.pump
-            .until(&mut self.session, Session::poll_ready)
-            .await?;
-        self.session.send(&stanza)?;
-        self.pump.exchange_now(&mut self.session).await;
-        Ok(())
-    }
-
-    /// Waits until everything that was sent is written.
-    ///
-    /// Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InboxFull`] if the inbox becomes full meanwhile; others as for
-    /// [`send`](Self::send).
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.pump
-            .until(&mut self.session, Session::poll_flushed)
-            .await
-    }
-
-    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
-    /// id replaces its own. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
-    ///
-    /// ```no_run
-    /// use xmppwire_tokio::{Client, Element, Iq, Jid, ns};
-    ///
-    /// # async fn ping(client: &mut Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let ping = Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(Jid::new("example.org")?);
-    /// client.request(ping).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Cancel safety
-    ///
-    /// A future that is dropped may have sent the request. The answer is dropped when it comes.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError`]
-    pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        self.pump
-            .until(&mut self.session, Session::poll_ready)
-            .await?;
-        let now = self.pump.clock().now();
-        let id = self.session.begin_request(now, &request)?;
-        let mut asked = Asked {
-            session: &mut self.session,
-            id,
-        };
-        self.pump.until(&mut asked, Asked::poll).await
-    }
-
-    /// Checks now whether the server is there: for when the network has changed, or the device was
-    /// asleep. Without a sign of life within `patience`, the session ends as
-    /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive), which the next call that waits
-    /// tells. The check itself is written by that call.
-    ///
-    /// A silent server is also checked from time to time by itself; see
-    /// [`Connector::with_keep_alive`].
-    pub fn check_peer(&mut self, patience: Duration) {
-        let now = self.pump.clock().now();
-        self.session.check_peer(now, patience);
-    }
-
-    /// Closes the stream in order: what was sent is written, and the server confirms the end.
-    /// Stanzas that still arrive are dropped.
-    ///
-    /// # Errors
-    ///
-    /// As for [`next`](Self::next), if the end was not in order.
-    pub async fn close(mut self) -> Result<(), Error> {
-        let now = self.pump.clock().now();
-        self.session.close(now);
-        self.pump
-            .until(&mut self.session, Session::poll_closed)
-            .await
-    }
-}
-
-/// A request that is forgotten when the future that waits for it is dropped.
-struct Asked<'a> {
-    session: &'a mut Session,
-    id: RequestId,
-}
-
-impl Asked<'_> {
-    fn poll(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
-        self.session.poll_answer(now, &self.id)
-    }
-}
-
-impl Wired for Asked<'_> {
-    fn wire(&mut self) -> &mut dyn Wire {
-        self.session.wire()
-    }
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        self.session.forget_request(&self.id);
+        self.session().jid()
     }
 }

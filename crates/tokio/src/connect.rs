@@ -1,4 +1,4 @@
-//! From a connector to a client.
+//! From a connector to a session.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,18 +10,32 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use xmppwire::Instant;
-use xmppwire_net::client::{ConnectError, Error};
-use xmppwire_net::find::{Attempts, LookupError, Race, RaceStep, SrvAnswers, Step};
+use xmppwire_net::client::{ConnectError, Error, SessionRole};
+use xmppwire_net::find::{Attempts, LookupError, SrvAnswers, Step};
 use xmppwire_net::socket::{SockRef, prepare};
 
-use crate::Client;
+use crate::Session;
 use crate::clock::Clock;
 use crate::dns::Resolver;
 use crate::pump::Pump;
 
 /// Takes the steps of the attempts until a login succeeds or nothing is left to try. `clock` is the
 /// clock that the attempts began by.
-pub(crate) async fn connect(mut attempts: Attempts, clock: Clock) -> Result<Client, ConnectError> {
+pub(crate) async fn connect<R: SessionRole>(
+    mut attempts: Attempts<R>,
+    clock: Clock,
+) -> Result<Session<R>, ConnectError> {
+    while let Some(socket) = open_next(&mut attempts, clock).await {
+        match log_in(&mut attempts, socket, clock).await {
+            Ok(session) => return Ok(session),
+            Err(error) => attempts.failed(error),
+        }
+    }
+    Err(attempts.into_error())
+}
+
+/// Takes the steps of the attempts until a connection is open or nothing is left to try.
+async fn open_next<R: SessionRole>(attempts: &mut Attempts<R>, clock: Clock) -> Option<TcpStream> {
     let mut openings = Openings::default();
     while let Some(step) = attempts.next_step(clock.now()) {
         let limit = attempts.timeout(clock.now());
@@ -38,45 +52,14 @@ pub(crate) async fn connect(mut attempts: Attempts, clock: Clock) -> Result<Clie
             }
             Step::Open(address) => openings.begin(address, limit),
             Step::Wait(until) => match openings.first(clock, Some(until)).await {
-                Some((_, Ok(socket))) => {
-                    // The others are too late.
-                    openings = Openings::default();
-                    match log_in(&mut attempts, socket, clock).await {
-                        Ok(client) => return Ok(client),
-                        Err(error) => attempts.failed(error),
-                    }
-                }
+                // The others are too late.
+                Some((_, Ok(socket))) => return Some(socket),
                 Some((address, Err(error))) => attempts.not_opened(address, error),
                 None => {}
             },
         }
     }
-    Err(attempts.into_error())
-}
-
-/// Opens a connection to one of these addresses of a host, each of which may take this long.
-pub(crate) async fn open_any(
-    addresses: impl IntoIterator<Item = SocketAddr>,
-    limit: Duration,
-) -> io::Result<TcpStream> {
-    let clock = Clock::start();
-    let mut race = Race::new(addresses);
-    let mut openings = Openings::default();
-    let mut last = io::Error::other("the host has no address");
-    while let Some(step) = race.next_step(clock.now()) {
-        match step {
-            RaceStep::Open(address) => openings.begin(address, limit),
-            RaceStep::Wait(until) => match openings.first(clock, until).await {
-                Some((_, Ok(socket))) => return Ok(socket),
-                Some((address, Err(error))) => {
-                    race.failed(address);
-                    last = error;
-                }
-                None => {}
-            },
-        }
-    }
-    Err(last)
+    None
 }
 
 /// The connections that are being opened. Dropping it ends the attempts.
@@ -133,9 +116,13 @@ async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-async fn log_in(attempts: &mut Attempts, socket: TcpStream, clock: Clock) -> Result<Client, Error> {
-    let pump = Pump::new(socket, clock);
-    Client::drive(pump, attempts.log_in(clock.now())?).await
+async fn log_in<R: SessionRole>(
+    attempts: &mut Attempts<R>,
+    socket: TcpStream,
+    clock: Clock,
+) -> Result<Session<R>, Error> {
+    let login = attempts.log_in(clock.now())?;
+    Session::log_in(Pump::new(socket, clock), login).await
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -146,15 +133,38 @@ async fn log_in(attempts: &mut Attempts, socket: TcpStream, clock: Clock) -> Res
 )]
 mod tests {
     use super::*;
+    use xmppwire_net::client::Connector;
+    use xmppwire_net::find::Mode;
     use xmppwire_test_support::{BlackHole, within};
 
     /// Longer than any test.
     const LONG: Duration = Duration::from_secs(100_000);
 
-    fn open(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
+    /// Opens a connection to a server with these addresses, each of which may take this long.
+    fn open(addresses: Vec<SocketAddr>, limit: Duration) -> Result<TcpStream, ConnectError> {
+        let connector = Connector::account("juliet@example.org", "s3cr3t").unwrap();
+        let connector = connector
+            .with_server("a.example", 5222, Mode::StartTls)
+            .with_connect_timeout(limit)
+            .with_total_timeout(LONG);
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build().unwrap();
-        runtime.block_on(open_any(addresses, limit))
+        runtime.block_on(async {
+            let clock = Clock::start();
+            let mut attempts = Attempts::new(&connector, clock.now());
+            let step = attempts.next_step(clock.now());
+            assert!(matches!(step, Some(Step::Resolve { .. })), "{step:?}");
+            attempts.resolved(Ok(addresses));
+            let opened = open_next(&mut attempts, clock).await;
+            opened.ok_or_else(|| attempts.into_error())
+        })
+    }
+
+    fn kind(error: &ConnectError) -> Option<io::ErrorKind> {
+        match error.last() {
+            Some(Error::Io(error)) => Some(error.kind()),
+            _ => None,
+        }
     }
 
     #[test]
@@ -171,9 +181,9 @@ mod tests {
             }
             // Each address has its own time.
             let error = open(vec![hole.address], Duration::from_millis(20)).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(kind(&error), Some(io::ErrorKind::TimedOut));
             let error = open(vec![closed], LONG).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+            assert_eq!(kind(&error), Some(io::ErrorKind::ConnectionRefused));
             assert!(open(vec![], LONG).is_err());
         });
     }

@@ -30,10 +30,11 @@
 //! |---|---|
 //! | to log in, send, receive and ask | [`Client`] |
 //! | the same, and to reconnect when the connection is lost | [`ReconnectingClient`] |
-//! | to use either from several tasks | [`Client::split`], [`ReconnectingClient::split`]: a [`Handle`], and [`Stanzas`] or [`Events`] |
+//! | to use either from several tasks | [`Session::split`], [`Reconnecting::split`]: a [`Handle`], and [`Stanzas`] or [`Events`] |
 //! | to configure where to connect to, which certificates to trust, how long to wait | [`Connector`] |
 //! | to serve clients | [`ServerConnection`] |
-//! | to attach a component to a server (XEP-0114) | [`ReconnectingComponent`], [`ComponentConnection`] |
+//! | to attach a component to a server (XEP-0114), with all that clients have | [`ReconnectingComponent`], [`ComponentConnection`] |
+//! | code that serves clients and components alike | [`Session`], [`Reconnecting`], [`SessionConnector`], generic over the [`SessionRole`] |
 //! | to let components attach | [`ComponentHostConnection`] |
 //! | to exchange stanzas with other servers | [`Federation`] |
 //! | the driver inside, generic over the role | [`Driver`] |
@@ -67,19 +68,23 @@ mod host;
 mod pump;
 mod reconnecting;
 mod server;
+mod session;
 
 #[cfg(feature = "futures")]
 pub use xmppwire_net::client::StanzaSink;
 pub use xmppwire_net::client::{Events, Handle, Stanzas};
 pub use xmppwire_net::prelude::*;
 
-pub use crate::attached::{ComponentConnection, ReconnectingComponent};
-pub use crate::client::{Client, ClientDriver};
+pub use crate::attached::ComponentConnection;
+pub use crate::client::Client;
 pub use crate::driver::Driver;
 pub use crate::federation::Federation;
 pub use crate::host::ComponentHostConnection;
-pub use crate::reconnecting::{ReconnectingClient, ReconnectingDriver};
+pub use crate::reconnecting::{
+    Reconnecting, ReconnectingClient, ReconnectingComponent, ReconnectingDriver,
+};
 pub use crate::server::ServerConnection;
+pub use crate::session::{Session, SessionDriver};
 
 /// Keeps the example of the project's front page true.
 #[cfg(doctest)]

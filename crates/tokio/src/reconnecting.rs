@@ -1,4 +1,4 @@
-//! A client that reconnects.
+//! A client or a component that reconnects.
 
 mod split;
 
@@ -6,14 +6,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use xmppwire::{Iq, Stanza, StanzaFault};
+use xmppwire::component::Component;
+use xmppwire::{Client, Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting,
-    RefusedStanzas, RequestError,
+    ConnectError, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting as Machine,
+    RefusedStanzas, RequestError, SessionConnector, SessionRole,
 };
 
 use crate::clock::Clock;
-use crate::{Client, connect};
+use crate::{Session, connect};
 
 pub use split::ReconnectingDriver;
 
@@ -22,7 +23,7 @@ pub use split::ReconnectingDriver;
 /// It waits for a random time before: up to five seconds after a fault of the network, up to a
 /// minute where the server went away, and longer while attempts fail. It does not come back where
 /// another attempt cannot help, such as after a wrong password. [`ReconnectPolicy`] sets these times.
-/// A session with a server that falls silent is lost too; see [`Connector::with_keep_alive`].
+/// A session with a server that falls silent is lost too; see [`with_keep_alive`](SessionConnector::with_keep_alive).
 /// An application that learns of a change of the network tells it with
 /// [`network_changed`](Self::network_changed).
 ///
@@ -49,37 +50,78 @@ pub use split::ReconnectingDriver;
 /// connected or read in the background. Stanzas are not kept for the next session. What was sent
 /// shortly before a connection broke may be lost, as with every stream without stream management
 /// (XEP-0198).
-pub struct ReconnectingClient {
-    machine: Reconnecting<Client>,
+pub type ReconnectingClient = Reconnecting<Client>;
+
+/// A component that attaches again when the connection is lost: after a random delay, which grows
+/// while attempts fail, and never if another attempt cannot help, such as after a wrong secret.
+///
+/// ```no_run
+/// use xmppwire_tokio::component::{ComponentConfig, Secret};
+/// use xmppwire_tokio::{ComponentConnector, Domainpart, ReconnectEvent, ReconnectingComponent, Stanza};
+///
+/// # async fn run(secret: String) -> Result<(), Box<dyn std::error::Error>> {
+/// let config = ComponentConfig::new(Domainpart::new("echo.example.org")?, Secret::new(secret));
+/// let connector = ComponentConnector::new(config, "localhost", 5347);
+/// let mut component = ReconnectingComponent::new(connector);
+/// while let Some(update) = component.next_event().await? {
+///     match update {
+///         ReconnectEvent::Stanza(stanza) => {
+///             let answer = match &stanza {
+///                 Stanza::Message(message) if message.body().as_deref() == Some("ping") => {
+///                     message.reply("pong").map(Stanza::Message)
+///                 }
+///                 // Every request has an answer, and nothing else has.
+///                 _ => stanza.unsupported_reply(),
+///             };
+///             if let Some(answer) = answer {
+///                 component.send(answer).await?;
+///             }
+///         }
+///         ReconnectEvent::Disconnected { reason, retry_in } => eprintln!("{reason}; again in {retry_in:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// All work happens inside its methods. Stanzas are not kept for the next connection, and what was
+/// sent shortly before one broke may be lost.
+pub type ReconnectingComponent = Reconnecting<Component>;
+
+/// A [`ReconnectingClient`] or a [`ReconnectingComponent`].
+pub struct Reconnecting<R: SessionRole> {
+    machine: Machine<Session<R>, R>,
     clock: Clock,
     /// The attempt in progress. It survives when a future of [`next_event`](Self::next_event) is
     /// dropped.
-    attempt: Option<Attempt>,
+    attempt: Option<Attempt<R>>,
     /// Malformed stanzas that arrived before the last event was given.
     refused: RefusedStanzas,
 }
 
-type Attempt = Pin<Box<dyn Future<Output = Result<Client, ConnectError>> + Send>>;
+type Attempt<R> = Pin<Box<dyn Future<Output = Result<Session<R>, ConnectError>> + Send>>;
 
-impl ReconnectingClient {
+impl<R: SessionRole> Reconnecting<R> {
     /// Connects as the connector says when the first event is awaited, and waits as RFC 6120 §3.3
     /// recommends whenever that fails or a session ends.
-    pub fn new(connector: Connector) -> Self {
+    pub fn new(connector: SessionConnector<R>) -> Self {
         Self::with_policy(connector, ReconnectPolicy::default())
     }
 
     /// Like [`new`](Self::new), with other delays.
-    pub fn with_policy(connector: Connector, policy: ReconnectPolicy) -> Self {
+    pub fn with_policy(connector: SessionConnector<R>, policy: ReconnectPolicy) -> Self {
         let clock = Clock::start();
         Self {
-            machine: Reconnecting::new(connector, policy, clock.now()),
+            machine: Machine::new(connector, policy, clock.now()),
             clock,
             attempt: None,
             refused: RefusedStanzas::default(),
         }
     }
 
-    /// The next event; `None` after an error. Connects, and waits before it connects again.
+    /// The next event; `None` after an error, and at the end after
+    /// [`begin_close`](Self::begin_close). Connects, and waits before it connects again.
     ///
     /// # Cancel safety
     ///
@@ -91,7 +133,7 @@ impl ReconnectingClient {
     /// Once, the reason why another attempt cannot help: the credentials were refused, another
     /// client took the resource, or, before the first session, the domain has no server or none
     /// that can prove its identity. Everything else is a [`ReconnectEvent::Disconnected`].
-    pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+    pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error> {
         loop {
             match self.machine.next(self.clock.now()) {
                 Next::Connect => return self.connect().await.map(Some),
@@ -99,14 +141,14 @@ impl ReconnectingClient {
                 Next::Drive(client) => {
                     let stanza = client.next().await;
                     self.refused.append(client.refused_mut());
-                    return self.machine.received(self.clock.now(), stanza).map(Some);
+                    return self.machine.received(self.clock.now(), stanza);
                 }
                 Next::Stop => return Ok(None),
             }
         }
     }
 
-    async fn connect(&mut self) -> Result<ReconnectEvent, Error> {
+    async fn connect(&mut self) -> Result<ReconnectEvent<R>, Error> {
         let clock = self.clock;
         let attempt = match &mut self.attempt {
             Some(attempt) => attempt,
@@ -120,20 +162,20 @@ impl ReconnectingClient {
         self.attempt = None;
         match result {
             Ok(client) => {
-                let (jid, mode) = (client.jid().clone(), client.mode());
-                Ok(self.machine.connected(clock.now(), jid, mode, client))
+                let (address, mode) = (client.address().clone(), client.mode());
+                Ok(self.machine.connected(clock.now(), address, mode, client))
             }
             Err(error) => self.machine.not_connected(clock.now(), error),
         }
     }
 
-    /// The client of the present session, if there is one, to look at its address and its TLS.
-    pub fn client(&self) -> Option<&Client> {
+    /// The present session, if there is one, to look at its address and its TLS.
+    pub fn session(&self) -> Option<&Session<R>> {
         self.machine.client()
     }
 
     /// Takes the oldest malformed stanza that arrived in this session or an earlier one, as
-    /// [`Client::take_refused`] does. Look here after [`next_event`](Self::next_event) has
+    /// [`Session::take_refused`] does. Look here after [`next_event`](Self::next_event) has
     /// returned. Those of the last session are still there after
     /// [`ReconnectEvent::Disconnected`] and after an error.
     pub fn take_refused(&mut self) -> Option<StanzaFault> {
@@ -145,11 +187,11 @@ impl ReconnectingClient {
     /// [`take_refused`](Self::take_refused) cannot give any more, because newer ones needed their
     /// room.
     pub fn refused_dropped(&self) -> u64 {
-        let present = self.client().map_or(0, Client::refused_dropped);
+        let present = self.session().map_or(0, Session::refused_dropped);
         self.refused.dropped().saturating_add(present)
     }
 
-    /// Sends a stanza over the present session, as [`Client::send`] does.
+    /// Sends a stanza over the present session, as [`Session::send`] does.
     ///
     /// # Cancel safety
     ///
@@ -175,7 +217,7 @@ impl ReconnectingClient {
         flushed.map_err(|error| self.machine.refused(error))
     }
 
-    /// Sends a request over the present session, as [`Client::request`] does.
+    /// Sends a request over the present session, as [`Session::request`] does.
     ///
     /// # Errors
     ///
@@ -216,11 +258,22 @@ impl ReconnectingClient {
         let _ = self.machine.drop_session(self.clock.now());
     }
 
-    /// Closes the present session in order, if there is one, and ends.
+    /// Begins to close the present session in order, if there is one, and does not connect again.
+    /// What still arrives is given by [`next_event`](Self::next_event), and then `None`: take it all,
+    /// so that no stanza is lost.
+    pub fn begin_close(&mut self) {
+        self.attempt = None;
+        if let Some(session) = self.machine.close() {
+            session.begin_close();
+        }
+    }
+
+    /// Closes the present session in order, if there is one, and ends. Stanzas that still arrive are
+    /// dropped; [`begin_close`](Self::begin_close) keeps them.
     ///
     /// # Errors
     ///
-    /// As for [`Client::close`].
+    /// As for [`Session::close`].
     pub async fn close(self) -> Result<(), Error> {
         match self.machine.into_client() {
             Some(client) => client.close().await,
@@ -229,9 +282,9 @@ impl ReconnectingClient {
     }
 }
 
-impl fmt::Debug for ReconnectingClient {
+impl<R: SessionRole> fmt::Debug for Reconnecting<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReconnectingClient")
+        f.debug_struct("Reconnecting")
             .field("machine", &self.machine)
             .finish_non_exhaustive()
     }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use xmppwire_test_support::adapter::{Adapter, Client, Tokio};
+use xmppwire_test_support::adapter::{Adapter, Session, Tokio};
 use xmppwire_test_support::site::{CLOSED_PORT, Site, end, next_message};
 use xmppwire_test_support::{PASSWORD, both, juliet};
 use xmppwire_tokio::{CloseReason, Connector, Element, Iq, Jid, Message, Mode};

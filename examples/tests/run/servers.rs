@@ -108,12 +108,12 @@ fn echo(server: &Server) -> Running {
 async fn attach(
     server: &Server,
     secret: &str,
-) -> Result<ComponentConnection, xmppwire_tokio::Error> {
+) -> Result<ComponentConnection, xmppwire_tokio::ConnectError> {
     let domain = Domainpart::new(ECHO).expect("a domain");
     let config = ComponentConfig::new(domain, Secret::new(secret));
     let address = server.for_components.expect("a port");
     let connector = ComponentConnector::new(config, address.ip().to_string(), address.port());
-    let attached = timeout(PATIENCE, ComponentConnection::connect(&connector)).await;
+    let attached = timeout(PATIENCE, ComponentConnection::connect_with(&connector)).await;
     attached.expect("in time")
 }
 

@@ -18,6 +18,7 @@ mod deadline;
 #[cfg(feature = "tokio")]
 pub mod exchange;
 pub mod name_server;
+pub mod party;
 mod porter;
 mod relay;
 pub mod scenarios;

@@ -1,20 +1,23 @@
-//! A client that reconnects, for several threads.
+//! A client or a component that reconnects, for several threads.
 
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire_net::client::{Driving, Error, Next, Reconnecting, Wish, share};
+use xmppwire::Client;
+use xmppwire_net::client::{
+    Driving, Error, Next, Reconnecting as Machine, SessionRole, Wish, share,
+};
 
-use super::ReconnectingClient;
-use crate::client::{drive, rouse};
+use super::Reconnecting;
 use crate::clock::Clock;
 use crate::connect;
 use crate::handle::{Events, Handle};
 use crate::pump::Pump;
+use crate::session::{drive, rouse};
 use crate::waker::Waker;
 
-impl ReconnectingClient {
-    /// Splits the client into a handle, which any number of threads can clone, the events, and the
+impl<R: SessionRole> Reconnecting<R> {
+    /// Splits it into a handle, which any number of threads can clone, the events, and the
     /// driver, which connects and moves the bytes and has to run all the time, in a thread of its
     /// own.
     ///
@@ -43,7 +46,7 @@ impl ReconnectingClient {
     ///
     /// A handle sends over the present session, and gives [`Error::NotConnected`] while there is
     /// none.
-    pub fn split(self) -> (Handle, Events, ReconnectingDriver) {
+    pub fn split(self) -> (Handle<R>, Events<R>, ReconnectingDriver<R>) {
         let Self {
             machine,
             clock,
@@ -72,21 +75,21 @@ impl ReconnectingClient {
 /// Longest single wait for the receiver.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Drives a [`ReconnectingClient`] that was [split](ReconnectingClient::split).
+/// Drives a client or a component that was [split](Reconnecting::split).
 ///
 /// When the last [`Handle`] and the [`Events`] are dropped, it closes the stream in order. When it
 /// is dropped itself, the connection is closed at once, and what the handles wait for ends with
 /// [`Error::NotConnected`].
 #[derive(Debug)]
 #[must_use = "nothing is sent or received unless the driver runs"]
-pub struct ReconnectingDriver {
-    machine: Reconnecting<Pump>,
+pub struct ReconnectingDriver<R: SessionRole = Client> {
+    machine: Machine<Pump, R>,
     clock: Clock,
     waker: Waker,
-    driving: Driving,
+    driving: Driving<R>,
 }
 
-impl ReconnectingDriver {
+impl<R: SessionRole> ReconnectingDriver<R> {
     /// Connects and moves bytes until a handle closes the client. An attempt to connect is not
     /// interrupted.
     ///
@@ -126,8 +129,9 @@ impl ReconnectingDriver {
                     if self.driving.network_changed() {
                         self.machine.network_changed(now);
                     }
-                    let event = self.machine.received(now, end.map(|()| None))?;
-                    self.driving.tell(event);
+                    if let Some(event) = self.machine.received(now, end.map(|()| None))? {
+                        self.driving.tell(event);
+                    }
                 }
                 Next::Stop => return Ok(()),
             }
@@ -140,9 +144,9 @@ impl ReconnectingDriver {
         let now = self.clock.now();
         match result {
             Ok(client) => {
-                let (jid, mode) = (client.jid().clone(), client.mode());
+                let (address, mode) = (client.address().clone(), client.mode());
                 let (pump, session) = client.into_parts();
-                let event = self.machine.connected(now, jid, mode, pump);
+                let event = self.machine.connected(now, address, mode, pump);
                 self.driving.attach(event, session);
             }
             Err(error) => {

@@ -5,9 +5,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use xmppwire_blocking::component::Component;
 use xmppwire_blocking::{
-    Client, ClientDriver, Element, Error, Events, Handle, Iq, Jid, Mode, ReconnectingDriver,
-    RequestError, Stanzas, ns,
+    Client, Element, Error, Events, Handle, Iq, Jid, Mode, ReconnectingDriver, RequestError,
+    SessionDriver, Stanzas, ns,
 };
 use xmppwire_test_support::adapter::{Accepted, Blocking};
 use xmppwire_test_support::both;
@@ -81,7 +82,10 @@ fn the_parts_may_change_threads() {
     moves::<Handle>();
     moves::<Stanzas>();
     moves::<Events>();
-    moves::<ClientDriver>();
+    moves::<SessionDriver>();
+    moves::<SessionDriver<Component>>();
+    moves::<ReconnectingDriver<Component>>();
+    is_shared::<Handle<Component>>();
     moves::<ReconnectingDriver>();
     is_shared::<Handle>();
 }

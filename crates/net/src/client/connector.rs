@@ -1,18 +1,32 @@
 //! Where to connect to, and how.
 
+use std::fmt;
 use std::time::Duration;
 
-use xmppwire::{
-    Client, ClientConfig, Entropy, FullJid, Instant, Jid, KeepAlive, Password, TlsPolicy,
-};
+use xmppwire::{Client, ClientConfig, Instant, Jid, KeepAlive, Password};
 
-use super::duties::{Claims, Duties};
-use super::{ConnectError, Error, Profile};
-use crate::find::{Domain, InvalidDomain, Mode, NameServers, Target};
-use crate::link::{Handshake, LazyTls, Link, Secured, TlsSide};
+use super::duties::Claims;
+use super::{ConnectError, Error, Profile, SessionRole};
+use crate::find::{Domain, InvalidDomain, Mode, NameServers, Redirect, Target};
+use crate::link::{Handshake, LazyTls, Link, LinkError, Secured};
+use crate::log::log;
 use crate::tls::ClientTls;
 
-/// Where to connect to, and how. Serves any number of connections.
+/// Where to connect to, and how: a [`Connector`] for clients, or a
+/// [`ComponentConnector`](crate::component::ComponentConnector). Serves any number of connections.
+#[must_use]
+pub struct SessionConnector<R: SessionRole> {
+    pub(crate) role: R::Settings,
+    pub(crate) servers: Vec<Target>,
+    connect_timeout: Duration,
+    total_timeout: Duration,
+    request_timeout: Duration,
+    max_requests: usize,
+    inbox_bytes: usize,
+    keep_alive: Option<KeepAlive>,
+}
+
+/// Where a client connects to, and how. Serves any number of connections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,23 +44,22 @@ use crate::tls::ClientTls;
 /// # Ok(connector)
 /// # }
 /// ```
+pub type Connector = SessionConnector<Client>;
+
+/// Iterations of a SCRAM login that are computed in line: less than 20 milliseconds. Above it, the
+/// driver is asked.
+const INLINE_ITERATIONS: u32 = 20_000;
+
+/// What a connector has for clients alone.
 #[derive(Clone, Debug)]
-#[must_use]
-pub struct Connector {
-    account: ClientConfig,
-    domain: Domain,
-    servers: Vec<Target>,
-    name_servers: Option<NameServers>,
-    tls: LazyTls,
-    connect_timeout: Duration,
-    total_timeout: Duration,
-    request_timeout: Duration,
-    max_requests: usize,
-    inbox_bytes: usize,
-    keep_alive: Option<KeepAlive>,
-    claims: Claims,
-    profile: Option<Profile>,
-    redirects_in_clear: bool,
+pub struct ClientSettings {
+    pub(super) account: ClientConfig,
+    pub(super) domain: Domain,
+    pub(super) name_servers: Option<NameServers>,
+    pub(super) tls: LazyTls,
+    pub(super) claims: Claims,
+    pub(super) profile: Option<Profile>,
+    pub(super) redirects_in_clear: bool,
 }
 
 impl Connector {
@@ -57,22 +70,16 @@ impl Connector {
     ///
     /// [`InvalidDomain`] if the domain cannot be a host name.
     pub fn new(account: ClientConfig) -> Result<Self, InvalidDomain> {
-        Ok(Self {
+        let settings = ClientSettings {
             domain: Domain::parse(account.jid().domainpart())?,
-            account,
-            servers: Vec::new(),
+            account: account.with_inline_iterations(INLINE_ITERATIONS),
             name_servers: None,
             tls: LazyTls::default(),
-            connect_timeout: Duration::from_secs(10),
-            total_timeout: Duration::from_secs(120),
-            request_timeout: Duration::from_secs(30),
-            max_requests: 16 * 1024,
-            inbox_bytes: 1024 * 1024,
-            keep_alive: Some(KeepAlive::ping()),
             claims: Claims::default(),
             profile: Some(Profile::default()),
             redirects_in_clear: false,
-        })
+        };
+        Ok(Self::with_role(settings, Vec::new()))
     }
 
     /// Connects as this JID with this password, with the defaults for everything else.
@@ -97,15 +104,81 @@ impl Connector {
 
     /// Asks these name servers for SRV records instead of those of the system.
     pub fn with_name_servers(mut self, name_servers: NameServers) -> Self {
-        self.name_servers = Some(name_servers);
+        self.role.name_servers = Some(name_servers);
         self
     }
 
     /// Sets the TLS configuration: the root certificates to trust, the certificate to show, or all
     /// of it.
     pub fn with_tls(mut self, tls: ClientTls) -> Self {
-        self.tls = tls.into();
+        self.role.tls = tls.into();
         self
+    }
+
+    /// Leaves the requests with a payload of this namespace to the application, which then answers
+    /// each one (RFC 6120 §8.2.3). May be called for several namespaces.
+    ///
+    /// Every other request is answered in the application's name, while any method of the client
+    /// runs: by the [profile](Self::with_profile), or with `service-unavailable`. The application
+    /// does not see it.
+    ///
+    /// ```
+    /// use xmppwire_net::client::Connector;
+    ///
+    /// // Calls, and changes of the contact list (RFC 6121 §2.1.6).
+    /// let connector = Connector::account("juliet@example.org", "s3cr3t")?
+    ///     .with_claim("urn:xmpp:jingle:1")
+    ///     .with_claim("jabber:iq:roster");
+    /// # Ok::<_, xmppwire_net::client::ConnectError>(())
+    /// ```
+    pub fn with_claim(mut self, namespace: impl Into<String>) -> Self {
+        self.role.claims.namespaces.insert(namespace.into());
+        self
+    }
+
+    /// Leaves all requests to the application, which then answers each one. Nothing is left to the
+    /// [profile](Self::with_profile).
+    pub const fn with_claim_on_all(mut self) -> Self {
+        self.role.claims.all = true;
+        self
+    }
+
+    /// Sets what the client answers about itself. Unless set, that is the default [`Profile`].
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.role.profile = Some(profile);
+        self
+    }
+
+    /// Answers requests about the client, pings included, with `service-unavailable`.
+    pub fn without_profile(mut self) -> Self {
+        self.role.profile = None;
+        self
+    }
+
+    /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
+    /// default.
+    ///
+    /// Anyone on the network path can send it in clear text and so keep a client away from its
+    /// server; a careful server sends it over TLS only (RFC 6120 §4.9.3.19). The other host needs
+    /// the certificate of the account's domain either way.
+    pub const fn with_redirects_in_clear(mut self) -> Self {
+        self.role.redirects_in_clear = true;
+        self
+    }
+}
+
+impl<R: SessionRole> SessionConnector<R> {
+    pub(crate) const fn with_role(role: R::Settings, servers: Vec<Target>) -> Self {
+        Self {
+            role,
+            servers,
+            connect_timeout: Duration::from_secs(10),
+            total_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_secs(30),
+            max_requests: 16 * 1024,
+            inbox_bytes: 1024 * 1024,
+            keep_alive: Some(KeepAlive::ping()),
+        }
     }
 
     /// Sets how long each of these may take: to ask the system for the addresses of one server, to
@@ -142,46 +215,6 @@ impl Connector {
         self
     }
 
-    /// Leaves the requests with a payload of this namespace to the application, which then answers
-    /// each one (RFC 6120 §8.2.3). May be called for several namespaces.
-    ///
-    /// Every other request is answered in the application's name, while any method of the client
-    /// runs: by the [profile](Self::with_profile), or with `service-unavailable`. The application
-    /// does not see it.
-    ///
-    /// ```
-    /// use xmppwire_net::client::Connector;
-    ///
-    /// // Calls, and changes of the contact list (RFC 6121 §2.1.6).
-    /// let connector = Connector::account("juliet@example.org", "s3cr3t")?
-    ///     .with_claim("urn:xmpp:jingle:1")
-    ///     .with_claim("jabber:iq:roster");
-    /// # Ok::<_, xmppwire_net::client::ConnectError>(())
-    /// ```
-    pub fn with_claim(mut self, namespace: impl Into<String>) -> Self {
-        self.claims.namespaces.insert(namespace.into());
-        self
-    }
-
-    /// Leaves all requests to the application, which then answers each one. Nothing is left to the
-    /// [profile](Self::with_profile).
-    pub const fn with_claim_on_all(mut self) -> Self {
-        self.claims.all = true;
-        self
-    }
-
-    /// Sets what the client answers about itself. Unless set, that is the default [`Profile`].
-    pub fn with_profile(mut self, profile: Profile) -> Self {
-        self.profile = Some(profile);
-        self
-    }
-
-    /// Answers requests about the client, pings included, with `service-unavailable`.
-    pub fn without_profile(mut self) -> Self {
-        self.profile = None;
-        self
-    }
-
     /// Sets the budget, in bytes of memory, for stanzas that arrive while the caller waits for
     /// something else than the next one; 1 MiB unless set.
     ///
@@ -206,40 +239,33 @@ impl Connector {
         self
     }
 
-    /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
-    /// default.
-    ///
-    /// Anyone on the network path can send it in clear text and so keep a client away from its
-    /// server; a careful server sends it over TLS only (RFC 6120 §4.9.3.19). The other host needs
-    /// the certificate of the account's domain either way.
-    pub const fn with_redirects_in_clear(mut self) -> Self {
-        self.redirects_in_clear = true;
-        self
-    }
-
-    pub(crate) const fn follows_redirects_in_clear(&self) -> bool {
-        self.redirects_in_clear
-    }
-
-    /// The same for a server that another one redirects to. It has to prove its identity with TLS,
-    /// even if the first server was trusted without, for example because it is on the same machine.
+    /// The connector for a server that another one redirects to.
     pub(crate) fn redirected(mut self) -> Self {
-        self.account = self.account.with_tls(TlsPolicy::Required);
+        R::redirect(&mut self.role);
         self
     }
 
-    /// The same, for a login that can have the salted password computed elsewhere.
-    pub(crate) fn asking_above(mut self, iterations: u32) -> Self {
-        self.account = self.account.with_inline_iterations(iterations);
-        self
+    /// Where this end of a stream leads to, if it is followed.
+    pub(crate) fn redirection(&self, reason: &Error) -> Option<Redirect> {
+        let redirect = Redirect::of(reason)?;
+        let in_clear = matches!(reason, Error::ClosedInClear(_));
+        if !R::follows_redirects(&self.role, in_clear) {
+            log!(info, host = %redirect.host, in_clear, "not redirected");
+            return None;
+        }
+        Some(redirect)
     }
 
     pub(crate) fn servers(&self) -> &[Target] {
         &self.servers
     }
 
-    pub(crate) const fn domain(&self) -> &Domain {
-        &self.domain
+    pub(crate) fn domain(&self) -> Option<&Domain> {
+        R::domain(&self.role)
+    }
+
+    pub(crate) fn name_servers(&self) -> Option<&NameServers> {
+        R::name_servers(&self.role)
     }
 
     pub(crate) const fn connect_timeout(&self) -> Duration {
@@ -258,44 +284,45 @@ impl Connector {
         self.max_requests
     }
 
-    /// What a session under this address does with the requests of others.
-    pub(super) fn duties(&self, own: FullJid) -> Duties {
-        Duties::new(own, self.claims.clone(), self.profile.clone())
-    }
-
     pub(crate) const fn inbox_bytes(&self) -> usize {
         self.inbox_bytes
     }
 
-    pub(crate) const fn name_servers(&self) -> Option<&NameServers> {
-        self.name_servers.as_ref()
-    }
-
     /// The TLS handshake that begins a connection of mode [`Mode::DirectTls`].
     pub(super) fn handshake(&self, deadline: Instant) -> Result<Handshake, Error> {
-        Ok(Handshake::new(self.side(), deadline)?)
+        let side = R::side(&self.role).ok_or(LinkError::NoTlsConfigured)?;
+        Ok(Handshake::new(side, deadline)?)
     }
 
     /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
-    pub(super) fn link(
-        &self,
-        now: Instant,
-        secured: Option<Secured>,
-    ) -> Result<Link<Client>, Error> {
-        let entropy = Entropy::from_os()?;
-        let account = self.account.clone();
-        let mut link = match secured {
-            Some(secured) => {
-                let client = Client::with_direct_tls(account, entropy, now, secured.info());
-                Link::over_tls(client, secured)
-            }
-            None => Link::new(Client::new(account, entropy, now), Some(self.side())),
-        };
+    pub(super) fn link(&self, now: Instant, secured: Option<Secured>) -> Result<Link<R>, Error> {
+        let mut link = R::link(&self.role, now, secured)?;
         link.connection_mut().set_keep_alive(self.keep_alive);
         Ok(link)
     }
+}
 
-    fn side(&self) -> TlsSide {
-        TlsSide::lazy_client(self.tls.clone(), self.domain.clone())
+impl<R: SessionRole> Clone for SessionConnector<R> {
+    fn clone(&self) -> Self {
+        Self {
+            role: self.role.clone(),
+            servers: self.servers.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<R: SessionRole> fmt::Debug for SessionConnector<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("role", &self.role)
+            .field("servers", &self.servers)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("total_timeout", &self.total_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("max_requests", &self.max_requests)
+            .field("inbox_bytes", &self.inbox_bytes)
+            .field("keep_alive", &self.keep_alive)
+            .finish()
     }
 }

@@ -27,7 +27,7 @@ impl Claims {
 /// here, at once. The claim is declared before the session, because a rule such as "answered until
 /// the next call of `next`" has no meaning when several tasks work on stanzas.
 #[derive(Debug)]
-pub(super) struct Duties {
+pub struct Duties {
     claims: Claims,
     profile: Option<Profile>,
     audience: Audience,

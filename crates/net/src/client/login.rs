@@ -3,27 +3,24 @@
 use std::io;
 use std::task::{Poll, ready};
 
-use xmppwire::{Client, ClientEvent, DerivationRequest, FullJid, Instant, SaltedPassword};
+use xmppwire::{Client, DerivationRequest, Instant, SaltedPassword};
 
-use super::{Connector, Error, Session};
+use super::role::News;
+use super::{Error, Session, SessionConnector, SessionRole};
 use crate::find::Mode;
 use crate::link::{Handshake, Link, Secured, Wire, Wired};
 
-/// Iterations of a SCRAM login that are computed in line: less than 20 milliseconds. Above it, the
-/// driver is asked.
-const INLINE_ITERATIONS: u32 = 20_000;
-
-/// A login over a transport that is open: direct TLS where the mode says so, then the negotiation
-/// up to the bound resource.
+/// A login over a transport that is open: direct TLS where the mode says so, then the negotiation up
+/// to the bound resource of a client, or up to the answer to the handshake of a component (XEP-0114).
 ///
 /// Drive its [wire](Wired) until [`poll`](Self::poll) is ready, and do what the [step](LoginStep)
 /// says.
 #[derive(Debug)]
-pub struct Login {
-    connector: Connector,
+pub struct Login<R: SessionRole = Client> {
+    connector: SessionConnector<R>,
     deadline: Instant,
-    stage: Stage,
-    bound: Option<FullJid>,
+    stage: Stage<R>,
+    complete: bool,
 }
 
 /// What a [`Login`] needs, or that it is complete.
@@ -34,31 +31,31 @@ pub enum LoginStep {
     /// nothing up, and give it to [`Login::derived`]. Nothing needs to be moved over the wire
     /// meanwhile. The most iterations that are accepted by default take half a second.
     Derive(DerivationRequest),
-    /// The resource is bound: take the [session](Login::into_session).
+    /// The stream is ready for stanzas: take the [session](Login::into_session).
     Complete,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum Stage<R: SessionRole> {
     Handshake(Box<Handshake>),
-    Stream(Box<Link<Client>>),
+    Stream(Box<Link<R>>),
 }
 
-impl Login {
+impl<R: SessionRole> Login<R> {
     /// Begins to log in. The login has to be complete within the connector's
-    /// [time to connect](Connector::with_total_timeout).
+    /// [time to connect](SessionConnector::with_total_timeout).
     ///
     /// # Errors
     ///
     /// [`Error::Tls`] if the TLS configuration cannot be used, [`Error::Entropy`] if the operating
     /// system gives no randomness.
-    pub fn new(connector: &Connector, mode: Mode, now: Instant) -> Result<Self, Error> {
+    pub fn new(connector: &SessionConnector<R>, mode: Mode, now: Instant) -> Result<Self, Error> {
         Self::until(connector, mode, now, now + connector.total_timeout())
     }
 
     /// Like [`new`](Self::new), with the deadline of the attempts that it belongs to.
     pub(crate) fn until(
-        connector: &Connector,
+        connector: &SessionConnector<R>,
         mode: Mode,
         now: Instant,
         deadline: Instant,
@@ -74,31 +71,41 @@ impl Login {
             connector: connector.clone(),
             deadline,
             stage,
-            bound: None,
+            complete: false,
         })
     }
 
-    /// Ready when there is something to compute, when the resource is bound, or when the login has
-    /// failed.
+    /// Ready when there is something to compute, when the stream is ready for stanzas, or when the
+    /// login has failed.
     pub fn poll(&mut self, now: Instant) -> Poll<Result<LoginStep, Error>> {
         loop {
-            if self.bound.is_some() {
+            if self.complete {
                 return Poll::Ready(Ok(LoginStep::Complete));
             }
             if now >= self.deadline {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
             }
-            match &mut self.stage {
+            let link = match &mut self.stage {
                 Stage::Handshake(handshake) => {
                     let secured = ready!(handshake.poll(now))?;
                     self.stage = stream(&self.connector, now, Some(secured), self.deadline)?;
+                    continue;
                 }
-                Stage::Stream(link) => match ready!(poll_stream(link, now))? {
-                    Progress::Bound(jid) => self.bound = Some(jid),
-                    Progress::Derive(request) => {
-                        return Poll::Ready(Ok(LoginStep::Derive(request)));
-                    }
-                },
+                Stage::Stream(link) => link,
+            };
+            match ready!(link.poll_event(now)?).map(R::news) {
+                Some(News::Ready) => self.complete = true,
+                Some(News::Derive(request)) => return Poll::Ready(Ok(LoginStep::Derive(request))),
+                Some(News::Closed(reason)) => {
+                    let in_clear = link.tls().is_none() && R::expects_tls(&self.connector.role);
+                    return Poll::Ready(Err(match in_clear {
+                        true => Error::ClosedInClear(Box::new(reason)),
+                        false => reason.into(),
+                    }));
+                }
+                // No stanza comes before the stream is ready, and nothing else matters.
+                Some(_) => {}
+                None => return Poll::Ready(Err(Error::NotConnected)),
             }
         }
     }
@@ -114,10 +121,7 @@ impl Login {
         salted: &SaltedPassword,
     ) -> Result<(), Error> {
         match &mut self.stage {
-            Stage::Stream(link) => {
-                let endpoint = link.connection_mut();
-                Ok(endpoint.answer_derivation(request, salted)?)
-            }
+            Stage::Stream(link) => Ok(R::derived(link.connection_mut(), request, salted)?),
             Stage::Handshake(_) => Err(Error::NotConnected),
         }
     }
@@ -128,15 +132,15 @@ impl Login {
     ///
     /// [`Error::NotConnected`] if the login is not complete, [`Error::Entropy`] if the operating
     /// system gives no randomness.
-    pub fn into_session(self) -> Result<Session, Error> {
-        match (self.stage, self.bound) {
-            (Stage::Stream(link), Some(jid)) => Session::new(&self.connector, *link, jid),
+    pub fn into_session(self) -> Result<Session<R>, Error> {
+        match self.stage {
+            Stage::Stream(link) if self.complete => Session::new(&self.connector, *link),
             _ => Err(Error::NotConnected),
         }
     }
 }
 
-impl Wired for Login {
+impl<R: SessionRole> Wired for Login<R> {
     fn wire(&mut self) -> &mut dyn Wire {
         match &mut self.stage {
             Stage::Handshake(handshake) => &mut **handshake,
@@ -145,43 +149,13 @@ impl Wired for Login {
     }
 }
 
-fn stream(
-    connector: &Connector,
+fn stream<R: SessionRole>(
+    connector: &SessionConnector<R>,
     now: Instant,
     secured: Option<Secured>,
     deadline: Instant,
-) -> Result<Stage, Error> {
-    let connector = connector.clone().asking_above(INLINE_ITERATIONS);
+) -> Result<Stage<R>, Error> {
     let mut link = connector.link(now, secured)?;
     link.set_alarm(Some(deadline));
     Ok(Stage::Stream(Box::new(link)))
-}
-
-enum Progress {
-    Bound(FullJid),
-    Derive(DerivationRequest),
-}
-
-/// Waits for the login to complete, or for a question.
-fn poll_stream(link: &mut Link<Client>, now: Instant) -> Poll<Result<Progress, Error>> {
-    loop {
-        match link.poll_event(now)? {
-            Poll::Ready(Some(ClientEvent::Bound(jid))) => {
-                return Poll::Ready(Ok(Progress::Bound(jid)));
-            }
-            Poll::Ready(Some(ClientEvent::Derivation(request))) => {
-                return Poll::Ready(Ok(Progress::Derive(request)));
-            }
-            Poll::Ready(Some(ClientEvent::Closed(reason))) => {
-                return Poll::Ready(Err(match link.tls() {
-                    Some(_) => reason.into(),
-                    None => Error::ClosedInClear(Box::new(reason)),
-                }));
-            }
-            // No other event that matters to a client comes before `Bound`.
-            Poll::Ready(Some(_)) => {}
-            Poll::Ready(None) => return Poll::Ready(Err(Error::NotConnected)),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
 }

@@ -1,10 +1,12 @@
-//! A client: where to connect to, how to log in, how to send, receive and ask, and when to
-//! reconnect.
+//! A client or a component of a server: where to connect to, how to log in, how to send, receive and
+//! ask, and when to reconnect.
+//!
+//! All but the connector and the profile is generic over the [role](SessionRole).
 //!
 //! | type | what it decides |
 //! |---|---|
-//! | [`Connector`] | where to connect to and how, from a JID and a password on |
-//! | [`Login`] | direct TLS and the negotiation, up to the bound resource |
+//! | [`Connector`], [`ComponentConnector`](crate::component::ComponentConnector) | where to connect to and how |
+//! | [`Login`] | direct TLS and the negotiation, up to the bound resource or the attached component |
 //! | [`Session`] | what an arriving stanza is: the answer to a request, a request to answer, or something for the application |
 //! | [`Handle`], [`Stanzas`], [`Driving`] | the same for several tasks: who comes next, what is woken |
 //! | [`Profile`] | what a client answers about itself |
@@ -31,7 +33,7 @@ mod shared;
 mod verdict;
 
 pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
-pub use connector::Connector;
+pub use connector::{ClientSettings, Connector, SessionConnector};
 pub use error::{ConnectError, Error, RequestError};
 pub use login::{Login, LoginStep};
 pub use profile::Profile;

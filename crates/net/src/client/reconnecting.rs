@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use xmppwire::{CloseReason, FullJid, Instant, Stanza};
+use xmppwire::{Client, CloseReason, Instant, Stanza};
 
-use super::{Backoff, Cause, ConnectError, Connector, Error, ReconnectPolicy, Verdict};
+use super::{
+    Backoff, Cause, ConnectError, Error, ReconnectPolicy, SessionConnector, SessionRole, Verdict,
+};
 use crate::find::{Attempts, Mode, Redirect};
 use crate::log::log;
 #[cfg(feature = "tracing")]
 use crate::told::Chain;
 
-/// What a client that reconnects tells the application.
+/// What a client or a component that reconnects tells the application.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ReconnectEvent {
-    /// Logged in under this address, for the first time or again. The session is new: presence has
-    /// to be sent again, and what the server still owed the last session does not come.
-    Connected(FullJid),
+pub enum ReconnectEvent<R: SessionRole = Client> {
+    /// Logged in under this address, or attached for this domain, for the first time or again. The
+    /// session is new: presence has to be sent again, and what the server still owed the last
+    /// session does not come.
+    Connected(R::Address),
     /// A stanza arrived.
     Stanza(Stanza),
     /// The connection was lost, or an attempt to connect failed.
@@ -28,8 +31,8 @@ pub enum ReconnectEvent {
     },
 }
 
-/// A client that reconnects, as a machine: whether and when to connect again, and why a session
-/// ended.
+/// A client or a component that reconnects, as a machine: whether and when to connect again, and why
+/// a session ended.
 ///
 /// `C` is the client of the driver, with its socket. The machine keeps it while a session is up and
 /// does not look into it. The driver asks [`next`](Self::next) what to do and tells what came of
@@ -59,7 +62,7 @@ pub enum ReconnectEvent {
 ///             }
 ///             Next::Drive(client) => {
 ///                 let stanza = next_stanza(client);
-///                 reconnecting.received(now(), stanza).map(Some)
+///                 reconnecting.received(now(), stanza)
 ///             }
 ///             Next::Stop => Ok(None),
 ///         };
@@ -69,15 +72,18 @@ pub enum ReconnectEvent {
 ///
 /// Before the first session, every final failure ends it, because something is set up wrongly.
 /// Afterwards only the word of the domain itself does: anyone on the network path can cut a stream
-/// in clear text or show a wrong certificate, and may be gone the next day.
+/// in clear text or show a wrong certificate, and may be gone the next day. A `<conflict/>` is final
+/// for a client and not for a component: the other component of the domain may go away.
 #[derive(Debug)]
-pub struct Reconnecting<C> {
-    connector: Connector,
+pub struct Reconnecting<C, R: SessionRole = Client> {
+    connector: SessionConnector<R>,
     backoff: Backoff,
     /// There was a session before.
     was_up: bool,
     /// Where the last session was redirected to.
     redirect: Option<(Redirect, Mode)>,
+    /// The application has closed: what ends now ends for good.
+    is_closing: bool,
     state: State<C>,
 }
 
@@ -126,14 +132,19 @@ pub enum Next<'a, C> {
     Stop,
 }
 
-impl<C> Reconnecting<C> {
+impl<C, R: SessionRole> Reconnecting<C, R> {
     /// Begins with an attempt to connect.
-    pub const fn new(connector: Connector, policy: ReconnectPolicy, now: Instant) -> Self {
+    pub const fn new(
+        connector: SessionConnector<R>,
+        policy: ReconnectPolicy,
+        now: Instant,
+    ) -> Self {
         Self {
             connector,
             backoff: Backoff::new(policy),
             was_up: false,
             redirect: None,
+            is_closing: false,
             state: State::Waiting { until: now },
         }
     }
@@ -150,7 +161,7 @@ impl<C> Reconnecting<C> {
 
     /// Begins to connect: first to the host that the last session was redirected to, if it was
     /// (RFC 6120 §4.9.3.19).
-    pub fn attempts(&mut self, now: Instant) -> Attempts {
+    pub fn attempts(&mut self, now: Instant) -> Attempts<R> {
         self.state = State::Connecting;
         match self.redirect.take() {
             Some((redirect, mode)) => Attempts::after(&self.connector, now, redirect, mode),
@@ -162,10 +173,10 @@ impl<C> Reconnecting<C> {
     pub fn connected(
         &mut self,
         now: Instant,
-        jid: FullJid,
+        address: R::Address,
         mode: Mode,
         client: C,
-    ) -> ReconnectEvent {
+    ) -> ReconnectEvent<R> {
         self.was_up = true;
         self.state = State::Up(Box::new(Up {
             client,
@@ -174,7 +185,7 @@ impl<C> Reconnecting<C> {
             hasty: false,
             lost: Lost::No,
         }));
-        ReconnectEvent::Connected(jid)
+        ReconnectEvent::Connected(address)
     }
 
     /// No connection came about.
@@ -186,28 +197,35 @@ impl<C> Reconnecting<C> {
         &mut self,
         now: Instant,
         error: ConnectError,
-    ) -> Result<ReconnectEvent, Error> {
+    ) -> Result<ReconnectEvent<R>, Error> {
         self.ended(now, error.into(), None)
     }
 
     /// What the client gave when it was asked for the next stanza: `None` at the end of the stream.
+    /// Gives `None` at the end that the application asked for.
     ///
     /// # Errors
     ///
-    /// The reason of the end, where another attempt cannot help.
+    /// The reason of the end, where another attempt cannot help or the application had
+    /// [closed](Self::close).
     pub fn received(
         &mut self,
         now: Instant,
         next: Result<Option<Stanza>, Error>,
-    ) -> Result<ReconnectEvent, Error> {
+    ) -> Result<Option<ReconnectEvent<R>>, Error> {
         let last = match next {
-            Ok(Some(stanza)) => return Ok(ReconnectEvent::Stanza(stanza)),
+            Ok(Some(stanza)) => return Ok(Some(ReconnectEvent::Stanza(stanza))),
+            ended if self.is_closing => {
+                self.state = State::Over;
+                return ended.map(|_| None);
+            }
             Ok(None) | Err(Error::NotConnected) => None,
             // What the server said last explains more than that a write failed before.
             Err(reason) => Some(reason),
         };
         let State::Up(up) = std::mem::replace(&mut self.state, State::Over) else {
-            return self.ended(now, last.unwrap_or(Error::NotConnected), None);
+            let reason = last.unwrap_or(Error::NotConnected);
+            return self.ended(now, reason, None).map(Some);
         };
         let known = match up.lost {
             Lost::Reason(reason) => Some(reason),
@@ -215,7 +233,8 @@ impl<C> Reconnecting<C> {
         };
         // An end without a reason is that of the server: this side did not close the stream.
         let reason = last.or(known).unwrap_or_else(|| CloseReason::Peer.into());
-        self.ended(now, reason, Some((up.since, up.mode, up.hasty)))
+        let session = Some((up.since, up.mode, up.hasty));
+        self.ended(now, reason, session).map(Some)
     }
 
     /// The client, while a session is up and not known to be lost.
@@ -280,7 +299,11 @@ impl<C> Reconnecting<C> {
     /// Gives the session up, if there is one, and begins to connect again at once. Returns the
     /// client, for the driver to drop. The application learns of the next session only.
     pub fn drop_session(&mut self, now: Instant) -> Option<C> {
-        match std::mem::replace(&mut self.state, State::Waiting { until: now }) {
+        let next = match self.is_closing {
+            true => State::Over,
+            false => State::Waiting { until: now },
+        };
+        match std::mem::replace(&mut self.state, next) {
             State::Up(up) => {
                 log!(info, "the session is dropped");
                 self.backoff.reset();
@@ -303,12 +326,13 @@ impl<C> Reconnecting<C> {
     }
 
     /// The same machine around another client, such as one that is shared by several tasks.
-    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> Reconnecting<D> {
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> Reconnecting<D, R> {
         let Self {
             connector,
             backoff,
             was_up,
             redirect,
+            is_closing,
             state,
         } = self;
         let state = match state {
@@ -328,6 +352,7 @@ impl<C> Reconnecting<C> {
             backoff,
             was_up,
             redirect,
+            is_closing,
             state,
         }
     }
@@ -335,6 +360,19 @@ impl<C> Reconnecting<C> {
     /// The budget for what waits to be taken, in bytes of memory.
     pub const fn inbox_bytes(&self) -> usize {
         self.connector.inbox_bytes()
+    }
+
+    /// Begins to end. The driver begins to close the client that this returns, and goes on until there
+    /// is nothing more to do; an attempt in progress is dropped.
+    pub fn close(&mut self) -> Option<&mut C> {
+        self.is_closing = true;
+        match &mut self.state {
+            State::Up(up) => Some(&mut up.client),
+            state => {
+                *state = State::Over;
+                None
+            }
+        }
     }
 
     /// The client, to close it, if a session is up.
@@ -350,15 +388,16 @@ impl<C> Reconnecting<C> {
         now: Instant,
         reason: Error,
         session: Option<(Instant, Mode, bool)>,
-    ) -> Result<ReconnectEvent, Error> {
+    ) -> Result<ReconnectEvent<R>, Error> {
         // `Attempts` has followed the redirections of an attempt already.
-        self.redirect = session.and_then(|(_, mode, _)| Some((Redirect::of(&reason)?, mode)));
+        self.redirect =
+            session.and_then(|(_, mode, _)| Some((self.connector.redirection(&reason)?, mode)));
         let lasted = session.map_or(Duration::ZERO, |(since, ..)| now.saturating_since(since));
         let cause = reason.cause(session.is_some());
         let hasty = session.is_some_and(|(.., hasty)| hasty) && cause == Cause::Network;
         let verdict = match self.was_up && !reason.is_proven() {
             true => Verdict::Retryable,
-            false => reason.verdict(),
+            false => R::verdict(&reason),
         };
         let delay = self.backoff.after(verdict, cause, lasted, crate::jitter());
         match delay.map(|delay| if hasty { Duration::ZERO } else { delay }) {

@@ -3,17 +3,94 @@
 use std::fmt;
 
 use xmppwire::component::{Component, ComponentEvent};
-use xmppwire::{Client, ClientEvent, CloseReason, Domainpart, FullJid, Role, Stanza, StanzaFault};
+use xmppwire::{
+    ApiMisuse, Client, ClientEvent, CloseReason, DerivationRequest, Domainpart, Endpoint, Entropy,
+    FullJid, Instant, IqTracker, Role, SaltedPassword, Stanza, StanzaFault, StreamErrorCondition,
+    TlsPolicy,
+};
 
-/// A role that exchanges stanzas with its server once it has negotiated: [`Client`] or
+use super::duties::Duties;
+use super::{ClientSettings, Error, Verdict};
+use crate::component::ComponentSettings;
+use crate::find::{Domain, NameServers};
+use crate::link::{Link, Secured, TlsSide};
+
+/// A role that exchanges stanzas with a server of its own once it has negotiated: [`Client`] or
 /// [`Component`].
+///
+/// What is generic over it, such as [`Session`](super::Session), works the same way for both.
 pub trait SessionRole: Role + sealed::Sealed {
-    /// The address that the stream is for.
-    type Address: Clone + fmt::Debug + fmt::Display;
+    /// The address that the stream is for: the full JID of a client, the domain of a component.
+    type Address: Clone + Eq + fmt::Debug + fmt::Display + Send + Sync + 'static;
 
-    /// What the event is to a session.
+    /// What a connector has for this role alone.
     #[doc(hidden)]
-    fn news(event: Self::Event) -> Option<News>;
+    type Settings: Clone + fmt::Debug + Send + Sync + 'static;
+
+    /// What the event is to a login and to a session.
+    #[doc(hidden)]
+    fn news(event: Self::Event) -> News;
+
+    /// The address of the stream, once it is ready for stanzas.
+    #[doc(hidden)]
+    fn address(endpoint: &Endpoint<Self>) -> Option<&Self::Address>;
+
+    /// The default language of the peer's stanzas.
+    #[doc(hidden)]
+    fn stream_lang(endpoint: &Endpoint<Self>) -> Option<&str>;
+
+    /// Answers [`News::Derive`].
+    #[doc(hidden)]
+    fn derived(
+        endpoint: &mut Endpoint<Self>,
+        request: DerivationRequest,
+        salted: &SaltedPassword,
+    ) -> Result<(), ApiMisuse>;
+
+    /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
+    #[doc(hidden)]
+    fn link(
+        settings: &Self::Settings,
+        now: Instant,
+        secured: Option<Secured>,
+    ) -> Result<Link<Self>, Error>;
+
+    /// This end of direct TLS.
+    #[doc(hidden)]
+    fn side(settings: &Self::Settings) -> Option<TlsSide>;
+
+    /// Whether a stream in clear text has to change to TLS.
+    #[doc(hidden)]
+    fn expects_tls(settings: &Self::Settings) -> bool;
+
+    /// The domain whose servers are looked up if the connector names none.
+    #[doc(hidden)]
+    fn domain(settings: &Self::Settings) -> Option<&Domain>;
+
+    /// The name servers to ask, if not those of the system.
+    #[doc(hidden)]
+    fn name_servers(settings: &Self::Settings) -> Option<&NameServers>;
+
+    /// Whether `<see-other-host/>` is followed, in clear text or over TLS.
+    #[doc(hidden)]
+    fn follows_redirects(settings: &Self::Settings, in_clear: bool) -> bool;
+
+    /// Changes the settings for a server that another one redirects to.
+    #[doc(hidden)]
+    fn redirect(settings: &mut Self::Settings);
+
+    /// What matches answers with the requests of a session under this address.
+    #[doc(hidden)]
+    fn tracker(address: &Self::Address, entropy: Entropy) -> IqTracker;
+
+    /// What a session under this address does with the requests of others; `None` where the
+    /// application answers all of them.
+    #[doc(hidden)]
+    fn duties(settings: &Self::Settings, address: &Self::Address) -> Option<Duties>;
+
+    /// Whether another attempt can help after this failure.
+    #[doc(hidden)]
+    fn verdict(reason: &Error) -> Verdict;
 }
 
 mod sealed {
@@ -22,38 +99,197 @@ mod sealed {
     impl Sealed for xmppwire::component::Component {}
 }
 
-/// An event of a session.
+/// An event of a login or a session.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum News {
+    /// The stream is ready for stanzas.
+    Ready,
+    /// A salted password has to be computed.
+    Derive(DerivationRequest),
     Stanza(Stanza),
     Refused(StanzaFault),
     Closed(CloseReason),
+    /// Nothing that matters here.
+    Other,
 }
 
 impl SessionRole for Client {
     type Address = FullJid;
+    type Settings = ClientSettings;
 
-    fn news(event: ClientEvent) -> Option<News> {
+    fn news(event: ClientEvent) -> News {
         match event {
-            ClientEvent::Stanza(stanza) => Some(News::Stanza(stanza)),
-            ClientEvent::Refused(fault) => Some(News::Refused(fault)),
-            ClientEvent::Closed(reason) => Some(News::Closed(reason)),
-            // The other events belong to the login, which is complete.
-            _ => None,
+            ClientEvent::Bound(_) => News::Ready,
+            ClientEvent::Derivation(request) => News::Derive(request),
+            ClientEvent::Stanza(stanza) => News::Stanza(stanza),
+            ClientEvent::Refused(fault) => News::Refused(fault),
+            ClientEvent::Closed(reason) => News::Closed(reason),
+            _ => News::Other,
         }
+    }
+
+    fn address(endpoint: &Endpoint<Self>) -> Option<&FullJid> {
+        endpoint.jid()
+    }
+
+    fn stream_lang(endpoint: &Endpoint<Self>) -> Option<&str> {
+        endpoint.stream_lang()
+    }
+
+    fn derived(
+        endpoint: &mut Endpoint<Self>,
+        request: DerivationRequest,
+        salted: &SaltedPassword,
+    ) -> Result<(), ApiMisuse> {
+        endpoint.answer_derivation(request, salted)
+    }
+
+    fn link(
+        settings: &ClientSettings,
+        now: Instant,
+        secured: Option<Secured>,
+    ) -> Result<Link<Self>, Error> {
+        let entropy = Entropy::from_os()?;
+        let account = settings.account.clone();
+        Ok(match secured {
+            Some(secured) => {
+                let client = Self::with_direct_tls(account, entropy, now, secured.info());
+                Link::over_tls(client, secured)
+            }
+            None => Link::new(Self::new(account, entropy, now), Self::side(settings)),
+        })
+    }
+
+    fn side(settings: &ClientSettings) -> Option<TlsSide> {
+        let (tls, domain) = (settings.tls.clone(), settings.domain.clone());
+        Some(TlsSide::lazy_client(tls, domain))
+    }
+
+    fn expects_tls(_: &ClientSettings) -> bool {
+        true
+    }
+
+    fn domain(settings: &ClientSettings) -> Option<&Domain> {
+        Some(&settings.domain)
+    }
+
+    fn name_servers(settings: &ClientSettings) -> Option<&NameServers> {
+        settings.name_servers.as_ref()
+    }
+
+    fn follows_redirects(settings: &ClientSettings, in_clear: bool) -> bool {
+        !in_clear || settings.redirects_in_clear
+    }
+
+    /// The other server has to prove its identity with TLS, even if the first one was trusted
+    /// without, for example because it is on the same machine.
+    fn redirect(settings: &mut ClientSettings) {
+        settings.account = settings.account.clone().with_tls(TlsPolicy::Required);
+    }
+
+    fn tracker(address: &FullJid, entropy: Entropy) -> IqTracker {
+        IqTracker::new(address.clone(), entropy)
+    }
+
+    fn duties(settings: &ClientSettings, address: &FullJid) -> Option<Duties> {
+        let (claims, profile) = (settings.claims.clone(), settings.profile.clone());
+        Some(Duties::new(address.clone(), claims, profile))
+    }
+
+    fn verdict(reason: &Error) -> Verdict {
+        reason.verdict()
     }
 }
 
 impl SessionRole for Component {
     type Address = Domainpart;
+    type Settings = ComponentSettings;
 
-    fn news(event: ComponentEvent) -> Option<News> {
+    fn news(event: ComponentEvent) -> News {
         match event {
-            ComponentEvent::Stanza(stanza) => Some(News::Stanza(stanza)),
-            ComponentEvent::Refused(fault) => Some(News::Refused(fault)),
-            ComponentEvent::Closed(reason) => Some(News::Closed(reason)),
-            _ => None,
+            ComponentEvent::Bound => News::Ready,
+            ComponentEvent::Stanza(stanza) => News::Stanza(stanza),
+            ComponentEvent::Refused(fault) => News::Refused(fault),
+            ComponentEvent::Closed(reason) => News::Closed(reason),
+            _ => News::Other,
+        }
+    }
+
+    fn address(endpoint: &Endpoint<Self>) -> Option<&Domainpart> {
+        Some(endpoint.domain())
+    }
+
+    fn stream_lang(endpoint: &Endpoint<Self>) -> Option<&str> {
+        endpoint.stream_lang()
+    }
+
+    /// A component never asks.
+    fn derived(
+        _: &mut Endpoint<Self>,
+        _: DerivationRequest,
+        _: &SaltedPassword,
+    ) -> Result<(), ApiMisuse> {
+        Err(ApiMisuse::StaleRequest)
+    }
+
+    fn link(
+        settings: &ComponentSettings,
+        now: Instant,
+        secured: Option<Secured>,
+    ) -> Result<Link<Self>, Error> {
+        let config = settings.component.clone();
+        Ok(match secured {
+            Some(secured) => {
+                let component = Self::with_direct_tls(config, now, secured.info());
+                Link::over_tls(component, secured)
+            }
+            None => Link::new(Self::new(config, now), None),
+        })
+    }
+
+    fn side(settings: &ComponentSettings) -> Option<TlsSide> {
+        settings.tls.clone()
+    }
+
+    /// The protocol has no STARTTLS.
+    fn expects_tls(_: &ComponentSettings) -> bool {
+        false
+    }
+
+    /// There are no SRV records for components.
+    fn domain(_: &ComponentSettings) -> Option<&Domain> {
+        None
+    }
+
+    fn name_servers(_: &ComponentSettings) -> Option<&NameServers> {
+        None
+    }
+
+    /// The secret is for the servers that the connector names.
+    fn follows_redirects(_: &ComponentSettings, _: bool) -> bool {
+        false
+    }
+
+    fn redirect(_: &mut ComponentSettings) {}
+
+    fn tracker(_: &Domainpart, entropy: Entropy) -> IqTracker {
+        IqTracker::without_account(entropy)
+    }
+
+    fn duties(_: &ComponentSettings, _: &Domainpart) -> Option<Duties> {
+        None
+    }
+
+    fn verdict(reason: &Error) -> Verdict {
+        match reason.close_reason() {
+            // The other component of the domain may go away.
+            Some(CloseReason::PeerError(error))
+                if error.condition() == StreamErrorCondition::Conflict =>
+            {
+                Verdict::Retryable
+            }
+            _ => reason.verdict(),
         }
     }
 }

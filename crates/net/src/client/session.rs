@@ -4,14 +4,13 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use xmppwire::component::Component;
-use xmppwire::{Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, IqTracker, Stanza};
+use xmppwire::{Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, Stanza};
 
 use super::duties::Duties;
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId, Requests};
 use super::role::{News, SessionRole};
-use super::{Connector, Error, RefusedStanzas, RequestError};
-use crate::component::ComponentConnector;
+use super::{Error, RefusedStanzas, RequestError, SessionConnector};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 #[cfg(feature = "tracing")]
@@ -22,7 +21,7 @@ const SEND_AHEAD: usize = 64 * 1024;
 
 /// A client that has logged in, or a component that is attached: sends stanzas, gives those that
 /// arrive, and finds the answers to its requests among them. A client also answers the requests of
-/// others that its application does not claim ([`Connector::with_claim`]); a component is given all
+/// others that its application does not claim ([`Connector::with_claim`](super::Connector::with_claim)); a component is given all
 /// of them.
 ///
 /// The methods named `poll_…` return `Pending` when the driver has to move bytes first.
@@ -33,6 +32,8 @@ pub struct Session<R: SessionRole = Client> {
     requests: Requests,
     /// `None` where the application answers all requests.
     duties: Option<Duties>,
+    /// Nothing takes requests any more.
+    refuses: bool,
     /// The answer to a request of another entity, which waits for room in the output. Nothing is
     /// read before it is queued, so a flood of requests costs no memory.
     unsent: Option<Stanza>,
@@ -54,24 +55,7 @@ enum Arrival {
     End,
 }
 
-impl Session {
-    /// The session over a link whose login is complete.
-    pub(super) fn new(
-        connector: &Connector,
-        link: Link<Client>,
-        jid: FullJid,
-    ) -> Result<Self, Error> {
-        let requests = Requests::new(
-            IqTracker::new(jid.clone(), Entropy::from_os()?),
-            connector.request_timeout(),
-            connector.max_requests(),
-            connector.inbox_bytes(),
-        );
-        let duties = connector.duties(jid.clone());
-        let inbox = Inbox::new(connector.inbox_bytes());
-        Ok(Self::over(link, jid, requests, Some(duties), inbox))
-    }
-
+impl Session<Client> {
     /// The address that is bound.
     pub const fn jid(&self) -> &FullJid {
         &self.own
@@ -79,22 +63,6 @@ impl Session {
 }
 
 impl Session<Component> {
-    /// The session over a link whose component is attached.
-    pub(crate) fn attached(
-        connector: &ComponentConnector,
-        link: Link<Component>,
-    ) -> Result<Self, Error> {
-        let requests = Requests::new(
-            IqTracker::without_account(Entropy::from_os()?),
-            connector.request_timeout(),
-            connector.max_requests(),
-            connector.inbox_bytes(),
-        );
-        let own = link.connection().domain().clone();
-        let inbox = Inbox::new(connector.inbox_bytes());
-        Ok(Self::over(link, own, requests, None, inbox))
-    }
-
     /// The domain of the component.
     pub const fn domain(&self) -> &Domainpart {
         &self.own
@@ -102,26 +70,41 @@ impl Session<Component> {
 }
 
 impl<R: SessionRole> Session<R> {
-    fn over(
-        mut link: Link<R>,
-        own: R::Address,
-        requests: Requests,
-        duties: Option<Duties>,
-        inbox: Inbox,
-    ) -> Self {
+    /// The session over a link whose login is complete.
+    pub(super) fn new(connector: &SessionConnector<R>, mut link: Link<R>) -> Result<Self, Error> {
+        let own = R::address(link.connection()).ok_or(Error::NotConnected)?;
+        let own = own.clone();
+        let requests = Requests::new(
+            R::tracker(&own, Entropy::from_os()?),
+            connector.request_timeout(),
+            connector.max_requests(),
+            connector.inbox_bytes(),
+        );
         link.set_alarm(None);
         log!(info, %own, tls = ?link.tls().map(|tls| tls.version), "connected");
-        Self {
+        Ok(Self {
             link,
+            duties: R::duties(&connector.role, &own),
+            refuses: false,
             own,
             requests,
-            duties,
             unsent: None,
-            inbox,
+            inbox: Inbox::new(connector.inbox_bytes()),
             refused: RefusedStanzas::default(),
             closing: false,
             woken: Vec::new(),
-        }
+        })
+    }
+
+    /// The address that the stream is for: that of the client, or the domain of the component.
+    pub const fn address(&self) -> &R::Address {
+        &self.own
+    }
+
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
+    pub fn stream_lang(&self) -> Option<&str> {
+        R::stream_lang(self.link.connection())
     }
 
     /// The link.
@@ -173,23 +156,24 @@ impl<R: SessionRole> Session<R> {
                 Poll::Pending => return Poll::Pending,
             };
             match news {
-                Some(News::Stanza(stanza)) => {
+                News::Stanza(stanza) => {
                     if let Some(arrival) = self.sort(stanza) {
                         return Poll::Ready(Ok(arrival));
                     }
                 }
-                Some(News::Closed(reason)) => {
+                News::Closed(reason) => {
                     log!(info, own = %self.own, %reason, "disconnected");
                     return Poll::Ready(match reason {
                         CloseReason::Local | CloseReason::Peer => Ok(Arrival::End),
                         reason => Err(reason.into()),
                     });
                 }
-                Some(News::Refused(fault)) => {
+                News::Refused(fault) => {
                     log!(warn, kind = %fault.kind(), "a malformed stanza was refused");
                     self.refused.push(fault);
                 }
-                None => {}
+                // The other events belong to the login, which is complete.
+                News::Ready | News::Derive(_) | News::Other => {}
             }
         }
     }
@@ -212,13 +196,16 @@ impl<R: SessionRole> Session<R> {
             let other = self.requests.settle(iq, &mut self.woken);
             return Some(other.map_or(Arrival::Answer, |iq| Arrival::Stanza(iq.into())));
         }
-        match &self.duties {
-            Some(duties) if !duties.claims(&iq) => {
-                self.unsent = duties.answer(&iq);
-                None
-            }
-            _ => Some(Arrival::Stanza(iq.into())),
+        let claimed = match &self.duties {
+            Some(duties) => duties.claims(&iq),
+            None => !self.refuses,
+        };
+        let stanza = Stanza::Iq(iq);
+        if claimed {
+            return Some(Arrival::Stanza(stanza));
         }
+        self.refuse(&stanza);
+        None
     }
 
     /// Queues the answer to the last request of another entity; false if it has no room yet.
@@ -321,7 +308,7 @@ impl<R: SessionRole> Session<R> {
     // --- Asking ---
 
     /// Sends a request. An unpredictable id replaces its own. Any number may be open, up to the
-    /// connector's [limit](Connector::with_max_requests).
+    /// connector's [limit](SessionConnector::with_max_requests).
     ///
     /// # Errors
     ///
@@ -469,6 +456,7 @@ impl<R: SessionRole> Session<R> {
 
     /// Nothing takes requests any more: all are answered here from now on.
     pub(super) fn drop_claims(&mut self) {
+        self.refuses = true;
         if let Some(duties) = &mut self.duties {
             duties.drop_claims();
         }

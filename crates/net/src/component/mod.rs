@@ -1,26 +1,21 @@
-//! Components (XEP-0114): where to attach, and when to attach again.
+//! Components (XEP-0114).
 //!
-//! | type | what it decides |
-//! |---|---|
-//! | [`ComponentConnector`] | where to connect to and how |
-//! | [`Attaching`] | direct TLS and the handshake, until the component is attached |
-//! | [`Session`](crate::client::Session) | what an arriving stanza is: the answer to a request, or something for the application |
-//! | [`ReconnectingComponent`] | when to connect, to sleep and to drive, and why a connection ended |
+//! A component exchanges stanzas with its server by the same machines as a client, with the role
+//! [`Component`](xmppwire::component::Component): [`Attempts`](crate::find::Attempts),
+//! [`Login`](crate::client::Login), [`Session`](crate::client::Session) and
+//! [`Reconnecting`](crate::client::Reconnecting). Its [`ComponentConnector`] says where to connect
+//! to.
 //!
 //! The server's end is a [`Link`] of the role [`Host`].
 
-mod attaching;
 mod connector;
-mod reconnecting;
 
 use std::io;
 
 use xmppwire::component::{Host, HostConfig};
 use xmppwire::{Entropy, Instant};
 
-pub use attaching::Attaching;
-pub use connector::ComponentConnector;
-pub use reconnecting::{ComponentUpdate, ReconnectingComponent};
+pub use connector::{ComponentConnector, ComponentSettings};
 
 use crate::link::{Link, LinkError, Secured};
 

@@ -6,13 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use xmppwire::Instant;
+use xmppwire::{Client, Instant};
 
 use super::{
     Domain, Failure, Failures, Mode, NameServers, Plan, PlanError, Race, RaceStep, Redirect,
     Service, SrvAnswers, SrvNames, Target,
 };
-use crate::client::{ConnectError, Connector, Error, Login};
+use crate::client::{ConnectError, Error, Login, SessionConnector, SessionRole};
 use crate::log::log;
 #[cfg(feature = "tracing")]
 use crate::told::Chain;
@@ -26,7 +26,7 @@ const MAX_REDIRECTS: u8 = 3;
 ///
 /// The driver takes one step after the other, tells what came of it, and stops each step after
 /// [`timeout`](Self::timeout). All steps together end with the connector's
-/// [time to connect](Connector::with_total_timeout).
+/// [time to connect](SessionConnector::with_total_timeout).
 ///
 /// Connections to several addresses of one server are opened beside each other, as [`Race`] says,
 /// and the first that is open is used (RFC 8305). The next server has its turn only when all
@@ -70,8 +70,8 @@ const MAX_REDIRECTS: u8 = 3;
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Attempts {
-    connector: Arc<Connector>,
+pub struct Attempts<R: SessionRole = Client> {
+    connector: Arc<SessionConnector<R>>,
     deadline: Instant,
     left: VecDeque<Left>,
     current: Current,
@@ -130,10 +130,10 @@ enum Source {
     Redirect,
 }
 
-impl Attempts {
+impl<R: SessionRole> Attempts<R> {
     /// Begins with the servers that the connector names, or else with the look-up of those of its
     /// domain.
-    pub fn new(connector: &Connector, now: Instant) -> Self {
+    pub fn new(connector: &SessionConnector<R>, now: Instant) -> Self {
         let mut attempts = Self {
             connector: Arc::new(connector.clone()),
             deadline: now + connector.total_timeout(),
@@ -145,8 +145,10 @@ impl Attempts {
         };
         match connector.servers() {
             [] => {
-                let lookup = Left::LookUp(connector.domain().clone(), Source::Own);
-                attempts.left.push_back(lookup);
+                let lookup = |domain| Left::LookUp(domain, Source::Own);
+                attempts
+                    .left
+                    .extend(connector.domain().cloned().map(lookup));
             }
             given => attempts.plan(Plan::given(given.iter().cloned()), Source::Own),
         }
@@ -155,7 +157,7 @@ impl Attempts {
 
     /// Begins with the server that the last session was redirected to.
     pub(crate) fn after(
-        connector: &Connector,
+        connector: &SessionConnector<R>,
         now: Instant,
         redirect: Redirect,
         mode: Mode,
@@ -268,7 +270,7 @@ impl Attempts {
     ///
     /// Those of [`Login::new`], to be passed to [`failed`](Self::failed), and
     /// [`Error::NotConnected`] at any other step.
-    pub fn log_in(&mut self, now: Instant) -> Result<Login, Error> {
+    pub fn log_in(&mut self, now: Instant) -> Result<Login<R>, Error> {
         match std::mem::replace(&mut self.current, Current::None) {
             Current::Open(target, source, _) => {
                 let mode = target.mode;
@@ -276,7 +278,7 @@ impl Attempts {
                 match source {
                     Source::Own => Login::until(&self.connector, mode, now, self.deadline),
                     Source::Redirect => {
-                        let connector = Connector::clone(&self.connector).redirected();
+                        let connector = SessionConnector::clone(&self.connector).redirected();
                         Login::until(&connector, mode, now, self.deadline)
                     }
                 }
@@ -312,7 +314,7 @@ impl Attempts {
     ///
     /// `<see-other-host/>` is followed at most three times, always to a server with the certificate
     /// of the domain itself. One that arrives in clear text is followed only with
-    /// [`Connector::with_redirects_in_clear`].
+    /// [`Connector::with_redirects_in_clear`](crate::client::Connector::with_redirects_in_clear).
     pub fn failed(&mut self, error: impl Into<Error>) {
         let error = error.into();
         match std::mem::replace(&mut self.current, Current::None) {
@@ -335,13 +337,8 @@ impl Attempts {
         if error.ends_attempts() {
             self.left.clear();
         }
-        if let Some(redirect) = Redirect::of(&error) {
-            let in_clear = matches!(error, Error::ClosedInClear(_));
-            if in_clear && !self.connector.follows_redirects_in_clear() {
-                log!(info, "not redirected in clear text");
-            } else {
-                self.follow(redirect, target.mode);
-            }
+        if let Some(redirect) = self.connector.redirection(&error) {
+            self.follow(redirect, target.mode);
         }
         self.failures.failures.push(Failure { target, error });
     }

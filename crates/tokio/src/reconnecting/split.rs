@@ -1,23 +1,26 @@
-//! A client that reconnects, for several tasks.
+//! A client or a component that reconnects, for several tasks.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
+use xmppwire::Client;
 use xmppwire_net::client::{
-    ConnectError, Driving, Error, Events, Handle, Next, Reconnecting, Wish, share,
+    ConnectError, Driving, Error, Events, Handle, Next, Reconnecting as Machine, SessionRole, Wish,
+    share,
 };
 
-use super::{Attempt, ReconnectingClient};
-use crate::client::drive;
+use super::{Attempt, Reconnecting};
 use crate::clock::Clock;
 use crate::pump::Pump;
-use crate::{Client, connect};
+use crate::session::drive;
+use crate::{Session, connect};
 
-impl ReconnectingClient {
-    /// Splits the client into a handle, which any number of tasks can clone, the events, and the
+impl<R: SessionRole> Reconnecting<R> {
+    /// Splits it into a handle, which any number of tasks can clone, the events, and the
     /// driver, which connects and moves the bytes and has to run all the time: spawn it.
     ///
     /// ```no_run
@@ -44,7 +47,7 @@ impl ReconnectingClient {
     ///
     /// A handle sends over the present session, and gives [`Error::NotConnected`] while there is
     /// none.
-    pub fn split(self) -> (Handle, Events, ReconnectingDriver) {
+    pub fn split(self) -> (Handle<R>, Events<R>, ReconnectingDriver<R>) {
         let Self {
             machine,
             clock,
@@ -66,53 +69,58 @@ impl ReconnectingClient {
             attempt,
             driving,
         };
-        let driver = ReconnectingDriver(Some(Box::pin(running.run())));
+        let driver = ReconnectingDriver {
+            running: Some(Box::pin(running.run())),
+            role: PhantomData,
+        };
         (handle, events, driver)
     }
 }
 
-/// Drives a [`ReconnectingClient`] that was [split](ReconnectingClient::split): a future that is
-/// ready when a handle has closed the client, or with the reason why another attempt to connect
+/// Drives a client or a component that was [split](Reconnecting::split): a future that is ready when a handle has closed the client, or with the reason why another attempt to connect
 /// cannot help.
 ///
 /// When the last [`Handle`] and the [`Events`] are dropped, it closes the stream in order. When it
 /// is dropped itself, the connection is closed at once, and what the handles wait for ends with
 /// [`Error::NotConnected`].
 #[must_use = "nothing is sent or received unless the driver runs: spawn it"]
-pub struct ReconnectingDriver(Option<Boxed>);
+pub struct ReconnectingDriver<R: SessionRole = Client> {
+    running: Option<Boxed>,
+    role: PhantomData<fn() -> R>,
+}
 
 type Boxed = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-impl Future for ReconnectingDriver {
+impl<R: SessionRole> Future for ReconnectingDriver<R> {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(running) = &mut self.0 else {
+        let Some(running) = &mut self.running else {
             return Poll::Ready(Ok(()));
         };
         let end = running.as_mut().poll(cx);
         if end.is_ready() {
-            self.0 = None;
+            self.running = None;
         }
         end
     }
 }
 
-impl fmt::Debug for ReconnectingDriver {
+impl<R: SessionRole> fmt::Debug for ReconnectingDriver<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReconnectingDriver").finish_non_exhaustive()
     }
 }
 
 /// The state of the driver.
-struct Running {
-    machine: Reconnecting<Pump<TcpStream>>,
+struct Running<R: SessionRole> {
+    machine: Machine<Pump<TcpStream>, R>,
     clock: Clock,
-    attempt: Option<Attempt>,
-    driving: Driving,
+    attempt: Option<Attempt<R>>,
+    driving: Driving<R>,
 }
 
-impl Running {
+impl<R: SessionRole> Running<R> {
     async fn run(mut self) -> Result<(), Error> {
         loop {
             match self.machine.next(self.clock.now()) {
@@ -152,22 +160,23 @@ impl Running {
                     if self.driving.network_changed() {
                         self.machine.network_changed(now);
                     }
-                    let event = self.machine.received(now, end.map(|()| None))?;
-                    self.driving.tell(event);
+                    if let Some(event) = self.machine.received(now, end.map(|()| None))? {
+                        self.driving.tell(event);
+                    }
                 }
                 Next::Stop => return Ok(()),
             }
         }
     }
 
-    fn connected(&mut self, result: Result<Client, ConnectError>) -> Result<(), Error> {
+    fn connected(&mut self, result: Result<Session<R>, ConnectError>) -> Result<(), Error> {
         self.attempt = None;
         let now = self.clock.now();
         match result {
             Ok(client) => {
-                let (jid, mode) = (client.jid().clone(), client.mode());
+                let (address, mode) = (client.address().clone(), client.mode());
                 let (pump, session) = client.into_parts();
-                let event = self.machine.connected(now, jid, mode, pump);
+                let event = self.machine.connected(now, address, mode, pump);
                 self.driving.attach(event, session);
             }
             Err(error) => {
@@ -180,10 +189,10 @@ impl Running {
 }
 
 /// Waits for a future, unless a handle wants something else.
-async fn unless_wished<R>(
-    driving: &mut Driving,
-    mut future: Pin<&mut (impl Future<Output = R> + ?Sized)>,
-) -> Result<R, Wish> {
+async fn unless_wished<R: SessionRole, T>(
+    driving: &mut Driving<R>,
+    mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+) -> Result<T, Wish> {
     poll_fn(|cx| match driving.poll_wish(cx.waker()) {
         Poll::Ready(wish) => Poll::Ready(Err(wish)),
         Poll::Pending => future.as_mut().poll(cx).map(Ok),

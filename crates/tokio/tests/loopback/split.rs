@@ -4,9 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use xmppwire_test_support::site::message;
+use xmppwire_tokio::component::Component;
 use xmppwire_tokio::{
-    Client, Element, Error, Events, Handle, Iq, Jid, Mode, Presence, ReconnectingClient,
-    RequestError, ServerEvent, Stanza, Stanzas, ns,
+    Client, ComponentConnection, Element, Error, Events, Handle, Iq, Jid, Mode, Presence,
+    ReconnectingClient, ReconnectingComponent, RequestError, ServerEvent, Stanza, Stanzas, ns,
 };
 
 use crate::support::{piped, run, run_paused};
@@ -89,8 +90,15 @@ fn the_parts_can_be_spawned() {
     fn is_spawned<F: Future + Send + 'static>(_: impl FnOnce(Client, ReconnectingClient) -> F) {}
     is_spawned(|client, _| client.split().2);
     is_spawned(|_, client| client.split().2);
+    fn is_spawned_too<F: Future + Send + 'static>(
+        _: impl FnOnce(ComponentConnection, ReconnectingComponent) -> F,
+    ) {
+    }
+    is_spawned_too(|component, _| component.split().2);
+    is_spawned_too(|_, component| component.split().2);
     fn is_shared<T: Send + Sync>() {}
     is_shared::<Handle>();
+    is_shared::<Handle<Component>>();
 }
 
 #[cfg(feature = "futures")]

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use xmppwire_test_support::adapter::{Adapter, Client, Component, ReconnectingComponent};
+use xmppwire_test_support::adapter::{Adapter, Reconnecting, Session};
 use xmppwire_test_support::both;
-use xmppwire_tokio::component::{ComponentConfig, Secret};
+use xmppwire_tokio::component::{Component, ComponentConfig, Secret};
 use xmppwire_tokio::{
-    ComponentConnector, ComponentUpdate, Domainpart, Element, Error, Iq, Jid, Message, Mode,
-    Presence, ReconnectPolicy, Stanza, StreamErrorCondition, ns,
+    ComponentConnector, Domainpart, Element, Error, Iq, Jid, Message, Mode, Presence,
+    ReconnectEvent, ReconnectPolicy, Stanza, StreamErrorCondition, ns,
 };
 
 use crate::ends::stream_error;
@@ -35,11 +35,11 @@ fn at_server(config: ComponentConfig) -> ComponentConnector {
     ComponentConnector::new(config, server.address, server.port)
 }
 
-fn attach<A: Adapter>() -> A::Component {
-    A::attach(&at_server(config())).expect("attached")
+fn attach<A: Adapter>() -> A::Session<Component> {
+    A::connect_with(&at_server(config())).expect("attached")
 }
 
-fn juliet<A: Adapter>() -> A::Client {
+fn juliet<A: Adapter>() -> impl Session + Send {
     let config = Account::juliet().config("HOST_SHA256");
     let connector = connector(config, Mode::StartTls);
     let mut juliet = A::connect_with(&connector).expect("juliet logs in");
@@ -65,7 +65,7 @@ fn next_from(mut next: impl FnMut() -> Stanza, from: &Jid) -> Stanza {
 pub(crate) fn stanzas<A: Adapter>() {
     let mut component = attach::<A>();
     let mut juliet = juliet::<A>();
-    let own = Jid::from(juliet.jid().clone());
+    let own = Jid::from(juliet.address().clone());
 
     let question = Message::chat(bot(), "Wherefore art <thou>?");
     juliet.send(question).expect("it is sent");
@@ -124,14 +124,15 @@ pub(crate) fn refused<A: Adapter>() {
         false => NotAuthorized,
     };
     for (config, expected) in [(wrong, NotAuthorized), (unknown, of_unknown)] {
-        let error = A::attach(&at_server(config)).expect_err("refused");
-        assert_eq!(stream_error(&error), expected);
+        let error = A::connect_with(&at_server(config)).expect_err("refused");
+        let error = error.last().expect("it was tried");
+        assert_eq!(stream_error(error), expected);
     }
 }
 
 /// Neither server lets a component speak for the domains below its own.
 pub(crate) fn foreign_from<A: Adapter>() {
-    let mut component = A::attach(&at_server(config().with_subdomains())).expect("attached");
+    let mut component = A::connect_with(&at_server(config().with_subdomains())).expect("attached");
     let below = jid(&format!("bot@below.{}", component_server().domain));
     let message = Message::chat(jid("juliet@sha256.localhost"), "hello").with_from(below);
     component.send(message).expect("it is sent");
@@ -149,9 +150,9 @@ pub(crate) fn foreign_from<A: Adapter>() {
 /// 23.01 lets both in, and both may send.
 pub(crate) fn two_of_a_name<A: Adapter>() {
     let mut first = attach::<A>();
-    let mut second = A::reattaching(at_server(config()), policy());
+    let mut second = A::reconnecting(at_server(config()), policy());
     if component_server().is_prosody {
-        let Ok(Some(ComponentUpdate::Disconnected { reason, .. })) = second.next_event() else {
+        let Ok(Some(ReconnectEvent::Disconnected { reason, .. })) = second.next_event() else {
             panic!("both are attached");
         };
         assert_eq!(stream_error(&reason), StreamErrorCondition::Conflict);
@@ -161,7 +162,7 @@ pub(crate) fn two_of_a_name<A: Adapter>() {
         attached(&mut second);
         let mut juliet = juliet::<A>();
         let message = |body| {
-            let own = Jid::from(juliet.jid().clone());
+            let own = Jid::from(juliet.address().clone());
             Message::chat(own, body).with_from(bot())
         };
         first.send(message("first")).expect("it is sent");
@@ -180,14 +181,14 @@ pub(crate) fn two_of_a_name<A: Adapter>() {
 }
 
 /// Closes, and takes what still arrives.
-fn close(mut component: impl Component) {
-    component.close();
+fn close(mut component: impl Session<Component>) {
+    component.begin_close();
     while component.next().expect("an orderly end").is_some() {}
 }
 
 /// The same for one that would attach again.
-fn end(mut component: impl ReconnectingComponent) {
-    component.close();
+fn end(mut component: impl Reconnecting<Component>) {
+    component.begin_close();
     while component.next_event().expect("an orderly end").is_some() {}
 }
 
@@ -200,12 +201,12 @@ fn policy() -> ReconnectPolicy {
 
 /// The server is shut down or crashes, and the component attaches again by itself.
 pub(crate) fn comes_back<A: Adapter>() {
-    let mut component = A::reattaching(at_server(config()), policy());
+    let mut component = A::reconnecting(at_server(config()), policy());
     attached(&mut component);
     for signal in [Signal::Terminate, Signal::Kill] {
         let ended = end_server(signal);
         let reason = match component.next_event() {
-            Ok(Some(ComponentUpdate::Disconnected { reason, .. })) => reason,
+            Ok(Some(ReconnectEvent::Disconnected { reason, .. })) => reason,
             other => panic!("{other:?}"),
         };
         assert!(!matches!(reason, Error::Tls(_)), "{reason}");
@@ -221,7 +222,7 @@ pub(crate) fn comes_back<A: Adapter>() {
 }
 
 /// Waits until the component is attached.
-fn attached(component: &mut impl ReconnectingComponent) {
+fn attached(component: &mut impl Reconnecting<Component>) {
     let deadline = Instant::now() + RESTART;
     loop {
         assert!(
@@ -229,16 +230,16 @@ fn attached(component: &mut impl ReconnectingComponent) {
             "the component does not come back"
         );
         match component.next_event().expect("it goes on") {
-            Some(ComponentUpdate::Attached) => return,
+            Some(ReconnectEvent::Connected(_)) => return,
             Some(_) => {}
             None => panic!("it has given up"),
         }
     }
 }
 
-fn stanza(component: &mut impl ReconnectingComponent) -> Stanza {
+fn stanza(component: &mut impl Reconnecting<Component>) -> Stanza {
     match component.next_event() {
-        Ok(Some(ComponentUpdate::Stanza(stanza))) => stanza,
+        Ok(Some(ReconnectEvent::Stanza(stanza))) => stanza,
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xmppwire_test_support::adapter::Client;
+use xmppwire_test_support::adapter::Session;
 use xmppwire_tokio::{CloseReason, Error, Mode, Presence, StreamErrorCondition};
 
 use crate::environment::{Account, MODES, connector};
@@ -10,7 +10,7 @@ use crate::shared::{RESTART, Signal, end_server};
 use crate::stanzas::ping_the_host;
 
 /// Takes stanzas until the end, and returns its reason.
-pub(crate) fn end<C: Client>(session: &mut C) -> Error {
+pub(crate) fn end<C: Session>(session: &mut C) -> Error {
     loop {
         match session.next() {
             Ok(Some(_)) => {}
@@ -27,14 +27,14 @@ pub(crate) fn stream_error(error: &Error) -> StreamErrorCondition {
     }
 }
 
-fn session<C: Client>(mode: Mode) -> C {
+fn session<C: Session>(mode: Mode) -> C {
     C::connect_with(&connector(Account::juliet().config("HOST_SHA256"), mode)).expect("a session")
 }
 
 /// ejabberd 23.01 ends with the stream error, without a closing tag. Prosody 0.12 sends both, but
 /// it sometimes closes the connection before they are written, mostly on a busy machine. So the
 /// session must never end in order, and must end with the stream error in one of several attempts.
-pub(crate) fn shutdown<C: Client>() {
+pub(crate) fn shutdown<C: Session>() {
     for mode in MODES {
         let told = (0..8).any(|_| {
             let mut session = session::<C>(mode);
@@ -56,7 +56,7 @@ pub(crate) fn shutdown<C: Client>() {
 }
 
 /// The end of a connection without a closing tag is not an orderly end.
-pub(crate) fn crash<C: Client>() {
+pub(crate) fn crash<C: Session>() {
     let mut session = session::<C>(Mode::StartTls);
     let ended = end_server(Signal::Kill);
     match end(&mut session) {
@@ -67,14 +67,14 @@ pub(crate) fn crash<C: Client>() {
     ended.await_restart();
 }
 
-pub(crate) fn close<C: Client>() {
+pub(crate) fn close<C: Session>() {
     for mode in MODES {
         session::<C>(mode).close().expect("an orderly end");
     }
 }
 
 /// An application that reconnects by itself.
-pub(crate) fn comes_back<C: Client>() {
+pub(crate) fn comes_back<C: Session>() {
     let mut old = session::<C>(Mode::DirectTls);
     let ended = end_server(Signal::Terminate);
     end(&mut old);

@@ -1,6 +1,6 @@
 //! Logins by certificate (XEP-0178). Prosody 0.12 has them for servers only.
 
-use xmppwire_test_support::adapter::Client;
+use xmppwire_test_support::adapter::Session;
 use xmppwire_tokio::tls::Identity;
 use xmppwire_tokio::{ClientConfig, ConnectError, Connector, Mode};
 
@@ -19,7 +19,7 @@ fn without_password(account: &Account, identity: &Identity) -> ClientConfig {
     config.expect("an account")
 }
 
-pub(crate) fn account<C: Client>() {
+pub(crate) fn account<C: Session>() {
     let juliet = Account::juliet();
     for mode in MODES {
         let identity = identity("IDENTITY");
@@ -27,7 +27,7 @@ pub(crate) fn account<C: Client>() {
         let mut session =
             C::connect_with(&with_identity(config, mode, identity)).expect("a session");
         assert_eq!(
-            session.jid().to_bare(),
+            session.address().to_bare(),
             juliet.at("HOST_EXTERNAL").to_bare()
         );
         ping_the_host(&mut session);
@@ -35,7 +35,7 @@ pub(crate) fn account<C: Client>() {
     }
 }
 
-fn refusal<C: Client>(identity: Identity, mode: Mode) -> ConnectError {
+fn refusal<C: Session>(identity: Identity, mode: Mode) -> ConnectError {
     let config = without_password(&Account::juliet(), &identity);
     match C::connect_with(&with_identity(config, mode, identity)) {
         Ok(_) => panic!("somebody is let in who must not be"),
@@ -44,21 +44,21 @@ fn refusal<C: Client>(identity: Identity, mode: Mode) -> ConnectError {
 }
 
 /// The certificate names another account.
-pub(crate) fn other_account<C: Client>() {
+pub(crate) fn other_account<C: Session>() {
     for mode in MODES {
         is_not_authorized(&refusal::<C>(identity("OTHER_IDENTITY"), mode));
     }
 }
 
 /// The certificate names the account, and its authority is unknown to the server.
-pub(crate) fn stranger<C: Client>() {
+pub(crate) fn stranger<C: Session>() {
     for mode in MODES {
         is_not_authorized(&refusal::<C>(identity("STRANGER_IDENTITY"), mode));
     }
 }
 
 /// After a refused certificate the client uses its password.
-pub(crate) fn password_after_refusal<C: Client>() {
+pub(crate) fn password_after_refusal<C: Session>() {
     for mode in MODES {
         let identity = identity("OTHER_IDENTITY");
         let config = Account::juliet()

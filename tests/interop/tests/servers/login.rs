@@ -1,6 +1,6 @@
 //! Which logins succeed, by which mechanism, and which fail.
 
-use xmppwire_test_support::adapter::Client;
+use xmppwire_test_support::adapter::Session;
 use xmppwire_tokio::{
     ClientConfig, CloseReason, ConnectError, Connector, Error, PeerIncompatible, SaslCondition,
 };
@@ -9,11 +9,11 @@ use crate::environment::{self, Account, MODES, connector, with_channel_binding, 
 use crate::stanzas::ping_the_host;
 
 /// Logs in by STARTTLS and by direct TLS, and closes.
-fn succeeds<C: Client>(config: &ClientConfig) {
+fn succeeds<C: Session>(config: &ClientConfig) {
     for mode in MODES {
         let session = C::connect_with(&connector(config.clone(), mode))
             .unwrap_or_else(|why| panic!("{mode:?}: {why}"));
-        assert_eq!(session.jid().to_bare(), *config.jid());
+        assert_eq!(session.address().to_bare(), *config.jid());
         session
             .close()
             .unwrap_or_else(|why| panic!("{mode:?}: {why}"));
@@ -21,7 +21,7 @@ fn succeeds<C: Client>(config: &ClientConfig) {
 }
 
 /// The login fails, by STARTTLS and by direct TLS.
-fn fails<C: Client>(
+fn fails<C: Session>(
     connect: impl Fn(Connector) -> Connector,
     config: &ClientConfig,
     why: impl Fn(&ConnectError),
@@ -34,27 +34,27 @@ fn fails<C: Client>(
     }
 }
 
-pub(crate) fn scram_sha_1<C: Client>() {
+pub(crate) fn scram_sha_1<C: Session>() {
     succeeds::<C>(&Account::juliet().config("HOST_SHA1"));
 }
 
-pub(crate) fn scram_sha_256<C: Client>() {
+pub(crate) fn scram_sha_256<C: Session>() {
     succeeds::<C>(&Account::juliet().config("HOST_SHA256"));
 }
 
 /// Prosody 0.12 has no such host.
-pub(crate) fn scram_sha_512<C: Client>() {
+pub(crate) fn scram_sha_512<C: Session>() {
     succeeds::<C>(&Account::juliet().config("HOST_SHA512"));
     succeeds::<C>(&Account::odd().config("HOST_SHA512"));
 }
 
-pub(crate) fn plain_inside_tls<C: Client>() {
+pub(crate) fn plain_inside_tls<C: Session>() {
     succeeds::<C>(&with_plain(Account::juliet().config("HOST_PLAIN")));
 }
 
 /// A client whose policy does not allow PLAIN does not send its password to a server that offers
 /// PLAIN alone.
-pub(crate) fn plain_is_not_used_unasked<C: Client>() {
+pub(crate) fn plain_is_not_used_unasked<C: Session>() {
     let config = Account::juliet().config("HOST_PLAIN");
     fails::<C>(
         |it| it,
@@ -71,7 +71,7 @@ pub(crate) fn plain_is_not_used_unasked<C: Client>() {
 }
 
 /// A client that requires channel binding does not log in without it.
-pub(crate) fn channel_binding_is_insisted_on<C: Client>() {
+pub(crate) fn channel_binding_is_insisted_on<C: Session>() {
     let config = with_channel_binding(Account::juliet().config("HOST_SHA256"));
     let offer = environment::offer("HOST_SHA256");
     fails::<C>(
@@ -91,7 +91,7 @@ pub(crate) fn channel_binding_is_insisted_on<C: Client>() {
 /// Both servers offer channel binding over TLS 1.2 and mean tls-unique, which rustls does not
 /// provide. The client has to log in without it, and must not send the flag "y": Prosody refuses
 /// that.
-pub(crate) fn channel_binding_over_tls_1_2<C: Client>() {
+pub(crate) fn channel_binding_over_tls_1_2<C: Session>() {
     for host in ["HOST_SHA1", "HOST_SHA256"] {
         let config = Account::juliet().config(host);
         for mode in MODES {
@@ -105,19 +105,19 @@ pub(crate) fn channel_binding_over_tls_1_2<C: Client>() {
 }
 
 /// Each session gets an account of its own for as long as it lasts (XEP-0175).
-pub(crate) fn anonymous<C: Client>() {
+pub(crate) fn anonymous<C: Session>() {
     let config = environment::anonymous("HOST_ANONYMOUS");
     for mode in MODES {
         let mut one = C::connect_with(&connector(config.clone(), mode)).expect("the first");
         let two = C::connect_with(&connector(config.clone(), mode)).expect("the second");
-        assert_eq!(one.jid().domainpart(), config.jid().as_str());
-        assert_ne!(one.jid().to_bare(), two.jid().to_bare());
+        assert_eq!(one.address().domainpart(), config.jid().as_str());
+        assert_ne!(one.address().to_bare(), two.address().to_bare());
         ping_the_host(&mut one);
     }
 }
 
 /// A name with the characters that SCRAM escapes.
-pub(crate) fn odd_name<C: Client>() {
+pub(crate) fn odd_name<C: Session>() {
     succeeds::<C>(&Account::odd().config("HOST_SHA1"));
     succeeds::<C>(&Account::odd().config("HOST_SHA256"));
 }
@@ -131,7 +131,7 @@ pub(crate) fn is_not_authorized(error: &ConnectError) {
     }
 }
 
-pub(crate) fn wrong_password<C: Client>() {
+pub(crate) fn wrong_password<C: Session>() {
     let juliet = Account::juliet().with_password("Wherefore?");
     for host in ["HOST_SHA1", "HOST_SHA256"] {
         fails::<C>(|it| it, &juliet.config(host), is_not_authorized);
@@ -143,7 +143,7 @@ pub(crate) fn wrong_password<C: Client>() {
     );
 }
 
-pub(crate) fn unknown_user<C: Client>() {
+pub(crate) fn unknown_user<C: Session>() {
     let nobody = Account {
         localpart: "nobody".into(),
         password: "x".into(),
@@ -160,7 +160,7 @@ fn is_tls(error: &ConnectError) {
 }
 
 /// The client does not trust the authority of the certificate.
-pub(crate) fn other_authority<C: Client>() {
+pub(crate) fn other_authority<C: Session>() {
     let config = Account::juliet().config("HOST_SHA256");
     fails::<C>(
         |it| it.with_tls(environment::other_authority()),
@@ -170,7 +170,7 @@ pub(crate) fn other_authority<C: Client>() {
 }
 
 /// The certificate is trusted and names another domain.
-pub(crate) fn other_name<C: Client>() {
+pub(crate) fn other_name<C: Session>() {
     fails::<C>(
         |it| it,
         &with_plain(Account::juliet().config("HOST_MISNAMED")),

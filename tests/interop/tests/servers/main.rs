@@ -34,7 +34,7 @@ fn in_time(test: fn()) {
 }
 
 /// Makes a test for each adapter of each scenario, a function over any
-/// [`Client`](xmppwire_test_support::adapter::Client).
+/// [`Client`](xmppwire_test_support::adapter::Session).
 macro_rules! scenarios {
     ($module:ident: $($name:ident),+ $(,)?) => {
         mod $module {

@@ -1,32 +1,32 @@
 //! Which resource a session gets, and what happens when another session asks for the same one.
 
-use xmppwire_test_support::adapter::Client;
+use xmppwire_test_support::adapter::Session;
 use xmppwire_tokio::{CloseReason, StanzaErrorCondition, StreamErrorCondition};
 
 use crate::ends::{end, stream_error};
 use crate::environment::{Account, MODES, connector, with_plain};
 use crate::stanzas::ping_the_host;
 
-pub(crate) fn made_up<C: Client>() {
+pub(crate) fn made_up<C: Session>() {
     let config = Account::juliet().config("HOST_SHA256");
     for mode in MODES {
         let one = C::connect_with(&connector(config.clone(), mode)).expect("the first");
         let two = C::connect_with(&connector(config.clone(), mode)).expect("the second");
-        assert_ne!(one.jid().resourcepart(), two.jid().resourcepart());
+        assert_ne!(one.address().resourcepart(), two.address().resourcepart());
     }
 }
 
-pub(crate) fn own<C: Client>() {
+pub(crate) fn own<C: Session>() {
     let config = Account::juliet().config_as("HOST_SHA256", "Balkon über dem Garten");
     for mode in MODES {
         let session = C::connect_with(&connector(config.clone(), mode)).expect("a session");
-        assert_eq!(session.jid().resourcepart(), "Balkon über dem Garten");
+        assert_eq!(session.address().resourcepart(), "Balkon über dem Garten");
         session.close().expect("an orderly end");
     }
 }
 
 /// A server may end the session that has the resource (RFC 6120 §7.7.2.2).
-pub(crate) fn taken_over<C: Client>() {
+pub(crate) fn taken_over<C: Session>() {
     for mode in MODES {
         let config = Account::juliet().config_as("HOST_SHA256", "balcony");
         let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
@@ -41,13 +41,13 @@ pub(crate) fn taken_over<C: Client>() {
 }
 
 /// A server may refuse the resource to the second session (RFC 6120 §7.7.2.2).
-pub(crate) fn refused<C: Client>() {
+pub(crate) fn refused<C: Session>() {
     for mode in MODES {
         // Not the resource of the round before, because its session may not be over yet.
         let config = Account::juliet().config_as("HOST_SHA1", &format!("{mode:?}"));
         let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
         match C::connect_with(&connector(config, mode)) {
-            Ok(second) => panic!("{} was bound twice", second.jid()),
+            Ok(second) => panic!("{} was bound twice", second.address()),
             Err(error) => match error.close_reason() {
                 Some(CloseReason::BindFailed(refusal)) => {
                     assert_eq!(refusal.condition(), StanzaErrorCondition::Conflict);
@@ -61,13 +61,13 @@ pub(crate) fn refused<C: Client>() {
 }
 
 /// A server may give the second session another resource (RFC 6120 §7.7.2.2).
-pub(crate) fn replaced<C: Client>() {
+pub(crate) fn replaced<C: Session>() {
     for mode in MODES {
         let config = with_plain(Account::juliet().config_as("HOST_PLAIN", "balcony"));
         let mut first = C::connect_with(&connector(config.clone(), mode)).expect("the first");
         let mut second = C::connect_with(&connector(config, mode)).expect("the second");
-        assert_ne!(first.jid(), second.jid());
-        assert_eq!(first.jid().to_bare(), second.jid().to_bare());
+        assert_ne!(first.address(), second.address());
+        assert_eq!(first.address().to_bare(), second.address().to_bare());
         ping_the_host(&mut first);
         ping_the_host(&mut second);
     }

@@ -1,6 +1,6 @@
 //! Stanzas after the login.
 
-use xmppwire_test_support::adapter::Client;
+use xmppwire_test_support::adapter::Session;
 use xmppwire_tokio::{
     Element, Iq, Jid, Message, Mode, Presence, PresenceType, RequestError, Stanza,
     StanzaErrorCondition, ns,
@@ -12,18 +12,18 @@ use crate::environment::{Account, MODES, connector};
 /// Prosody 0.12 and ejabberd 23.01 write it unescaped, so that it arrives as a line feed.
 const TEXT: &str = "<body> & ]]> \"it's\" \u{a0}é ẞ 漢字 \u{1F339}\u{200D} a\tb\nc";
 
-fn juliet<C: Client>(mode: Mode) -> C {
+fn juliet<C: Session>(mode: Mode) -> C {
     C::connect_with(&connector(Account::juliet().config("HOST_SHA256"), mode))
         .expect("juliet logs in")
 }
 
-fn romeo<C: Client>(mode: Mode) -> C {
+fn romeo<C: Session>(mode: Mode) -> C {
     C::connect_with(&connector(Account::romeo().config("HOST_SHA256"), mode))
         .expect("romeo logs in")
 }
 
 /// The next message; other stanzas before it are ignored.
-fn message<C: Client>(session: &mut C) -> Message {
+fn message<C: Session>(session: &mut C) -> Message {
     loop {
         if let Stanza::Message(message) = session.expect() {
             return message;
@@ -31,14 +31,14 @@ fn message<C: Client>(session: &mut C) -> Message {
     }
 }
 
-pub(crate) fn message_to_self<C: Client>() {
+pub(crate) fn message_to_self<C: Session>() {
     for mode in MODES {
         let mut juliet = juliet::<C>(mode);
         let payload = Element::builder("x", "urn:example:odd")
             .attr("quote", "'\"<>& é")
             .text(TEXT)
             .build();
-        let sent = Message::chat(juliet.jid().clone(), TEXT)
+        let sent = Message::chat(juliet.address().clone(), TEXT)
             .with_id("42 & more")
             .with_lang("it")
             .with_payload(&payload);
@@ -47,20 +47,23 @@ pub(crate) fn message_to_self<C: Client>() {
         assert_eq!(got.body().as_deref(), Some(TEXT));
         assert_eq!(got.id(), Some("42 & more"));
         assert_eq!(got.lang(), Some("it"));
-        assert_eq!(got.from(), Some(&Jid::from(juliet.jid().clone())));
+        assert_eq!(got.from(), Some(&Jid::from(juliet.address().clone())));
         let odd = got.payload("x", "urn:example:odd").expect("the payload");
         assert_eq!(odd.to_element(), payload);
         juliet.close().expect("an orderly end");
     }
 }
 
-pub(crate) fn message_to_another<C: Client>() {
+pub(crate) fn message_to_another<C: Session>() {
     let (mut juliet, mut romeo) = (juliet::<C>(Mode::StartTls), romeo::<C>(Mode::DirectTls));
     juliet
-        .send(Message::chat(romeo.jid().clone(), "Wherefore art thou?"))
+        .send(Message::chat(
+            romeo.address().clone(),
+            "Wherefore art thou?",
+        ))
         .expect("it is sent");
     let question = message(&mut romeo);
-    assert_eq!(question.from(), Some(&Jid::from(juliet.jid().clone())));
+    assert_eq!(question.from(), Some(&Jid::from(juliet.address().clone())));
     let reply = question.reply("Here.").expect("it has a sender");
     romeo.send(reply).expect("it is sent");
     assert_eq!(message(&mut juliet).body().as_deref(), Some("Here."));
@@ -71,27 +74,27 @@ fn question(id: &str, to: impl Into<Jid>) -> Iq {
     Iq::get(id, &Element::builder("ping", ns::PING).build()).with_to(to)
 }
 
-pub(crate) fn ping_the_host<C: Client>(session: &mut C) {
-    let host = Jid::new(session.jid().domainpart()).expect("a domain");
+pub(crate) fn ping_the_host<C: Session>(session: &mut C) {
+    let host = Jid::new(session.address().domainpart()).expect("a domain");
     let answer = session.request(question("", host)).expect("an answer");
     assert_eq!(answer.child(), None);
 }
 
-pub(crate) fn ping<C: Client>() {
+pub(crate) fn ping<C: Session>() {
     for mode in MODES {
         let mut juliet = juliet::<C>(mode);
         ping_the_host(&mut juliet);
         // One client asks another client, over the server. It answers those who see its presence.
         let mut romeo = romeo::<C>(mode);
-        let shown = Presence::available().with_to(juliet.jid().clone());
+        let shown = Presence::available().with_to(juliet.address().clone());
         romeo.send(shown).expect("it is sent");
         romeo.flush().expect("it is written");
         let Stanza::Presence(_) = juliet.expect() else {
             panic!("a presence");
         };
-        let question = question("p1", romeo.jid().clone());
+        let question = question("p1", romeo.address().clone());
         juliet.send(question).expect("it is sent");
-        let end = Message::chat(romeo.jid().clone(), "answered?");
+        let end = Message::chat(romeo.address().clone(), "answered?");
         juliet.send(end).expect("it is sent");
         juliet.flush().expect("it is written");
         // The question comes before the message, so it is answered when the message is given.
@@ -101,13 +104,13 @@ pub(crate) fn ping<C: Client>() {
             panic!("an answer");
         };
         assert_eq!((answer.id(), answer.is_error()), (Some("p1"), false));
-        assert_eq!(answer.from(), Some(&Jid::from(romeo.jid().clone())));
+        assert_eq!(answer.from(), Some(&Jid::from(romeo.address().clone())));
     }
 }
 
-pub(crate) fn refused_request<C: Client>() {
+pub(crate) fn refused_request<C: Session>() {
     let mut juliet = juliet::<C>(Mode::StartTls);
-    let host = Jid::new(juliet.jid().domainpart()).expect("a domain");
+    let host = Jid::new(juliet.address().domainpart()).expect("a domain");
     let unknown = Element::builder("query", "urn:example:unknown").build();
     match juliet.request(Iq::get("", &unknown).with_to(host)) {
         Err(RequestError::Refused(error)) => {
@@ -117,21 +120,21 @@ pub(crate) fn refused_request<C: Client>() {
     }
 }
 
-pub(crate) fn presence<C: Client>() {
+pub(crate) fn presence<C: Session>() {
     let mut juliet = juliet::<C>(Mode::DirectTls);
     juliet.send(Presence::available()).expect("it is sent");
     let Stanza::Presence(own) = juliet.expect() else {
         panic!("one's own presence comes back");
     };
     assert_eq!(own.presence_type(), None);
-    assert_eq!(own.from(), Some(&Jid::from(juliet.jid().clone())));
+    assert_eq!(own.from(), Some(&Jid::from(juliet.address().clone())));
     // The first session is told of the second session and of its end.
     let mut other = self::juliet::<C>(Mode::StartTls);
     other.send(Presence::available()).expect("it is sent");
     let Stanza::Presence(comes) = juliet.expect() else {
         panic!("presence");
     };
-    assert_eq!(comes.from(), Some(&Jid::from(other.jid().clone())));
+    assert_eq!(comes.from(), Some(&Jid::from(other.address().clone())));
     other.close().expect("an orderly end");
     let Stanza::Presence(goes) = juliet.expect() else {
         panic!("presence");
@@ -140,11 +143,11 @@ pub(crate) fn presence<C: Client>() {
 }
 
 /// More bytes than all buffers on the way hold.
-pub(crate) fn burst<C: Client>() {
+pub(crate) fn burst<C: Session>() {
     let mut juliet = juliet::<C>(Mode::StartTls);
     let body = "x".repeat(20_000);
     for number in 0..200 {
-        let to = juliet.jid().clone();
+        let to = juliet.address().clone();
         let message = Message::chat(to, format!("{number} {body}"));
         juliet.send(message).expect("it is sent");
     }

@@ -5,18 +5,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::component::{Host, HostConfig, HostEvent};
-use xmppwire::{
-    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
-};
+use xmppwire::{Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError};
 use xmppwire_blocking::{
-    Client, ComponentConnection, ComponentHostConnection, Events, Federation, Handle,
-    ReconnectingClient, ReconnectingComponent, ServerConnection, Stanzas,
+    Client, ComponentHostConnection, Events, Federation, Handle, Reconnecting, ServerConnection,
+    Session, Stanzas,
 };
-use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, RequestError, RequestId,
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, RequestId,
+    SessionConnector, SessionRole,
 };
-use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
@@ -29,24 +26,25 @@ use super::Drive;
 pub struct Blocking;
 
 impl super::Adapter for Blocking {
-    type Client = Client;
+    type Session<R: SessionRole> = Session<R>;
+    type Reconnecting<R: SessionRole> = Reconnecting<R>;
     type Accepted = ServerConnection;
-    type Reconnecting = ReconnectingClient;
-    type Component = ComponentConnection;
     type Hosted = ComponentHostConnection;
-    type ReconnectingComponent = ReconnectingComponent;
     type Federation = Federation;
 
-    fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
+    fn connect(jid: &str, password: &str) -> Result<Session, ConnectError> {
         Client::connect(jid, password)
     }
 
-    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
+    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Session, Error> {
         Client::over(socket, mode, connector)
     }
 
-    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> ReconnectingClient {
-        ReconnectingClient::with_policy(connector, policy)
+    fn reconnecting<R: SessionRole>(
+        connector: SessionConnector<R>,
+        policy: ReconnectPolicy,
+    ) -> Reconnecting<R> {
+        Reconnecting::with_policy(connector, policy)
     }
 
     fn accept(
@@ -66,17 +64,6 @@ impl super::Adapter for Blocking {
         ServerConnection::accept_direct_tls(socket, config, tls, timeout)
     }
 
-    fn attach(connector: &ComponentConnector) -> Result<ComponentConnection, Error> {
-        ComponentConnection::connect(connector)
-    }
-
-    fn reattaching(
-        connector: ComponentConnector,
-        policy: ReconnectPolicy,
-    ) -> ReconnectingComponent {
-        ReconnectingComponent::with_policy(connector, policy)
-    }
-
     fn host(socket: TcpStream, config: HostConfig) -> Result<ComponentHostConnection, LinkError> {
         ComponentHostConnection::accept(socket, config)
     }
@@ -87,21 +74,20 @@ impl super::Adapter for Blocking {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<ComponentHostConnection, LinkError> {
-        let socket = socket;
         ComponentHostConnection::accept_direct_tls(socket, config, tls, timeout)
     }
 }
 
-impl super::Client for Client {
-    type Handle = Handle;
-    type Stanzas = Stanzas;
+impl<R: SessionRole> super::Session<R> for Session<R> {
+    type Handle = Handle<R>;
+    type Stanzas = Stanzas<R>;
 
-    fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
+    fn connect_with(connector: &SessionConnector<R>) -> Result<Self, ConnectError> {
         Self::connect_with(connector)
     }
 
-    fn jid(&self) -> &FullJid {
-        self.jid()
+    fn address(&self) -> &R::Address {
+        self.address()
     }
 
     fn stream_lang(&self) -> Option<&str> {
@@ -136,15 +122,27 @@ impl super::Client for Client {
         self.request(request)
     }
 
+    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
+        self.ask(request)
+    }
+
+    fn answer(&mut self, request: &RequestId) -> Result<Iq, RequestError> {
+        self.answer(request)
+    }
+
     fn check_peer(&mut self, patience: Duration) {
         self.check_peer(patience);
+    }
+
+    fn begin_close(&mut self) {
+        self.begin_close();
     }
 
     fn close(self) -> Result<(), Error> {
         self.close()
     }
 
-    fn split(self) -> (Handle, Stanzas, Drive) {
+    fn split(self) -> (Handle<R>, Stanzas<R>, Drive) {
         let (handle, received, driver) = self.split();
         (handle, received, Box::new(|| driver.run()))
     }
@@ -184,11 +182,11 @@ impl super::Accepted for ServerConnection {
     }
 }
 
-impl super::Reconnecting for ReconnectingClient {
-    type Handle = Handle;
-    type Events = Events;
+impl<R: SessionRole> super::Reconnecting<R> for Reconnecting<R> {
+    type Handle = Handle<R>;
+    type Events = Events<R>;
 
-    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error> {
         self.next_event()
     }
 
@@ -200,8 +198,12 @@ impl super::Reconnecting for ReconnectingClient {
         self.take_refused()
     }
 
+    fn is_connected(&self) -> bool {
+        self.session().is_some()
+    }
+
     fn session_tls(&self) -> Option<&TlsSummary> {
-        self.client()?.tls()
+        self.session()?.tls()
     }
 
     fn connect_now(&mut self) {
@@ -216,17 +218,21 @@ impl super::Reconnecting for ReconnectingClient {
         self.drop_session();
     }
 
+    fn begin_close(&mut self) {
+        self.begin_close();
+    }
+
     fn close(self) -> Result<(), Error> {
         self.close()
     }
 
-    fn split(self) -> (Handle, Events, Drive) {
+    fn split(self) -> (Handle<R>, Events<R>, Drive) {
         let (handle, received, driver) = self.split();
         (handle, received, Box::new(|| driver.run()))
     }
 }
 
-impl super::Handle for Handle {
+impl<R: SessionRole> super::Handle<R> for Handle<R> {
     fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         self.send(stanza)
     }
@@ -243,8 +249,8 @@ impl super::Handle for Handle {
         self.close();
     }
 
-    fn jid(&self) -> Option<FullJid> {
-        self.jid()
+    fn address(&self) -> Option<R::Address> {
+        self.address()
     }
 
     fn is_connected(&self) -> bool {
@@ -254,39 +260,9 @@ impl super::Handle for Handle {
     fn connect_now(&self) {
         self.connect_now();
     }
-}
 
-impl super::Component for ComponentConnection {
-    fn next(&mut self) -> Result<Option<Stanza>, Error> {
-        self.next()
-    }
-
-    fn take_refused(&mut self) -> Option<StanzaFault> {
-        self.take_refused()
-    }
-
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
-        self.send(stanza)
-    }
-
-    fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        self.request(request)
-    }
-
-    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
-        self.ask(request)
-    }
-
-    fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError> {
-        self.answer(request)
-    }
-
-    fn tls(&self) -> Option<&TlsSummary> {
-        self.tls()
-    }
-
-    fn close(&mut self) {
-        self.close();
+    fn network_changed(&self, patience: Duration) {
+        self.network_changed(patience);
     }
 }
 
@@ -305,20 +281,6 @@ impl super::Hosted for ComponentHostConnection {
 
     fn flush(&mut self) -> bool {
         self.flush()
-    }
-}
-
-impl super::ReconnectingComponent for ReconnectingComponent {
-    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error> {
-        self.next_event()
-    }
-
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
-        self.send(stanza)
-    }
-
-    fn close(&mut self) {
-        self.close();
     }
 }
 

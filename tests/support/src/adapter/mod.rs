@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use xmppwire::component::{Host, HostConfig, HostEvent};
 use xmppwire::{
-    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+    Client, Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
 };
-use xmppwire_net::client::ReconnectPolicy;
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, RequestError, RequestId,
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, RequestId,
+    SessionConnector, SessionRole,
 };
-use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
@@ -32,17 +31,22 @@ pub use tokio::Tokio;
 
 /// What an adapter offers.
 pub trait Adapter: 'static {
-    type Client: Client + Send;
+    type Session<R: SessionRole>: Session<R> + Send;
+    type Reconnecting<R: SessionRole>: Reconnecting<R> + Send;
     type Accepted: Accepted;
-    type Reconnecting: Reconnecting;
-    type Component: Component + Send;
     type Hosted: Hosted;
-    type ReconnectingComponent: ReconnectingComponent;
     type Federation: Federation;
 
-    fn connect(jid: &str, password: &str) -> Result<Self::Client, ConnectError>;
-    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Self::Client, Error>;
-    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> Self::Reconnecting;
+    fn connect(jid: &str, password: &str) -> Result<Self::Session<Client>, ConnectError>;
+    fn over(
+        socket: TcpStream,
+        mode: Mode,
+        connector: &Connector,
+    ) -> Result<Self::Session<Client>, Error>;
+    fn reconnecting<R: SessionRole>(
+        connector: SessionConnector<R>,
+        policy: ReconnectPolicy,
+    ) -> Self::Reconnecting<R>;
     fn accept(
         socket: TcpStream,
         config: ServerConfig,
@@ -54,16 +58,6 @@ pub trait Adapter: 'static {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<Self::Accepted, LinkError>;
-
-    fn connect_with(connector: &Connector) -> Result<Self::Client, ConnectError> {
-        Client::connect_with(connector)
-    }
-
-    fn attach(connector: &ComponentConnector) -> Result<Self::Component, Error>;
-    fn reattaching(
-        connector: ComponentConnector,
-        policy: ReconnectPolicy,
-    ) -> Self::ReconnectingComponent;
     fn host(socket: TcpStream, config: HostConfig) -> Result<Self::Hosted, LinkError>;
     fn host_direct_tls(
         socket: TcpStream,
@@ -71,15 +65,21 @@ pub trait Adapter: 'static {
         tls: ServerTls,
         timeout: Duration,
     ) -> Result<Self::Hosted, LinkError>;
+
+    fn connect_with<R: SessionRole>(
+        connector: &SessionConnector<R>,
+    ) -> Result<Self::Session<R>, ConnectError> {
+        Session::connect_with(connector)
+    }
 }
 
-/// A client that is logged in.
-pub trait Client: std::fmt::Debug + Sized {
-    type Handle: Handle;
+/// A client that is logged in, or a component that is attached.
+pub trait Session<R: SessionRole = Client>: std::fmt::Debug + Sized {
+    type Handle: Handle<R>;
     type Stanzas: Iterator<Item = Stanza> + Send + 'static;
 
-    fn connect_with(connector: &Connector) -> Result<Self, ConnectError>;
-    fn jid(&self) -> &FullJid;
+    fn connect_with(connector: &SessionConnector<R>) -> Result<Self, ConnectError>;
+    fn address(&self) -> &R::Address;
     fn stream_lang(&self) -> Option<&str>;
     fn tls(&self) -> Option<&TlsSummary>;
     fn backlog(&self) -> usize;
@@ -88,7 +88,10 @@ pub trait Client: std::fmt::Debug + Sized {
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn flush(&mut self) -> Result<(), Error>;
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
+    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError>;
+    fn answer(&mut self, request: &RequestId) -> Result<Iq, RequestError>;
     fn check_peer(&mut self, patience: Duration);
+    fn begin_close(&mut self);
     fn close(self) -> Result<(), Error>;
     fn split(self) -> (Self::Handle, Self::Stanzas, Drive);
 
@@ -102,15 +105,16 @@ pub trait Client: std::fmt::Debug + Sized {
 /// Runs a driver to its end.
 pub type Drive = Box<dyn FnOnce() -> Result<(), Error> + Send>;
 
-/// A client for several threads.
-pub trait Handle: Clone + Send + Sync + 'static {
+/// A session for several threads.
+pub trait Handle<R: SessionRole = Client>: Clone + Send + Sync + 'static {
     fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn request(&self, request: Iq) -> Result<Iq, RequestError>;
     fn flush(&self) -> Result<(), Error>;
     fn close(&self);
-    fn jid(&self) -> Option<FullJid>;
+    fn address(&self) -> Option<R::Address>;
     fn is_connected(&self) -> bool;
     fn connect_now(&self);
+    fn network_changed(&self, patience: Duration);
 }
 
 /// A server's connection to a client.
@@ -131,39 +135,23 @@ pub trait Accepted: std::fmt::Debug + Sized {
     }
 }
 
-/// A client that reconnects.
-pub trait Reconnecting: Sized {
-    type Handle: Handle;
-    type Events: Iterator<Item = ReconnectEvent> + Send + 'static;
+/// A client or a component that reconnects.
+pub trait Reconnecting<R: SessionRole = Client>: Sized {
+    type Handle: Handle<R>;
+    type Events: Iterator<Item = ReconnectEvent<R>> + Send + 'static;
 
-    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error>;
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
     fn take_refused(&mut self) -> Option<StanzaFault>;
-    /// The TLS of the session, if there is a session.
+    fn is_connected(&self) -> bool;
+    /// The TLS of the session, if there is a session that uses it.
     fn session_tls(&self) -> Option<&TlsSummary>;
     fn connect_now(&mut self);
     fn check_session(&mut self, patience: Duration);
     fn drop_session(&mut self);
+    fn begin_close(&mut self);
     fn close(self) -> Result<(), Error>;
     fn split(self) -> (Self::Handle, Self::Events, Drive);
-}
-
-/// A component that is attached to its server.
-pub trait Component: std::fmt::Debug + Sized {
-    fn next(&mut self) -> Result<Option<Stanza>, Error>;
-    fn take_refused(&mut self) -> Option<StanzaFault>;
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
-    fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
-    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError>;
-    fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError>;
-    fn tls(&self) -> Option<&TlsSummary>;
-    fn close(&mut self);
-
-    /// The next stanza of a stream that is not meant to end.
-    fn expect(&mut self) -> Stanza {
-        let stanza = self.next().expect("the stream goes on");
-        stanza.expect("the stream is not closed")
-    }
 }
 
 /// A server's connection to a component.
@@ -178,13 +166,6 @@ pub trait Hosted: std::fmt::Debug + Sized {
         let connection = self.connection_mut();
         connection.send(&stanza.into()).unwrap();
     }
-}
-
-/// A component that attaches again.
-pub trait ReconnectingComponent: Sized {
-    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error>;
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
-    fn close(&mut self);
 }
 
 /// A server's streams to and from other servers.

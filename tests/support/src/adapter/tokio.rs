@@ -9,21 +9,17 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use xmppwire::component::{Host, HostConfig, HostEvent};
-use xmppwire::{
-    Endpoint, FullJid, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
-};
-use xmppwire_net::client::ReconnectPolicy;
+use xmppwire::{Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError};
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, RequestError, RequestId,
+    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, RequestId,
+    SessionConnector, SessionRole,
 };
-use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 use xmppwire_net::tls::{ServerTls, TlsSummary};
 use xmppwire_tokio::{
-    Client, ComponentConnection, ComponentHostConnection, Federation, Handle, ReconnectingClient,
-    ReconnectingComponent, ServerConnection,
+    Client, ComponentHostConnection, Federation, Handle, Reconnecting, ServerConnection, Session,
 };
 
 use super::Drive;
@@ -51,25 +47,26 @@ fn adopt(socket: TcpStream) -> tokio::net::TcpStream {
 }
 
 impl super::Adapter for Tokio {
-    type Client = Client;
+    type Session<R: SessionRole> = Session<R>;
+    type Reconnecting<R: SessionRole> = Reconnecting<R>;
     type Accepted = ServerConnection;
-    type Reconnecting = ReconnectingClient;
-    type Component = ComponentConnection;
     type Hosted = ComponentHostConnection;
-    type ReconnectingComponent = ReconnectingComponent;
     type Federation = Listening;
 
-    fn connect(jid: &str, password: &str) -> Result<Client, ConnectError> {
+    fn connect(jid: &str, password: &str) -> Result<Session, ConnectError> {
         run(Client::connect(jid, password))
     }
 
-    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Client, Error> {
+    fn over(socket: TcpStream, mode: Mode, connector: &Connector) -> Result<Session, Error> {
         run(Client::over(adopt(socket), mode, connector))
     }
 
-    fn reconnecting(connector: Connector, policy: ReconnectPolicy) -> ReconnectingClient {
+    fn reconnecting<R: SessionRole>(
+        connector: SessionConnector<R>,
+        policy: ReconnectPolicy,
+    ) -> Reconnecting<R> {
         let _runtime = RUNTIME.enter();
-        ReconnectingClient::with_policy(connector, policy)
+        Reconnecting::with_policy(connector, policy)
     }
 
     fn accept(
@@ -92,18 +89,6 @@ impl super::Adapter for Tokio {
         ))
     }
 
-    fn attach(connector: &ComponentConnector) -> Result<ComponentConnection, Error> {
-        run(ComponentConnection::connect(connector))
-    }
-
-    fn reattaching(
-        connector: ComponentConnector,
-        policy: ReconnectPolicy,
-    ) -> ReconnectingComponent {
-        let _runtime = RUNTIME.enter();
-        ReconnectingComponent::with_policy(connector, policy)
-    }
-
     fn host(socket: TcpStream, config: HostConfig) -> Result<ComponentHostConnection, LinkError> {
         ComponentHostConnection::accept(adopt(socket), config)
     }
@@ -121,16 +106,16 @@ impl super::Adapter for Tokio {
     }
 }
 
-impl super::Client for Client {
-    type Handle = Handle;
-    type Stanzas = Stanzas;
+impl<R: SessionRole> super::Session<R> for Session<R> {
+    type Handle = Handle<R>;
+    type Stanzas = Stanzas<R>;
 
-    fn connect_with(connector: &Connector) -> Result<Self, ConnectError> {
+    fn connect_with(connector: &SessionConnector<R>) -> Result<Self, ConnectError> {
         run(Self::connect_with(connector))
     }
 
-    fn jid(&self) -> &FullJid {
-        self.jid()
+    fn address(&self) -> &R::Address {
+        self.address()
     }
 
     fn stream_lang(&self) -> Option<&str> {
@@ -165,15 +150,27 @@ impl super::Client for Client {
         run(self.request(request))
     }
 
+    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
+        run(self.ask(request))
+    }
+
+    fn answer(&mut self, request: &RequestId) -> Result<Iq, RequestError> {
+        run(self.answer(request))
+    }
+
     fn check_peer(&mut self, patience: Duration) {
         self.check_peer(patience);
+    }
+
+    fn begin_close(&mut self) {
+        self.begin_close();
     }
 
     fn close(self) -> Result<(), Error> {
         run(self.close())
     }
 
-    fn split(self) -> (Handle, Stanzas, Drive) {
+    fn split(self) -> (Handle<R>, Stanzas<R>, Drive) {
         let (handle, received, driver) = self.split();
         (handle, Stanzas(received), Box::new(|| run(driver)))
     }
@@ -213,11 +210,11 @@ impl super::Accepted for ServerConnection {
     }
 }
 
-impl super::Reconnecting for ReconnectingClient {
-    type Handle = Handle;
-    type Events = Events;
+impl<R: SessionRole> super::Reconnecting<R> for Reconnecting<R> {
+    type Handle = Handle<R>;
+    type Events = Events<R>;
 
-    fn next_event(&mut self) -> Result<Option<ReconnectEvent>, Error> {
+    fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error> {
         run(self.next_event())
     }
 
@@ -229,8 +226,12 @@ impl super::Reconnecting for ReconnectingClient {
         self.take_refused()
     }
 
+    fn is_connected(&self) -> bool {
+        self.session().is_some()
+    }
+
     fn session_tls(&self) -> Option<&TlsSummary> {
-        self.client()?.tls()
+        self.session()?.tls()
     }
 
     fn connect_now(&mut self) {
@@ -245,17 +246,21 @@ impl super::Reconnecting for ReconnectingClient {
         self.drop_session();
     }
 
+    fn begin_close(&mut self) {
+        self.begin_close();
+    }
+
     fn close(self) -> Result<(), Error> {
         run(self.close())
     }
 
-    fn split(self) -> (Handle, Events, Drive) {
+    fn split(self) -> (Handle<R>, Events<R>, Drive) {
         let (handle, received, driver) = self.split();
         (handle, Events(received), Box::new(|| run(driver)))
     }
 }
 
-impl super::Handle for Handle {
+impl<R: SessionRole> super::Handle<R> for Handle<R> {
     fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         run(self.send(stanza))
     }
@@ -272,8 +277,8 @@ impl super::Handle for Handle {
         run(self.close());
     }
 
-    fn jid(&self) -> Option<FullJid> {
-        self.jid()
+    fn address(&self) -> Option<R::Address> {
+        self.address()
     }
 
     fn is_connected(&self) -> bool {
@@ -283,12 +288,16 @@ impl super::Handle for Handle {
     fn connect_now(&self) {
         self.connect_now();
     }
+
+    fn network_changed(&self, patience: Duration) {
+        self.network_changed(patience);
+    }
 }
 
-/// The stanzas of a client, one after the other.
-pub struct Stanzas(xmppwire_tokio::Stanzas);
+/// The stanzas of a session, one after the other.
+pub struct Stanzas<R: SessionRole>(xmppwire_tokio::Stanzas<R>);
 
-impl Iterator for Stanzas {
+impl<R: SessionRole> Iterator for Stanzas<R> {
     type Item = Stanza;
 
     fn next(&mut self) -> Option<Stanza> {
@@ -296,48 +305,14 @@ impl Iterator for Stanzas {
     }
 }
 
-/// The events of a client, one after the other.
-pub struct Events(xmppwire_tokio::Events);
+/// The events of a client or a component, one after the other.
+pub struct Events<R: SessionRole>(xmppwire_tokio::Events<R>);
 
-impl Iterator for Events {
-    type Item = ReconnectEvent;
+impl<R: SessionRole> Iterator for Events<R> {
+    type Item = ReconnectEvent<R>;
 
-    fn next(&mut self) -> Option<ReconnectEvent> {
+    fn next(&mut self) -> Option<ReconnectEvent<R>> {
         run(self.0.next())
-    }
-}
-
-impl super::Component for ComponentConnection {
-    fn next(&mut self) -> Result<Option<Stanza>, Error> {
-        run(self.next())
-    }
-
-    fn take_refused(&mut self) -> Option<StanzaFault> {
-        self.take_refused()
-    }
-
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
-        run(self.send(stanza))
-    }
-
-    fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
-        run(self.request(request))
-    }
-
-    fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
-        run(self.ask(request))
-    }
-
-    fn answer(&mut self, request: RequestId) -> Result<Iq, RequestError> {
-        run(self.answer(request))
-    }
-
-    fn tls(&self) -> Option<&TlsSummary> {
-        self.tls()
-    }
-
-    fn close(&mut self) {
-        self.close();
     }
 }
 
@@ -356,20 +331,6 @@ impl super::Hosted for ComponentHostConnection {
 
     fn flush(&mut self) -> bool {
         run(self.flush())
-    }
-}
-
-impl super::ReconnectingComponent for ReconnectingComponent {
-    fn next_event(&mut self) -> Result<Option<ComponentUpdate>, Error> {
-        run(self.next_event())
-    }
-
-    fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
-        run(self.send(stanza))
-    }
-
-    fn close(&mut self) {
-        self.close();
     }
 }
 

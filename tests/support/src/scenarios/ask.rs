@@ -6,7 +6,7 @@ use xmppwire::{Element, Iq, Jid, ServerEvent, Stanza, StanzaError, StanzaErrorCo
 use xmppwire_net::client::{Error, RequestError};
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::both;
 use crate::site::{MODES, Site, body, end, message};
 

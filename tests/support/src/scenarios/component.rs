@@ -10,11 +10,11 @@ use xmppwire::component::{
 use xmppwire::{
     ApiMisuse, CloseReason, Domainpart, Element, Iq, Jid, Message, Stanza, StreamErrorCondition, ns,
 };
-use xmppwire_net::client::{Error, ReconnectPolicy, RequestError};
-use xmppwire_net::component::{ComponentConnector, ComponentUpdate};
+use xmppwire_net::client::{ConnectError, Error, ReconnectEvent, ReconnectPolicy, RequestError};
+use xmppwire_net::component::ComponentConnector;
 use xmppwire_net::find::Domain;
 
-use crate::adapter::{Adapter, Component, Hosted, ReconnectingComponent};
+use crate::adapter::{Adapter, Hosted, Reconnecting, Session};
 use crate::site::body;
 use crate::{Authority, DOMAIN, PATIENCE};
 
@@ -95,23 +95,23 @@ pub fn it_attaches_again_after_its_connection_was_cut<A: Adapter>() {
     let connector = connector(&listener, SECRET);
     // The end of `welcome` drops the socket, which cuts the connection.
     let server = spawn(move || [(); 2].map(|()| welcome(accept::<A>(&listener))));
-    let mut component = A::reattaching(connector, at_once());
+    let mut component = A::reconnecting(connector, at_once());
     for round in 0..2 {
         let update = component.next_event().unwrap().unwrap();
-        assert!(matches!(update, ComponentUpdate::Attached), "{update:?}");
+        assert!(matches!(update, ReconnectEvent::Connected(_)), "{update:?}");
         // Foreign addresses never leave.
         let misuse = component.send(hello().with_from(jid("juliet@example.org")));
         let is_misaddressed = matches!(misuse, Err(Error::Misuse(ApiMisuse::Misaddressed)));
         assert!(is_misaddressed, "{misuse:?}");
         component.send(hello()).unwrap();
         let update = component.next_event().unwrap().unwrap();
-        let ComponentUpdate::Stanza(Stanza::Message(answer)) = update else {
+        let ReconnectEvent::Stanza(Stanza::Message(answer)) = update else {
             panic!("{update:?}");
         };
         assert_eq!(answer.body().as_deref(), Some("welcome"));
         if round == 0 {
             let update = component.next_event().unwrap().unwrap();
-            let lost = matches!(update, ComponentUpdate::Disconnected { .. });
+            let lost = matches!(update, ReconnectEvent::Disconnected { .. });
             assert!(lost, "{update:?}");
         }
     }
@@ -123,7 +123,7 @@ pub fn a_wrong_secret_is_not_tried_again<A: Adapter>() {
     let listener = listen();
     let connector = connector(&listener, "another secret");
     let server = spawn(move || welcome(accept::<A>(&listener)));
-    let mut component = A::reattaching(connector, at_once());
+    let mut component = A::reconnecting(connector, at_once());
     let error = component.next_event().unwrap_err();
     let Some(CloseReason::PeerError(error)) = error.close_reason() else {
         panic!("{error:?}");
@@ -152,10 +152,11 @@ pub fn direct_tls_protects_the_stream<A: Adapter>() {
             .clone()
             .with_direct_tls(authority.client(), domain)
     };
-    let refused = A::attach(&named("other.example"));
-    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    let refused = A::connect_with(&named("other.example"));
+    let reason = refused.as_ref().err().and_then(ConnectError::last);
+    assert!(matches!(reason, Some(Error::Tls(_))), "{refused:?}");
 
-    let mut component = A::attach(&named(DOMAIN)).unwrap();
+    let mut component = A::connect_with(&named(DOMAIN)).unwrap();
     assert!(component.tls().is_some());
     component.send(hello()).unwrap();
     let Stanza::Message(answer) = component.expect() else {
@@ -211,7 +212,7 @@ pub fn requests_are_matched_by_id_and_sender<A: Adapter>() {
         let answered = first_stanza(&mut host);
         (requests.len(), answered)
     });
-    let mut component = A::attach(&connector).unwrap();
+    let mut component = A::connect_with(&connector).unwrap();
     let ids: Vec<_> = (0..REQUESTS)
         .map(|number| {
             let request = ping(&format!("user{number}@example.org"));
@@ -219,7 +220,7 @@ pub fn requests_are_matched_by_id_and_sender<A: Adapter>() {
         })
         .collect();
     for (number, id) in ids.into_iter().enumerate() {
-        let answer = component.answer(id).unwrap();
+        let answer = component.answer(&id).unwrap();
         let from = jid(&format!("user{number}@example.org"));
         assert_eq!(answer.from(), Some(&from));
         assert_eq!(answer.to(), Some(&jid("bot@gate.example")));
@@ -241,7 +242,7 @@ pub fn a_request_that_is_not_answered_ends_in_time<A: Adapter>() {
         let mut host = accept::<A>(&listener);
         stanzas(&mut host, 2)
     });
-    let mut component = A::attach(&connector).unwrap();
+    let mut component = A::connect_with(&connector).unwrap();
     let late = component.request(ping("juliet@example.org"));
     assert!(matches!(late, Err(RequestError::TimedOut)), "{late:?}");
     let misuse = component.request(ping("juliet@example.org").with_from(jid("romeo@example.org")));
@@ -270,9 +271,9 @@ pub fn what_arrives_while_it_closes_is_not_lost<A: Adapter>() {
             while host.next_event().unwrap().is_some() {}
         })
     });
-    let mut component = A::attach(&connector).unwrap();
+    let mut component = A::connect_with(&connector).unwrap();
     component.send(hello()).unwrap();
-    component.close();
+    component.begin_close();
     let refused = component.send(hello());
     assert!(matches!(refused, Err(Error::NotConnected)), "{refused:?}");
     for number in 0..1000 {
@@ -280,13 +281,13 @@ pub fn what_arrives_while_it_closes_is_not_lost<A: Adapter>() {
     }
     assert_eq!(component.next().unwrap(), None);
 
-    let mut component = A::reattaching(connector, at_once());
+    let mut component = A::reconnecting(connector, at_once());
     let attached = component.next_event().unwrap();
-    assert!(matches!(attached, Some(ComponentUpdate::Attached)));
+    assert!(matches!(attached, Some(ReconnectEvent::Connected(_))));
     component.send(hello()).unwrap();
-    component.close();
+    component.begin_close();
     for number in 0..1000 {
-        let Some(ComponentUpdate::Stanza(stanza)) = component.next_event().unwrap() else {
+        let Some(ReconnectEvent::Stanza(stanza)) = component.next_event().unwrap() else {
             panic!("no stanza");
         };
         assert_eq!(body(Some(stanza)), number.to_string());

@@ -9,7 +9,7 @@ use xmppwire_net::client::{ConnectError, Connector, Error};
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::LinkError;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{MODES, Site, end, log_in, message, narrow, visit};
 use crate::{Authority, JULIET, PASSWORD, both, config};
 

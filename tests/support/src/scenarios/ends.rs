@@ -11,7 +11,7 @@ use xmppwire_net::client::Error;
 use xmppwire_net::client::Verdict;
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{CLOSED_PORT, MODES, Site, accept, body, end, log_in, message, next_message};
 use crate::{both, juliet};
 
@@ -59,7 +59,7 @@ pub fn a_server_closes_in_order<A: Adapter>() {
 }
 
 /// The client is told once that the connection broke.
-fn is_cut(client: &mut impl Client) {
+fn is_cut(client: &mut impl Session) {
     let error = client.next().unwrap_err();
     assert!(
         matches!(error.close_reason(), Some(CloseReason::TransportEof)),

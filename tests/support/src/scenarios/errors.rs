@@ -12,7 +12,7 @@ use xmppwire_net::client::{Connector, Error};
 use xmppwire_net::find::Mode;
 use xmppwire_net::tls::{Identity, ServerTls, rustls};
 
-use crate::adapter::{Adapter, Client};
+use crate::adapter::{Adapter, Session};
 use crate::site::{CLOSED_PORT, Site, accept, log_in};
 use crate::{Authority, BlackHole, DOMAIN, JULIET, PASSWORD, both, juliet};
 

@@ -11,7 +11,7 @@ use xmppwire_net::find::Mode;
 use xmppwire_net::tls::rustls::RootCertStore;
 use xmppwire_net::tls::{ClientCertificates, ClientTls, Identity, ServerTls};
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{MODES, Site};
 use crate::{Authority, DOMAIN, JULIET, PASSWORD, both, keys};
 
@@ -105,7 +105,7 @@ fn login_to<A: Adapter>(
     let server = move || serve(&mut site.accept::<A>(mode));
     let client = move || {
         let client = A::connect_with(&connector)?;
-        Ok(client.jid().to_bare().as_str().to_owned())
+        Ok(client.address().to_bare().as_str().to_owned())
     };
     let (mechanism, jid) = both(server, client);
     (jid, mechanism)

@@ -1,16 +1,16 @@
-//! One client for several threads: handles, the receiver and the driver.
+//! One session for several threads: handles, the receiver and the driver. Clients and components run
+//! the same scenarios.
 
 use std::thread::{self, JoinHandle};
 
-use xmppwire::{
-    CloseReason, Element, Iq, Jid, ServerEvent, Stanza, StreamError, StreamErrorCondition,
-};
+use xmppwire::{CloseReason, Element, Iq, Jid, Stanza, StreamError, StreamErrorCondition};
 use xmppwire_net::client::{Error, ReconnectEvent, ReconnectPolicy, RequestError};
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client, Handle, Reconnecting};
+use crate::adapter::{Adapter, Handle, Reconnecting, Session};
 use crate::both;
-use crate::site::{CLOSED_PORT, MODES, Site, body, end, message, next_message};
+use crate::party::{Party, Peer};
+use crate::site::{CLOSED_PORT, MODES, Site, body, message};
 
 const NUMBER: &str = "urn:example:number";
 
@@ -25,24 +25,33 @@ fn value(iq: &Iq) -> usize {
 }
 
 /// A request to the server.
-fn request(value: usize) -> Iq {
-    Iq::get("", &number(value)).with_to(Jid::new("example.org").unwrap())
+fn request<R: Party>(value: usize) -> Iq {
+    let request = Iq::get("", &number(value)).with_to(Jid::new("example.org").unwrap());
+    match R::outgoing(request) {
+        Stanza::Iq(iq) => iq,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn answer(request: &Iq) -> Iq {
     request.result(Some(&number(value(request) + 1))).unwrap()
 }
 
-fn next_iq(client: &mut impl Accepted) -> Iq {
-    match client.next_event().unwrap() {
-        Some(ServerEvent::Stanza(Stanza::Iq(iq))) => iq,
+fn next_iq(peer: &mut impl Peer) -> Iq {
+    match peer.next_stanza() {
+        Stanza::Iq(iq) => iq,
         other => panic!("no IQ: {other:?}"),
     }
 }
 
+fn next_body(peer: &mut impl Peer) -> String {
+    body(Some(peer.next_stanza()))
+}
+
 /// Asks and checks the answer.
-fn ask(handle: &impl Handle, asked: usize) {
-    assert_eq!(value(&handle.request(request(asked)).unwrap()), asked + 1);
+fn ask<R: Party>(handle: &impl Handle<R>, asked: usize) {
+    let answer = handle.request(request::<R>(asked)).unwrap();
+    assert_eq!(value(&answer), asked + 1);
 }
 
 fn is_not_connected(result: Result<(), Error>) -> bool {
@@ -58,20 +67,20 @@ const THREADS: usize = 8;
 const REQUESTS: usize = 25;
 
 /// Each thread has one request open all the time; the server answers in another order.
-pub fn several_threads_ask_at_once<A: Adapter>() {
+pub fn several_threads_ask_at_once<A: Adapter, R: Party>() {
     for mode in MODES {
         let site = Site::new();
-        let connector = site.juliet(mode);
+        let connector = R::connector(&site, mode);
         let server = move || {
-            let mut client = site.welcome::<A>(mode);
+            let mut peer = R::welcome::<A>(&site, mode);
             for _ in 0..REQUESTS {
-                let open: Vec<Iq> = (0..THREADS).map(|_| next_iq(&mut client)).collect();
+                let open: Vec<Iq> = (0..THREADS).map(|_| next_iq(&mut peer)).collect();
                 for request in open.iter().rev() {
-                    client.send(message("meanwhile"));
-                    client.send(answer(request));
+                    peer.send(R::incoming(message("meanwhile")));
+                    peer.send(R::incoming(answer(request)));
                 }
             }
-            assert_eq!(end(&mut client), CloseReason::Peer);
+            assert_eq!(peer.end(), CloseReason::Peer);
         };
         let client = move || {
             let (handle, stanzas, drive) = A::connect_with(&connector).unwrap().split();
@@ -84,7 +93,7 @@ pub fn several_threads_ask_at_once<A: Adapter>() {
                 let handle = handle.clone();
                 thread::spawn(move || {
                     for n in 0..REQUESTS {
-                        ask(&handle, thread * REQUESTS + n);
+                        ask::<R>(&handle, thread * REQUESTS + n);
                     }
                 })
             });
@@ -100,19 +109,19 @@ pub fn several_threads_ask_at_once<A: Adapter>() {
 }
 
 /// Both ends ask, and each answers only when its own request is answered or open.
-pub fn claimed_requests_are_answered_while_others_wait<A: Adapter>() {
+pub fn claimed_requests_are_answered_while_others_wait<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::StartTls).with_claim(NUMBER);
+    let connector = R::connector(&site, Mode::StartTls);
     let server = move || {
-        let mut client = site.welcome::<A>(Mode::StartTls);
+        let mut peer = R::welcome::<A>(&site, Mode::StartTls);
         for asked in 0..REQUESTS {
-            let request = next_iq(&mut client);
-            client.send(Iq::get("s", &number(asked)));
-            let reply = next_iq(&mut client);
+            let request = next_iq(&mut peer);
+            peer.send(R::incoming(Iq::get("s", &number(asked))));
+            let reply = next_iq(&mut peer);
             assert_eq!((reply.id(), value(&reply)), (Some("s"), asked + 1));
-            client.send(answer(&request));
+            peer.send(R::incoming(answer(&request)));
         }
-        assert_eq!(end(&mut client), CloseReason::Peer);
+        assert_eq!(peer.end(), CloseReason::Peer);
     };
     let client = move || {
         let (handle, stanzas, drive) = A::connect_with(&connector).unwrap().split();
@@ -123,13 +132,11 @@ pub fn claimed_requests_are_answered_while_others_wait<A: Adapter>() {
                 let Stanza::Iq(request) = stanza else {
                     panic!("{stanza:?}");
                 };
-                let mut answer = answer(&request);
-                answer.set_from(None);
-                answers.send(answer).unwrap();
+                answers.send(R::outgoing(answer(&request))).unwrap();
             }
         });
         for asked in 0..REQUESTS {
-            ask(&handle, asked);
+            ask::<R>(&handle, asked);
         }
         handle.close();
         receiver.join().unwrap();
@@ -138,55 +145,55 @@ pub fn claimed_requests_are_answered_while_others_wait<A: Adapter>() {
     both(server, client);
 }
 
-pub fn the_last_handle_closes_the_stream<A: Adapter>() {
+pub fn the_last_handle_closes_the_stream<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::DirectTls).with_claim(NUMBER);
+    let connector = R::connector(&site, Mode::DirectTls);
     let server = move || {
-        let mut client = site.welcome::<A>(Mode::DirectTls);
+        let mut peer = R::welcome::<A>(&site, Mode::DirectTls);
         // One request waits in the receiver when that is dropped, and another comes later.
-        client.send(Iq::get("1", &number(1)));
-        client.send(message("look"));
-        client.flush();
-        assert_eq!(next_message(&mut client).body().as_deref(), Some("dropped"));
-        client.send(Iq::get("2", &number(1)));
+        peer.send(R::incoming(Iq::get("1", &number(1))));
+        peer.send(R::incoming(message("look")));
+        peer.flush();
+        assert_eq!(next_body(&mut peer), "dropped");
+        peer.send(R::incoming(Iq::get("2", &number(1))));
         let mut refused = Vec::new();
         for _ in 0..3 {
-            let iq = next_iq(&mut client);
+            let iq = next_iq(&mut peer);
             if iq.is_request() {
-                client.send(answer(&iq));
+                peer.send(R::incoming(answer(&iq)));
             } else {
                 assert!(iq.is_error(), "{iq:?}");
                 refused.push(iq.id().unwrap().to_owned());
             }
         }
         assert_eq!(refused, ["1", "2"]);
-        assert_eq!(next_message(&mut client).body().as_deref(), Some("last"));
-        assert_eq!(end(&mut client), CloseReason::Peer);
+        assert_eq!(next_body(&mut peer), "last");
+        assert_eq!(peer.end(), CloseReason::Peer);
     };
     let client = move || {
         let (handle, stanzas, drive) = A::connect_with(&connector).unwrap().split();
         let driver = thread::spawn(drive);
         let other = handle.clone();
-        handle.send(message("dropped")).unwrap();
+        handle.send(R::outgoing(message("dropped"))).unwrap();
         drop(handle);
         drop(stanzas);
-        ask(&other, 1);
-        other.send(message("last")).unwrap();
+        ask::<R>(&other, 1);
+        other.send(R::outgoing(message("last"))).unwrap();
         drop(other);
         ended(driver).unwrap();
     };
     both(server, client);
 }
 
-pub fn a_receiver_alone_keeps_the_stream<A: Adapter>() {
+pub fn a_receiver_alone_keeps_the_stream<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::DirectTls);
+    let connector = R::connector(&site, Mode::DirectTls);
     let server = move || {
-        let mut client = site.welcome::<A>(Mode::DirectTls);
-        client.send(message("one"));
-        client.flush();
-        client.send(message("two"));
-        assert_eq!(end(&mut client), CloseReason::Peer);
+        let mut peer = R::welcome::<A>(&site, Mode::DirectTls);
+        peer.send(R::incoming(message("one")));
+        peer.flush();
+        peer.send(R::incoming(message("two")));
+        assert_eq!(peer.end(), CloseReason::Peer);
     };
     let client = move || {
         let (handle, mut stanzas, drive) = A::connect_with(&connector).unwrap().split();
@@ -201,32 +208,34 @@ pub fn a_receiver_alone_keeps_the_stream<A: Adapter>() {
     both(server, client);
 }
 
-pub fn closing_waits_for_the_end<A: Adapter>() {
+pub fn closing_waits_for_the_end<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::StartTls);
+    let connector = R::connector(&site, Mode::StartTls);
     let server = move || {
-        let mut client = site.welcome::<A>(Mode::StartTls);
+        let mut peer = R::welcome::<A>(&site, Mode::StartTls);
         for n in 0..REQUESTS {
             let text = n.to_string();
-            assert_eq!(next_message(&mut client).body().as_deref(), Some(&*text));
+            assert_eq!(next_body(&mut peer), text);
         }
-        assert_eq!(end(&mut client), CloseReason::Peer);
+        assert_eq!(peer.end(), CloseReason::Peer);
     };
     let client = move || {
         let client = A::connect_with(&connector).unwrap();
-        let jid = client.jid().clone();
+        let address = client.address().clone();
         let (handle, mut stanzas, drive) = client.split();
         let driver = thread::spawn(drive);
         assert!(handle.is_connected());
         for n in 0..REQUESTS {
-            handle.send(message(&n.to_string())).unwrap();
+            handle.send(R::outgoing(message(&n.to_string()))).unwrap();
         }
         handle.flush().unwrap();
         handle.close();
         ended(driver).unwrap();
         assert!(!handle.is_connected());
-        assert_eq!(handle.jid(), Some(jid));
-        assert!(is_not_connected(handle.send(message("too late"))));
+        assert_eq!(handle.address(), Some(address));
+        assert!(is_not_connected(
+            handle.send(R::outgoing(message("too late")))
+        ));
         assert!(is_not_connected(handle.flush()));
         assert!(stanzas.next().is_none());
         // Once more, it has nothing to wait for.
@@ -235,25 +244,25 @@ pub fn closing_waits_for_the_end<A: Adapter>() {
     both(server, client);
 }
 
-pub fn the_end_of_the_stream_ends_every_wait<A: Adapter>() {
+pub fn the_end_of_the_stream_ends_every_wait<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::DirectTls);
+    let connector = R::connector(&site, Mode::DirectTls);
     let server = move || {
-        let mut client = site.welcome::<A>(Mode::DirectTls);
+        let mut peer = R::welcome::<A>(&site, Mode::DirectTls);
         for _ in 0..THREADS {
-            next_iq(&mut client);
+            next_iq(&mut peer);
         }
-        client.send(message("before the end"));
+        peer.send(R::incoming(message("before the end")));
         let condition = StreamErrorCondition::SystemShutdown;
-        client.close(Some(StreamError::new(condition)));
-        end(&mut client);
+        peer.close(Some(StreamError::new(condition)));
+        peer.end();
     };
     let client = move || {
         let (handle, mut stanzas, drive) = A::connect_with(&connector).unwrap().split();
         let driver = thread::spawn(drive);
         let askers = (0..THREADS).map(|n| {
             let handle = handle.clone();
-            thread::spawn(move || handle.request(request(n)))
+            thread::spawn(move || handle.request(request::<R>(n)))
         });
         for asker in askers.collect::<Vec<_>>() {
             let answer = asker.join().unwrap();
@@ -272,22 +281,22 @@ pub fn the_end_of_the_stream_ends_every_wait<A: Adapter>() {
     both(server, client);
 }
 
-pub fn a_handle_serves_the_sessions_of_a_client_that_reconnects<A: Adapter>() {
+pub fn a_handle_serves_the_sessions_of_a_client_that_reconnects<A: Adapter, R: Party>() {
     let site = Site::new();
-    let connector = site.juliet(Mode::StartTls);
+    let connector = R::connector(&site, Mode::StartTls);
     let server = move || {
         for session in 0..3 {
-            let mut client = site.welcome::<A>(Mode::StartTls);
-            let request = next_iq(&mut client);
+            let mut peer = R::welcome::<A>(&site, Mode::StartTls);
+            let request = next_iq(&mut peer);
             assert_eq!(value(&request), session);
-            client.send(answer(&request));
-            client.send(message("before the end"));
+            peer.send(R::incoming(answer(&request)));
+            peer.send(R::incoming(message("before the end")));
             if session < 2 {
-                client.flush();
+                peer.flush();
                 let condition = StreamErrorCondition::SystemShutdown;
-                client.close(Some(StreamError::new(condition)));
+                peer.close(Some(StreamError::new(condition)));
             }
-            end(&mut client);
+            peer.end();
         }
     };
     let client = move || {
@@ -300,7 +309,7 @@ pub fn a_handle_serves_the_sessions_of_a_client_that_reconnects<A: Adapter>() {
                 matches!(event, Some(ReconnectEvent::Connected(_))),
                 "{event:?}"
             );
-            ask(&handle, session);
+            ask::<R>(&handle, session);
             let Some(ReconnectEvent::Stanza(stanza)) = events.next() else {
                 panic!("no message");
             };
@@ -320,10 +329,10 @@ pub fn a_handle_serves_the_sessions_of_a_client_that_reconnects<A: Adapter>() {
     both(server, client);
 }
 
-pub fn a_client_that_waits_for_the_next_attempt_can_be_closed<A: Adapter>() {
-    let site = Site::new();
-    let connector = crate::juliet(&site.authority);
-    let connector = connector.with_server("127.0.0.1", CLOSED_PORT, Mode::StartTls);
+pub fn a_client_that_waits_for_the_next_attempt_can_be_closed<A: Adapter, R: Party>() {
+    let mut site = Site::new();
+    site.port = CLOSED_PORT;
+    let connector = R::connector(&site, Mode::StartTls);
     for by_dropping in [false, true] {
         let client = A::reconnecting(connector.clone(), ReconnectPolicy::default());
         let (handle, mut events, drive) = client.split();
@@ -333,8 +342,10 @@ pub fn a_client_that_waits_for_the_next_attempt_can_be_closed<A: Adapter>() {
             matches!(event, Some(ReconnectEvent::Disconnected { .. })),
             "{event:?}"
         );
-        assert!(is_not_connected(handle.send(message("nowhere"))));
-        let answer = handle.request(request(1));
+        assert!(is_not_connected(
+            handle.send(R::outgoing(message("nowhere")))
+        ));
+        let answer = handle.request(request::<R>(1));
         assert!(matches!(
             answer,
             Err(RequestError::Connection(Error::NotConnected))

@@ -7,7 +7,7 @@ use xmppwire::{ClientConfig, Jid, Limits, ServerEvent};
 use xmppwire_net::client::{Connector, Error};
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{Site, end, log_in, message, narrow, next_message, visit};
 use crate::{JULIET, PASSWORD, PATIENCE, both, config};
 
@@ -33,7 +33,9 @@ fn accept<A: Adapter>(site: &Site, limits: Limits) -> A::Accepted {
     client
 }
 
-fn connect<A: Adapter>(site: &Site) -> impl FnOnce() -> A::Client + Send + 'static {
+fn connect<A: Adapter>(
+    site: &Site,
+) -> impl FnOnce() -> A::Session<xmppwire::Client> + Send + 'static {
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
     let connector = Connector::new(account.with_limits(limits()))
         .unwrap()
@@ -44,7 +46,7 @@ fn connect<A: Adapter>(site: &Site) -> impl FnOnce() -> A::Client + Send + 'stat
 }
 
 /// Sends everything, and takes stanzas when `send` says that they have to be taken first.
-fn send_and_take(client: &mut impl Client) {
+fn send_and_take(client: &mut impl Session) {
     let stanza = message(&"x".repeat(STANZA));
     let mut taken = 0;
     for _ in 0..STANZAS {

@@ -6,7 +6,7 @@ use xmppwire::{CloseReason, Mechanism, Message, ServerConfig, ServerEvent};
 use xmppwire_net::find::{Mode, Service};
 use xmppwire_net::tls::{ClientTls, TlsVersion, rustls};
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{Site, body, end, log_in, next_message};
 use crate::{Authority, DOMAIN, JULIET, Porter, both, config, juliet};
 
@@ -27,16 +27,16 @@ fn logs_in_and_talks<A: Adapter>(mode: Mode) {
     };
     let client = move || {
         let mut client = A::connect_with(&connector).unwrap();
-        assert!(client.jid().as_str().starts_with(JULIET));
+        assert!(client.address().as_str().starts_with(JULIET));
         assert_eq!(client.stream_lang(), Some("en"));
         let alpn = (mode == Mode::DirectTls).then_some(&b"xmpp-client"[..]);
         assert_eq!(client.tls().unwrap().alpn.as_deref(), alpn);
-        let to = client.jid().clone();
+        let to = client.address().clone();
         client
             .send(Message::chat(to, "art thou not Romeo?"))
             .unwrap();
         assert_eq!(body(client.next().unwrap()), "indeed");
-        let jid = client.jid().clone();
+        let jid = client.address().clone();
         client.close().unwrap();
         jid
     };

@@ -30,12 +30,6 @@ pub mod tcp;
 macro_rules! scenarios {
     ($adapter:ty) => {
         $crate::scenarios! { $adapter;
-            alive:
-                a_server_that_hangs_is_given_up,
-                a_server_that_is_only_silent_is_kept,
-                a_client_checks_its_server_when_it_is_told_to,
-                a_session_that_a_new_network_has_killed_is_replaced_at_once,
-                a_session_can_be_dropped;
             ask:
                 an_answer_counts_only_from_the_entity_that_was_asked,
                 a_refusal_says_why,
@@ -105,15 +99,6 @@ macro_rules! scenarios {
                 a_server_that_moved_a_domain_is_followed,
                 a_server_of_before_rfc_3920_is_served,
                 connections_of_one_address_are_limited;
-            handles:
-                several_threads_ask_at_once,
-                claimed_requests_are_answered_while_others_wait,
-                the_last_handle_closes_the_stream,
-                a_receiver_alone_keeps_the_stream,
-                closing_waits_for_the_end,
-                the_end_of_the_stream_ends_every_wait,
-                a_handle_serves_the_sessions_of_a_client_that_reconnects,
-                a_client_that_waits_for_the_next_attempt_can_be_closed;
             identity:
                 a_certificate_of_another_name_is_refused,
                 a_certificate_of_another_authority_is_refused,
@@ -174,6 +159,45 @@ macro_rules! scenarios {
                 a_client_uses_one_connection_and_closes_it,
                 a_server_uses_the_connection_that_it_accepted_and_closes_it;
         }
+        // For clients and for components.
+        $crate::scenarios! { each role with $adapter;
+            alive:
+                a_server_that_hangs_is_given_up,
+                a_server_that_is_only_silent_is_kept,
+                a_client_checks_its_server_when_it_is_told_to,
+                a_session_that_a_new_network_has_killed_is_replaced_at_once,
+                a_session_can_be_dropped,
+                a_handle_tells_of_a_new_network;
+            handles:
+                several_threads_ask_at_once,
+                claimed_requests_are_answered_while_others_wait,
+                the_last_handle_closes_the_stream,
+                a_receiver_alone_keeps_the_stream,
+                closing_waits_for_the_end,
+                the_end_of_the_stream_ends_every_wait,
+                a_handle_serves_the_sessions_of_a_client_that_reconnects,
+                a_client_that_waits_for_the_next_attempt_can_be_closed;
+        }
+    };
+    (each role with $adapter:ty; $($module:ident: $($name:ident),+;)+) => {
+        $(
+            mod $module {
+                mod client {
+                    $crate::scenarios! { $adapter, xmppwire::Client, $module: $($name),+ }
+                }
+                mod component {
+                    $crate::scenarios! { $adapter, xmppwire::component::Component, $module: $($name),+ }
+                }
+            }
+        )+
+    };
+    ($adapter:ty, $role:ty, $module:ident: $($name:ident),+) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::within($crate::scenarios::$module::$name::<$adapter, $role>);
+            }
+        )+
     };
     ($adapter:ty; $($module:ident: $($name:ident),+;)+) => {
         $(

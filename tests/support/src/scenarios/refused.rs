@@ -9,7 +9,7 @@ use xmppwire_net::find::Mode;
 
 use super::injection::{read_past, send};
 use super::reconnect::at_once;
-use crate::adapter::{Adapter, Client, Reconnecting};
+use crate::adapter::{Adapter, Reconnecting, Session};
 use crate::both;
 use crate::site::{Site, body, message};
 

@@ -7,7 +7,7 @@ use xmppwire::{
 use xmppwire_net::client::Profile;
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::both;
 use crate::site::{Site, body, end, message};
 

@@ -8,7 +8,7 @@ use xmppwire::{
 use xmppwire_net::client::Connector;
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::site::{MODES, Site, end};
 use crate::{JULIET, Login, PASSWORD, Porter, both};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use xmppwire_net::client::{ConnectError, Connector};
 use xmppwire_net::find::{LookupError, Mode, NameServers, Origin, PlanError};
 
-use crate::adapter::{Adapter, Client};
+use crate::adapter::{Adapter, Session};
 use crate::name_server::{Asked, NameServer, empty, srv};
 use crate::site::{CLOSED_PORT, Site, end};
 use crate::{PASSWORD, PATIENCE, both, juliet};

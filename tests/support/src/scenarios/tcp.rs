@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use xmppwire::CloseReason;
 use xmppwire_net::find::Mode;
 
-use crate::adapter::{Accepted, Adapter, Client};
+use crate::adapter::{Accepted, Adapter, Session};
 use crate::both;
 use crate::site::{MODES, Site, accept, body, end, log_in, message, next_message, visit};
 

@@ -1,7 +1,12 @@
 use super::*;
+use crate::client::Connector;
+use crate::component::ComponentConnector;
 use crate::find::{PlanError, Step};
 use crate::tls::TlsError;
-use xmppwire::{Message, SaslCondition, SaslFailure, StreamError, StreamErrorCondition};
+use xmppwire::component::{Component, ComponentConfig, Secret};
+use xmppwire::{
+    Domainpart, Message, SaslCondition, SaslFailure, StreamError, StreamErrorCondition,
+};
 
 const NOW: Instant = Instant::ORIGIN;
 
@@ -52,6 +57,16 @@ fn failed(reason: Error) -> ConnectError {
     attempts.into_error()
 }
 
+/// The event of a client that is not closing: there is always one.
+fn received<R: SessionRole>(
+    client: &mut Reconnecting<(), R>,
+    now: Instant,
+    next: Result<Option<Stanza>, Error>,
+) -> Result<ReconnectEvent<R>, Error> {
+    let event = client.received(now, next);
+    event.map(|event| event.unwrap())
+}
+
 /// Why the session ended, as the application sees it.
 fn reason(event: Result<ReconnectEvent, Error>) -> String {
     match event {
@@ -73,9 +88,9 @@ fn it_connects_then_drives_then_sleeps() {
     let mut client = up(Mode::StartTls);
     assert!(matches!(client.next(NOW), Next::Drive(())));
     assert!(client.client().is_some() && client.client_mut().is_ok());
-    let event = client.received(NOW, Ok(Some(stanza())));
+    let event = received(&mut client, NOW, Ok(Some(stanza())));
     assert!(matches!(event, Ok(ReconnectEvent::Stanza(_))));
-    let event = client.received(NOW, Err(closed(StreamErrorCondition::Reset)));
+    let event = received(&mut client, NOW, Err(closed(StreamErrorCondition::Reset)));
     let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
         panic!("{event:?}");
     };
@@ -105,7 +120,7 @@ fn a_redirected_session_begins_there_once() {
         "the attempt was over"
     );
     let mut client = up(Mode::DirectTls);
-    assert!(client.received(NOW, Err(elsewhere().into())).is_ok());
+    assert!(received(&mut client, NOW, Err(elsewhere().into())).is_ok());
     assert_eq!(first_hosts(&mut client), ["b.example", "a.example"]);
     assert_eq!(first_hosts(&mut client), ["a.example"]);
 }
@@ -135,7 +150,7 @@ fn what_anyone_can_bring_about_is_final_only_before_the_first_session() {
     ] {
         assert_eq!(reason.verdict(), Verdict::Fatal, "{reason}");
         let shown = reason.to_string();
-        let event = up(Mode::StartTls).received(NOW, Err(reason));
+        let event = received(&mut up(Mode::StartTls), NOW, Err(reason));
         assert_eq!(event.is_ok(), later, "{shown}");
     }
     assert!(reconnecting().not_connected(NOW, no_server()).is_err());
@@ -155,28 +170,28 @@ fn the_reason_of_a_loss_does_not_depend_on_who_finds_it() {
         Error::NotConnected
     ));
     assert!(client.client().is_none() && client.client_mut().is_err());
-    let event = client.received(NOW, Ok(Some(stanza())));
+    let event = received(&mut client, NOW, Ok(Some(stanza())));
     assert!(
         matches!(event, Ok(ReconnectEvent::Stanza(_))),
         "first what came before"
     );
-    assert_eq!(reason(client.received(NOW, Err(reset()))), of_reset);
+    assert_eq!(reason(received(&mut client, NOW, Err(reset()))), of_reset);
     // The server closed the stream in order.
     let mut client = up(Mode::StartTls);
     client.refused(Error::NotConnected);
-    assert_eq!(reason(client.received(NOW, Ok(None))), of_peer);
+    assert_eq!(reason(received(&mut client, NOW, Ok(None))), of_peer);
     // The send took the reason away, so that the client has none left.
     let mut client = up(Mode::StartTls);
     assert!(matches!(client.refused(reset()), Error::NotConnected));
     client.refused(Error::NotConnected);
     assert_eq!(
-        reason(client.received(NOW, Err(Error::NotConnected))),
+        reason(received(&mut client, NOW, Err(Error::NotConnected))),
         of_reset
     );
     // The socket failed, and the server said why before.
     let mut client = up(Mode::StartTls);
     client.refused(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
-    assert_eq!(reason(client.received(NOW, Err(reset()))), of_reset);
+    assert_eq!(reason(received(&mut client, NOW, Err(reset()))), of_reset);
 }
 
 #[test]
@@ -192,7 +207,7 @@ fn what_concerns_one_stanza_does_not_end_the_session() {
 fn back_after(outage: Duration, failure: impl Fn() -> Error) -> (Duration, Duration) {
     let mut client = up(Mode::StartTls);
     let lost = NOW + Duration::from_secs(1000);
-    let event = client.received(lost, Err(CloseReason::TransportEof.into()));
+    let event = received(&mut client, lost, Err(CloseReason::TransportEof.into()));
     let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
         panic!("{event:?}");
     };
@@ -243,7 +258,11 @@ fn a_client_comes_back_slowly_to_a_server_that_went_away() {
     let mut longest = Duration::ZERO;
     for _ in 0..200 {
         let mut client = up(Mode::StartTls);
-        let event = client.received(NOW, Err(closed(StreamErrorCondition::SystemShutdown)));
+        let event = received(
+            &mut client,
+            NOW,
+            Err(closed(StreamErrorCondition::SystemShutdown)),
+        );
         let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
             panic!("{event:?}");
         };
@@ -272,7 +291,7 @@ fn a_changed_network_is_a_reason_not_to_wait() {
     let dead = || CloseReason::TimedOut(xmppwire::Timer::KeepAlive).into();
     let mut client = up(Mode::StartTls);
     assert!(client.network_changed(NOW).is_some());
-    let event = client.received(NOW, Err(dead()));
+    let event = received(&mut client, NOW, Err(dead()));
     let Ok(ReconnectEvent::Disconnected { retry_in, .. }) = event else {
         panic!("{event:?}");
     };
@@ -281,9 +300,12 @@ fn a_changed_network_is_a_reason_not_to_wait() {
     let mut client = up(Mode::StartTls);
     client.refused(Error::NotConnected);
     assert!(client.network_changed(NOW).is_none());
-    client
-        .received(NOW, Err(closed(StreamErrorCondition::Conflict)))
-        .unwrap_err();
+    received(
+        &mut client,
+        NOW,
+        Err(closed(StreamErrorCondition::Conflict)),
+    )
+    .unwrap_err();
     assert!(client.network_changed(NOW).is_none());
     assert!(matches!(client.next(NOW), Next::Stop));
 }
@@ -296,9 +318,133 @@ fn a_session_can_be_dropped_and_nothing_else() {
     assert!(client.drop_session(NOW).is_none());
     assert!(matches!(client.next(NOW), Next::Connect));
     let mut client = up(Mode::StartTls);
-    client
-        .received(NOW, Err(closed(StreamErrorCondition::Conflict)))
-        .unwrap_err();
+    received(
+        &mut client,
+        NOW,
+        Err(closed(StreamErrorCondition::Conflict)),
+    )
+    .unwrap_err();
     assert!(client.drop_session(NOW).is_none());
     assert!(matches!(client.next(NOW), Next::Stop));
+}
+
+#[test]
+fn what_arrives_while_it_closes_is_given() {
+    let mut client = up(Mode::StartTls);
+    assert!(client.close().is_some());
+    let event = received(&mut client, NOW, Ok(Some(stanza())));
+    assert!(matches!(event, Ok(ReconnectEvent::Stanza(_))), "{event:?}");
+    let end = client.received(NOW, Ok(None));
+    assert!(matches!(end, Ok(None)), "{end:?}");
+    assert!(matches!(client.next(NOW), Next::Stop));
+    assert!(client.close().is_none());
+    assert!(client.drop_session(NOW).is_none());
+    client.network_changed(NOW);
+    client.connect_now(NOW);
+    assert!(matches!(client.next(NOW), Next::Stop));
+}
+
+#[test]
+fn a_client_that_closes_does_not_connect_again() {
+    let mut client = reconnecting();
+    assert!(client.close().is_none());
+    assert!(matches!(client.next(NOW), Next::Stop));
+
+    let mut client = up(Mode::StartTls);
+    assert!(client.close().is_some());
+    assert!(client.drop_session(NOW).is_some());
+    assert!(matches!(client.next(NOW), Next::Stop));
+
+    let mut client = up(Mode::StartTls);
+    assert!(client.close().is_some());
+    let end = client.received(NOW, Err(CloseReason::TransportEof.into()));
+    assert!(end.is_err(), "{end:?}");
+    assert!(matches!(client.next(NOW), Next::Stop));
+}
+
+fn component() -> Reconnecting<(), Component> {
+    let domain = Domainpart::new("gate.example").unwrap();
+    let config = ComponentConfig::new(domain, Secret::new("correct horse battery staple"));
+    let connector = ComponentConnector::new(config, "192.0.2.1", 5347);
+    Reconnecting::new(connector, ReconnectPolicy::default(), NOW)
+}
+
+/// A component whose session is up.
+fn attached() -> Reconnecting<(), Component> {
+    let mut component = component();
+    assert!(matches!(component.next(NOW), Next::Connect));
+    component.attempts(NOW);
+    let domain = Domainpart::new("gate.example").unwrap();
+    component.connected(NOW, domain, Mode::StartTls, ());
+    component
+}
+
+/// The end of an attempt of a component.
+fn not_attached(reason: Error) -> ConnectError {
+    let mut attempts = component().attempts(NOW);
+    assert!(matches!(attempts.next_step(NOW), Some(Step::Open(_))));
+    attempts.failed(reason);
+    attempts.into_error()
+}
+
+#[test]
+fn a_component_tries_again_what_may_change_by_itself() {
+    use StreamErrorCondition as E;
+    for (reason, again) in [
+        (closed(E::NotAuthorized), false),
+        (closed(E::HostUnknown), false),
+        (closed(E::InvalidFrom), false),
+        (closed(E::InvalidNamespace), false),
+        // The other component of the domain may go away.
+        (closed(E::Conflict), true),
+        (closed(E::SystemShutdown), true),
+        (closed(E::ConnectionTimeout), true),
+        (CloseReason::TransportEof.into(), true),
+        (io_error(std::io::ErrorKind::Other), true),
+    ] {
+        let text = reason.to_string();
+        let failed = not_attached(reason);
+        let mut never_was = component();
+        never_was.attempts(NOW);
+        let event = never_was.not_connected(NOW, failed);
+        assert_eq!(event.is_ok(), again, "{text}");
+    }
+    for (reason, again) in [
+        (closed(E::NotAuthorized), false),
+        (closed(E::Conflict), true),
+        (CloseReason::TransportEof.into(), true),
+    ] {
+        let text = reason.to_string();
+        let event = received(&mut attached(), NOW, Err(reason));
+        assert_eq!(event.is_ok(), again, "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_certificate_ends_a_component_that_was_never_attached() {
+    let refused = || not_attached(Error::Tls(TlsError::Unfinished));
+    let mut fresh = component();
+    fresh.attempts(NOW);
+    assert!(fresh.not_connected(NOW, refused()).is_err());
+    let mut known = attached();
+    let lost = received(&mut known, NOW, Err(CloseReason::TransportEof.into()));
+    assert!(lost.is_ok(), "{lost:?}");
+    known.attempts(NOW);
+    assert!(known.not_connected(NOW, refused()).is_ok());
+}
+
+/// Its secret is for the servers that the connector names.
+#[test]
+fn a_component_follows_no_redirection() {
+    let mut component = attached();
+    let elsewhere = CloseReason::PeerError(StreamError::see_other_host("evil.example:5347"));
+    assert!(received(&mut component, NOW, Err(elsewhere.into())).is_ok());
+    let mut attempts = component.attempts(NOW);
+    let Some(Step::Open(address)) = attempts.next_step(NOW) else {
+        panic!("no address");
+    };
+    assert_eq!(address, ([192, 0, 2, 1], 5347).into());
+    let elsewhere = CloseReason::PeerError(StreamError::see_other_host("evil.example:5347"));
+    attempts.failed(Error::from(elsewhere));
+    assert!(attempts.next_step(NOW).is_none());
 }

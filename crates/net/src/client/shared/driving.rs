@@ -2,10 +2,10 @@
 
 use std::task::{Poll, Waker};
 
-use xmppwire::Instant;
+use xmppwire::{Client, Instant};
 
 use super::{Shared, State};
-use crate::client::{Error, ReconnectEvent, RefusedStanzas, Session};
+use crate::client::{Error, ReconnectEvent, RefusedStanzas, Session, SessionRole};
 use crate::link::{Wire, Wired};
 
 /// What the handles of a client that reconnects want while there is no session.
@@ -24,10 +24,10 @@ pub enum Wish {
 /// When it is dropped, the client is over: what waits in the handles ends with
 /// [`Error::NotConnected`], and the receiver gives what has arrived and then `None`.
 #[derive(Debug)]
-pub struct Driving(Shared);
+pub struct Driving<R: SessionRole = Client>(Shared<R>);
 
-impl Driving {
-    pub(super) const fn new(shared: Shared) -> Self {
+impl<R: SessionRole> Driving<R> {
+    pub(super) const fn new(shared: Shared<R>) -> Self {
         Self(shared)
     }
 
@@ -35,13 +35,13 @@ impl Driving {
     ///
     /// Poll it, then take one step in each direction over its [wire](Driven::wire); wait for the
     /// socket when neither moved, without the lock.
-    pub fn with<R>(&mut self, work: impl FnOnce(&mut Driven<'_>) -> R) -> R {
+    pub fn with<T>(&mut self, work: impl FnOnce(&mut Driven<'_, R>) -> T) -> T {
         self.0.with(|state| work(&mut Driven(state)))
     }
 
     /// A session is up, of which this event tells. Without effect on the stanzas that still wait to
     /// be received.
-    pub fn attach(&mut self, event: ReconnectEvent, session: Session) {
+    pub fn attach(&mut self, event: ReconnectEvent<R>, session: Session<R>) {
         self.0.with(|state| {
             // In this order, or a stanza of the session could come before the event.
             state.tell(event);
@@ -51,7 +51,7 @@ impl Driving {
 
     /// Gives an event of a client that reconnects to the receiver, after everything that arrived
     /// before it.
-    pub fn tell(&mut self, event: ReconnectEvent) {
+    pub fn tell(&mut self, event: ReconnectEvent<R>) {
         self.0.with(|state| state.tell(event));
     }
 
@@ -99,7 +99,7 @@ impl Driving {
     }
 }
 
-impl Drop for Driving {
+impl<R: SessionRole> Drop for Driving<R> {
     fn drop(&mut self) {
         self.0.with(|state| {
             state.over = true;
@@ -113,9 +113,9 @@ impl Drop for Driving {
 
 /// A shared session under its lock.
 #[derive(Debug)]
-pub struct Driven<'a>(&'a mut State);
+pub struct Driven<'a, R: SessionRole = Client>(&'a mut State<R>);
 
-impl std::fmt::Debug for State {
+impl<R: SessionRole> std::fmt::Debug for State<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
             .field("session", &self.session)
@@ -123,7 +123,7 @@ impl std::fmt::Debug for State {
     }
 }
 
-impl Driven<'_> {
+impl<R: SessionRole> Driven<'_, R> {
     /// Ready when the session has ended: in order, or with the reason. Otherwise `waker` is called
     /// when a handle has something to do for the driver; bytes and time are the driver's matter.
     ///
@@ -167,10 +167,14 @@ impl Driven<'_> {
     }
 }
 
-impl State {
+impl<R: SessionRole> State<R> {
     /// Moves what arrives into the inbox while that has room. Returns how the session ended, if it
     /// did.
-    fn take_arrivals(&mut self, session: &mut Session, now: Instant) -> Option<Result<(), Error>> {
+    fn take_arrivals(
+        &mut self,
+        session: &mut Session<R>,
+        now: Instant,
+    ) -> Option<Result<(), Error>> {
         if !self.receives {
             // Requests that nothing will take have to be answered (RFC 6120 §8.2.3).
             while session.is_free_to_refuse()
@@ -196,7 +200,7 @@ impl State {
     }
 }
 
-fn set_driver(state: &mut State, waker: &Waker) {
+fn set_driver<R: SessionRole>(state: &mut State<R>, waker: &Waker) {
     let before = state.driver.replace(waker.clone());
     // Dropped without the lock; being woken once more does no harm.
     state

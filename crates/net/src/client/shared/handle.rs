@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use xmppwire::{FullJid, Iq, Stanza};
+use xmppwire::component::Component;
+use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza};
 
 use super::turns::Ticket;
 use super::{Shared, State, Wish};
 use crate::client::requests::RequestId;
-use crate::client::{Error, RequestError};
+use crate::client::{Error, RequestError, SessionRole};
 use crate::tls::TlsSummary;
 
 /// Sends, asks and closes, from any number of tasks: each has a clone.
@@ -21,15 +22,30 @@ use crate::tls::TlsSummary;
 /// for what was done then. Drop those that are not polled any more, because one that waits for
 /// its turn holds up those behind it.
 #[derive(Debug)]
-pub struct Handle(Shared);
+pub struct Handle<R: SessionRole = Client>(Shared<R>);
 
-impl Handle {
-    pub(super) const fn new(shared: Shared) -> Self {
+impl Handle<Client> {
+    /// The address that is bound, or that was bound last; `None` before the first session of a
+    /// client that reconnects.
+    pub fn jid(&self) -> Option<FullJid> {
+        self.address()
+    }
+}
+
+impl Handle<Component> {
+    /// The domain of the component; `None` before the first session of a component that reconnects.
+    pub fn domain(&self) -> Option<Domainpart> {
+        self.address()
+    }
+}
+
+impl<R: SessionRole> Handle<R> {
+    pub(super) const fn new(shared: Shared<R>) -> Self {
         Self(shared)
     }
 
     #[cfg(feature = "futures")]
-    pub(super) const fn shared(&self) -> &Shared {
+    pub(super) const fn shared(&self) -> &Shared<R> {
         &self.0
     }
 
@@ -92,10 +108,10 @@ impl Handle {
         poll_fn(|cx| observing.poll(|state, ticket| state.poll_over(cx, ticket))).await;
     }
 
-    /// The address that is bound, or that was bound last; `None` before the first session of a
-    /// client that reconnects.
-    pub fn jid(&self) -> Option<FullJid> {
-        self.0.with(|state| state.jid.clone())
+    /// The address of the session, or of the last one: that of a client, or the domain of a
+    /// component. `None` before the first session.
+    pub fn address(&self) -> Option<R::Address> {
+        self.0.with(|state| state.address.clone())
     }
 
     /// Whether there is a session, and it is not closing.
@@ -114,8 +130,8 @@ impl Handle {
     /// (RFC 6120 §8.1.5).
     pub fn stream_lang(&self) -> Option<String> {
         self.0.with(|state| {
-            let connection = state.session.as_ref()?.link().connection();
-            connection.stream_lang().map(str::to_owned)
+            let session = state.session.as_ref()?;
+            session.stream_lang().map(str::to_owned)
         })
     }
 
@@ -154,7 +170,7 @@ impl Handle {
     }
 }
 
-impl Clone for Handle {
+impl<R: SessionRole> Clone for Handle<R> {
     fn clone(&self) -> Self {
         self.0
             .with(|state| state.handles = state.handles.saturating_add(1));
@@ -162,7 +178,7 @@ impl Clone for Handle {
     }
 }
 
-impl Drop for Handle {
+impl<R: SessionRole> Drop for Handle<R> {
     fn drop(&mut self) {
         self.0.with(|state| {
             state.handles = state.handles.saturating_sub(1);
@@ -172,14 +188,14 @@ impl Drop for Handle {
 }
 
 /// A stanza that waits to be sent.
-struct Sending<'a> {
-    shared: &'a Shared,
+struct Sending<'a, R: SessionRole> {
+    shared: &'a Shared<R>,
     stanza: Stanza,
     ticket: Option<Ticket>,
 }
 
-impl<'a> Sending<'a> {
-    const fn new(shared: &'a Shared, stanza: Stanza) -> Self {
+impl<'a, R: SessionRole> Sending<'a, R> {
+    const fn new(shared: &'a Shared<R>, stanza: Stanza) -> Self {
         Self {
             shared,
             stanza,
@@ -194,7 +210,7 @@ impl<'a> Sending<'a> {
     }
 }
 
-impl Drop for Sending<'_> {
+impl<R: SessionRole> Drop for Sending<'_, R> {
     fn drop(&mut self) {
         self.shared
             .with(|state| state.leave_senders(&mut self.ticket));
@@ -202,8 +218,8 @@ impl Drop for Sending<'_> {
 }
 
 /// A request that waits to be sent or answered.
-struct Asking<'a> {
-    shared: &'a Shared,
+struct Asking<'a, R: SessionRole> {
+    shared: &'a Shared<R>,
     request: Iq,
     asker: Option<Ticket>,
     sender: Option<Ticket>,
@@ -211,8 +227,8 @@ struct Asking<'a> {
     id: Option<RequestId>,
 }
 
-impl<'a> Asking<'a> {
-    const fn new(shared: &'a Shared, request: Iq) -> Self {
+impl<'a, R: SessionRole> Asking<'a, R> {
+    const fn new(shared: &'a Shared<R>, request: Iq) -> Self {
         Self {
             shared,
             request,
@@ -251,7 +267,7 @@ impl<'a> Asking<'a> {
     }
 }
 
-impl Drop for Asking<'_> {
+impl<R: SessionRole> Drop for Asking<'_, R> {
     fn drop(&mut self) {
         self.shared.with(|state| {
             state.leave_senders(&mut self.sender);
@@ -264,26 +280,26 @@ impl Drop for Asking<'_> {
 }
 
 /// Waits for the state to change.
-struct Observing<'a> {
-    shared: &'a Shared,
+struct Observing<'a, R: SessionRole> {
+    shared: &'a Shared<R>,
     ticket: Option<Ticket>,
 }
 
-impl<'a> Observing<'a> {
-    const fn new(shared: &'a Shared) -> Self {
+impl<'a, R: SessionRole> Observing<'a, R> {
+    const fn new(shared: &'a Shared<R>) -> Self {
         Self {
             shared,
             ticket: None,
         }
     }
 
-    fn poll<R>(&mut self, poll: impl FnOnce(&mut State, &mut Option<Ticket>) -> R) -> R {
+    fn poll<T>(&mut self, poll: impl FnOnce(&mut State<R>, &mut Option<Ticket>) -> T) -> T {
         let ticket = &mut self.ticket;
         self.shared.with(|state| poll(state, ticket))
     }
 }
 
-impl Drop for Observing<'_> {
+impl<R: SessionRole> Drop for Observing<'_, R> {
     fn drop(&mut self) {
         self.shared
             .with(|state| state.leave_observers(&mut self.ticket));

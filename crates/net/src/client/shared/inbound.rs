@@ -3,22 +3,22 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use xmppwire::{Stanza, StanzaFault};
+use xmppwire::{Client, Stanza, StanzaFault};
 
 use super::{Shared, State};
-use crate::client::ReconnectEvent;
+use crate::client::{ReconnectEvent, SessionRole};
 
 /// Receives the events of a client that reconnects. There is one for each client.
 ///
-/// At most the connector's [budget](crate::client::Connector::with_inbox_bytes) and one stanza wait
+/// At most the connector's [budget](crate::client::SessionConnector::with_inbox_bytes) and one stanza wait
 /// to be taken. Past it nothing is read from the server, and so no request is answered: go on
 /// taking events. When this is dropped, what arrives is dropped, and the requests that the
 /// application claimed are answered with `service-unavailable`.
 #[derive(Debug)]
-pub struct Events(Shared);
+pub struct Events<R: SessionRole = Client>(Shared<R>);
 
-impl Events {
-    pub(super) const fn new(shared: Shared) -> Self {
+impl<R: SessionRole> Events<R> {
+    pub(super) const fn new(shared: Shared<R>) -> Self {
         Self(shared)
     }
 
@@ -27,11 +27,11 @@ impl Events {
     /// # Cancel safety
     ///
     /// The future may be dropped at any await. No event is lost.
-    pub async fn next(&mut self) -> Option<ReconnectEvent> {
+    pub async fn next(&mut self) -> Option<ReconnectEvent<R>> {
         poll_fn(|cx| self.poll_next_event(cx)).await
     }
 
-    pub(super) fn poll_next_event(&mut self, cx: &Context<'_>) -> Poll<Option<ReconnectEvent>> {
+    pub(super) fn poll_next_event(&mut self, cx: &Context<'_>) -> Poll<Option<ReconnectEvent<R>>> {
         self.0.with(|state| state.poll_event(cx))
     }
 
@@ -48,7 +48,7 @@ impl Events {
     }
 }
 
-impl Drop for Events {
+impl<R: SessionRole> Drop for Events<R> {
     fn drop(&mut self) {
         self.0.with(State::stop_receiving);
     }
@@ -56,14 +56,14 @@ impl Drop for Events {
 
 /// Receives the stanzas of a client. There is one for each client.
 ///
-/// At most the connector's [budget](crate::client::Connector::with_inbox_bytes) and one stanza wait
+/// At most the connector's [budget](crate::client::SessionConnector::with_inbox_bytes) and one stanza wait
 /// to be taken. Past it nothing is read from the server, and so no request is answered: go on
 /// taking stanzas. When this is dropped, what arrives is dropped, and the requests that the
 /// application claimed are answered with `service-unavailable`.
 #[derive(Debug)]
-pub struct Stanzas(Events);
+pub struct Stanzas<R: SessionRole = Client>(Events<R>);
 
-impl Stanzas {
+impl<R: SessionRole> Stanzas<R> {
     /// The next stanza; `None` after the driver has ended, which tells the reason.
     ///
     /// # Cancel safety
@@ -100,8 +100,8 @@ impl Stanzas {
     }
 }
 
-impl From<Events> for Stanzas {
-    fn from(events: Events) -> Self {
+impl<R: SessionRole> From<Events<R>> for Stanzas<R> {
+    fn from(events: Events<R>) -> Self {
         Self(events)
     }
 }

@@ -20,7 +20,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use xmppwire::{FullJid, Instant, Iq, Stanza};
+use xmppwire::{Instant, Iq, Stanza};
 
 pub use driving::{Driven, Driving, Wish};
 pub use handle::Handle;
@@ -31,7 +31,7 @@ use turns::{Ticket, Turns};
 
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId};
-use super::{Error, ReconnectEvent, RefusedStanzas, RequestError, Session};
+use super::{Error, ReconnectEvent, RefusedStanzas, RequestError, Session, SessionRole};
 
 /// Gives the time, on the clock that the driver uses.
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
@@ -41,14 +41,14 @@ type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 /// `session` is `None` for a client that reconnects: its driver [attaches](Driving::attach) each
 /// session. `inbox_bytes` is the [budget](super::Connector::with_inbox_bytes) for what waits to be
 /// received.
-pub fn share(
-    session: Option<Session>,
+pub fn share<R: SessionRole>(
+    session: Option<Session<R>>,
     inbox_bytes: usize,
     clock: impl Fn() -> Instant + Send + Sync + 'static,
-) -> (Handle, Events, Driving) {
+) -> (Handle<R>, Events<R>, Driving<R>) {
     let mut state = State {
         session: None,
-        jid: None,
+        address: None,
         // With a budget of nothing, one event at a time still passes.
         inbox: Inbox::new(inbox_bytes.max(1)),
         refused: RefusedStanzas::default(),
@@ -79,21 +79,26 @@ pub fn share(
     )
 }
 
-#[derive(Clone)]
-struct Shared(Arc<Inner>);
+struct Shared<R: SessionRole>(Arc<Inner<R>>);
 
-struct Inner {
-    state: Mutex<State>,
+struct Inner<R: SessionRole> {
+    state: Mutex<State<R>>,
     clock: Clock,
 }
 
-impl Shared {
+impl<R: SessionRole> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: SessionRole> Shared<R> {
     fn now(&self) -> Instant {
         (self.0.clock)()
     }
 
     /// Runs `work` under the lock, and wakes afterwards whom it made ready.
-    fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+    fn with<T>(&self, work: impl FnOnce(&mut State<R>) -> T) -> T {
         let (result, woken) = {
             // The lock is never poisoned: no code that holds it panics.
             let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,19 +112,19 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Shared {
+impl<R: SessionRole> fmt::Debug for Shared<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shared(..)")
     }
 }
 
 /// What the lock protects.
-struct State {
-    session: Option<Session>,
+struct State<R: SessionRole> {
+    session: Option<Session<R>>,
     /// The address of the session, or of the last one.
-    jid: Option<FullJid>,
+    address: Option<R::Address>,
     /// What the receiver has not taken.
-    inbox: Inbox<ReconnectEvent>,
+    inbox: Inbox<ReconnectEvent<R>>,
     refused: RefusedStanzas,
     /// Answers that came before their session ended.
     answers: Answers,
@@ -144,8 +149,8 @@ struct State {
     woken: Vec<Waker>,
 }
 
-impl State {
-    fn attach(&mut self, mut session: Session) {
+impl<R: SessionRole> State<R> {
+    fn attach(&mut self, mut session: Session<R>) {
         for stanza in session.take_inbox() {
             self.tell(ReconnectEvent::Stanza(stanza));
         }
@@ -154,7 +159,7 @@ impl State {
             // Requests of the last session, which ended before they were answered.
             while self.inbox.pop().is_some() {}
         }
-        self.jid = Some(session.jid().clone());
+        self.address = Some(session.address().clone());
         self.session = Some(session);
         self.wake_driver();
     }
@@ -202,7 +207,7 @@ impl State {
         &mut self,
         cx: &Context<'_>,
         ticket: &mut Option<Ticket>,
-        send: impl FnOnce(&mut Session) -> Result<(), Error>,
+        send: impl FnOnce(&mut Session<R>) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let Some(session) = self.session.as_mut().filter(|_| !self.closing) else {
             self.leave_senders(ticket);
@@ -301,12 +306,12 @@ impl State {
 
     /// Waits until `done` returns something; asked again whenever something is written, and at the
     /// end.
-    fn poll_observe<R>(
+    fn poll_observe<T>(
         &mut self,
         cx: &Context<'_>,
         ticket: &mut Option<Ticket>,
-        done: impl FnOnce(&Self) -> Option<R>,
-    ) -> Poll<R> {
+        done: impl FnOnce(&Self) -> Option<T>,
+    ) -> Poll<T> {
         let place = ticket.get_or_insert_with(|| self.observers.join());
         self.observers.wait(place, cx.waker(), &mut self.woken);
         match done(self) {
@@ -342,7 +347,7 @@ impl State {
 
     // --- Receiving ---
 
-    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ReconnectEvent>> {
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ReconnectEvent<R>>> {
         let was_full = self.inbox.is_full();
         if let Some(event) = self.inbox.pop() {
             if was_full {
@@ -370,7 +375,7 @@ impl State {
     }
 
     /// Puts an event into the inbox, whether it has room or not.
-    fn tell(&mut self, event: ReconnectEvent) {
+    fn tell(&mut self, event: ReconnectEvent<R>) {
         if self.receives {
             let heap = match &event {
                 ReconnectEvent::Stanza(stanza) => Stanza::heap_size(stanza),

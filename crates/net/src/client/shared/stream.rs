@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use xmppwire::Stanza;
+use xmppwire::{Client, Stanza};
 
 use super::turns::Ticket;
 use super::{Events, Handle, Stanzas};
-use crate::client::{Error, ReconnectEvent};
+use crate::client::{Error, ReconnectEvent, SessionRole};
 
-impl Stream for Stanzas {
+impl<R: SessionRole> Stream for Stanzas<R> {
     type Item = Stanza;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Stanza>> {
@@ -19,10 +19,10 @@ impl Stream for Stanzas {
     }
 }
 
-impl Stream for Events {
-    type Item = ReconnectEvent;
+impl<R: SessionRole> Stream for Events<R> {
+    type Item = ReconnectEvent<R>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent<R>>> {
         self.get_mut().poll_next_event(cx)
     }
 }
@@ -33,14 +33,14 @@ impl Stream for Events {
 /// dropped, or that stanza is lost. Closing it writes everything out and leaves the stream open,
 /// because other handles may use it; see [`Handle::close`].
 #[derive(Debug)]
-pub struct StanzaSink {
-    handle: Handle,
+pub struct StanzaSink<R: SessionRole = Client> {
+    handle: Handle<R>,
     unsent: Option<Stanza>,
     sender: Option<Ticket>,
     observer: Option<Ticket>,
 }
 
-impl Handle {
+impl<R: SessionRole> Handle<R> {
     /// The handle as a [`Sink`] of stanzas.
     ///
     /// ```
@@ -58,7 +58,7 @@ impl Handle {
     /// }
     /// # let _ = echo;
     /// ```
-    pub const fn into_sink(self) -> StanzaSink {
+    pub const fn into_sink(self) -> StanzaSink<R> {
         StanzaSink {
             handle: self,
             unsent: None,
@@ -68,7 +68,7 @@ impl Handle {
     }
 }
 
-impl StanzaSink {
+impl<R: SessionRole> StanzaSink<R> {
     fn poll_sent(&mut self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let Some(stanza) = &self.unsent else {
             return Poll::Ready(Ok(()));
@@ -85,7 +85,7 @@ impl StanzaSink {
     }
 }
 
-impl<S: Into<Stanza>> Sink<S> for StanzaSink {
+impl<R: SessionRole, S: Into<Stanza>> Sink<S> for StanzaSink<R> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -112,7 +112,7 @@ impl<S: Into<Stanza>> Sink<S> for StanzaSink {
     }
 }
 
-impl Drop for StanzaSink {
+impl<R: SessionRole> Drop for StanzaSink<R> {
     fn drop(&mut self) {
         let Self {
             handle,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::client::Connector;
 use crate::client::Verdict;
 use crate::find::SrvRecord;
 use crate::tls::TlsError;

@@ -1,4 +1,4 @@
-//! A client for several tasks.
+//! A session for several tasks.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -7,13 +7,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire_net::client::{Driving, Error, Handle, Stanzas, share};
+use xmppwire::Client;
+use xmppwire_net::client::{Driving, Error, Handle, SessionRole, Stanzas, share};
 
-use super::Client;
+use super::Session;
 use crate::pump::Pump;
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
-    /// Splits the client into a handle, which any number of tasks can clone, the stanzas that
+impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
+    /// Splits the session into a handle, which any number of tasks can clone, the stanzas that
     /// arrive, and the driver, which moves the bytes and has to run all the time: spawn it.
     ///
     /// ```no_run
@@ -49,31 +50,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     ///
     /// Memory is bounded in bytes: `send` waits for room, and nothing is read while more waits to
     /// be received than the connector allows
-    /// ([`with_inbox_bytes`](crate::Connector::with_inbox_bytes)).
-    pub fn split(self) -> (Handle, Stanzas, ClientDriver<T>) {
+    /// ([`with_inbox_bytes`](crate::SessionConnector::with_inbox_bytes)).
+    pub fn split(self) -> (Handle<R>, Stanzas<R>, SessionDriver<R, T>) {
         let (pump, session) = self.into_parts();
         let clock = pump.clock();
         let budget = session.inbox_bytes();
         let (handle, events, driving) = share(Some(session), budget, move || clock.now());
-        let driver = ClientDriver {
+        let driver = SessionDriver {
             running: Some((pump, driving)),
         };
         (handle, events.into(), driver)
     }
 }
 
-/// Drives a [`Client`] that was [split](Client::split): a future that is ready when the stream has
+/// Drives a session that was [split](Session::split): a future that is ready when the stream has
 /// ended, with the reason if that was not in order.
 ///
 /// When the last [`Handle`] and the [`Stanzas`] are dropped, it closes the stream in order. When it
 /// is dropped itself, the connection is closed at once, and what the handles wait for ends with
 /// [`Error::NotConnected`].
 #[must_use = "nothing is sent or received unless the driver runs: spawn it"]
-pub struct ClientDriver<T = TcpStream> {
-    running: Option<(Pump<T>, Driving)>,
+pub struct SessionDriver<R: SessionRole = Client, T = TcpStream> {
+    running: Option<(Pump<T>, Driving<R>)>,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Future for ClientDriver<T> {
+impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Future for SessionDriver<R, T> {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -89,16 +90,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for ClientDriver<T> {
     }
 }
 
-impl<T> fmt::Debug for ClientDriver<T> {
+impl<R: SessionRole, T> fmt::Debug for SessionDriver<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientDriver").finish_non_exhaustive()
+        f.debug_struct("SessionDriver").finish_non_exhaustive()
     }
 }
 
 /// Moves bytes until the session ends.
-fn poll_drive<T: AsyncRead + AsyncWrite + Unpin>(
+fn poll_drive<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin>(
     pump: &mut Pump<T>,
-    driving: &mut Driving,
+    driving: &mut Driving<R>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
     loop {
@@ -117,6 +118,9 @@ fn poll_drive<T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Drives a session until it ends.
-pub(crate) async fn drive(pump: &mut Pump<TcpStream>, driving: &mut Driving) -> Result<(), Error> {
+pub(crate) async fn drive<R: SessionRole>(
+    pump: &mut Pump<TcpStream>,
+    driving: &mut Driving<R>,
+) -> Result<(), Error> {
     poll_fn(|cx| poll_drive(pump, driving, cx)).await
 }

@@ -1,18 +1,19 @@
-//! A client for several threads.
+//! A session for several threads.
 
 use std::sync::Arc;
 use std::task::{self, Poll, Wake};
 
-use xmppwire_net::client::{Driving, Error, share};
+use xmppwire::Client;
+use xmppwire_net::client::{Driving, Error, SessionRole, share};
 
-use super::Client;
+use super::Session;
 use crate::handle::{Handle, Stanzas};
 use crate::moves::CHUNK;
 use crate::pump::Pump;
 use crate::waker::Waker;
 
-impl Client {
-    /// Splits the client into a handle, which any number of threads can clone, the stanzas that
+impl<R: SessionRole> Session<R> {
+    /// Splits the session into a handle, which any number of threads can clone, the stanzas that
     /// arrive, and the driver, which moves the bytes and has to run all the time, in a thread of
     /// its own.
     ///
@@ -50,8 +51,8 @@ impl Client {
     ///
     /// Memory is bounded in bytes: `send` waits for room, and nothing is read while more waits to
     /// be received than the connector allows
-    /// ([`with_inbox_bytes`](crate::Connector::with_inbox_bytes)).
-    pub fn split(self) -> (Handle, Stanzas, ClientDriver) {
+    /// ([`with_inbox_bytes`](crate::SessionConnector::with_inbox_bytes)).
+    pub fn split(self) -> (Handle<R>, Stanzas<R>, SessionDriver<R>) {
         let (pump, session) = self.into_parts();
         let clock = pump.clock();
         let budget = session.inbox_bytes();
@@ -59,24 +60,24 @@ impl Client {
         (
             Handle(handle),
             Stanzas(events.into()),
-            ClientDriver { pump, driving },
+            SessionDriver { pump, driving },
         )
     }
 }
 
-/// Drives a [`Client`] that was [split](Client::split).
+/// Drives a session that was [split](Session::split).
 ///
 /// When the last [`Handle`] and the [`Stanzas`] are dropped, it closes the stream in order. When it
 /// is dropped itself, the connection is closed at once, and what the handles wait for ends with
 /// [`Error::NotConnected`].
 #[derive(Debug)]
 #[must_use = "nothing is sent or received unless the driver runs"]
-pub struct ClientDriver {
+pub struct SessionDriver<R: SessionRole = Client> {
     pump: Pump,
-    driving: Driving,
+    driving: Driving<R>,
 }
 
-impl ClientDriver {
+impl<R: SessionRole> SessionDriver<R> {
     /// Moves bytes until the stream has ended.
     ///
     /// # Errors
@@ -88,7 +89,10 @@ impl ClientDriver {
 }
 
 /// Drives a session until it ends.
-pub(crate) fn drive(pump: &mut Pump, driving: &mut Driving) -> Result<(), Error> {
+pub(crate) fn drive<R: SessionRole>(
+    pump: &mut Pump,
+    driving: &mut Driving<R>,
+) -> Result<(), Error> {
     let waker = rouse(pump.waker());
     let mut chunk = [0; CHUNK];
     loop {

@@ -1,0 +1,326 @@
+//! A client that is logged in, or a component that is attached.
+
+mod split;
+
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use xmppwire::{Client, Instant, Iq, Stanza, StanzaFault};
+use xmppwire_net::client::{
+    ConnectError, Error, Login, LoginStep, RefusedStanzas, RequestError, RequestId,
+    Session as Machine, SessionConnector, SessionRole,
+};
+use xmppwire_net::find::{Attempts, Mode};
+use xmppwire_net::link::{Wire, Wired};
+use xmppwire_net::tls::TlsSummary;
+
+use crate::clock::Clock;
+use crate::connect;
+use crate::pump::Pump;
+
+pub use split::SessionDriver;
+pub(crate) use split::drive;
+
+/// An exchange of stanzas with a server: a [`Client`](crate::Client) that is logged in, or a
+/// [`ComponentConnection`](crate::ComponentConnection) that is attached.
+///
+/// Bytes move in both directions while any of the `async` methods is awaited, and not otherwise.
+/// After [`split`](Self::split), several tasks share the session.
+#[derive(Debug)]
+pub struct Session<R: SessionRole = Client, T = TcpStream> {
+    pump: Pump<T>,
+    machine: Machine<R>,
+}
+
+impl<R: SessionRole> Session<R> {
+    /// Connects and logs in with the settings of the connector: to the first of its servers, or of
+    /// those of the domain, that works.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]
+    pub async fn connect_with(connector: &SessionConnector<R>) -> Result<Self, ConnectError> {
+        let clock = Clock::start();
+        connect::connect(Attempts::new(connector, clock.now()), clock).await
+    }
+}
+
+impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
+    /// Logs in over a transport that is open.
+    pub(crate) async fn begin(
+        transport: T,
+        mode: Mode,
+        connector: &SessionConnector<R>,
+    ) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let login = Login::new(connector, mode, clock.now())?;
+        Self::log_in(Pump::new(transport, clock), login).await
+    }
+
+    pub(crate) async fn log_in(mut pump: Pump<T>, mut login: Login<R>) -> Result<Self, Error> {
+        while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll).await? {
+            // It takes up to half a second, which would hold up every other task of this thread.
+            let derive = move || (request.derive(), request);
+            let derived = tokio::task::spawn_blocking(derive).await;
+            // An error means that the runtime shuts down.
+            let (salted, request) = derived.map_err(io::Error::other)?;
+            login.derived(request, &salted)?;
+        }
+        let machine = login.into_session()?;
+        Ok(Self { pump, machine })
+    }
+
+    /// The address that the stream is for: that of a client, or the domain of a component.
+    pub const fn address(&self) -> &R::Address {
+        self.machine.address()
+    }
+
+    /// The properties of TLS, if it is used.
+    pub const fn tls(&self) -> Option<&TlsSummary> {
+        self.machine.link().tls()
+    }
+
+    /// The default language of the server's stanzas: that of a stanza whose `lang` is `None`
+    /// (RFC 6120 §8.1.5).
+    pub fn stream_lang(&self) -> Option<&str> {
+        self.machine.stream_lang()
+    }
+
+    /// Bytes that wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.machine.link().backlog()
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.machine.link().mode()
+    }
+
+    pub(crate) const fn session(&self) -> &Machine<R> {
+        &self.machine
+    }
+
+    pub(crate) fn into_parts(self) -> (Pump<T>, Machine<R>) {
+        (self.pump, self.machine)
+    }
+
+    /// The next stanza; `None` after either side has closed the stream in order. That of a component
+    /// may be for any domain: some servers give a component the stanzas of several.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any await, as `select!` does. Nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`], [`Error::Io`] or [`Error::Tls`], once; then `None`.
+    pub async fn next(&mut self) -> Result<Option<Stanza>, Error> {
+        self.pump.until(&mut self.machine, Machine::poll_next).await
+    }
+
+    /// Takes the oldest malformed stanza that arrived (RFC 6120 §8), such as a message whose `from`
+    /// is not an address.
+    ///
+    /// [`next`](Self::next) never gives such a stanza and does not return for it, so look here
+    /// after `next` has returned. It was answered where the RFC requires an answer and
+    /// `from` is not malformed. Nothing needs to be done about it: it shows that the server, or an
+    /// entity whose stanzas the server does not check, breaks the protocol. The newest ones are
+    /// kept, in at most 64 KiB of memory, or one stanza if that one is larger;
+    /// [`refused_dropped`](Self::refused_dropped) counts the others.
+    ///
+    /// ```no_run
+    /// # use xmppwire_tokio::{Client, Error};
+    /// # async fn run(client: &mut Client) -> Result<(), Error> {
+    /// while let Some(stanza) = client.next().await? {
+    ///     while let Some(fault) = client.take_refused() {
+    ///         eprintln!("{fault}: {}", fault.element().to_xml());
+    ///     }
+    ///     println!("{stanza:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn take_refused(&mut self) -> Option<StanzaFault> {
+        self.machine.refused_mut().take()
+    }
+
+    /// The number of malformed stanzas that [`take_refused`](Self::take_refused) cannot give any
+    /// more, because newer ones needed their room.
+    pub const fn refused_dropped(&self) -> u64 {
+        self.machine.refused().dropped()
+    }
+
+    /// The queue behind [`take_refused`](Self::take_refused), to keep it beyond the session.
+    pub(crate) const fn refused_mut(&mut self) -> &mut RefusedStanzas {
+        self.machine.refused_mut()
+    }
+
+    /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
+    /// another method is awaited. Waits while more than 64 KiB are left to write. Stanzas that have
+    /// arrived are kept for [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended,
+    /// [`Error::Misuse`] if XML cannot carry the stanza, or if a component's stanza is not from an
+    /// address of the component or has no `to`, [`Error::InboxFull`] if stanzas that
+    /// arrive have to be taken first because the server does not read. Others as for
+    /// [`next`](Self::next); it is not known then how much arrived of what was sent before.
+    pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
+        let stanza = stanza.into();
+        self.pump
+            .until(&mut self.machine, Machine::poll_ready)
+            .await?;
+        self.machine.send(&stanza)?;
+        self.pump.exchange_now(&mut self.machine).await;
+        Ok(())
+    }
+
+    /// Waits until everything that was sent is written.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InboxFull`] if the inbox becomes full meanwhile; others as for
+    /// [`send`](Self::send).
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        self.pump
+            .until(&mut self.machine, Machine::poll_flushed)
+            .await
+    }
+
+    /// Sends a request and waits for the answer of the entity that it is sent to. An unpredictable
+    /// id replaces its own. Stanzas that arrive meanwhile are kept for [`next`](Self::next).
+    ///
+    /// ```no_run
+    /// use xmppwire_tokio::{Client, Element, Iq, Jid, ns};
+    ///
+    /// # async fn ping(client: &mut Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let ping = Iq::get("", &Element::builder("ping", ns::PING).build()).with_to(Jid::new("example.org")?);
+    /// client.request(ping).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the request. The answer is dropped when it comes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]
+    pub async fn request(&mut self, request: Iq) -> Result<Iq, RequestError> {
+        let id = self.ask(request).await?;
+        let mut asked = Asked {
+            machine: &mut self.machine,
+            id,
+        };
+        self.pump.until(&mut asked, Asked::poll).await
+    }
+
+    /// Sends a request without waiting for the answer, which [`answer`](Self::answer) gives. Any
+    /// number may be open, up to the connector's
+    /// [limit](SessionConnector::with_max_requests).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped before it is ready has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]
+    pub async fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError> {
+        self.pump
+            .until(&mut self.machine, Machine::poll_ready)
+            .await?;
+        let now = self.pump.clock().now();
+        let id = self.machine.begin_request(now, &request)?;
+        self.pump.exchange_now(&mut self.machine).await;
+        Ok(id)
+    }
+
+    /// Waits for the answer to one of the requests that are open. Stanzas that arrive meanwhile are
+    /// kept for [`next`](Self::next). An answer that is never asked for here keeps its place among
+    /// the requests that may be open; see [`forget`](Self::forget).
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any await. The request stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]. The request is forgotten then, as it is after the answer.
+    pub async fn answer(&mut self, request: &RequestId) -> Result<Iq, RequestError> {
+        let poll = |machine: &mut Machine<R>, now| machine.poll_answer(now, request);
+        self.pump.until(&mut self.machine, poll).await
+    }
+
+    /// Forgets a request that is open. Its answer is dropped when it comes.
+    pub fn forget(&mut self, request: &RequestId) {
+        self.machine.forget_request(request);
+    }
+
+    /// Checks now whether the server is there: for when the network has changed, or the device was
+    /// asleep. Without a sign of life within `patience`, the session ends as
+    /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive), which the next call that waits
+    /// tells. The check itself is written by that call.
+    ///
+    /// A silent server is also checked from time to time by itself; see
+    /// [`SessionConnector::with_keep_alive`].
+    pub fn check_peer(&mut self, patience: Duration) {
+        let now = self.pump.clock().now();
+        self.machine.check_peer(now, patience);
+    }
+
+    /// Closes the stream in order: what was sent is written, and the server confirms the end.
+    /// Stanzas that still arrive are dropped; [`begin_close`](Self::begin_close) keeps them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next), if the end was not in order.
+    pub async fn close(mut self) -> Result<(), Error> {
+        self.begin_close();
+        self.pump
+            .until(&mut self.machine, Machine::poll_closed)
+            .await
+    }
+
+    /// Begins to close the stream (RFC 6120 §4.4). Nothing more can be sent. What still arrives is
+    /// given by [`next`](Self::next), and then `None`: take it all, so that no stanza is lost.
+    /// Idempotent.
+    pub fn begin_close(&mut self) {
+        let now = self.pump.clock().now();
+        self.machine.close(now);
+    }
+}
+
+/// A request that is forgotten when the future that waits for it is dropped.
+struct Asked<'a, R: SessionRole> {
+    machine: &'a mut Machine<R>,
+    id: RequestId,
+}
+
+impl<R: SessionRole> Asked<'_, R> {
+    fn poll(&mut self, now: Instant) -> Poll<Result<Iq, RequestError>> {
+        self.machine.poll_answer(now, &self.id)
+    }
+}
+
+impl<R: SessionRole> Wired for Asked<'_, R> {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self.machine.wire()
+    }
+}
+
+impl<R: SessionRole> Drop for Asked<'_, R> {
+    fn drop(&mut self) {
+        self.machine.forget_request(&self.id);
+    }
+}
