@@ -24,7 +24,7 @@ pub(crate) fn answer(iq: &Iq, to_server: bool) -> Option<Stanza> {
                 .attr("category", category)
                 .attr("type", kind)
                 .close();
-            for feature in [INFO, ITEMS, ns::PING] {
+            for feature in [INFO, ITEMS, ns::PING, ns::CARBONS] {
                 info = info.open("feature", INFO).attr("var", feature).close();
             }
             Ok(Some(info.build()))

@@ -27,7 +27,9 @@
 
 mod accounts;
 mod answers;
+mod carbons;
 mod component;
+mod csi;
 mod log;
 mod options;
 mod peer;

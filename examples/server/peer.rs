@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, StreamErrorCondition, ns};
 
+use crate::csi::Waiting;
 use crate::queue::{Crowded, Inbox, Queued};
 use crate::strangers::Ticket;
 use crate::{Shared, lock};
@@ -32,6 +33,8 @@ pub(crate) struct Peer<R: Role> {
     ticket: Option<Ticket>,
     /// What is to be sent to it, once it has.
     inbox: Option<Inbox>,
+    /// What waits for a client that is not looked at.
+    waiting: Waiting,
     closing: bool,
     /// When a peer to which more than [`BACKLOG`] waits has to have read it.
     read_until: Option<Instant>,
@@ -76,6 +79,7 @@ impl<R: Role> Peer<R> {
             stopping,
             ticket: Some(Ticket::new(shared, address)),
             inbox: None,
+            waiting: Waiting::default(),
             closing: false,
             read_until: None,
             crowded: None,
@@ -106,7 +110,11 @@ impl<R: Role> Peer<R> {
                         self.ping_later();
                         return Ok(Step::Event(event));
                     }
-                    Moved::Stanza(queued) => self.write(&queued),
+                    Moved::Stanza(queued) => {
+                        for queued in self.waiting.pass(queued) {
+                            self.write(&queued);
+                        }
+                    }
                     Moved::Displaced => {
                         self.inbox = None;
                         self.ticket = Some(Ticket::new(&self.shared, self.address));
@@ -132,6 +140,13 @@ impl<R: Role> Peer<R> {
     /// most. What comes after that goes back to the peer where the queue is full.
     pub(crate) fn wait_for(&mut self, crowded: Option<Crowded>) {
         self.crowded = crowded.map(|crowded| (crowded, Instant::now() + CROWDED));
+    }
+
+    /// The user looks at the client, or does not. Nothing waits where the user does.
+    pub(crate) fn set_active(&mut self, active: bool) {
+        for queued in self.waiting.set_active(active) {
+            self.write(&queued);
+        }
     }
 
     fn write(&mut self, queued: &Queued) {

@@ -10,6 +10,7 @@ use xmppwire_tokio::{
 };
 
 use crate::answers::answer;
+use crate::carbons;
 use crate::queue::{Budget, Crowded, Inbox, Outlet, Queued, queue};
 
 /// Clients at a time, and of them those of one account.
@@ -42,6 +43,8 @@ struct Connected {
     outlet: Outlet,
     /// The last presence that it broadcast, while it is available.
     presence: Option<Available>,
+    /// It wants copies of the messages of the other resources.
+    wants_copies: bool,
 }
 
 struct Available {
@@ -101,10 +104,12 @@ impl Registry {
             return None;
         }
         let (outlet, inbox) = queue();
-        let presence = None;
-        account
-            .connected
-            .insert(jid.clone(), Connected { outlet, presence });
+        let connected = Connected {
+            outlet,
+            presence: None,
+            wants_copies: false,
+        };
+        account.connected.insert(jid.clone(), connected);
         Some(inbox)
     }
 
@@ -172,6 +177,10 @@ impl Registry {
             return Some(declined.into());
         }
         let own = stanza.from()?.to_bare();
+        let to_itself = stanza.to().is_none_or(|to| to.bare_str() == own.as_str());
+        if let Some(sender) = stanza.from().and_then(Jid::to_full).filter(|_| !to_itself) {
+            self.copy(&stanza, &own, "sent", &[sender]);
+        }
         let refusal = match (route(&stanza, &own, self), &stanza) {
             (Route::Deliver(to), _) => return self.deliver(&to, stanza),
             (Route::Service, _) => return self.give_to_component(stanza),
@@ -186,6 +195,11 @@ impl Registry {
             }
             (Route::Server, Stanza::Iq(iq)) => return answer(iq, true),
             (Route::Account(account), Stanza::Iq(iq)) if account == own => {
+                if let Some(wish) = carbons::wish(iq) {
+                    let sender = iq.from().and_then(Jid::to_full)?;
+                    self.connected_mut(&sender)?.wants_copies = wish;
+                    return iq.result(None).map(Stanza::Iq);
+                }
                 return answer(iq, false);
             }
             (Route::Refuse(condition), _) => condition,
@@ -236,8 +250,34 @@ impl Registry {
             let connected = self.accounts.get(&jid.to_bare())?.connected.get(jid)?;
             Some(&connected.outlet)
         });
+        if let Some(account) = to.first().map(FullJid::to_bare) {
+            self.copy(&stanza, &account, "received", to);
+        }
         let error = self.hand_out(outlets, stanza);
         error.filter(|_| !is_presence)
+    }
+
+    fn connected_mut(&mut self, jid: &FullJid) -> Option<&mut Connected> {
+        let account = self.accounts.get_mut(&jid.to_bare())?;
+        account.connected.get_mut(jid)
+    }
+
+    /// The resources of an account that want copies of messages.
+    pub(crate) fn wanting_copies(&self, account: &BareJid) -> impl Iterator<Item = &FullJid> {
+        let connected = self.accounts.get(account).map(|account| &account.connected);
+        let connected = connected.into_iter().flatten();
+        connected.filter_map(|(jid, connected)| connected.wants_copies.then_some(jid))
+    }
+
+    /// Gives a copy of a message to a resource. One without room does without it.
+    pub(crate) fn hand_copy(&self, jid: &FullJid, copy: Stanza) {
+        let account = self.accounts.get(&jid.to_bare());
+        let connected = account.and_then(|account| account.connected.get(jid));
+        if let (Some(connected), Ok(queued)) = (connected, self.budget.hold(copy)) {
+            // Nothing is told to the sender where a copy is lost.
+            queued.set_delivered();
+            connected.outlet.send(&queued);
+        }
     }
 
     /// Gives a stanza to the component of its domain (RFC 6120 §10.5).

@@ -80,6 +80,10 @@ impl Session {
                     self.peer.connection.connection_mut().send(&reply)
                 })
             }
+            ServerEvent::Active(active) => {
+                self.peer.set_active(active);
+                Ok(())
+            }
             ServerEvent::Closed(reason) => {
                 self.peer.log(reason);
                 Ok(())
@@ -98,7 +102,10 @@ impl Session {
         let answer = match self.peer.shared.tls.get(request.domain()) {
             Some(tls) => {
                 self.peer.connection.set_tls(tls.clone());
-                HostAnswer::Serve(Host::new(TlsOffer::Required, MECHANISMS))
+                let host = Host::new(TlsOffer::Required, MECHANISMS)
+                    .with_stream_limits()
+                    .with_csi();
+                HostAnswer::Serve(host)
             }
             None => HostAnswer::Unknown,
         };
