@@ -5,6 +5,7 @@ use core::ops::{Deref, DerefMut};
 
 use crate::endpoint::{Endpoint, Role, Step};
 use crate::error::{ApiMisuse, HandoffError};
+use crate::negotiation::Side;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 
@@ -80,6 +81,9 @@ impl<R: Role> Connection<R> {
     pub fn receive(&mut self, now: Instant, input: &[u8]) -> usize {
         let mut rest = input;
         while self.wants_read() {
+            // XEP-0388 §2.4. A client bears the white space of a server.
+            let silent = R::SIDE == Side::Server && self.endpoint.role.phase().is_sasl2();
+            self.endpoint.stream.forbid_white_space(silent);
             let Some(incoming) = self.endpoint.stream.read(now, &mut rest) else {
                 break;
             };

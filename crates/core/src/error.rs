@@ -247,6 +247,17 @@ pub enum PeerIncompatible {
         /// The mechanisms that it offered.
         offered: Vec<String>,
     },
+    /// It offers -PLUS mechanisms in SASL2 without channel binding types, or types without -PLUS
+    /// mechanisms. Either it is broken, or an attacker removed a part of the offer (XEP-0440 §3).
+    #[error("the server's offer of channel binding is incomplete")]
+    ChannelBinding,
+    /// The mechanism succeeded, and it asks for tasks that the client cannot do, such as a second
+    /// factor (XEP-0388 §2.6.3).
+    #[error("the server asks for more than the password: {}", .tasks.join(", "))]
+    Tasks {
+        /// The names of the tasks, of which it wants one.
+        tasks: Vec<String>,
+    },
     /// It has no verified certificate of its domain, and one is required (RFC 6120 §13.7.2).
     #[error("the server shows no verified certificate of its domain")]
     Uncertified,

@@ -116,6 +116,7 @@ mod managed;
 pub mod negotiation;
 pub mod routing;
 pub mod s2s;
+mod sasl2;
 mod saved_session;
 mod server;
 mod stanza;
@@ -144,7 +145,7 @@ pub use xmppwire_xml::{
 
 pub use self::client::{
     AccountError, Client, ClientConfig, ClientEvent, DerivationRequest, ResumeRefused, Resumption,
-    TlsPolicy, WhyNotResumed,
+    TaskAnswer, TaskRequest, TlsPolicy, WhyNotResumed,
 };
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};
@@ -157,11 +158,12 @@ pub use self::identities::CertificateIdentities;
 pub use self::keep_alive::{KeepAlive, Probe};
 pub use self::limits::{Limits, XmlLimits};
 pub use self::managed::Managed;
+pub use self::sasl2::{InvalidUserAgentId, Sasl2, UserAgent};
 pub use self::saved_session::SavedSessionError;
 pub use self::server::{
     BindAnswer, BindRequest, Detached, DetachedLimits, DetachedSessions, Host, HostAnswer,
     HostRequest, PushError, ResumeAnswer, ResumeRequest, SaslAnswer, SaslQuestion, SaslRequest,
-    Server, ServerConfig, ServerEvent, TlsOffer,
+    Server, ServerConfig, ServerEvent, TaskQuestion, TaskStep, TaskVerdict, TlsOffer,
 };
 pub use self::stanza::{
     Carbon, CarbonDirection, ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType,

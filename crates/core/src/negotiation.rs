@@ -62,6 +62,12 @@ pub enum Phase {
     Tls,
     /// A SASL exchange is under way (§6.4).
     Sasl,
+    /// An exchange of SASL2 is under way (XEP-0388 §2.4). Neither side may send anything else, not
+    /// even white space.
+    Sasl2,
+    /// A task is chosen or under way, which the server asks for beside the mechanism (XEP-0388
+    /// §2.6.3).
+    Tasks,
     /// The server's answer to the bind request is awaited (§7.6).
     Binding,
     /// The server's answer to the request to resume a session is awaited (XEP-0198 §5).
@@ -85,6 +91,11 @@ impl Phase {
     /// Whether dialback may go on in this phase.
     pub(crate) const fn runs_dialback(self) -> bool {
         matches!(self, Self::Choosing | Self::Serving)
+    }
+
+    /// Whether nothing may pass but the elements of SASL2, not even white space (XEP-0388 §2.4).
+    pub(crate) const fn is_sasl2(self) -> bool {
+        matches!(self, Self::Sasl2 | Self::Tasks)
     }
 
     /// Whether stanzas pass in this phase.
@@ -124,6 +135,26 @@ pub enum Item {
     Success,
     /// `<failure/>` of SASL.
     SaslFailure,
+    /// `<authenticate/>` of SASL2 (XEP-0388 §2.3).
+    Authenticate,
+    /// `<challenge/>` of SASL2.
+    Challenge2,
+    /// `<response/>` of SASL2.
+    Response2,
+    /// `<abort/>` of SASL2.
+    Abort2,
+    /// `<failure/>` of SASL2 (§2.6.2).
+    Failure2,
+    /// `<success/>` of SASL2 (§2.6.1) without a resource.
+    Success2,
+    /// `<success/>` of SASL2 with `<bound/>`: a resource is bound (XEP-0386 §3.2).
+    Bound2,
+    /// `<continue/>` of SASL2: tasks remain (§2.6.3).
+    Continue,
+    /// `<next/>` of SASL2: the choice of a task.
+    Next,
+    /// `<task-data/>` of SASL2.
+    TaskData,
     /// An IQ of type set with `<bind/>`.
     Bind,
     /// An IQ of type set with the legacy `<session/>`.
@@ -182,6 +213,18 @@ impl Item {
             (ns::SASL, "abort") => Self::Abort,
             (ns::SASL, "success") => Self::Success,
             (ns::SASL, "failure") => Self::SaslFailure,
+            (ns::SASL2, "authenticate") => Self::Authenticate,
+            (ns::SASL2, "challenge") => Self::Challenge2,
+            (ns::SASL2, "response") => Self::Response2,
+            (ns::SASL2, "abort") => Self::Abort2,
+            (ns::SASL2, "failure") => Self::Failure2,
+            (ns::SASL2, "success") => match element.child("bound", ns::BIND2) {
+                Some(_) => Self::Bound2,
+                None => Self::Success2,
+            },
+            (ns::SASL2, "continue") => Self::Continue,
+            (ns::SASL2, "next") => Self::Next,
+            (ns::SASL2, "task-data") => Self::TaskData,
             (ns::CLIENT, "message" | "presence") => Self::Stanza,
             (ns::CLIENT, "iq") => match element.attr("type") {
                 Some("set") if element.child("bind", ns::BIND).is_some() => Self::Bind,
@@ -252,6 +295,16 @@ impl fmt::Display for Item {
             Self::Abort => "<abort/>",
             Self::Success => "<success/>",
             Self::SaslFailure => "SASL <failure/>",
+            Self::Authenticate => "<authenticate/>",
+            Self::Challenge2 => "SASL2 <challenge/>",
+            Self::Response2 => "SASL2 <response/>",
+            Self::Abort2 => "SASL2 <abort/>",
+            Self::Failure2 => "SASL2 <failure/>",
+            Self::Success2 => "SASL2 <success/>",
+            Self::Bound2 => "SASL2 <success/> with <bound/>",
+            Self::Continue => "<continue/>",
+            Self::Next => "<next/>",
+            Self::TaskData => "<task-data/>",
             Self::Bind => "IQ set <bind/>",
             Self::Session => "IQ set <session/>",
             Self::Result => "IQ result",
@@ -327,6 +380,11 @@ impl Rule {
         self
     }
 
+    const fn under_tls(mut self) -> Self {
+        self.secured = Some(true);
+        self
+    }
+
     const fn authenticated(mut self, authenticated: bool) -> Self {
         self.authenticated = Some(authenticated);
         self
@@ -373,6 +431,25 @@ pub const RULES: &[Rule] = {
         rule(P::Choosing,    Client, I::Abort,       P::Sasl).authenticated(false),
         rule(P::Sasl,        Server, I::SaslFailure, P::Choosing),
         rule(P::Sasl,        Server, I::Success,     P::Opening),
+
+        // SASL2 is for streams that TLS protects, and does not restart them (XEP-0388 §2.6.1, §3).
+        rule(P::Choosing,    Client, I::Authenticate, P::Sasl2).under_tls().authenticated(false),
+        rule(P::Sasl2,       Server, I::Challenge2,  P::Sasl2),
+        rule(P::Sasl2,       Client, I::Response2,   P::Sasl2),
+        rule(P::Sasl2,       Client, I::Abort2,      P::Sasl2),
+        rule(P::Choosing,    Client, I::Abort2,      P::Sasl2).under_tls().authenticated(false),
+        rule(P::Sasl2,       Server, I::Failure2,    P::Choosing),
+        rule(P::Sasl2,       Server, I::Success2,    P::Offering),
+        rule(P::Sasl2,       Server, I::Bound2,      P::Bound),
+        rule(P::Sasl2,       Server, I::Continue,    P::Tasks),
+        rule(P::Tasks,       Client, I::Next,        P::Tasks),
+        rule(P::Tasks,       Client, I::TaskData,    P::Tasks),
+        rule(P::Tasks,       Server, I::TaskData,    P::Tasks),
+        rule(P::Tasks,       Server, I::Continue,    P::Tasks),
+        rule(P::Tasks,       Client, I::Abort2,      P::Tasks),
+        rule(P::Tasks,       Server, I::Failure2,    P::Choosing),
+        rule(P::Tasks,       Server, I::Success2,    P::Offering),
+        rule(P::Tasks,       Server, I::Bound2,      P::Bound),
 
         rule(P::Choosing,    Client, I::Bind,        P::Binding).authenticated(true),
         rule(P::Binding,     Server, I::Error,       P::Choosing),

@@ -76,8 +76,6 @@ mod redact {
 
     use crate::ns;
 
-    /// SASL2 (XEP-0388), whose elements resemble those of RFC 6120.
-    const SASL2: &str = "urn:xmpp:sasl:2";
     /// Logins of before XMPP 1.0 (XEP-0078).
     const IQ_AUTH: &str = "jabber:iq:auth";
     /// Registration and changes of the password (XEP-0077).
@@ -137,9 +135,9 @@ mod redact {
             return true;
         }
         match element.ns() {
-            ns::SASL | SASL2 => !matches!(
+            ns::SASL | ns::SASL2 => !matches!(
                 name,
-                "mechanisms" | "mechanism" | "authentication" | "failure" | "text"
+                "mechanisms" | "mechanism" | "authentication" | "inline" | "failure" | "text"
             ),
             ns::DIALBACK => true,
             ns::COMPONENT => name == "handshake",

@@ -106,6 +106,36 @@ fn no_stanza_flows_before_a_resource_is_bound_or_a_pair_authorised() {
     }
 }
 
+/// SASL2 is for streams that TLS protects (XEP-0388 §3), and nothing else passes in it (§2.4).
+#[test]
+fn sasl2_is_alone_and_under_tls() {
+    let mut given = Given::default();
+    for item in [Item::Authenticate, Item::Abort2] {
+        given.secured = false;
+        assert_eq!(next(Phase::Choosing, Side::Client, item, given), None);
+        given.secured = true;
+        let phase = next(Phase::Choosing, Side::Client, item, given);
+        assert_eq!(phase, Some(Phase::Sasl2));
+    }
+    for rule in RULES {
+        let of_sasl2 = matches!(
+            rule.item,
+            Item::Authenticate
+                | Item::Challenge2
+                | Item::Response2
+                | Item::Abort2
+                | Item::Failure2
+                | Item::Success2
+                | Item::Bound2
+                | Item::Continue
+                | Item::Next
+                | Item::TaskData
+        );
+        let during = matches!(rule.phase, Phase::Sasl2 | Phase::Tasks);
+        assert_eq!(of_sasl2, during || rule.next == Phase::Sasl2, "{rule:?}");
+    }
+}
+
 /// Dialback goes in the direction of the stream, or in both where both sides agreed (XEP-0288).
 #[test]
 fn dialback_goes_in_one_direction() {
@@ -126,7 +156,7 @@ fn nothing_of_authentication_follows_authentication() {
         (given.secured, given.authenticated) = (secured, authenticated);
         given
     };
-    for item in [Item::StartTls, Item::Auth] {
+    for item in [Item::StartTls, Item::Auth, Item::Authenticate, Item::Abort2] {
         for secured in [false, true] {
             let after = given(secured, true);
             assert_eq!(next(Phase::Choosing, Side::Client, item, after), None);
@@ -174,6 +204,7 @@ fn draw(kind: &Kind) -> String {
         let when = match (rule.secured, rule.authenticated) {
             _ if rule.bidirectional => ", bidirectional",
             (Some(false), _) => ", in clear text",
+            (Some(true), _) => ", under TLS",
             (_, Some(false)) => ", not authenticated",
             (_, Some(true)) => ", authenticated",
             _ => "",

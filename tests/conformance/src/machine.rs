@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Domainpart, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
+    DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
     MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
-    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, Text,
-    TlsInfo, TlsOffer, TlsPolicy,
+    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls,
+    TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer, TlsPolicy, UserAgent,
 };
 
 /// A machine under test with its application.
@@ -202,7 +202,22 @@ impl Machine for Juliet {
                 heard.start_tls = Some(request);
                 "start TLS".into()
             }
+            ClientEvent::Bound(jid) if self.0.has_carbons() => format!("bound {jid} with carbons"),
             ClientEvent::Bound(jid) => format!("bound {jid}"),
+            ClientEvent::Task(request) => {
+                let offered = request.offered().join(" ");
+                let answer = match offered.as_str() {
+                    "" => TaskAnswer::Data(vec![example("code", CODE)]),
+                    tasks if tasks.contains("TOTP") => {
+                        TaskAnswer::Choose("TOTP".into(), Vec::new())
+                    }
+                    _ => TaskAnswer::Abort,
+                };
+                self.0
+                    .answer_task(request, answer)
+                    .expect("the question is open");
+                format!("task {offered}").trim_end().into()
+            }
             ClientEvent::Stanza(stanza) => heard.stanza(stanza),
             ClientEvent::Refused(fault) => format!("refused: {}", fault.kind()),
             ClientEvent::Closed(reason) => closed(&reason),
@@ -210,6 +225,17 @@ impl Machine for Juliet {
         })
     }
 }
+
+/// The installation of Juliet's client.
+pub(crate) fn user_agent() -> UserAgent {
+    UserAgent::from_id("9d6f2c1e-0b2a-4c5e-8f0a-3a1b2c3d4e5f")
+        .expect("a UUID")
+        .with_software("Balcony")
+        .with_device("Tablet")
+}
+
+/// The code of Juliet's second factor.
+const CODE: &str = "123456";
 
 /// A client that is bound over a trusted transport, for tests of stanzas.
 pub fn bound_client() -> Connection<Client> {
@@ -290,6 +316,10 @@ impl Verona {
     }
 }
 
+fn example(name: &str, text: &str) -> Element {
+    Element::builder(name, "urn:example").text(text).build()
+}
+
 fn refuse(condition: StanzaErrorCondition) -> BindAnswer {
     BindAnswer::Reject(StanzaError::new(condition))
 }
@@ -356,15 +386,56 @@ impl Machine for Verona {
                     Some("forbidden") => refuse(StanzaErrorCondition::NotAllowed),
                     _ => BindAnswer::Bind(request.suggested().clone()),
                 };
-                let unfit = match request.unfit() {
-                    Some(text) => format!(" instead of {text:?}"),
-                    None => String::new(),
+                let mut text = format!("bind {}", requested.as_deref().unwrap_or("anything"));
+                let answer = match (answer, request.tag()) {
+                    (_, Some("forbidden")) => refuse(StanzaErrorCondition::NotAllowed),
+                    (BindAnswer::Bind(resource), _) if !request.requests().is_empty() => {
+                        let answers = vec![example("answer", "")];
+                        BindAnswer::BindWith(resource, answers)
+                    }
+                    (answer, _) => answer,
                 };
+                if let Some(unfit) = request.unfit() {
+                    text += &format!(" instead of {unfit:?}");
+                }
+                if let Some(tag) = request.tag() {
+                    text += &format!(" for {tag}");
+                }
+                if let Some(agent) = request.user_agent() {
+                    let described =
+                        [agent.software(), agent.device()].map(Option::unwrap_or_default);
+                    text += &format!(" of {} {}", agent.id(), described.join(" "));
+                }
+                if request.wants_carbons() {
+                    text += " with carbons";
+                }
                 server
                     .answer_bind(request, answer)
                     .expect("the question is open");
-                let requested = requested.as_deref().unwrap_or("anything");
-                format!("bind {requested}{unfit}")
+                text
+            }
+            ServerEvent::Task(question) => {
+                let code = question.content().any(|part| part.text() == CODE);
+                let (text, verdict) = match question.step() {
+                    TaskStep::Proven => {
+                        let tasks = vec!["TOTP".to_owned(), "HOTP".to_owned()];
+                        let text = Some(Text::en("a second factor"));
+                        ("proven".into(), TaskVerdict::Continue(tasks, text))
+                    }
+                    TaskStep::Chosen(task) => {
+                        let prompt = vec![example("prompt", "")];
+                        (format!("chosen {task}"), TaskVerdict::Data(prompt))
+                    }
+                    _ if code => ("the right code".into(), TaskVerdict::Done),
+                    _ => {
+                        let failure = SaslFailure::new(SaslCondition::NotAuthorized);
+                        ("a wrong code".into(), TaskVerdict::Fail(failure))
+                    }
+                };
+                server
+                    .decide_task(question, verdict)
+                    .expect("the question is open");
+                format!("task: {text}")
             }
             ServerEvent::Stanza(stanza) => heard.stanza(stanza),
             ServerEvent::Active(active) => format!("active {active}"),

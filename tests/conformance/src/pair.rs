@@ -1,7 +1,7 @@
 //! A client and a server in memory; the test carries the bytes between them.
 
 use xmppwire::{
-    ChannelBindings, ClientConfig, Instant, Jid, Mechanism, Message, Presence, TlsInfo,
+    ChannelBindings, ClientConfig, Host, Instant, Jid, Mechanism, Message, Presence, TlsInfo,
 };
 
 use crate::machine::{Heard, Juliet, Machine, Verona, host, juliet, server_config, verona};
@@ -99,9 +99,14 @@ impl Pair {
         client: ClientConfig,
         mechanisms: impl IntoIterator<Item = Mechanism>,
     ) -> Self {
+        Self::with_host(client, host(mechanisms), false)
+    }
+
+    /// The same on a host of the test; `direct_tls` tells whether TLS is there from the first byte.
+    pub fn with_host(client: ClientConfig, host: Host, direct_tls: bool) -> Self {
         Self {
-            client: End::new(juliet(client, false)),
-            server: End::new(verona(server_config(), host(mechanisms), false)),
+            client: End::new(juliet(client, direct_tls)),
+            server: End::new(verona(server_config(), host, direct_tls)),
             client_bindings: ChannelBindings::tls13([7; 32]),
             server_bindings: ChannelBindings::tls13([7; 32]),
         }
@@ -122,6 +127,20 @@ impl Pair {
                 return;
             }
         }
+    }
+
+    /// Carries bytes until the client is bound, and returns how often the client waited for the
+    /// server meanwhile: the round trips from its first byte.
+    pub fn round_trips_to_bound(&mut self) -> usize {
+        let mut to_client = Vec::new();
+        for trips in 0..20 {
+            let to_server = self.client.turn(&to_client);
+            if self.client.machine.0.jid().is_some() {
+                return trips;
+            }
+            to_client = self.server.turn(&to_server);
+        }
+        panic!("the client is not bound: {:?}", self.client.record.events);
     }
 
     pub fn session() -> Self {

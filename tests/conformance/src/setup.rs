@@ -20,6 +20,8 @@
 //! | `% tls direct` | TLS from the first byte |
 //! | `% langs TAG…` | the languages of the server's texts, the default one first |
 //! | `% default-domain NAME` | the server's own domain, `verona.example` by default; `none` for none |
+//! | `% sasl2 WORD…` | the server offers SASL2; `bind` with Bind 2, `carbons` and `archive` inside that, `tasks` with a second factor |
+//! | `% sasl2-client WORD…` | what the client does in SASL2: `agent`, `tag` (Balcony), `carbons`, `inactive`, `tasks`; `off` for nothing |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
 //! | `% max-depth N` | how deep elements may be nested |
@@ -28,7 +30,7 @@
 
 use xmppwire::{
     CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
-    MechanismPolicy, ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
+    MechanismPolicy, Sasl2, ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
 };
 
 use crate::feature::Role;
@@ -37,6 +39,7 @@ use crate::machine::{self, Juliet, Verona, juliet, verona};
 /// The machines of a script.
 pub(crate) struct Setup {
     client: ClientConfig,
+    inactive: bool,
     server: ServerConfig,
     host: Host,
     direct_tls: bool,
@@ -58,6 +61,7 @@ impl Setup {
         let (mut password, mut anonymous) = (true, false);
         let (mut plus_without_tls_unique, mut refuses_tls) = (false, false);
         let mut limits = Limits::default();
+        let (mut sasl2, mut in_sasl2) = (None, "");
         let (mut csi, mut stream_limits) = (false, false);
         let mut default_domain = Some("verona.example");
         let (mut policy, mut offer, mut direct_tls) =
@@ -97,6 +101,8 @@ impl Setup {
                 ("default-domain", name) => {
                     default_domain = Some(name).filter(|name| *name != "none")
                 }
+                ("sasl2", words) => sasl2 = Some(offer_of_sasl2(words)),
+                ("sasl2-client", words) => in_sasl2 = words,
                 ("white-space-per-second", number) => {
                     limits.white_space_per_second = number.parse().unwrap();
                 }
@@ -125,6 +131,17 @@ impl Setup {
             .with_mechanisms(MechanismPolicy::default().with_floor(floor))
             .with_tls(policy)
             .with_limits(limits.clone());
+        for word in in_sasl2.split_whitespace() {
+            client = match word {
+                "agent" => client.with_user_agent(machine::user_agent()),
+                "tag" => client.with_bind_tag("Balcony"),
+                "carbons" => client.with_carbons(),
+                "tasks" => client.with_tasks(),
+                "off" => client.without_sasl2(),
+                "inactive" => client,
+                other => panic!("what is {other:?}?"),
+            };
+        }
         let mut server = machine::nameless_config().with_limits(limits);
         if let Some(domain) = default_domain {
             server = server.with_default_domain(Domainpart::new(domain).unwrap());
@@ -146,8 +163,12 @@ impl Setup {
         if !langs.is_empty() {
             server = server.with_langs(langs);
         }
+        if let Some(sasl2) = sasl2 {
+            host = host.with_sasl2(sasl2);
+        }
         Self {
             client,
+            inactive: in_sasl2.contains("inactive"),
             server,
             host,
             direct_tls,
@@ -166,7 +187,9 @@ impl Setup {
     }
 
     pub(crate) fn juliet(&self) -> Juliet {
-        juliet(self.client.clone(), self.direct_tls)
+        let mut juliet = juliet(self.client.clone(), self.direct_tls);
+        juliet.0.set_active(!self.inactive);
+        juliet
     }
 
     pub(crate) fn verona(&self) -> Verona {
@@ -176,6 +199,23 @@ impl Setup {
         }
         verona
     }
+}
+
+fn offer_of_sasl2(words: &str) -> Sasl2 {
+    let mut sasl2 = Sasl2::new();
+    if !words.contains("bind") {
+        sasl2 = sasl2.without_bind();
+    }
+    if words.contains("carbons") {
+        sasl2 = sasl2.with_carbons();
+    }
+    if words.contains("archive") {
+        sasl2 = sasl2.with_bind_feature("urn:xmpp:mam:2");
+    }
+    if words.contains("tasks") {
+        sasl2 = sasl2.with_tasks();
+    }
+    sasl2
 }
 
 fn mechanism(name: &str) -> Mechanism {

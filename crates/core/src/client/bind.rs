@@ -64,7 +64,7 @@ impl Endpoint<Client> {
         if !self.stream.is_closing() {
             self.request_management();
         }
-        self.tell_inactive();
+        self.tell_state();
     }
 }
 

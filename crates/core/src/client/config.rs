@@ -1,5 +1,6 @@
 //! The configuration of a client.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::ops::RangeInclusive;
@@ -9,6 +10,7 @@ use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
+use crate::sasl2::UserAgent;
 use crate::stream_management::StreamManagement;
 use crate::wire::lang;
 
@@ -40,6 +42,18 @@ pub(super) struct Settings {
     pub(super) lang: Option<String>,
     pub(super) management: Option<Arc<StreamManagement>>,
     pub(super) limits: Arc<Limits>,
+    pub(super) sasl2: Inline,
+}
+
+/// What a client does inside SASL2.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inline {
+    /// Whether SASL2 is not used.
+    pub(super) off: bool,
+    pub(super) user_agent: Option<UserAgent>,
+    pub(super) tag: Option<Box<str>>,
+    pub(super) carbons: bool,
+    pub(super) tasks: bool,
 }
 
 /// Whether TLS has to protect the stream (RFC 6120 §5).
@@ -127,6 +141,7 @@ impl ClientConfig {
             lang: None,
             management: None,
             limits: Arc::default(),
+            sasl2: Inline::default(),
         };
         Self {
             settings: Arc::new(settings),
@@ -206,6 +221,54 @@ impl ClientConfig {
     #[must_use]
     pub fn with_stream_management(mut self, policy: impl Into<Option<StreamManagement>>) -> Self {
         self.change().management = policy.into().map(Arc::new);
+        self
+    }
+
+    /// Does not use SASL2 (XEP-0388), even if the server offers it.
+    ///
+    /// By default a client uses it where TLS protects the stream, with the same floor for the
+    /// mechanism as SASL of RFC 6120 §6, unless that offers a stronger mechanism.
+    #[must_use]
+    pub fn without_sasl2(mut self) -> Self {
+        self.change().sasl2.off = true;
+        self
+    }
+
+    /// Sets the installation that SASL2 shows to the server (XEP-0388 §2.3). Without one, none is
+    /// shown.
+    #[must_use]
+    pub fn with_user_agent(mut self, user_agent: UserAgent) -> Self {
+        self.change().sasl2.user_agent = Some(user_agent);
+        self
+    }
+
+    /// Sets the name of the software at the beginning of the resource that the server generates
+    /// with Bind 2 (XEP-0386 §3.2.1). Everyone who learns the full JID can see it, so it must not
+    /// tell anything about the user or the machine.
+    ///
+    /// A client whose JID has a resource binds exactly that resource and does not use Bind 2, unless
+    /// it has a tag.
+    #[must_use]
+    pub fn with_bind_tag(mut self, tag: impl Into<String>) -> Self {
+        self.change().sasl2.tag = Some(tag.into().into_boxed_str());
+        self
+    }
+
+    /// Enables carbons (XEP-0280) with Bind 2 where the server offers that;
+    /// [`Endpoint::has_carbons`](crate::Endpoint::has_carbons) tells whether it did.
+    #[must_use]
+    pub fn with_carbons(mut self) -> Self {
+        self.change().sasl2.carbons = true;
+        self
+    }
+
+    /// Lets the application do the tasks that a server asks for in SASL2 after the mechanism has
+    /// succeeded, such as a second factor: [`ClientEvent::Task`](crate::ClientEvent::Task). By
+    /// default such a login ends as
+    /// [`PeerIncompatible::Tasks`](crate::PeerIncompatible::Tasks).
+    #[must_use]
+    pub fn with_tasks(mut self) -> Self {
+        self.change().sasl2.tasks = true;
         self
     }
 

@@ -4,14 +4,13 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use xmppwire_sasl::{ClientExchange, ClientStep, Derivation, SaltedPassword, ScramHash};
+use xmppwire_sasl::{ClientStep, Derivation, SaltedPassword, ScramHash};
 use xmppwire_xml::Element;
 
+use super::login::Login;
 use super::{Client, ClientEvent, State};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, PeerMisbehaved};
-use crate::ns;
-use crate::wire::sasl;
 use crate::wire::stream_error::StreamErrorCondition;
 
 /// Asks for the salted password, because the server wants more iterations than are computed in
@@ -81,7 +80,7 @@ impl Endpoint<Client> {
         if self.is_done() {
             return Ok(());
         }
-        let State::Deriving { serial, exchange } = &mut self.role.state else {
+        let State::Deriving { serial, login } = &mut self.role.state else {
             return Err(ApiMisuse::StaleRequest);
         };
         if *serial != request.serial {
@@ -90,61 +89,57 @@ impl Endpoint<Client> {
         if !request.is_answered_by(salted) {
             return Err(ApiMisuse::WrongAnswer);
         }
-        let response = exchange
+        let response = login
+            .exchange
             .answer(salted)
             .map_err(|_| ApiMisuse::WrongAnswer)?;
-        if let State::Deriving { exchange, .. } =
+        if let State::Deriving { login, .. } =
             core::mem::replace(&mut self.role.state, State::Offering)
         {
-            self.respond(exchange, &response);
+            self.respond(login, &response);
         }
         Ok(())
     }
 
-    pub(super) fn handle_challenge(
-        &mut self,
-        mut exchange: Box<ClientExchange>,
-        challenge: &Element,
-    ) {
-        let step = sasl::data(challenge)
+    pub(super) fn handle_challenge(&mut self, mut login: Box<Login>, challenge: &Element) {
+        let step = login
+            .profile
+            .data(challenge)
             .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
-            .and_then(|data| exchange.step(&data).map_err(PeerMisbehaved::Sasl));
+            .and_then(|data| login.exchange.step(&data).map_err(PeerMisbehaved::Sasl));
         let response = match step {
             Ok(ClientStep::Response(response)) => Ok(response),
             Ok(ClientStep::Derive(derivation)) => {
                 if derivation.iterations() > self.role.config.inline_iterations {
-                    return self.ask_for_derivation(exchange, derivation);
+                    return self.ask_for_derivation(login, derivation);
                 }
-                let response = exchange.answer(&derivation.derive());
+                let response = login.exchange.answer(&derivation.derive());
                 response.map_err(PeerMisbehaved::Sasl)
             }
             Err(why) => Err(why),
         };
         match response {
-            Ok(response) => self.respond(exchange, &response),
+            Ok(response) => self.respond(login, &response),
             Err(why) => {
                 // End the SASL exchange before the stream (RFC 6120 §6.4.4).
-                self.stream
-                    .push_own(&Element::builder("abort", ns::SASL).build());
+                self.stream.push_own(&login.profile.empty("abort"));
                 self.stream.fail(StreamErrorCondition::NotAuthorized, why);
             }
         }
     }
 
-    fn ask_for_derivation(&mut self, exchange: Box<ClientExchange>, derivation: Derivation) {
+    fn ask_for_derivation(&mut self, login: Box<Login>, derivation: Derivation) {
         let serial = self.serial();
-        self.role.state = State::Deriving { serial, exchange };
+        self.role.state = State::Deriving { serial, login };
         self.event = Some(ClientEvent::Derivation(DerivationRequest {
             serial,
             derivation,
         }));
     }
 
-    fn respond(&mut self, exchange: Box<ClientExchange>, response: &[u8]) {
-        let response = Element::builder("response", ns::SASL)
-            .text(&sasl::encode(response))
-            .build();
+    fn respond(&mut self, login: Box<Login>, response: &[u8]) {
+        let response = login.profile.message("response", response);
         self.stream.push_own(&response);
-        self.role.state = State::Sasl(exchange);
+        self.role.state = State::Sasl(login);
     }
 }

@@ -1,8 +1,10 @@
-//! The client's side of SASL (RFC 6120 §6).
+//! The client's side of SASL (RFC 6120 §6), and of SASL2 (XEP-0388) as far as that is the same.
 
 use alloc::boxed::Box;
 
-use xmppwire_sasl::{ChannelBindings, ClientExchange, Condition, Mechanism, choose, wire};
+use xmppwire_sasl::{
+    ChannelBindings, ClientExchange, Condition, Mechanism, MechanismPolicy, Offer, choose, wire,
+};
 use xmppwire_xml::Element;
 
 use super::{Client, State};
@@ -10,74 +12,129 @@ use crate::endpoint::Endpoint;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
 use crate::log::log;
 use crate::ns;
+use crate::sasl2::BindWish;
 use crate::wire::features::StreamFeatures;
-use crate::wire::sasl;
+use crate::wire::sasl::Profile;
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamErrorCondition;
 
+/// A login that is under way.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) profile: Profile,
+    pub(super) exchange: ClientExchange,
+    /// Whether the mechanism has succeeded, so that only tasks remain.
+    pub(super) proven: bool,
+    /// What was asked for beside it; `None` if no resource was.
+    pub(super) bind: Option<BindWish>,
+}
+
 impl Endpoint<Client> {
+    /// Begins a login, or goes on with the next mechanism of the profile that this stream uses.
     pub(super) fn authenticate(
         &mut self,
         features: &StreamFeatures,
+        profile: Option<Profile>,
     ) -> Result<State, PeerIncompatible> {
-        let offer = features.sasl();
-        if offer.mechanisms().is_empty() {
-            return Err(PeerIncompatible::NoSasl);
-        }
+        let (profile, mechanism, offer) = self.choose_mechanism(features, profile)?;
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
-        let policy = self
-            .role
-            .mechanisms
-            .on_confidential_channel(self.stream.secured());
+        if profile == Profile::Sasl2 && !bindings.is_empty() && is_incomplete(&offer) {
+            return Err(PeerIncompatible::ChannelBinding);
+        }
         let credentials = &self.role.config.credentials;
-        let Some(mechanism) = choose(&offer, credentials, bindings, policy) else {
-            let offered = offer.mechanisms().to_vec();
-            return Err(PeerIncompatible::NoMechanism { offered });
-        };
         let nonce = self.entropy.bytes();
         let exchange = ClientExchange::new(mechanism, credentials, bindings, &offer, nonce);
         let exchange = exchange.map_err(PeerIncompatible::Credentials)?;
         let exchange = exchange.with_iterations(self.role.config.iterations.clone());
         log!(debug, mechanism = mechanism.name(), "authenticating");
-        let auth = Element::builder("auth", ns::SASL)
-            .attr("mechanism", mechanism.name())
-            .text(&wire::encode(&exchange.initial_response()))
-            .build();
-        self.stream.push_own(&auth);
-        Ok(State::Sasl(Box::new(exchange)))
-    }
-
-    pub(super) fn handle_success(&mut self, mut exchange: ClientExchange, success: &Element) {
-        let proven = sasl::optional_data(success)
-            .map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))
-            .and_then(|data| {
-                exchange
-                    .finish(data.as_deref())
-                    .map_err(PeerMisbehaved::Sasl)
-            });
-        match proven {
-            Ok(()) => {
-                self.stream.set_authenticated();
-                self.open();
+        let mut login = Login {
+            profile,
+            exchange,
+            proven: false,
+            bind: None,
+        };
+        match profile {
+            Profile::Sasl => {
+                let auth = Element::builder("auth", ns::SASL)
+                    .attr("mechanism", mechanism.name())
+                    .text(&wire::encode(&login.exchange.initial_response()))
+                    .build();
+                self.stream.push_own(&auth);
             }
-            Err(why) => self.stream.fail(StreamErrorCondition::NotAuthorized, why),
+            Profile::Sasl2 => self.write_authenticate(features, &mut login),
         }
+        Ok(State::Sasl(Box::new(login)))
     }
 
-    /// Tries the next mechanism if it may succeed, and else ends the stream (RFC 6120 §6.4.5).
-    pub(super) fn handle_sasl_failure(&mut self, refused: Mechanism, failure: &Element) {
+    /// The profile, its best mechanism, and all that it offers. With both profiles on offer it is
+    /// SASL2, unless the other one has a stronger mechanism.
+    fn choose_mechanism(
+        &self,
+        features: &StreamFeatures,
+        profile: Option<Profile>,
+    ) -> Result<(Profile, Mechanism, Offer), PeerIncompatible> {
+        let none = ChannelBindings::none();
+        let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
+        let policy = self.policy();
+        let mut best: Option<(Profile, Mechanism, Offer)> = None;
+        let mut offered = None;
+        for this in [Profile::Sasl2, Profile::Sasl] {
+            let unusable = !self.stream.secured() || self.role.config.sasl2.off;
+            if profile.is_some_and(|only| only != this) || (this == Profile::Sasl2 && unusable) {
+                continue;
+            }
+            let offer = match this {
+                Profile::Sasl2 => features.sasl2(),
+                Profile::Sasl => features.sasl(),
+            };
+            if offer.mechanisms().is_empty() {
+                continue;
+            }
+            offered.get_or_insert_with(|| offer.mechanisms().to_vec());
+            let chosen = choose(&offer, &self.role.config.credentials, bindings, policy);
+            if let Some(mechanism) = chosen
+                && best.as_ref().is_none_or(|(_, best, _)| mechanism > *best)
+            {
+                best = Some((this, mechanism, offer));
+            }
+        }
+        best.ok_or(match offered {
+            Some(offered) => PeerIncompatible::NoMechanism { offered },
+            None => PeerIncompatible::NoSasl,
+        })
+    }
+
+    fn policy(&self) -> MechanismPolicy {
+        self.role
+            .mechanisms
+            .on_confidential_channel(self.stream.secured())
+    }
+
+    pub(super) fn handle_success(&mut self, mut login: Login, success: &Element) {
+        if let Err(why) = login.prove(success) {
+            return self.stream.fail(StreamErrorCondition::NotAuthorized, why);
+        }
+        self.stream.set_authenticated();
+        self.open();
+    }
+
+    /// Tries the next mechanism if it may succeed, and else ends the stream (RFC 6120 §6.4.5). The
+    /// stream is as it was before the attempt, and so are the features.
+    pub(super) fn handle_sasl_failure(&mut self, login: &Login, failure: &Element) {
         let failure = SaslFailure::parse(failure.root());
         log!(
             debug,
             condition = failure.condition().name(),
             "login refused"
         );
-        if is_about_mechanism(refused, failure.condition())
+        let refused = login.exchange.mechanism();
+        if !login.proven
+            && is_about_mechanism(refused, failure.condition())
             && let Some(features) = self.role.features.take()
         {
             self.role.mechanisms = self.role.mechanisms.after(refused);
-            let next = self.authenticate(&features);
+            let next = self.authenticate(&features, Some(login.profile));
             self.role.features = Some(features);
             if let Ok(state) = next {
                 self.role.state = state;
@@ -85,6 +142,24 @@ impl Endpoint<Client> {
             }
         }
         self.stream.close_for(CloseReason::AuthFailed(failure));
+    }
+}
+
+impl Login {
+    /// Takes the end of the mechanism, in which the server proves itself. It comes once: with
+    /// success, or with the tasks before it.
+    pub(super) fn prove(&mut self, element: &Element) -> Result<(), PeerMisbehaved> {
+        if self.proven {
+            return Ok(());
+        }
+        let data = self.profile.additional_data(element);
+        let data =
+            data.map_err(|_| PeerMisbehaved::Negotiation("SASL data is not valid base64"))?;
+        self.exchange
+            .finish(data.as_deref())
+            .map_err(PeerMisbehaved::Sasl)?;
+        self.proven = true;
+        Ok(())
     }
 }
 
@@ -101,4 +176,13 @@ const fn is_about_mechanism(refused: Mechanism, condition: Condition) -> bool {
         ),
         _ => matches!(condition, Condition::InvalidMechanism),
     }
+}
+
+/// Whether only one half of the offer of channel binding is there: mechanisms or types. XEP-0440 §3
+/// has clients end a login by SASL2 then.
+fn is_incomplete(offer: &Offer) -> bool {
+    let types = offer
+        .channel_bindings()
+        .is_some_and(|types| !types.is_empty());
+    offer.has_plus() != types
 }

@@ -6,7 +6,9 @@ mod derivation;
 mod login;
 mod management;
 mod resumption;
+mod sasl2;
 mod session;
+mod task;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,15 +16,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use xmppwire_jid::{Domainpart, FullJid};
-use xmppwire_sasl::{ClientExchange, MechanismPolicy};
+use xmppwire_sasl::MechanismPolicy;
 use xmppwire_xml::{Element, StreamHeader};
 
 use self::bind::answers;
 use self::config::Settings;
 pub use self::config::{AccountError, ClientConfig, TlsPolicy};
 pub use self::derivation::DerivationRequest;
+use self::login::Login;
 pub use self::resumption::{ResumeRefused, Resumption, WhyNotResumed};
 use self::session::{Asked, Kept};
+pub use self::task::{TaskAnswer, TaskRequest};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -50,6 +54,9 @@ pub enum ClientEvent {
     /// The SCRAM login needs a derivation that is not computed in line: answer with
     /// [`Endpoint::answer_derivation`]. Only with [`ClientConfig::with_inline_iterations`].
     Derivation(DerivationRequest),
+    /// The mechanism has succeeded, and the server asks for more: answer with
+    /// [`Endpoint::answer_task`]. Only with [`ClientConfig::with_tasks`].
+    Task(TaskRequest),
     /// The login is complete. Stanzas may be sent, from this address.
     Bound(FullJid),
     /// A stanza arrived.
@@ -124,12 +131,16 @@ pub struct Client {
     stream_lang: Option<Box<str>>,
     /// Whether `from` in the server's header is another domain.
     misnamed: bool,
+    /// Whether carbons were enabled together with the binding.
+    carbons: bool,
     /// Stanzas that arrived before the legacy session is there.
     kept: Option<Box<Kept>>,
     /// Whether the user looks at the client, as the application says.
     active: bool,
     /// The session to resume, until the server has decided.
     resumption: Option<Box<Resumption>>,
+    /// What the server knows of it. Every stream begins as active (XEP-0352 §5.1).
+    told_active: bool,
 }
 
 /// The state of the negotiation. Each variant holds the data that only its phase needs.
@@ -139,11 +150,18 @@ enum State {
     Offering,
     StartingTls,
     Tls,
-    Sasl(Box<ClientExchange>),
+    Sasl(Box<Login>),
     /// The application is asked for the salted password.
     Deriving {
         serial: u64,
-        exchange: Box<ClientExchange>,
+        login: Box<Login>,
+    },
+    /// The server's part of a task is awaited.
+    Tasks(Box<Login>),
+    /// The application is asked for its part of a task, or for its choice of one.
+    TaskQuestion {
+        serial: u64,
+        login: Box<Login>,
     },
     Binding {
         id: Box<str>,
@@ -155,13 +173,14 @@ enum State {
 }
 
 impl State {
-    const fn phase(&self) -> Phase {
+    fn phase(&self) -> Phase {
         match self {
             Self::Answering => Phase::Answering,
             Self::Offering => Phase::Offering,
             Self::StartingTls => Phase::StartingTls,
             Self::Tls => Phase::Tls,
-            Self::Sasl(_) | Self::Deriving { .. } => Phase::Sasl,
+            Self::Sasl(login) | Self::Deriving { login, .. } => login.profile.phase(),
+            Self::Tasks(_) | Self::TaskQuestion { .. } => Phase::Tasks,
             Self::Binding { .. } => Phase::Binding,
             Self::Session(_) => Phase::Session,
             Self::Resuming => Phase::Resuming,
@@ -228,9 +247,11 @@ impl Client {
             features: None,
             stream_lang: None,
             misnamed: false,
+            carbons: false,
             kept: None,
             active: true,
             resumption: None,
+            told_active: true,
         };
         Endpoint::connect(client, limits, entropy, now, tls)
     }
@@ -245,7 +266,7 @@ impl Endpoint<Client> {
         }
     }
 
-    /// What the server offered on the present stream.
+    /// What the server offered on the present stream: the last features that it sent.
     pub const fn features(&self) -> Option<&StreamFeatures> {
         self.role.features.as_ref()
     }
@@ -266,9 +287,8 @@ impl Endpoint<Client> {
     /// May be called at any time. Before a resource is bound the wish is kept, and a server that
     /// does not offer this ([`StreamFeatures::csi`]) is told nothing.
     pub fn set_active(&mut self, active: bool) {
-        if core::mem::replace(&mut self.role.active, active) != active {
-            self.tell_state();
-        }
+        self.role.active = active;
+        self.tell_state();
     }
 
     /// Whether the user looks at the client, as the application said last.
@@ -276,17 +296,12 @@ impl Endpoint<Client> {
         self.role.active
     }
 
-    /// Tells the server of an inactive client, which begins as active on every stream (XEP-0352
-    /// §5.1).
-    pub(super) fn tell_inactive(&mut self) {
-        if !self.role.active {
-            self.tell_state();
-        }
-    }
-
-    fn tell_state(&mut self) {
+    /// Tells the server the state of the client, if it does not know it and wants to.
+    pub(super) fn tell_state(&mut self) {
         let offered = self.features().is_some_and(StreamFeatures::csi);
-        if offered && matches!(self.role.state, State::Bound(_)) && !self.is_done() {
+        let bound = matches!(self.role.state, State::Bound(_)) && !self.is_done();
+        if self.role.active != self.role.told_active && offered && bound {
+            self.role.told_active = self.role.active;
             let name = if self.role.active {
                 "active"
             } else {
@@ -314,7 +329,10 @@ impl Steps for Client {
     }
 
     fn is_asking(&self) -> bool {
-        matches!(self.state, State::Deriving { .. })
+        matches!(
+            self.state,
+            State::Deriving { .. } | State::TaskQuestion { .. }
+        )
     }
 
     fn has_news(&self) -> bool {
@@ -434,10 +452,19 @@ impl Endpoint<Client> {
             (_, Item::Features) => self.handle_features(&element),
             (_, Item::Proceed) => self.handle_proceed(),
             (_, Item::TlsFailure) => self.stream.close_for(CloseReason::TlsRefused),
-            (State::Sasl(exchange), Item::Challenge) => self.handle_challenge(exchange, &element),
-            (State::Sasl(exchange), Item::Success) => self.handle_success(*exchange, &element),
-            (State::Sasl(exchange), Item::SaslFailure) => {
-                self.handle_sasl_failure(exchange.mechanism(), &element);
+            (State::Sasl(login), Item::Challenge | Item::Challenge2) => {
+                self.handle_challenge(login, &element);
+            }
+            (State::Sasl(login), Item::Success) => self.handle_success(*login, &element),
+            (State::Sasl(login) | State::Tasks(login), Item::Success2 | Item::Bound2) => {
+                self.handle_success2(*login, &element);
+            }
+            (State::Sasl(login) | State::Tasks(login), Item::Continue) => {
+                self.handle_continue(login, &element);
+            }
+            (State::Tasks(login), Item::TaskData) => self.handle_task_data(login, element),
+            (State::Sasl(login) | State::Tasks(login), Item::SaslFailure | Item::Failure2) => {
+                self.handle_sasl_failure(&login, &element)
             }
             (State::Resuming, Item::Resumed) => self.handle_resumed(element.root()),
             (State::Resuming, Item::ManagementFailed) => self.handle_not_resumed(element.root()),
@@ -455,7 +482,14 @@ impl Endpoint<Client> {
             // A server may offer features again at any time; no action is required (RFC 6120
             // §4.3.5).
             Parsed::Other(element) if Item::of(&element) == Item::Features => {
-                self.stream.obey(StreamFeatures::new(element).limits());
+                let features = StreamFeatures::new(element);
+                self.stream.obey(features.limits());
+                // Those that follow Bind 2 tell what else there is.
+                let first = self.role.features.replace(features).is_none();
+                if first && !self.stream.is_closing() {
+                    self.request_management();
+                }
+                self.tell_state();
             }
             Parsed::Other(_) if self.stream.is_closing() => {}
             // RFC 6120 §11.4: a client ignores what it does not know. What belongs to negotiation or
@@ -520,7 +554,7 @@ impl Endpoint<Client> {
             }
         }
         if !self.stream.authenticated() {
-            return self.authenticate(features);
+            return self.authenticate(features, None);
         }
         if let Some(resuming) = self.request_resumption(features) {
             return Ok(resuming);

@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use xmppwire_jid::Resourcepart;
+use xmppwire_jid::{FullJid, Resourcepart};
 use xmppwire_xml::Element;
 
+use super::question::AskedBind;
 use super::{BindAnswer, BindRequest, Server, ServerEvent, State};
 use crate::endpoint::Endpoint;
 use crate::error::ApiMisuse;
@@ -28,37 +29,47 @@ impl Endpoint<Server> {
             return Ok(());
         }
         match &self.role.state {
-            State::Binding { serial, .. } if *serial == request.serial => {}
+            State::Binding { serial, .. } | State::InlineBinding { serial, .. }
+                if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
-        let State::Binding { request: iq, .. } =
-            core::mem::replace(&mut self.role.state, State::Choosing)
-        else {
-            return Err(ApiMisuse::StaleRequest);
-        };
-        match answer {
-            BindAnswer::Bind(resource) => {
-                let jid = request.account.with_resource(&resource);
-                let payload = Element::builder("bind", ns::BIND)
-                    .open("jid", ns::BIND)
-                    .text(jid.as_str())
-                    .build();
-                if let Some(result) = iq.result(Some(&payload)) {
-                    self.stream.push_own(result.element());
+        match core::mem::replace(&mut self.role.state, State::Choosing) {
+            State::Binding { request: iq, .. } => match answer {
+                BindAnswer::Bind(resource) | BindAnswer::BindWith(resource, _) => {
+                    let jid = request.asked.account.with_resource(&resource);
+                    let payload = Element::builder("bind", ns::BIND)
+                        .open("jid", ns::BIND)
+                        .text(jid.as_str())
+                        .build();
+                    if let Some(result) = iq.result(Some(&payload)) {
+                        self.stream.push_own(result.element());
+                    }
+                    self.bound(jid);
+                    self.forget_negotiation();
                 }
-                log!(debug, %jid, "bound");
-                self.stream.set_bound();
-                self.stream.forget_negotiation();
-                self.role.management = self.offered_management();
-                let hosting = self.role.host.take();
-                self.role.csi = hosting.is_some_and(|hosting| hosting.host.csi);
-                self.role.account = None;
-                self.role.claimed = None;
-                self.role.state = State::Bound(jid);
-            }
-            BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
+                BindAnswer::Reject(error) => self.refuse_bind(&iq, &error),
+            },
+            State::InlineBinding { admitted, .. } => self.bind_inline(*admitted, answer),
+            _ => return Err(ApiMisuse::StaleRequest),
         }
         Ok(())
+    }
+
+    /// The resource is bound: stanzas may be exchanged.
+    pub(super) fn bound(&mut self, jid: FullJid) {
+        log!(debug, %jid, "bound");
+        self.stream.set_bound();
+        self.role.state = State::Bound(jid);
+    }
+
+    /// Forgets what only negotiation needs.
+    pub(super) fn forget_negotiation(&mut self) {
+        self.stream.forget_negotiation();
+        self.role.management = self.offered_management();
+        let hosting = self.role.host.take();
+        self.role.csi = hosting.is_some_and(|hosting| hosting.host.csi);
+        self.role.account = None;
+        self.role.claimed = None;
     }
 
     pub(super) fn handle_bind(&mut self, mut element: Element) {
@@ -99,12 +110,16 @@ impl Endpoint<Server> {
             serial,
             request: Box::new(iq),
         };
-        self.event = Some(ServerEvent::Bind(BindRequest {
-            serial,
+        let asked = AskedBind {
             account,
             requested,
             unfit,
             suggested,
+            inline: None,
+        };
+        self.event = Some(ServerEvent::Bind(BindRequest {
+            serial,
+            asked: Box::new(asked),
         }));
     }
 

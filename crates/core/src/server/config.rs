@@ -10,6 +10,7 @@ use xmppwire_sasl::{DecoyKey, Mechanism};
 use xmppwire_xml::Element;
 
 use crate::limits::Limits;
+use crate::sasl2::Sasl2;
 use crate::stream_management::StreamManagement;
 use crate::wire::lang;
 
@@ -158,6 +159,7 @@ pub struct Host {
     pub(super) limits: bool,
     pub(super) csi: bool,
     pub(super) management: Option<Arc<StreamManagement>>,
+    pub(super) sasl2: Option<Sasl2>,
 }
 
 impl Host {
@@ -179,6 +181,7 @@ impl Host {
             limits: false,
             csi: false,
             management: None,
+            sasl2: None,
         }
     }
 
@@ -209,6 +212,17 @@ impl Host {
     #[must_use]
     pub fn with_stream_management(mut self, policy: impl Into<Option<StreamManagement>>) -> Self {
         self.management = policy.into().map(Arc::new);
+        self
+    }
+
+    /// Offers SASL2 (XEP-0388) beside SASL of RFC 6120 §6, with the same mechanisms, to clients
+    /// whose stream TLS protects. By default it is not offered.
+    ///
+    /// A client whose header says `from` another domain is then refused with `invalid-from`
+    /// (XEP-0388 §2.1).
+    #[must_use]
+    pub fn with_sasl2(mut self, sasl2: Sasl2) -> Self {
+        self.sasl2 = Some(sasl2);
         self
     }
 

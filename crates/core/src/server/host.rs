@@ -11,6 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::identities::CertificateIdentities;
 use crate::ns;
+use crate::sasl2::Sasl2;
 use crate::tls::TlsInfo;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
@@ -41,6 +42,15 @@ impl Endpoint<Server> {
         };
         let refusal = match answer {
             HostAnswer::Serve(host) => {
+                // XEP-0388 §2.1
+                let claimed = self.role.claimed.as_ref();
+                let foreign = claimed.is_some_and(|from| from.domainpart() != domain.as_str());
+                if foreign && host.sasl2.is_some() {
+                    let why = "'from' is an address of another domain";
+                    let why = PeerMisbehaved::Header(why);
+                    self.stream.fail(StreamErrorCondition::InvalidFrom, why);
+                    return Ok(());
+                }
                 self.role.host = Some(Box::new(Hosting { domain, host }));
                 self.answer_header();
                 return Ok(());
@@ -171,43 +181,57 @@ impl Endpoint<Server> {
 
     /// Sends the header, and the features that fit the state of the stream (RFC 6120 §4.3.2).
     fn answer_header(&mut self) {
-        let Some(Hosting { domain, host }) = self.role.host.as_deref() else {
+        let Some(Hosting { domain, .. }) = self.role.host.as_deref() else {
             return;
         };
         if let Some(header) = self.stream.header_mut() {
             header.from = Some(domain.as_str().into());
         }
-        let authenticated = self.stream.authenticated();
-        let limits = host.limits.then(|| {
-            let keep_alive = self.stream.keep_alive();
-            StreamLimits::of(self.stream.limits(), keep_alive, authenticated)
-        });
-        let features = if authenticated {
-            FeatureOffer {
-                starttls: None,
-                sasl: &Offer::default(),
-                bind: true,
-                csi: host.csi,
-                limits,
-                management: host.management.is_some(),
-                extra: &host.features,
-            }
-            .to_element()
-        } else {
-            FeatureOffer {
-                starttls: self.starttls_offer(host),
-                sasl: &self.sasl_offer(),
-                bind: false,
-                csi: false,
-                limits,
-                management: false,
-                extra: &[],
-            }
-            .to_element()
-        };
+        let features = self.features();
         self.stream.write_header();
         self.stream.push_own(&features);
         self.role.state = State::Choosing;
+    }
+
+    /// The features that fit the state of the stream. After Bind 2 there is nothing left to bind.
+    pub(super) fn features(&self) -> Element {
+        let hosting = self.role.host.as_deref();
+        let authenticated = self.stream.authenticated();
+        let limits = hosting.filter(|hosting| hosting.host.limits).map(|_| {
+            let keep_alive = self.stream.keep_alive();
+            StreamLimits::of(self.stream.limits(), keep_alive, authenticated)
+        });
+        if authenticated {
+            return FeatureOffer {
+                starttls: None,
+                sasl: &Offer::default(),
+                sasl2: None,
+                inline_csi: false,
+                bind: self.jid().is_none(),
+                csi: hosting.is_some_and(|hosting| hosting.host.csi),
+                limits,
+                management: hosting.is_some_and(|hosting| hosting.host.management.is_some()),
+                extra: hosting.map_or(&[], |hosting| &hosting.host.features),
+            }
+            .to_element();
+        }
+        FeatureOffer {
+            starttls: hosting.and_then(|hosting| self.starttls_offer(&hosting.host)),
+            sasl: &self.sasl_offer(),
+            sasl2: hosting.and_then(|hosting| self.sasl2_offer(&hosting.host)),
+            inline_csi: hosting.is_some_and(|hosting| hosting.host.csi),
+            bind: false,
+            csi: false,
+            limits,
+            management: false,
+            extra: &[],
+        }
+        .to_element()
+    }
+
+    /// SASL2, where it may be offered: only under TLS (XEP-0388 §3).
+    pub(super) fn sasl2_offer<'a>(&self, host: &'a Host) -> Option<&'a Sasl2> {
+        host.sasl2.as_ref().filter(|_| self.stream.secured())
     }
 
     fn starttls_offer(&self, host: &Host) -> Option<StartTlsOffer> {

@@ -1,4 +1,4 @@
-//! The server's side of SASL (RFC 6120 §6).
+//! The server's side of SASL (RFC 6120 §6), and of SASL2 (XEP-0388) as far as that is the same.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -19,9 +19,19 @@ use crate::error::{ApiMisuse, PeerMisbehaved};
 use crate::identities::CertificateIdentities;
 use crate::log::log;
 use crate::ns;
-use crate::wire::sasl;
+use crate::sasl2::Wishes;
+use crate::wire::sasl::{self, Profile};
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamErrorCondition;
+
+/// A login that is under way.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) profile: Profile,
+    pub(super) exchange: ServerExchange,
+    /// What the client wants beside it, in SASL2.
+    pub(super) wishes: Wishes,
+}
 
 impl Endpoint<Server> {
     /// Answers [`ServerEvent::Sasl`].
@@ -46,11 +56,12 @@ impl Endpoint<Server> {
         if !request.takes(&answer) {
             return Err(ApiMisuse::WrongAnswer);
         }
-        let State::SaslQuestion { mut exchange, .. } =
+        let State::SaslQuestion { mut login, .. } =
             core::mem::replace(&mut self.role.state, State::Choosing)
         else {
             return Err(ApiMisuse::StaleRequest);
         };
+        let exchange = &mut login.exchange;
         let step = match answer {
             SaslAnswer::ScramKeys(keys) => exchange.answer(ServerAnswer::ScramKeys(keys)),
             SaslAnswer::Accept(account) => {
@@ -61,21 +72,21 @@ impl Endpoint<Server> {
                     ..
                 } = step
                 {
-                    self.admit(account, authzid.as_deref(), additional_data.as_deref());
+                    self.admit(*login, account, authzid.as_deref(), additional_data);
                 } else {
-                    self.take_step(exchange, step);
+                    self.take_step(login, step);
                 }
                 return Ok(());
             }
             SaslAnswer::Reject(failure) if failure.condition() != Condition::NotAuthorized => {
-                self.refuse_login(&failure);
+                self.refuse_login(login.profile, &failure);
                 return Ok(());
             }
             SaslAnswer::Reject(_) => {
                 exchange.answer(ServerAnswer::Reject(Condition::NotAuthorized))
             }
         };
-        self.take_step(exchange, step);
+        self.take_step(login, step);
         Ok(())
     }
 
@@ -122,6 +133,20 @@ impl Endpoint<Server> {
 
     pub(super) fn handle_auth(&mut self, auth: &Element) {
         let name = auth.attr("mechanism").unwrap_or_default();
+        match sasl::optional_data(auth) {
+            Ok(initial) => self.begin(Profile::Sasl, name, initial, Wishes::default()),
+            Err(_) => self.refuse_with(Profile::Sasl, Condition::IncorrectEncoding),
+        }
+    }
+
+    /// Begins a login with the mechanism of that name.
+    pub(super) fn begin(
+        &mut self,
+        profile: Profile,
+        name: &str,
+        initial: Option<Vec<u8>>,
+        wishes: Wishes,
+    ) {
         let offered = self.mechanisms();
         let Some(mechanism) = offered.iter().copied().find(|offer| offer.name() == name) else {
             let served = self.role.host.as_ref().is_some_and(|hosting| {
@@ -137,10 +162,7 @@ impl Endpoint<Server> {
             } else {
                 Condition::InvalidMechanism
             };
-            return self.refuse_login(&SaslFailure::new(condition));
-        };
-        let Ok(initial) = sasl::optional_data(auth) else {
-            return self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding));
+            return self.refuse_with(profile, condition);
         };
         let nonce = self.entropy.bytes();
         let none = ChannelBindings::none();
@@ -152,41 +174,38 @@ impl Endpoint<Server> {
             exchange = exchange.without_downgrade_protection();
         }
         let step = exchange.step(initial.as_deref());
-        self.take_step(Box::new(exchange), step);
+        let login = Login {
+            profile,
+            exchange,
+            wishes,
+        };
+        self.take_step(Box::new(login), step);
     }
 
-    pub(super) fn handle_response(
-        &mut self,
-        mut exchange: Box<ServerExchange>,
-        response: &Element,
-    ) {
-        match sasl::data(response) {
+    pub(super) fn handle_response(&mut self, mut login: Box<Login>, response: &Element) {
+        match login.profile.data(response) {
             Ok(data) => {
-                let step = exchange.step(Some(&data));
-                self.take_step(exchange, step);
+                let step = login.exchange.step(Some(&data));
+                self.take_step(login, step);
             }
-            Err(_) => self.refuse_login(&SaslFailure::new(Condition::IncorrectEncoding)),
+            Err(_) => self.refuse_with(login.profile, Condition::IncorrectEncoding),
         }
     }
 
-    fn take_step(&mut self, exchange: Box<ServerExchange>, step: ServerStep) {
+    fn take_step(&mut self, login: Box<Login>, step: ServerStep) {
         match step {
             ServerStep::Challenge(data) => {
-                let challenge = Element::builder("challenge", ns::SASL)
-                    .text(&sasl::encode(&data))
-                    .build();
+                let challenge = login.profile.message("challenge", &data);
                 self.stream.push_own(&challenge);
-                self.role.state = State::Sasl(exchange);
+                self.role.state = State::Sasl(login);
             }
-            ServerStep::Ask => match self.ask(&exchange) {
+            ServerStep::Ask => match self.ask(&login.exchange) {
                 Ok(request) => {
-                    self.role.state = State::SaslQuestion {
-                        serial: request.serial,
-                        exchange,
-                    };
+                    let serial = request.serial;
+                    self.role.state = State::SaslQuestion { serial, login };
                     self.event = Some(ServerEvent::Sasl(request));
                 }
-                Err(condition) => self.refuse_login(&SaslFailure::new(condition)),
+                Err(condition) => self.refuse_with(login.profile, condition),
             },
             ServerStep::Success {
                 username,
@@ -198,12 +217,12 @@ impl Endpoint<Server> {
                     account.and_then(|(hosting, name)| question::account(name, &hosting.domain));
                 match account {
                     Some(account) => {
-                        self.admit(account, authzid.as_deref(), additional_data.as_deref());
+                        self.admit(*login, account, authzid.as_deref(), additional_data);
                     }
-                    None => self.refuse_login(&SaslFailure::new(Condition::NotAuthorized)),
+                    None => self.refuse_with(login.profile, Condition::NotAuthorized),
                 }
             }
-            ServerStep::Failure(condition) => self.refuse_login(&SaslFailure::new(condition)),
+            ServerStep::Failure(condition) => self.refuse_with(login.profile, condition),
         }
     }
 
@@ -255,10 +274,19 @@ impl Endpoint<Server> {
 
     /// Authenticates the client as this account, unless it asked to act as another (RFC 6120
     /// §6.3.8).
-    fn admit(&mut self, account: BareJid, authzid: Option<&str>, additional_data: Option<&[u8]>) {
+    fn admit(
+        &mut self,
+        login: Login,
+        account: BareJid,
+        authzid: Option<&str>,
+        additional_data: Option<Vec<u8>>,
+    ) {
         let is_account = |authzid| BareJid::new(authzid).is_ok_and(|authzid| authzid == account);
         if !authzid.is_none_or(is_account) {
-            return self.refuse_login(&SaslFailure::new(Condition::InvalidAuthzid));
+            return self.refuse_with(login.profile, Condition::InvalidAuthzid);
+        }
+        if login.profile == Profile::Sasl2 {
+            return self.admit2(login.wishes, account, authzid, additional_data);
         }
         let claimed = self.role.claimed.take();
         if claimed.is_some_and(|claimed| *claimed != account) {
@@ -266,7 +294,7 @@ impl Endpoint<Server> {
             let why = PeerMisbehaved::Header("'from' is not the authenticated account");
             return self.stream.fail(StreamErrorCondition::InvalidFrom, why);
         }
-        self.authenticated(account, additional_data);
+        self.authenticated(account, additional_data.as_deref());
     }
 
     fn authenticated(&mut self, account: BareJid, additional_data: Option<&[u8]>) {
@@ -280,13 +308,18 @@ impl Endpoint<Server> {
         self.event = Some(ServerEvent::Authenticated(account));
     }
 
-    pub(super) fn refuse_login(&mut self, failure: &SaslFailure) {
+    /// Refuses a login with nothing but a condition.
+    pub(super) fn refuse_with(&mut self, profile: Profile, condition: Condition) {
+        self.refuse_login(profile, &SaslFailure::new(condition));
+    }
+
+    pub(super) fn refuse_login(&mut self, profile: Profile, failure: &SaslFailure) {
         log!(
             debug,
             condition = failure.condition().name(),
             "login refused"
         );
-        self.stream.push_own(&failure.to_element());
+        self.stream.push_own(&failure.to_element(profile));
         self.role.state = State::Choosing;
         self.count_failed_login();
     }

@@ -8,22 +8,30 @@ mod host;
 mod login;
 mod management;
 mod question;
+mod sasl2;
+mod task;
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid};
-use xmppwire_sasl::{Condition, ServerExchange};
+use xmppwire_sasl::Condition;
 use xmppwire_xml::Element;
 
 use self::config::Settings;
 pub use self::config::{Host, ServerConfig, TlsOffer};
 pub use self::detached::Detached;
 pub use self::detached_sessions::{DetachedLimits, DetachedSessions, PushError};
+use self::login::Login;
 pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, ResumeAnswer, ResumeRequest, SaslAnswer,
     SaslQuestion, SaslRequest,
 };
+use self::sasl2::Admitted;
+pub use self::task::{TaskQuestion, TaskStep, TaskVerdict};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -37,7 +45,7 @@ use crate::stream::Stream;
 use crate::stream_management::StreamManagement;
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};
-use crate::wire::sasl_failure::SaslFailure;
+use crate::wire::sasl::Profile;
 use crate::wire::stream_error::StreamErrorCondition;
 
 /// An event of a [`Server`].
@@ -50,6 +58,9 @@ pub enum ServerEvent {
     StartTls(StartTls),
     /// A client logs in: answer with [`Endpoint::answer_sasl`].
     Sasl(SaslRequest),
+    /// The mechanism of SASL2 has succeeded, or the client sent its part of a task: answer with
+    /// [`Endpoint::decide_task`]. Only with [`Sasl2::with_tasks`](crate::Sasl2::with_tasks).
+    Task(TaskQuestion),
     /// The client has proven to be this account.
     Authenticated(BareJid),
     /// The client wants to bind a resource: answer with [`Endpoint::answer_bind`].
@@ -131,6 +142,14 @@ pub struct Server {
     failed_binds: u8,
     /// How the bound stream is managed, if the client asks for it.
     management: Option<Arc<StreamManagement>>,
+    /// Events that wait for the one before them to be taken.
+    news: Option<Box<Queue>>,
+}
+
+/// Events in the order in which they happened.
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<ServerEvent>,
 }
 
 /// The domain of the stream, and what the server offers on it.
@@ -151,11 +170,29 @@ enum State {
     },
     Choosing,
     Tls,
-    Sasl(Box<ServerExchange>),
+    Sasl(Box<Login>),
     /// The application is asked for the user's keys.
     SaslQuestion {
         serial: u64,
-        exchange: Box<ServerExchange>,
+        login: Box<Login>,
+    },
+    /// The client's part of a task is awaited, or its choice of one.
+    Tasks {
+        offered: Vec<String>,
+        admitted: Box<Admitted>,
+    },
+    /// The application is asked about a task. `begun` tells whether the client was told that there
+    /// are tasks.
+    TaskQuestion {
+        serial: u64,
+        begun: bool,
+        admitted: Box<Admitted>,
+    },
+    /// The application is asked for the resource that goes with the success of SASL2.
+    InlineBinding {
+        serial: u64,
+        begun: bool,
+        admitted: Box<Admitted>,
     },
     /// The application is asked for the resource.
     Binding {
@@ -170,13 +207,19 @@ enum State {
 }
 
 impl State {
-    const fn phase(&self) -> Phase {
+    fn phase(&self) -> Phase {
         match self {
             Self::Opening => Phase::Opening,
             Self::ChoosingHost { .. } => Phase::Answering,
             Self::Choosing => Phase::Choosing,
             Self::Tls => Phase::Tls,
-            Self::Sasl(_) | Self::SaslQuestion { .. } => Phase::Sasl,
+            Self::Sasl(login) | Self::SaslQuestion { login, .. } => login.profile.phase(),
+            Self::TaskQuestion { begun: false, .. } | Self::InlineBinding { begun: false, .. } => {
+                Phase::Sasl2
+            }
+            Self::Tasks { .. } | Self::TaskQuestion { .. } | Self::InlineBinding { .. } => {
+                Phase::Tasks
+            }
             Self::Binding { .. } => Phase::Binding,
             Self::Resuming { .. } => Phase::Resuming,
             Self::Bound(_) => Phase::Bound,
@@ -189,8 +232,10 @@ impl State {
             self,
             Self::ChoosingHost { .. }
                 | Self::SaslQuestion { .. }
-                | Self::Binding { .. }
                 | Self::Resuming { .. }
+                | Self::TaskQuestion { .. }
+                | Self::InlineBinding { .. }
+                | Self::Binding { .. }
         )
     }
 }
@@ -246,6 +291,7 @@ impl Server {
             failed_logins: 0,
             failed_binds: 0,
             management: None,
+            news: None,
         };
         Endpoint::connect(server, limits, entropy, now, tls)
     }
@@ -285,6 +331,19 @@ impl Steps for Server {
 
     fn is_asking(&self) -> bool {
         self.state.is_question()
+    }
+
+    fn has_news(&self) -> bool {
+        self.news.is_some()
+    }
+
+    fn next_event(&mut self, _: &Stream) -> Option<ServerEvent> {
+        let news = self.news.as_mut()?;
+        let event = news.events.pop_front();
+        if news.events.is_empty() {
+            self.news = None;
+        }
+        event
     }
 
     fn pinged(&self) -> Option<Pinged<'_>> {
@@ -340,11 +399,30 @@ impl Endpoint<Server> {
                 }
             }
             (_, Item::Auth) => self.handle_auth(&element),
-            (State::Sasl(exchange), Item::Response) => self.handle_response(exchange, &element),
-            (_, Item::Abort) => self.refuse_login(&SaslFailure::new(Condition::Aborted)),
+            (_, Item::Authenticate) => self.handle_authenticate(&element),
+            (State::Sasl(login), Item::Response | Item::Response2) => {
+                self.handle_response(login, &element);
+            }
+            (_, Item::Abort) => self.refuse_with(Profile::Sasl, Condition::Aborted),
+            (_, Item::Abort2) => self.refuse_with(Profile::Sasl2, Condition::Aborted),
+            (State::Tasks { offered, admitted }, Item::Next | Item::TaskData) => {
+                self.handle_task(&offered, admitted, element);
+            }
             (_, Item::Bind) => self.handle_bind(element),
             (_, Item::Resume) => self.handle_resume(element.root()),
             (_, _) => self.unexpected(&element),
+        }
+    }
+
+    /// Tells events one after the other.
+    fn tell_all(&mut self, events: impl IntoIterator<Item = ServerEvent>) {
+        for event in events {
+            if self.event.is_none() && self.role.news.is_none() {
+                self.event = Some(event);
+            } else {
+                let news = self.role.news.get_or_insert_default();
+                news.events.push_back(event);
+            }
         }
     }
 

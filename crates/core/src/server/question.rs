@@ -6,14 +6,17 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid, Jid, Localpart, Resourcepart};
 use xmppwire_sasl::{Mechanism, Password, ScramKeys};
+use xmppwire_xml::Element;
 
 use super::config::Host;
 use super::detached::Detached;
 use crate::identities::CertificateIdentities;
+use crate::sasl2::{BindWish, UserAgent, Wishes};
 use crate::stanza::StanzaError;
 use crate::wire::sasl_failure::SaslFailure;
 
@@ -250,26 +253,34 @@ pub enum SaslAnswer {
     Reject(SaslFailure),
 }
 
-/// Asks for the resource that an authenticated client gets (RFC 6120 §7).
+/// Asks for the resource that an authenticated client gets (RFC 6120 §7, XEP-0386).
 #[must_use = "a dropped question ends the connection by time-out"]
 #[derive(Debug)]
 pub struct BindRequest {
     pub(super) serial: u64,
+    pub(super) asked: Box<AskedBind>,
+}
+
+/// What a [`BindRequest`] asks. It is in a box, because events have room for one.
+#[derive(Debug)]
+pub(super) struct AskedBind {
     pub(super) account: BareJid,
     pub(super) requested: Option<Resourcepart>,
     pub(super) unfit: Option<Box<str>>,
     pub(super) suggested: Resourcepart,
+    pub(super) inline: Option<Wishes>,
 }
 
 impl BindRequest {
     /// The account that binds a resource.
-    pub const fn account(&self) -> &BareJid {
-        &self.account
+    pub fn account(&self) -> &BareJid {
+        &self.asked.account
     }
 
-    /// The resource that the client asks for, if it asks for one (RFC 6120 §7.7).
-    pub const fn requested(&self) -> Option<&Resourcepart> {
-        self.requested.as_ref()
+    /// The resource that the client asks for, if it asks for one (RFC 6120 §7.7). With Bind 2 it
+    /// cannot.
+    pub fn requested(&self) -> Option<&Resourcepart> {
+        self.asked.requested.as_ref()
     }
 
     /// The text that the client asks for, if it cannot be a resource: it is too long, or has
@@ -277,17 +288,53 @@ impl BindRequest {
     /// the [suggested](Self::suggested) one or one that the application makes of the text;
     /// [`BindAnswer::Reject`] with `<bad-request/>` is allowed.
     pub fn unfit(&self) -> Option<&str> {
-        self.unfit.as_deref()
+        self.asked.unfit.as_deref()
     }
 
-    /// The requested resource, or else a random, unguessable one (RFC 6120 §7.6).
-    pub const fn suggested(&self) -> &Resourcepart {
-        &self.suggested
+    /// The requested resource, or else a random, unguessable one (RFC 6120 §7.6). With Bind 2 it
+    /// begins with the client's [`tag`](Self::tag), if that can be a part of a resource.
+    pub fn suggested(&self) -> &Resourcepart {
+        &self.asked.suggested
     }
 
     /// The account with the suggested resource.
     pub fn suggested_jid(&self) -> FullJid {
-        self.account.with_resource(&self.suggested)
+        self.asked.account.with_resource(&self.asked.suggested)
+    }
+
+    /// Whether the client binds by Bind 2 (XEP-0386), inside its login.
+    ///
+    /// The application then deletes the offline messages of the account without delivering them,
+    /// because the client fetches them from the archive, and ends older sessions of the same
+    /// [`user_agent`](Self::user_agent) (XEP-0386 §3.2). After a refusal the client is logged in,
+    /// and may bind as in RFC 6120 §7.
+    pub fn is_inline(&self) -> bool {
+        self.asked.inline.is_some()
+    }
+
+    fn bind_wish(&self) -> Option<&BindWish> {
+        self.asked.inline.as_ref()?.bind.as_ref()
+    }
+
+    /// The name of the client's software, as it sent it in Bind 2. It can be any text.
+    pub fn tag(&self) -> Option<&str> {
+        self.bind_wish()?.tag.as_deref()
+    }
+
+    /// The installation that the client told in SASL2, if it told one.
+    pub fn user_agent(&self) -> Option<&UserAgent> {
+        self.asked.inline.as_ref()?.user_agent.as_ref()
+    }
+
+    /// Whether carbons have to be enabled with the binding, which must not fail (XEP-0386 §3.2).
+    pub fn wants_carbons(&self) -> bool {
+        self.bind_wish().is_some_and(|wish| wish.carbons)
+    }
+
+    /// What else the client requests with its binding: elements for the features of
+    /// [`Sasl2::with_bind_feature`](crate::Sasl2::with_bind_feature), and others.
+    pub fn requests(&self) -> &[Element] {
+        self.bind_wish().map_or(&[], |wish| &wish.others)
     }
 }
 
@@ -344,6 +391,10 @@ pub enum BindAnswer {
     /// Binds this resource. If an older connection has it, close that connection with `<conflict/>`
     /// first (RFC 6120 §7.7.2.2), or bind another resource.
     Bind(Resourcepart),
+    /// Like [`Bind`](Self::Bind), with answers to requests of the client in
+    /// [`BindRequest::requests`], such as the `<metadata/>` of an archive (XEP-0386 §3.2). Without
+    /// Bind 2 they are not sent.
+    BindWith(Resourcepart, Vec<Element>),
     /// Refuses the resource. The client may ask for another one (RFC 6120 §7.6.2, §7.7.2).
     Reject(StanzaError),
 }

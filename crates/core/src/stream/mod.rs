@@ -102,6 +102,7 @@ impl Stream {
             white_space: WhiteSpace {
                 since: now,
                 bytes: 0,
+                forbidden: false,
             },
             restarted: false,
             since: Some(now),
@@ -431,6 +432,18 @@ impl Stream {
         self.restart();
     }
 
+    /// The peer is authenticated by SASL2: the same stream goes on, with wider limits (XEP-0388
+    /// §2.6.1).
+    pub(crate) fn set_authenticated_in_place(&mut self) {
+        self.authenticated = true;
+        self.set_authorised();
+    }
+
+    /// Sets whether white space of the peer ends the stream.
+    pub(crate) const fn forbid_white_space(&mut self, forbidden: bool) {
+        self.white_space.forbidden = forbidden;
+    }
+
     /// Reads a new stream from here on; nothing of the old reader is kept.
     fn restart(&mut self) {
         let limits = if self.authenticated {
@@ -442,7 +455,8 @@ impl Stream {
         self.restarted = true;
     }
 
-    /// Dialback has authorised the peer, which does not restart the stream: the wider limits hold from here on.
+    /// Dialback or SASL2 has authorised the peer, which does not restart the stream: the wider limits hold
+    /// from here on.
     pub(crate) fn set_authorised(&mut self) {
         self.reader.set_limits(self.limits.after_authentication);
     }

@@ -12,6 +12,8 @@ use crate::wire::stream_error::StreamErrorCondition;
 pub(super) struct WhiteSpace {
     pub(super) since: Instant,
     pub(super) bytes: usize,
+    /// Whether there must be none now.
+    pub(super) forbidden: bool,
 }
 
 impl Stream {
@@ -26,11 +28,15 @@ impl Stream {
     }
 
     pub(super) fn count_white_space(&mut self, now: Instant, bytes: usize) {
+        if self.white_space.forbidden && bytes > 0 {
+            return self.fail(
+                StreamErrorCondition::PolicyViolation,
+                PeerMisbehaved::Negotiation("white space during SASL2"),
+            );
+        }
         if now.saturating_since(self.white_space.since) >= Duration::from_secs(1) {
-            self.white_space = WhiteSpace {
-                since: now,
-                bytes: 0,
-            };
+            self.white_space.since = now;
+            self.white_space.bytes = 0;
         }
         self.white_space.bytes = self.white_space.bytes.saturating_add(bytes);
         if self.white_space.bytes > self.limits.white_space_per_second {

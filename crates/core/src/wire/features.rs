@@ -8,6 +8,7 @@ use xmppwire_xml::{Element, ElementRef};
 
 use super::stream_limits::StreamLimits;
 use crate::ns;
+use crate::sasl2::Sasl2;
 
 /// The features that a server offers on a stream, as received.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +75,54 @@ impl StreamFeatures {
         }
     }
 
+    /// The mechanisms on offer for SASL2, in the server's order (XEP-0388 §2.1); none if the server
+    /// does not offer it.
+    pub fn sasl2_mechanisms(&self) -> Vec<String> {
+        self.element
+            .child("authentication", ns::SASL2)
+            .into_iter()
+            .flat_map(|authentication| authentication.children())
+            .filter(|child| child.is("mechanism", ns::SASL2))
+            .map(|mechanism| mechanism.text().into_owned())
+            .collect()
+    }
+
+    /// What is offered for SASL2.
+    pub(crate) fn sasl2(&self) -> Offer {
+        let offer = Offer::new(self.sasl2_mechanisms());
+        match self.channel_bindings() {
+            Some(types) => offer.with_channel_bindings(types),
+            None => offer,
+        }
+    }
+
+    /// A feature that is offered inside SASL2, as a child of `<inline/>` (XEP-0388 §2.1).
+    pub fn inline(&self, name: &str, ns: &str) -> Option<ElementRef<'_>> {
+        self.element
+            .child("authentication", ns::SASL2)?
+            .child("inline", ns::SASL2)?
+            .child(name, ns)
+    }
+
+    /// Whether Bind 2 is offered: resource binding inside SASL2 (XEP-0386 §3.1).
+    pub fn bind2(&self) -> bool {
+        self.inline("bind", ns::BIND2).is_some()
+    }
+
+    /// Whether a client may enable this feature with Bind 2, by the name that XEP-0386 §3.1 gives
+    /// it, such as `urn:xmpp:carbons:2`.
+    pub fn bind2_feature(&self, var: &str) -> bool {
+        let Some(bind) = self.inline("bind", ns::BIND2) else {
+            return false;
+        };
+        // An example of XEP-0198 §9.3 has the names directly in <bind/>.
+        let nested = bind.child("inline", ns::BIND2).into_iter();
+        let features = nested.flat_map(|inline| inline.children());
+        features
+            .chain(bind.children())
+            .any(|feature| feature.is("feature", ns::BIND2) && feature.attr("var") == Some(var))
+    }
+
     /// Whether resource binding is offered (RFC 6120 §7.4).
     pub fn bind(&self) -> bool {
         self.element.child("bind", ns::BIND).is_some()
@@ -127,9 +176,10 @@ impl StreamFeatures {
     /// The name and namespace of a required feature that this library does not know (RFC 6120
     /// §4.3.2).
     pub(crate) fn unknown_required(&self) -> Option<(String, String)> {
-        const KNOWN: [&str; 7] = [
+        const KNOWN: [&str; 8] = [
             ns::TLS,
             ns::SASL,
+            ns::SASL2,
             ns::BIND,
             ns::SESSION,
             ns::SM,
@@ -151,6 +201,9 @@ fn is_required(feature: ElementRef<'_>) -> bool {
 pub(crate) struct FeatureOffer<'a> {
     pub(crate) starttls: Option<StartTlsOffer>,
     pub(crate) sasl: &'a Offer,
+    pub(crate) sasl2: Option<&'a Sasl2>,
+    /// Whether a client may begin as inactive, with Bind 2.
+    pub(crate) inline_csi: bool,
     pub(crate) bind: bool,
     pub(crate) csi: bool,
     pub(crate) limits: Option<StreamLimits>,
@@ -180,6 +233,9 @@ impl FeatureOffer<'_> {
                 features = features.open("mechanism", ns::SASL).text(mechanism).close();
             }
             features = features.close();
+        }
+        if let Some(sasl2) = self.sasl2.filter(|_| !self.sasl.mechanisms().is_empty()) {
+            features = sasl2.write(features, self.sasl.mechanisms(), self.inline_csi);
         }
         if let Some(types) = self.sasl.channel_bindings() {
             features = features.open("sasl-channel-binding", ns::SASL_CB);

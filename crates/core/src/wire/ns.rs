@@ -14,6 +14,12 @@ pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 /// SASL (RFC 6120 §6).
 pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// Extensible SASL profile, "SASL2" (XEP-0388).
+pub const SASL2: &str = "urn:xmpp:sasl:2";
+/// Resource binding inside SASL2, "Bind 2" (XEP-0386).
+pub const BIND2: &str = "urn:xmpp:bind:0";
+/// Fast authentication with tokens (XEP-0484).
+pub const FAST: &str = "urn:xmpp:fast:0";
 /// Announcement of channel binding types (XEP-0440).
 pub const SASL_CB: &str = "urn:xmpp:sasl-cb:0";
 /// Resource binding (RFC 6120 §7).

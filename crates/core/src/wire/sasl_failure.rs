@@ -6,6 +6,7 @@ use xmppwire_sasl::Condition;
 use xmppwire_xml::{Element, ElementRef};
 
 use crate::ns;
+use crate::wire::sasl::Profile;
 use crate::wire::text::Text;
 
 /// Why a server refused an authentication attempt.
@@ -56,26 +57,27 @@ impl SaslFailure {
         )
     }
 
-    /// Reads `<failure/>`.
+    /// Reads `<failure/>`. That of SASL2 has its text in its own namespace, and with some servers
+    /// the condition too (XEP-0388 §2.6.2).
     pub(crate) fn parse(failure: ElementRef<'_>) -> Self {
         let condition = failure
             .children()
-            .filter(|child| child.ns() == ns::SASL)
+            .filter(|child| [ns::SASL, failure.ns()].contains(&child.ns()))
             .find_map(|child| Condition::from_name(child.name()))
             .unwrap_or(Condition::NotAuthorized);
         Self {
             condition,
-            text: Text::child_of(failure, ns::SASL),
+            text: Text::child_of(failure, failure.ns()),
         }
     }
 
-    /// Writes `<failure/>`.
-    pub(crate) fn to_element(&self) -> Element {
-        let mut builder = Element::builder("failure", ns::SASL)
+    /// Writes `<failure/>` of a profile.
+    pub(crate) fn to_element(&self, profile: Profile) -> Element {
+        let mut builder = Element::builder("failure", profile.ns())
             .open(self.condition.name(), ns::SASL)
             .close();
         if let Some(text) = &self.text {
-            builder = text.write(builder, ns::SASL);
+            builder = text.write(builder, profile.ns());
         }
         builder.build()
     }

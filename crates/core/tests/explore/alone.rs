@@ -82,6 +82,9 @@ pub struct Alone<M: Party, A> {
     bindings: ChannelBindings,
     /// If true, other explorations cover what follows authentication.
     only_login: bool,
+    /// How the application answers where SASL2 is explored, instead of serving the domain without
+    /// it. What follows binding is explored elsewhere.
+    sasl2: Option<Answer>,
     /// The word that the machine has not consumed yet.
     unheard: Option<Word>,
     /// The part of an incomplete element that has arrived.
@@ -98,6 +101,7 @@ impl<M: Party, A: Adversary> Alone<M, A> {
             adversary,
             bindings,
             only_login: false,
+            sasl2: None,
             unheard: None,
             half: Vec::new(),
             login: Vec::new(),
@@ -108,6 +112,12 @@ impl<M: Party, A: Adversary> Alone<M, A> {
 
     pub fn only_login(mut self) -> Self {
         self.only_login = true;
+        self
+    }
+
+    /// Explores SASL2, on which a server's application serves the domain with this answer.
+    pub fn of_sasl2(mut self, answer: Answer) -> Self {
+        self.sasl2 = Some(answer);
         self
     }
 
@@ -205,7 +215,10 @@ impl<M: Party, A: Adversary> Alone<M, A> {
     fn after(&mut self) -> Result<(), String> {
         self.end.monitor.packets.clear();
         for element in std::mem::take(&mut self.end.monitor.said) {
-            if Item::of(&element) == Item::Success {
+            if matches!(
+                Item::of(&element),
+                Item::Success | Item::Success2 | Item::Bound2 | Item::Continue
+            ) {
                 let login = &self.login;
                 ensure(self.adversary.has_earned(login), || {
                     format!("it believes in the login {login:?}")
@@ -213,7 +226,11 @@ impl<M: Party, A: Adversary> Alone<M, A> {
             }
             self.adversary.hear(&element, &self.bindings);
         }
-        if self.end.monitor.phase != Phase::Sasl || self.end.is_over() {
+        let login = matches!(
+            self.end.monitor.phase,
+            Phase::Sasl | Phase::Sasl2 | Phase::Tasks
+        );
+        if !login || self.end.is_over() {
             self.login.clear();
         }
         Ok(())
@@ -261,7 +278,8 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
             return acts;
         }
         acts.extend([Act::Eof, Act::Close, Act::CloseWithError]);
-        if self.only_login && end.monitor.authenticated {
+        let done = self.only_login && end.monitor.authenticated;
+        if done || (self.sasl2.is_some() && end.monitor.is_bound()) {
             return acts;
         }
         if !end.unread.is_empty() {
@@ -284,7 +302,8 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
                 let text = self.text(word).ok_or("nobody knows what to say")?;
                 self.end.unread = text.into_bytes();
                 let by_secret = word.name.starts_with("handshake by the secret");
-                self.end.genuine = by_secret || word.name == self.proof();
+                let by_sasl2 = word.name.starts_with("SASL2") && !word.name.ends_with("of another");
+                self.end.genuine = by_secret || by_sasl2 || word.name == self.proof();
                 self.hear_word(*word)?;
             }
             Act::Receive => {
@@ -311,6 +330,10 @@ impl<M: Party, A: Adversary> World for Alone<M, A> {
             }
             Act::Answer(answer) => {
                 self.login.push(format!("{answer:?}"));
+                let answer = match (&self.sasl2, answer) {
+                    (Some(serve), Answer::TlsRequired) => serve,
+                    _ => answer,
+                };
                 self.end.answer(answer)?;
             }
         }

@@ -3,15 +3,15 @@
 use xmppwire::negotiation::Item;
 use xmppwire::{
     ChannelBindings, Client, ClientConfig, DecoyKey, Element, Entropy, Jid, Mechanism,
-    MechanismPolicy, TlsInfo, TlsPolicy,
+    MechanismPolicy, TlsInfo, TlsPolicy, ns,
 };
 use xmppwire_sasl::{Offer, ServerAnswer, ServerExchange, ServerStep, wire};
 
 use super::alone::{Adversary, Alone, Bindings};
 use super::end::{End, KEYS, START, limits};
-use super::party::PASSWORD;
+use super::party::{Answer, PASSWORD};
 use super::search::{Report, explore};
-use super::words::{SERVER, Word};
+use super::words::{SASL2_SERVER, SERVER, Word};
 
 /// Explores every client.
 pub fn explore_all() -> Report {
@@ -40,6 +40,17 @@ pub fn explore_all() -> Report {
         let config = (config.0.with_inline_iterations(0), config.1);
         let alone = || Alone::new(client(config.clone()), FalseServer::of_scram()).only_login();
         report.add(&explore(name, alone));
+    }
+    let of_sasl2 = |tasks| {
+        let (config, tls) = plain(TlsPolicy::Required);
+        let config = if tasks { config.with_tasks() } else { config };
+        Alone::new(direct((config, tls)), FalseServer::of_sasl2()).of_sasl2(Answer::Sasl2)
+    };
+    for (name, tasks) in [
+        ("a client of SASL2", false),
+        ("a client of SASL2 that does tasks", true),
+    ] {
+        report.add(&explore(name, || of_sasl2(tasks)));
     }
     report
 }
@@ -72,6 +83,9 @@ fn direct((config, _): (ClientConfig, TlsPolicy)) -> End<Client> {
 #[derive(Default)]
 struct FalseServer {
     scram: bool,
+    sasl2: bool,
+    /// Whether the client asked for a resource in SASL2.
+    asked_resource: bool,
     exchange: Option<ServerExchange>,
     challenge: Option<String>,
     signature: Option<String>,
@@ -81,6 +95,13 @@ impl FalseServer {
     fn of_scram() -> Self {
         Self {
             scram: true,
+            ..Self::default()
+        }
+    }
+
+    fn of_sasl2() -> Self {
+        Self {
+            sasl2: true,
             ..Self::default()
         }
     }
@@ -107,7 +128,10 @@ impl FalseServer {
 
 impl Adversary for FalseServer {
     fn words(&self) -> Vec<Word> {
-        SERVER.to_vec()
+        match self.sasl2 {
+            true => SASL2_SERVER.to_vec(),
+            false => SERVER.to_vec(),
+        }
     }
 
     fn bindings(&self) -> &'static [Bindings] {
@@ -133,6 +157,9 @@ impl Adversary for FalseServer {
                 self.step(&element.text());
             }
             Item::Response => self.step(&element.text()),
+            Item::Authenticate => {
+                self.asked_resource = element.child("bind", ns::BIND2).is_some();
+            }
             _ => {}
         }
     }
@@ -141,6 +168,7 @@ impl Adversary for FalseServer {
         match name {
             "challenge" => self.challenge.clone(),
             "signature" => self.signature.clone(),
+            "resource" => self.asked_resource.then(|| "x".into()),
             _ => None,
         }
     }
@@ -151,6 +179,7 @@ impl Adversary for FalseServer {
     }
 
     fn state(&self) -> String {
-        format!("{:?}", (self.challenge.is_some(), self.signature.is_some()))
+        let proven = (self.challenge.is_some(), self.signature.is_some());
+        format!("{:?}", (proven, self.asked_resource))
     }
 }

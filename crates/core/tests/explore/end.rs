@@ -7,8 +7,8 @@ use std::time::Duration;
 use xmppwire::negotiation::{Phase, Side};
 use xmppwire::{
     ApiMisuse, ChannelBindings, CloseReason, Connection, HandoffError, Instant, Limits,
-    PeerMisbehaved, ScramHash, ScramKeys, Stanza, StartTls, StreamErrorCondition, TlsHandoff,
-    TlsInfo,
+    PeerMisbehaved, ScramHash, ScramKeys, Stanza, StartTls, StreamErrorCondition, TaskStep,
+    TlsHandoff, TlsInfo,
 };
 
 use super::canonical::canonical;
@@ -308,7 +308,18 @@ impl<M: Party> End<M> {
             (&question, answer),
             (Question::Sasl(request), Answer::Accept)
                 if matches!(request.question(), xmppwire::SaslQuestion::ScramKeys { .. })
-        ) || *answer == Answer::DeriveAnother;
+        ) || *answer == Answer::DeriveAnother
+            || match &question {
+                Question::Task(question) => {
+                    *answer == Answer::TaskData && question.step() == TaskStep::Proven
+                }
+                Question::ClientTask(request) => match answer {
+                    Answer::TaskChoose => request.offered().is_empty(),
+                    Answer::TaskData => !request.offered().is_empty(),
+                    _ => false,
+                },
+                _ => false,
+            };
         let done = self.is_over() || self.monitor.end_said;
         let expected = match misuse && !done {
             true => Err(ApiMisuse::WrongAnswer),
@@ -332,9 +343,12 @@ impl<M: Party> End<M> {
             // Two more reasons not to read: a hand-off, and an open question.
             let waits = match self.machine.phase() {
                 Phase::Closed | Phase::Tls => true,
-                Phase::Answering | Phase::Sasl | Phase::Binding | Phase::Attaching => {
-                    !self.monitor.end_said
-                }
+                Phase::Answering
+                | Phase::Sasl
+                | Phase::Sasl2
+                | Phase::Tasks
+                | Phase::Binding
+                | Phase::Attaching => !self.monitor.end_said,
                 _ => false,
             };
             ensure(
@@ -357,7 +371,9 @@ impl<M: Party> End<M> {
             }
             Told::Question(question) => self.question = Some(question),
             Told::Authenticated => {
-                let known = self.monitor.authenticated && !self.told_authenticated;
+                // With Bind 2 the application is asked for the resource before the client is told.
+                let asks = matches!(self.monitor.phase, Phase::Sasl2 | Phase::Tasks);
+                let known = (self.monitor.authenticated || asks) && !self.told_authenticated;
                 ensure(known, || "it tells of a login that did not pass")?;
                 self.told_authenticated = true;
             }

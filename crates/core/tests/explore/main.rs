@@ -1,6 +1,7 @@
 //! Explores negotiation: every state that a machine can reach, and the invariants of each.
 //!
-//! `cargo test -p xmppwire --test explore -- --nocapture` prints the number of visited states.
+//! `cargo test -p xmppwire --test explore -- --nocapture` prints the number of visited states. With
+//! `EXPLORE=SASL2` in the environment, only the explorations run whose name contains that.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,6 +58,9 @@ fn every_state_between_servers_holds_what_it_must() {
 }
 
 fn every_rule_was_used(report: &Report, between_servers: bool) {
+    if search::only().is_some() {
+        return;
+    }
     let concerns = |side: Side| matches!(side, Side::Outgoing | Side::Incoming) == between_servers;
     let unused: Vec<_> = RULES
         .iter()

@@ -74,6 +74,14 @@ impl Monitor {
                 return Err("it reads on where the stream is over".into());
             }
             match self.hearing.read(&mut bytes) {
+                // A client bears it (XEP-0388 §2.4).
+                Ok(Some(Event::Whitespace(_)))
+                    if self.side == Side::Server
+                        && matches!(self.phase, Phase::Sasl2 | Phase::Tasks)
+                        && !self.end_said =>
+                {
+                    self.fatal = Some("white space during SASL2".into());
+                }
                 Ok(None | Some(Event::Whitespace(_))) => {}
                 Ok(Some(Event::Header(_))) => self.heard(Item::Header, None, &mut said)?,
                 Ok(Some(Event::Element(element))) if element.is("error", ns::STREAMS) => {
@@ -91,7 +99,7 @@ impl Monitor {
                         item => item,
                     };
                     let expected = match item {
-                        Item::Success => genuine,
+                        Item::Success | Item::Success2 | Item::Bound2 | Item::Continue => genuine,
                         Item::ComponentHandshake => genuine || self.side == Side::Component,
                         Item::Result | Item::Error if self.phase != Phase::Bound => {
                             element.attr("id") == self.iq_id.as_deref()
@@ -195,10 +203,11 @@ impl Monitor {
             item,
             Item::Auth | Item::Response | Item::Challenge | Item::Success
         );
-        if login && self.tls_required && !self.secured {
+        let of_sasl2 = element.ns() == ns::SASL2;
+        if (login && self.tls_required || of_sasl2) && !self.secured {
             return Err(format!("it writes {item} in clear text"));
         }
-        if item == Item::Auth {
+        if matches!(item, Item::Auth | Item::Authenticate) {
             self.mechanism = element.attr("mechanism").unwrap_or_default().into();
             if self.mechanism == "PLAIN" && !self.secured {
                 return Err("it writes a password in clear text".into());
@@ -209,6 +218,9 @@ impl Monitor {
             self.tls_required =
                 starttls.is_some_and(|starttls| starttls.child("required", ns::TLS).is_some());
             let mechanisms = element.child("mechanisms", ns::SASL);
+            if element.child("authentication", ns::SASL2).is_some() {
+                return Err("it offers SASL2 in clear text".into());
+            }
             if mechanisms.is_some_and(|offer| {
                 self.tls_required || offer.children().any(|name| name.text() == "PLAIN")
             }) {
@@ -249,8 +261,11 @@ impl Monitor {
         let index = rule.ok_or(())?;
         self.rules |= 1 << index;
         self.phase = RULES[index].next;
-        if self.phase != Phase::Sasl {
+        if !matches!(self.phase, Phase::Sasl | Phase::Sasl2 | Phase::Tasks) {
             self.mechanism.clear();
+        }
+        if matches!(item, Item::Success2 | Item::Bound2) {
+            self.authenticated = true;
         }
         if item == Item::Success && element.is_some() {
             self.authenticated = true;

@@ -16,15 +16,28 @@ use super::words::{self, Word};
 
 pub fn explore_all() -> Report {
     let mut report = Report::default();
-    for (name, mechanism, faults) in [
-        ("both, by PLAIN, over a faulty network", Mechanism::Plain, 1),
+    for (name, mechanism, faults, serve) in [
+        (
+            "both, by PLAIN, over a faulty network",
+            Mechanism::Plain,
+            1,
+            Answer::TlsRequired,
+        ),
         (
             "both, by SCRAM, over a faulty network",
             Mechanism::ScramSha256Plus,
             1,
+            Answer::TlsRequired,
+        ),
+        (
+            "both, by SASL2 and SCRAM, over a faulty network",
+            Mechanism::ScramSha256Plus,
+            1,
+            Answer::Sasl2,
         ),
     ] {
-        report.add(&explore(name, || Network::new(mechanism, faults)));
+        let network = || Network::new(mechanism, faults, serve.clone());
+        report.add(&explore(name, network));
     }
     report
 }
@@ -76,6 +89,8 @@ pub struct Network {
     /// With SCRAM only the login is explored.
     mechanism: Mechanism,
     faults: u8,
+    /// How the server serves its domain.
+    serve: Answer,
     /// Whether an end closed, timed out or got changed bytes.
     disturbed: bool,
     /// Whether the client and the server sent their stanza.
@@ -83,7 +98,7 @@ pub struct Network {
 }
 
 impl Network {
-    fn new(mechanism: Mechanism, faults: u8) -> Self {
+    fn new(mechanism: Mechanism, faults: u8, serve: Answer) -> Self {
         let jid = Jid::new("juliet@example.org").expect("an address");
         let config = ClientConfig::new(jid, PASSWORD)
             .expect("an account")
@@ -101,6 +116,7 @@ impl Network {
             to_server: VecDeque::new(),
             mechanism,
             faults,
+            serve,
             disturbed: false,
             sent: [false; 2],
         };
@@ -117,8 +133,8 @@ impl Network {
 
     /// Lets both ends and their applications act until nothing changes.
     fn turn(&mut self) -> Result<(), String> {
-        turn(&mut self.client, &mut self.to_server)?;
-        turn(&mut self.server, &mut self.to_client)?;
+        turn(&mut self.client, &mut self.to_server, &self.serve)?;
+        turn(&mut self.server, &mut self.to_client, &self.serve)?;
         if let (Some(here), Some(there)) = (self.client.machine.jid(), self.server.machine.jid()) {
             ensure(
                 here == there,
@@ -227,11 +243,15 @@ impl Network {
     }
 }
 
-fn turn<M: Party>(end: &mut End<M>, out: &mut VecDeque<Packet>) -> Result<(), String> {
+fn turn<M: Party>(
+    end: &mut End<M>,
+    out: &mut VecDeque<Packet>,
+    serve: &Answer,
+) -> Result<(), String> {
     loop {
         let mut moved = end.poll()?;
         if let Some(question) = &end.question {
-            let answer = honest(question);
+            let answer = honest(question, serve);
             end.answer(&answer)?;
             moved = true;
         }
@@ -280,11 +300,9 @@ fn actions_of<M: Party>(end: &End<M>, role: Side, sent: bool, acts: &mut Vec<Act
 }
 
 /// The answer of an honest application.
-fn honest(question: &Question) -> Answer {
+fn honest(question: &Question, serve: &Answer) -> Answer {
     match question {
-        Question::Host(request) if request.domain().as_str() == "example.org" => {
-            Answer::TlsRequired
-        }
+        Question::Host(request) if request.domain().as_str() == "example.org" => serve.clone(),
         Question::Host(_) => Answer::UnknownHost,
         Question::Sasl(request) if request.mechanism() == Mechanism::Plain => Answer::Accept,
         Question::Sasl(_) => Answer::Keys,
@@ -292,6 +310,8 @@ fn honest(question: &Question) -> Answer {
         Question::Derivation(_) => Answer::Derive,
         Question::Domain(_) => Answer::Serve,
         Question::Attach(_) => Answer::Attach,
+        Question::Task(_) => Answer::TaskDone,
+        Question::ClientTask(_) => Answer::TaskAbort,
     }
 }
 

@@ -11,9 +11,9 @@ use xmppwire::negotiation;
 use xmppwire::{
     ApiMisuse, BindAnswer, BindRequest, ChannelBindings, Client, ClientEvent, CloseReason,
     Credentials, DerivationRequest, Endpoint, Host, HostAnswer, HostRequest, Jid, Mechanism,
-    Resourcepart, Role, SaltedPassword, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
-    SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
-    StartTls, TlsOffer,
+    Resourcepart, Role, SaltedPassword, Sasl2, SaslAnswer, SaslCondition, SaslFailure,
+    SaslQuestion, SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError,
+    StanzaErrorCondition, StartTls, TaskAnswer, TaskQuestion, TaskRequest, TaskVerdict, TlsOffer,
 };
 use xmppwire_sasl::{ClientExchange, ClientStep, Offer, wire};
 
@@ -40,6 +40,10 @@ pub enum Question {
     Derivation(DerivationRequest),
     Domain(DomainRequest),
     Attach(AttachRequest),
+    /// A server asks about a task.
+    Task(TaskQuestion),
+    /// A client is asked for a task.
+    ClientTask(TaskRequest),
 }
 
 /// An answer of the application to it.
@@ -65,6 +69,16 @@ pub enum Answer {
     ServeSubdomains,
     UnknownDomain,
     Attach,
+    /// A domain that requires TLS and offers SASL2 with Bind 2.
+    Sasl2,
+    /// The same with tasks.
+    Sasl2WithTasks,
+    TaskDone,
+    TaskContinue,
+    TaskData,
+    TaskFail,
+    TaskChoose,
+    TaskAbort,
 }
 
 impl Question {
@@ -94,6 +108,13 @@ impl Question {
                 Answer::UnknownDomain,
             ],
             Self::Attach(_) => &[Answer::Attach, Answer::Conflict],
+            Self::Task(_) => &[
+                Answer::TaskDone,
+                Answer::TaskContinue,
+                Answer::TaskData,
+                Answer::TaskFail,
+            ],
+            Self::ClientTask(_) => &[Answer::TaskChoose, Answer::TaskData, Answer::TaskAbort],
         }
     }
 }
@@ -136,6 +157,7 @@ impl Party for Client {
         match event {
             ClientEvent::StartTls(request) => Told::StartTls(request),
             ClientEvent::Derivation(request) => Told::Question(Question::Derivation(request)),
+            ClientEvent::Task(request) => Told::Question(Question::ClientTask(request)),
             ClientEvent::Bound(_) => Told::Bound,
             ClientEvent::Stanza(stanza) => Told::Stanza(stanza),
             ClientEvent::Refused(_) => Told::Refused,
@@ -150,8 +172,17 @@ impl Party for Client {
         answer: &Answer,
         _: &ScramKeys,
     ) -> Result<(), ApiMisuse> {
-        let Question::Derivation(request) = question else {
-            return Err(ApiMisuse::StaleRequest);
+        let request = match question {
+            Question::Derivation(request) => request,
+            Question::ClientTask(request) => {
+                let answer = match answer {
+                    Answer::TaskChoose => TaskAnswer::Choose("T".into(), Vec::new()),
+                    Answer::TaskData => TaskAnswer::Data(Vec::new()),
+                    _ => TaskAnswer::Abort,
+                };
+                return endpoint.answer_task(request, answer);
+            }
+            _ => return Err(ApiMisuse::StaleRequest),
         };
         let salted = match answer {
             Answer::Derive => salted(&request),
@@ -175,6 +206,7 @@ impl Party for Server {
             ServerEvent::Opened(request) => Told::Question(Question::Host(request)),
             ServerEvent::StartTls(request) => Told::StartTls(request),
             ServerEvent::Sasl(request) => Told::Question(Question::Sasl(request)),
+            ServerEvent::Task(question) => Told::Question(Question::Task(question)),
             ServerEvent::Authenticated(_) => Told::Authenticated,
             ServerEvent::Bind(request) => Told::Question(Question::Bind(request)),
             ServerEvent::Stanza(stanza) => Told::Stanza(stanza),
@@ -197,7 +229,16 @@ impl Party for Server {
                 let answer = sasl_answer(&request, answer, keys);
                 endpoint.answer_sasl(request, answer)
             }
-            Question::Derivation(_) => Err(ApiMisuse::StaleRequest),
+            Question::Task(question) => {
+                let verdict = match answer {
+                    Answer::TaskDone => TaskVerdict::Done,
+                    Answer::TaskContinue => TaskVerdict::Continue(vec!["T".into()], None),
+                    Answer::TaskData => TaskVerdict::Data(Vec::new()),
+                    _ => TaskVerdict::Fail(SaslFailure::new(SaslCondition::NotAuthorized)),
+                };
+                endpoint.decide_task(question, verdict)
+            }
+            Question::Derivation(_) | Question::ClientTask(_) => Err(ApiMisuse::StaleRequest),
             Question::Bind(request) => {
                 let answer = match answer {
                     Answer::Bind => BindAnswer::Bind(request.suggested().clone()),
@@ -305,23 +346,22 @@ impl Party for xmppwire::component::Host {
 pub const SECRET: &str = "sesame, open the gate";
 
 fn host_answer(answer: &Answer) -> HostAnswer {
-    let serve = |tls| {
-        HostAnswer::Serve(
-            Host::new(
-                tls,
-                [
-                    Mechanism::ScramSha256Plus,
-                    Mechanism::ScramSha256,
-                    Mechanism::Plain,
-                ],
-            )
-            .with_csi(),
-        )
+    let host = |tls| {
+        let mechanisms = [
+            Mechanism::ScramSha256Plus,
+            Mechanism::ScramSha256,
+            Mechanism::Plain,
+        ];
+        Host::new(tls, mechanisms).with_csi()
     };
+    let serve = |tls| HostAnswer::Serve(host(tls));
+    let with_sasl2 = |sasl2| HostAnswer::Serve(host(TlsOffer::Required).with_sasl2(sasl2));
     match answer {
         Answer::TlsRequired => serve(TlsOffer::Required),
         Answer::TlsOptional => serve(TlsOffer::Optional),
         Answer::NoTls => serve(TlsOffer::Unavailable),
+        Answer::Sasl2 => with_sasl2(Sasl2::new()),
+        Answer::Sasl2WithTasks => with_sasl2(Sasl2::new().with_tasks()),
         Answer::HostGone => HostAnswer::Gone,
         Answer::ElsewhereHost => HostAnswer::SeeOtherHost("moved.example".into()),
         Answer::ElsewhereHostInClear => HostAnswer::SeeOtherHostInClear("moved.example".into()),

@@ -12,9 +12,9 @@ use xmppwire_sasl::{ClientExchange, Offer, wire};
 
 use super::alone::{Adversary, Alone, Bindings};
 use super::end::{End, START, limits};
-use super::party::PASSWORD;
+use super::party::{Answer, PASSWORD};
 use super::search::{Report, explore};
-use super::words::{CLIENT, SCRAM_CLIENT, Word};
+use super::words::{CLIENT, SASL2_CLIENT, SCRAM_CLIENT, Word};
 
 /// Explores every server.
 pub fn explore_all() -> Report {
@@ -40,6 +40,19 @@ pub fn explore_all() -> Report {
         "a server on direct TLS that is asked for SCRAM",
         alone,
     ));
+    for (name, answer) in [
+        ("a server of SASL2", Answer::Sasl2),
+        (
+            "a server of SASL2 that asks for tasks",
+            Answer::Sasl2WithTasks,
+        ),
+    ] {
+        let alone = || {
+            let server = direct(ChannelBindings::none(), config(2, 1));
+            Alone::new(server, FalseClient::of_sasl2()).of_sasl2(answer.clone())
+        };
+        report.add(&explore(name, alone));
+    }
     report
 }
 
@@ -68,6 +81,7 @@ fn direct(bindings: ChannelBindings, config: ServerConfig) -> End<Server> {
 #[derive(Default)]
 struct FalseClient {
     scram: bool,
+    sasl2: bool,
     bindings: Option<ChannelBindings>,
     challenge: Option<String>,
 }
@@ -77,7 +91,14 @@ impl FalseClient {
         Self {
             scram: true,
             bindings: Some(bindings),
-            challenge: None,
+            ..Self::default()
+        }
+    }
+
+    fn of_sasl2() -> Self {
+        Self {
+            sasl2: true,
+            ..Self::default()
         }
     }
 
@@ -122,6 +143,9 @@ impl FalseClient {
 
 impl Adversary for FalseClient {
     fn words(&self) -> Vec<Word> {
+        if self.sasl2 {
+            return SASL2_CLIENT.to_vec();
+        }
         let scram = if self.scram { SCRAM_CLIENT } else { &[] };
         [CLIENT, scram].concat()
     }
@@ -158,7 +182,23 @@ impl Adversary for FalseClient {
 
     fn has_earned(&self, login: &[String]) -> bool {
         let login: Vec<_> = login.iter().map(String::as_str).collect();
+        // What the application lets pass behind the mechanism is its own decision.
+        let mechanism = login.iter().take_while(|word| !word.starts_with("Task"));
+        let mechanism: Vec<_> = mechanism
+            .copied()
+            .filter(|word| !word.starts_with("Bind") && *word != "Conflict")
+            .collect();
         matches!(
+            mechanism.as_slice(),
+            [
+                "SASL2 PLAIN" | "SASL2 PLAIN, bind" | "SASL2 PLAIN, bind, message",
+                "Accept"
+            ] | [
+                "SASL2 PLAIN without data",
+                "SASL2 PLAIN as a response",
+                "Accept"
+            ]
+        ) || matches!(
             login.as_slice(),
             // The application decides, whatever the authorization identity.
             ["PLAIN" | "PLAIN, header" | "PLAIN as Romeo", "Accept"]

@@ -96,6 +96,67 @@ macro_rules! auth {
         )
     };
 }
+macro_rules! sasl2 {
+    ($name:literal, $content:expr) => {
+        concat!(
+            "<",
+            $name,
+            " xmlns='urn:xmpp:sasl:2'>",
+            $content,
+            "</",
+            $name,
+            ">"
+        )
+    };
+}
+macro_rules! sasl2_features {
+    ($inline:expr) => {
+        features!(concat!(
+            "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism>",
+            $inline,
+            "</authentication>"
+        ))
+    };
+}
+macro_rules! success2 {
+    ($jid:literal, $content:expr) => {
+        sasl2!(
+            "success",
+            concat!(
+                "<authorization-identifier>",
+                $jid,
+                "</authorization-identifier>",
+                $content
+            )
+        )
+    };
+}
+macro_rules! authenticate {
+    ($mechanism:literal, $content:expr) => {
+        concat!(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='",
+            $mechanism,
+            "'>",
+            $content,
+            "</authenticate>"
+        )
+    };
+}
+macro_rules! bind2 {
+    () => {
+        "<bind xmlns='urn:xmpp:bind:0'/>"
+    };
+}
+macro_rules! bound2 {
+    () => {
+        "<bound xmlns='urn:xmpp:bind:0'/>"
+    };
+}
+macro_rules! initial {
+    ($data:literal) => {
+        concat!("<initial-response>", $data, "</initial-response>")
+    };
+}
 macro_rules! bound {
     ($id:literal) => {
         concat!(
@@ -264,4 +325,49 @@ pub const SCRAM_CLIENT: &[Word] = words! {
     "response by the password, downgraded" = sasl!("response", "{response-downgraded}");
     "response by another password" = sasl!("response", "{wrong}");
     "response to another challenge" = sasl!("response", "Yz1iaXdzLHI9bm9uY2UscD1BQUFB");
+};
+
+/// The words of a server in SASL2. The resource is known only where the client asked for one.
+#[rustfmt::skip]
+pub const SASL2_SERVER: &[Word] = words! {
+    "header" = header!("id='1' from='example.org' version='1.0'");
+    "features: SASL2" = sasl2_features!(concat!("<inline>", bind2!(), "</inline>"));
+    "features: SASL2 without Bind 2" = sasl2_features!("");
+    "features: SASL2, SASL" = features!(mechanisms!("PLAIN"), "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism></authentication>");
+    "features: bind" = features!(bind!());
+    "bound" = bound!("{id}");
+    "SASL2 challenge" = sasl2!("challenge", "");
+    "SASL2 success" = success2!("juliet@example.org", "");
+    "SASL2 success, features" = concat!(success2!("juliet@example.org", ""), features!(bind!()));
+    "SASL2 success of another" = success2!("romeo@example.org", "");
+    "SASL2 success without an identity" = sasl2!("success", "");
+    "SASL2 success with a resource" = success2!("juliet@example.org/{resource}", bound2!());
+    "SASL2 success with a resource, message" = concat!(success2!("juliet@example.org/{resource}", bound2!()), "<message from='romeo@example.net'/>");
+    "SASL2 success with half a resource" = success2!("juliet@example.org", bound2!());
+    "SASL2 failure" = sasl2!("failure", "<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    "SASL2 continue" = sasl2!("continue", "<tasks><task>T</task></tasks>");
+    "SASL2 task data" = sasl2!("task-data", "");
+};
+
+/// The words of a client in SASL2.
+#[rustfmt::skip]
+pub const SASL2_CLIENT: &[Word] = words! {
+    "header" = header!("to='example.org' version='1.0'");
+    "header from Juliet" = header!("to='example.org' from='juliet@example.org' version='1.0'");
+    "header from another domain" = header!("to='example.org' from='juliet@example.net' version='1.0'");
+    "PLAIN" = auth!("PLAIN", "AGp1bGlldABzM2NyM3Q=");
+    "bind request for a resource" = bind_request!("id='b2'", "<resource>taken</resource>");
+    "SASL2 PLAIN" = authenticate!("PLAIN", initial!("AGp1bGlldABzM2NyM3Q="));
+    "SASL2 PLAIN, bind" = authenticate!("PLAIN", concat!(initial!("AGp1bGlldABzM2NyM3Q="), bind2!()));
+    "SASL2 PLAIN, bind, message" = concat!(authenticate!("PLAIN", concat!(initial!("AGp1bGlldABzM2NyM3Q="), bind2!())), "<message to='romeo@example.net'/>");
+    "SASL2 PLAIN, white space" = concat!(authenticate!("PLAIN", ""), " ");
+    "SASL2 PLAIN with a wrong password" = authenticate!("PLAIN", concat!(initial!("AGp1bGlldAB3cm9uZw=="), bind2!()));
+    "SASL2 PLAIN in no base64" = authenticate!("PLAIN", initial!("="));
+    "SASL2 PLAIN without data" = authenticate!("PLAIN", bind2!());
+    "SASL2 unknown mechanism" = authenticate!("X-UNKNOWN", "");
+    "SASL2 PLAIN as a response" = sasl2!("response", "AGp1bGlldABzM2NyM3Q=");
+    "SASL2 abort" = sasl2!("abort", "");
+    "SASL2 next" = "<next xmlns='urn:xmpp:sasl:2' task='T'/>";
+    "SASL2 next of another" = "<next xmlns='urn:xmpp:sasl:2' task='U'/>";
+    "SASL2 task data" = sasl2!("task-data", "");
 };

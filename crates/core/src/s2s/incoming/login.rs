@@ -13,6 +13,7 @@ use crate::s2s::Pair;
 use crate::s2s::exchange::is_certified;
 use crate::tls::TlsInfo;
 use crate::wire::sasl;
+use crate::wire::sasl::Profile;
 use crate::wire::sasl_failure::SaslFailure;
 use crate::wire::stream_error::StreamErrorCondition;
 
@@ -93,7 +94,7 @@ impl Endpoint<Incoming> {
     pub(super) fn refuse_login(&mut self, condition: Condition) {
         log!(debug, condition = condition.name(), "login refused");
         self.stream
-            .push_own(&SaslFailure::new(condition).to_element());
+            .push_own(&SaslFailure::new(condition).to_element(Profile::Sasl));
         self.role.state = State::Choosing;
         self.count_failed_login();
     }

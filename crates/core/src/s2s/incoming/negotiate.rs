@@ -172,6 +172,8 @@ impl Endpoint<Incoming> {
         FeatureOffer {
             starttls,
             sasl: &Offer::new(mechanisms),
+            sasl2: None,
+            inline_csi: false,
             bind: false,
             csi: false,
             limits: None,

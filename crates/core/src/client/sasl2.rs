@@ -1,0 +1,100 @@
+//! What a client does in SASL2 (XEP-0388) beside the mechanism: it asks for a resource and more in
+//! its first element (Bind 2, XEP-0386), and reads what it got from the last one.
+
+use xmppwire_jid::{FullJid, Jid};
+use xmppwire_xml::Element;
+
+use super::login::Login;
+use super::{Client, State};
+use crate::endpoint::Endpoint;
+use crate::error::PeerMisbehaved;
+use crate::ns;
+use crate::sasl2::BindWish;
+use crate::wire::features::StreamFeatures;
+use crate::wire::sasl;
+use crate::wire::stream_error::StreamErrorCondition;
+
+impl Endpoint<Client> {
+    /// Whether carbons were enabled together with the binding, as
+    /// [`ClientConfig::with_carbons`](crate::ClientConfig::with_carbons) wants it. If not, and the
+    /// server supports them, a request enables them (XEP-0280 §4).
+    pub const fn has_carbons(&self) -> bool {
+        self.role.carbons
+    }
+
+    /// Sends `<authenticate/>` with all that is asked for.
+    pub(super) fn write_authenticate(&mut self, features: &StreamFeatures, login: &mut Login) {
+        let config = &self.role.config;
+        let mut authenticate = Element::builder("authenticate", ns::SASL2)
+            .attr("mechanism", login.exchange.mechanism().name())
+            .text_child(
+                "initial-response",
+                &sasl::encode(&login.exchange.initial_response()),
+            );
+        if let Some(user_agent) = &config.sasl2.user_agent {
+            authenticate = user_agent.write(authenticate);
+        }
+        // Bind 2 cannot ask for a certain resource.
+        let any = config.resource.is_none() || config.sasl2.tag.is_some();
+        if any && features.bind2() {
+            let wish = BindWish {
+                tag: config.sasl2.tag.clone(),
+                carbons: config.sasl2.carbons && features.bind2_feature(ns::CARBONS),
+                inactive: !self.role.active && features.bind2_feature(ns::CSI),
+                ..BindWish::default()
+            };
+            authenticate = wish.write(authenticate);
+            login.bind = Some(wish);
+        }
+        self.stream.push_own(&authenticate.build());
+    }
+
+    pub(super) fn handle_success2(&mut self, mut login: Login, success: &Element) {
+        if let Err(why) = login.prove(success) {
+            return self.stream.fail(StreamErrorCondition::NotAuthorized, why);
+        }
+        let Some(identity) = success.child("authorization-identifier", ns::SASL2) else {
+            return self.malformed("success without <authorization-identifier/>");
+        };
+        let Ok(jid) = Jid::new(&identity.text()) else {
+            return self.malformed("the authorization identifier is no JID");
+        };
+        if !self.is_own(&jid) {
+            let why = PeerMisbehaved::Negotiation("success for another account");
+            return self.stream.fail(StreamErrorCondition::NotAuthorized, why);
+        }
+        if success.child("bound", ns::BIND2).is_none() {
+            // A resource is bound as in RFC 6120 §7, as soon as the features offer it.
+            self.stream.set_authenticated_in_place();
+            self.role.features = None;
+            self.role.state = State::Offering;
+            return;
+        }
+        let Some(wish) = login.bind else {
+            return self.malformed("a resource is bound that was not asked for");
+        };
+        let Ok(jid) = FullJid::try_from(jid) else {
+            return self.malformed("a resource is bound, and the JID has none");
+        };
+        self.stream.set_authenticated_in_place();
+        self.role.features = None;
+        self.role.carbons = wish.carbons;
+        self.role.told_active = !wish.inactive;
+        self.bound(jid);
+    }
+
+    /// Whether a JID is of the account of this login. Only the server knows the account of an
+    /// anonymous one.
+    fn is_own(&self, jid: &Jid) -> bool {
+        let own = &self.role.config.jid;
+        match own.localpart() {
+            Some(_) => jid.bare_str() == own.as_str(),
+            None => jid.domainpart() == own.domainpart(),
+        }
+    }
+
+    fn malformed(&mut self, why: &'static str) {
+        let why = PeerMisbehaved::Negotiation(why);
+        self.stream.fail(StreamErrorCondition::InvalidXml, why);
+    }
+}

@@ -1,0 +1,88 @@
+//! `<authenticate/>` (XEP-0388 §2.3), and the requests in it that a successful login fulfils.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use xmppwire_sasl::Condition;
+use xmppwire_xml::{Element, ElementBuilder, ElementRef};
+
+use super::UserAgent;
+use crate::ns;
+use crate::wire::sasl;
+
+/// `<authenticate/>` as a server reads it.
+#[derive(Debug)]
+pub(crate) struct Authenticate {
+    pub(crate) mechanism: String,
+    pub(crate) initial_response: Option<Vec<u8>>,
+    pub(crate) wishes: Wishes,
+}
+
+/// What the client wants beside the login.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    pub(crate) user_agent: Option<UserAgent>,
+    pub(crate) bind: Option<BindWish>,
+}
+
+/// `<bind/>` in `<authenticate/>` (XEP-0386 §3.2).
+#[derive(Debug, Default)]
+pub(crate) struct BindWish {
+    pub(crate) tag: Option<Box<str>>,
+    pub(crate) carbons: bool,
+    pub(crate) inactive: bool,
+    /// Requests for features of the application.
+    pub(crate) others: Vec<Element>,
+}
+
+impl Authenticate {
+    pub(crate) fn parse(element: &Element) -> Result<Self, Condition> {
+        let data = sasl::child_data(element.root(), "initial-response");
+        let user_agent = element.child("user-agent", ns::SASL2);
+        Ok(Self {
+            mechanism: element.attr("mechanism").unwrap_or_default().into(),
+            initial_response: data.map_err(|_| Condition::IncorrectEncoding)?,
+            wishes: Wishes {
+                user_agent: user_agent.map(UserAgent::parse),
+                bind: element.child("bind", ns::BIND2).map(BindWish::parse),
+            },
+        })
+    }
+}
+
+impl BindWish {
+    fn parse(bind: ElementRef<'_>) -> Self {
+        let mut wish = Self::default();
+        for child in bind.children() {
+            match (child.ns(), child.name()) {
+                (ns::BIND2, "tag") => {
+                    let text = child.text();
+                    wish.tag = (!text.is_empty()).then(|| Box::from(&*text));
+                }
+                (ns::BIND2, _) | (ns::CSI, "active") => {}
+                (ns::CARBONS, "enable") => wish.carbons = true,
+                (ns::CSI, "inactive") => wish.inactive = true,
+                _ => wish.others.push(child.to_element()),
+            }
+        }
+        wish
+    }
+
+    pub(crate) fn write(&self, builder: ElementBuilder) -> ElementBuilder {
+        let mut builder = builder.open("bind", ns::BIND2);
+        if let Some(tag) = &self.tag {
+            builder = builder.text_child("tag", tag);
+        }
+        if self.carbons {
+            builder = builder.open("enable", ns::CARBONS).close();
+        }
+        if self.inactive {
+            builder = builder.open("inactive", ns::CSI).close();
+        }
+        for other in &self.others {
+            builder = builder.append(other);
+        }
+        builder.close()
+    }
+}

@@ -1,0 +1,10 @@
+//! What both ends of SASL2 (XEP-0388), Bind 2 (XEP-0386) and FAST (XEP-0484) share: the values that
+//! applications see, and the elements as they are read and written.
+
+mod authenticate;
+mod offer;
+mod user_agent;
+
+pub(crate) use self::authenticate::{Authenticate, BindWish, Wishes};
+pub use self::offer::Sasl2;
+pub use self::user_agent::{InvalidUserAgentId, UserAgent};

@@ -1,0 +1,183 @@
+//! What a server does in SASL2 (XEP-0388) beside the mechanism: it binds a resource before it tells
+//! of the success (Bind 2, XEP-0386), and does not restart the stream.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use xmppwire_jid::{BareJid, Resourcepart};
+use xmppwire_sasl::Condition;
+use xmppwire_xml::{Element, ElementBuilder};
+
+use super::question::AskedBind;
+use super::{BindAnswer, BindRequest, Server, ServerEvent, State};
+use crate::endpoint::Endpoint;
+use crate::log::log;
+use crate::ns;
+use crate::sasl2::{Authenticate, Wishes};
+use crate::wire::sasl::{self, Profile};
+
+/// A client whose mechanism has succeeded, and which was not told so yet.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) account: BareJid,
+    /// The mechanism's last data. They go with `<success/>`, or with the first `<continue/>`.
+    pub(super) additional_data: Option<Vec<u8>>,
+    pub(super) wishes: Wishes,
+    /// Whether the session begins as inactive, if a resource is bound with it (XEP-0386 §3.2).
+    pub(super) inactive: bool,
+}
+
+impl Endpoint<Server> {
+    pub(super) fn handle_authenticate(&mut self, element: &Element) {
+        let hosting = self.role.host.as_deref();
+        let Some(sasl2) = hosting.and_then(|hosting| self.sasl2_offer(&hosting.host)) else {
+            return self.unexpected(element);
+        };
+        let binds = sasl2.binds();
+        let csi = hosting.is_some_and(|hosting| hosting.host.csi);
+        match Authenticate::parse(element) {
+            Ok(Authenticate {
+                mechanism,
+                initial_response,
+                mut wishes,
+            }) => {
+                // What was not offered is not fulfilled.
+                wishes.bind = wishes.bind.filter(|_| binds);
+                if let Some(bind) = &mut wishes.bind {
+                    bind.carbons &= sasl2.carbons();
+                    bind.inactive &= csi;
+                }
+                self.begin(Profile::Sasl2, &mechanism, initial_response, wishes);
+            }
+            Err(condition) => self.refuse_with(Profile::Sasl2, condition),
+        }
+    }
+
+    /// Admits a client that has proven to be this account, unless its header claimed another one
+    /// (XEP-0388 §2.3).
+    pub(super) fn admit2(
+        &mut self,
+        wishes: Wishes,
+        account: BareJid,
+        authzid: Option<&str>,
+        additional_data: Option<Vec<u8>>,
+    ) {
+        let Some(hosting) = self.role.host.as_deref() else {
+            return self.refuse_with(Profile::Sasl2, Condition::TemporaryAuthFailure);
+        };
+        let claimed = self.role.claimed.as_deref();
+        // An anonymous client can claim its domain at most.
+        let another = claimed.is_some_and(|from| from.localpart().is_some() && *from != account);
+        if another || (authzid.is_some() && claimed.is_none()) {
+            let condition = match authzid {
+                Some(_) => Condition::InvalidAuthzid,
+                None => Condition::NotAuthorized,
+            };
+            return self.refuse_with(Profile::Sasl2, condition);
+        }
+        let tasks = hosting
+            .host
+            .sasl2
+            .as_ref()
+            .is_some_and(|sasl2| sasl2.asks_for_tasks());
+        let admitted = Box::new(Admitted {
+            account,
+            additional_data,
+            inactive: wishes.bind.as_ref().is_some_and(|bind| bind.inactive),
+            wishes,
+        });
+        if tasks {
+            self.ask_for_tasks(admitted);
+        } else {
+            self.complete(admitted, false);
+        }
+    }
+
+    /// Nothing is left to be proven: binds a resource, if one is wanted, and tells of the success.
+    pub(super) fn complete(&mut self, mut admitted: Box<Admitted>, begun: bool) {
+        let account = admitted.account.clone();
+        log!(debug, %account, "authenticated");
+        let told = ServerEvent::Authenticated(account.clone());
+        if admitted.wishes.bind.is_none() {
+            self.succeed(*admitted);
+            return self.tell_all([told]);
+        }
+        let made = self.entropy.id();
+        let wishes = core::mem::take(&mut admitted.wishes);
+        let tag = wishes.bind.as_ref().and_then(|bind| bind.tag.as_deref());
+        // The recommended form (XEP-0386 §3.2.1).
+        let tagged = tag.and_then(|tag| Resourcepart::new(&format!("{tag}/{made}")).ok());
+        let Some(suggested) = tagged.or_else(|| Resourcepart::new(&made).ok()) else {
+            return self.refuse_with(Profile::Sasl2, Condition::TemporaryAuthFailure);
+        };
+        let serial = self.serial();
+        self.role.state = State::InlineBinding {
+            serial,
+            begun,
+            admitted,
+        };
+        let asked = AskedBind {
+            account,
+            requested: None,
+            unfit: None,
+            suggested,
+            inline: Some(wishes),
+        };
+        let request = BindRequest {
+            serial,
+            asked: Box::new(asked),
+        };
+        self.tell_all([told, ServerEvent::Bind(request)]);
+    }
+
+    /// Answers with the resource. Where the application refuses it, the client is logged in
+    /// without one.
+    pub(super) fn bind_inline(&mut self, admitted: Admitted, answer: BindAnswer) {
+        let (resource, answers) = match answer {
+            BindAnswer::Bind(resource) => (resource, Vec::new()),
+            BindAnswer::BindWith(resource, answers) => (resource, answers),
+            BindAnswer::Reject(_) => {
+                self.role.failed_binds = self.role.failed_binds.saturating_add(1);
+                return self.succeed(admitted);
+            }
+        };
+        let jid = admitted.account.with_resource(&resource);
+        let inactive = admitted.inactive;
+        let mut success = admitted.success(jid.as_str()).open("bound", ns::BIND2);
+        for answer in &answers {
+            success = success.append(answer);
+        }
+        self.stream.push_own(&success.build());
+        self.stream.set_authenticated_in_place();
+        self.bound(jid);
+        let features = self.features();
+        self.stream.push_own(&features);
+        self.forget_negotiation();
+        if inactive {
+            self.tell_all([ServerEvent::Active(false)]);
+        }
+    }
+
+    /// Tells of the success without a resource, which the client then binds as in RFC 6120 §7.
+    fn succeed(&mut self, admitted: Admitted) {
+        let success = admitted.success(admitted.account.as_str()).build();
+        self.stream.push_own(&success);
+        self.stream.set_authenticated_in_place();
+        self.role.account = Some(admitted.account);
+        self.role.state = State::Choosing;
+        let features = self.features();
+        self.stream.push_own(&features);
+    }
+}
+
+impl Admitted {
+    /// The beginning of `<success/>`.
+    fn success(&self, identity: &str) -> ElementBuilder {
+        let mut success = Element::builder("success", ns::SASL2);
+        if let Some(data) = &self.additional_data {
+            success = success.text_child("additional-data", &sasl::encode(data));
+        }
+        success.text_child("authorization-identifier", identity)
+    }
+}
