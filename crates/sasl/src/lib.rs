@@ -4,7 +4,7 @@
 //! variants with `tls-exporter` (RFC 9266), `tls-unique` and `tls-server-end-point` (RFC 5929),
 //! EXTERNAL (RFC 4422 Appendix A), PLAIN (RFC 4616) and ANONYMOUS (RFC 4505). The crate implements
 //! both sides: [`ClientExchange`] and [`ServerExchange`]. SCRAM protects the server's offer
-//! (XEP-0474).
+//! (XEP-0474). Logins with tokens (XEP-0484) are apart: [`TokenLogin`] and [`TokenProof`].
 //!
 //! ```
 //! use xmppwire_sasl::{
@@ -76,6 +76,7 @@ mod prepare;
 mod saslprep;
 mod scram;
 mod server;
+mod token;
 pub mod wire;
 
 pub use channel_binding::{ChannelBindingType, ChannelBindings};
@@ -98,3 +99,4 @@ pub use saslprep::{SaslPrepError, StringKind, saslprep};
 pub use scram::derivation::{Derivation, SaltedPassword};
 pub use scram::keys::ScramKeys;
 pub use server::{ServerAnswer, ServerExchange, ServerQuestion, ServerStep};
+pub use token::{TokenLogin, TokenMechanism, TokenProof};

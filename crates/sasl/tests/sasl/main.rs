@@ -18,5 +18,6 @@ mod pair;
 mod properties;
 mod redaction;
 mod tamper;
+mod token;
 mod wrong_client;
 mod wrong_server;
