@@ -85,6 +85,10 @@ pub trait Steps: Debug + Send + Sized + 'static {
     /// §8.5.3.2.1).
     const PEER_WRITES_FROM: bool = false;
 
+    /// Whether this side makes what it sends. A server also passes on stanzas of others, unmodified
+    /// (RFC 6120 §8.4).
+    const MAKES_STANZAS: bool = false;
+
     /// How far negotiation has come.
     fn phase(&self) -> Phase;
 
@@ -224,12 +228,16 @@ impl<R: Role> Endpoint<R> {
     ///   component;
     /// - [`ApiMisuse::InvalidStanza`] if the stanza has characters that XML does not allow, breaks
     ///   RFC 6120 §8, would not fit into an empty output, or is longer than the peer announced to
-    ///   accept (XEP-0478).
+    ///   accept (XEP-0478). A server passes on the stanzas of others unmodified, so its `send` checks
+    ///   of the rules of §8 only that an error has `<error/>`.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         if self.is_done() {
             return Ok(());
         }
         self.role.may_send(stanza)?;
+        if R::MAKES_STANZAS {
+            stanza.check()?;
+        }
         if R::PEER_WRITES_FROM && stanza.from().is_some() {
             let mut stanza = stanza.clone();
             stanza.set_from(None);

@@ -48,6 +48,19 @@ pub enum InvalidStanza {
     /// The stanza is of type `error` and has no `<error/>` (RFC 6120 §8.3.1).
     #[error("a stanza of type 'error' needs an <error/> child")]
     NoError,
+    /// The `<error/>` of the stanza has no condition that RFC 6120 defines (§8.3.2).
+    #[error("an <error/> needs a defined condition")]
+    NoCondition,
+    /// The stanza has an `<error/>` and is not of type `error` (RFC 6120 §8.3.1).
+    #[error("only a stanza of type 'error' has an <error/> child")]
+    StrayError,
+    /// A payload, or a condition of the application, is in the namespace of stanzas or of the
+    /// stream, or in none (RFC 6120 §8.3.2, §8.4).
+    #[error("a payload needs a namespace of its own")]
+    PayloadNamespace,
+    /// `xml:lang` is not a language tag of up to 35 bytes (RFC 6120 §8.1.5).
+    #[error("xml:lang is not a language tag")]
+    Lang,
     /// The written stanza is longer than the part of the output that the application may fill; see
     /// [`Limits::output_backlog`](crate::Limits::output_backlog).
     #[error("the stanza is longer than the output may be")]

@@ -12,6 +12,8 @@ use xmppwire::{
     ServerConfig, ServerEvent, TlsInfo, TlsOffer,
 };
 
+use xmppwire_sasl::{ClientExchange, Credentials, Offer, wire};
+
 const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
@@ -111,4 +113,42 @@ fn a_question_of_another_connection_is_stale() {
         server.answer_sasl(foreign, accept()),
         Err(ApiMisuse::StaleRequest)
     );
+}
+
+/// RFC 6120 §6.3.8: an authorization identity is a bare JID. One with a resource is refused, although
+/// the password is right and the account its own.
+#[test]
+fn a_full_authorization_identity_is_refused_after_scram() {
+    for (authzid, admitted) in [
+        ("juliet@example.org", true),
+        ("juliet@example.org/balcony", false),
+    ] {
+        // What the server offers without channel binding: EXTERNAL comes first.
+        let mut offered: Vec<_> = Mechanism::ALL.iter().filter(|it| !it.is_plus()).collect();
+        offered.sort_by_key(|mechanism| **mechanism != Mechanism::External);
+        let offer = Offer::new(offered.iter().map(|mechanism| mechanism.name()));
+        let credentials = Credentials::new("juliet", "s3cr3t").with_authzid(authzid);
+        let none = ChannelBindings::none();
+        let mechanism = Mechanism::ScramSha256;
+        let mut client =
+            ClientExchange::new(mechanism, &credentials, &none, &offer, [4; 24]).unwrap();
+        let first = wire::encode(&client.initial_response());
+        let (mut server, request) = asked(5, mechanism, &first);
+        assert_eq!(request.authzid(), Some(authzid));
+        server.take_output();
+        let keys = ScramKeys::derive(ScramHash::Sha256, "s3cr3t", b"pepper and salt.", 4096);
+        server
+            .answer_sasl(request, SaslAnswer::ScramKeys(keys.unwrap()))
+            .unwrap();
+        let challenge = String::from_utf8(server.take_output()).unwrap();
+        let challenge = challenge.split(['>', '<']).nth(2).unwrap();
+        let response = client.respond(&wire::decode(challenge).unwrap()).unwrap();
+        let response = wire::encode(&response);
+        let response =
+            format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{response}</response>");
+        server.receive(Instant::ORIGIN, response.as_bytes());
+        let answer = String::from_utf8(server.take_output()).unwrap();
+        assert_eq!(answer.starts_with("<success "), admitted, "{answer}");
+        assert_eq!(answer.contains("<invalid-authzid/>"), !admitted, "{answer}");
+    }
 }

@@ -323,6 +323,7 @@ impl Steps for Client {
     const SIDE: negotiation::Side = negotiation::Side::Client;
     const CONTENT_NS: &'static str = ns::CLIENT;
     const PEER_WRITES_FROM: bool = true;
+    const MAKES_STANZAS: bool = true;
 
     fn phase(&self) -> Phase {
         self.state.phase()

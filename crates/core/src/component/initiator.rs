@@ -130,6 +130,7 @@ impl Steps for Component {
 
     const SIDE: negotiation::Side = negotiation::Side::Component;
     const CONTENT_NS: &'static str = ns::COMPONENT;
+    const MAKES_STANZAS: bool = true;
 
     fn phase(&self) -> Phase {
         match self.state {

@@ -196,8 +196,9 @@ impl StanzaError {
         self
     }
 
-    /// Adds an application-specific condition (RFC 6120 §8.3.4). It needs a namespace of its own: one in
-    /// the namespace of the defined conditions is not sent.
+    /// Adds an application-specific condition (RFC 6120 §8.3.4). It needs a namespace of its own: one
+    /// in the namespace of the defined conditions, of stanzas or of the stream, or in none, is not
+    /// sent.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
         self.application = Some(Box::new(condition));
@@ -332,6 +333,25 @@ mod tests {
             parse(|error| error.attr("code", "999")).condition(),
             StanzaErrorCondition::UndefinedCondition
         );
+    }
+
+    /// RFC 6120 §8.3.2 defines five types. The error counts all the same.
+    #[test]
+    fn an_unknown_type_is_that_of_the_condition() {
+        let error = parse(|error| {
+            let error = error.attr("type", "shrug");
+            error.open("item-not-found", ns::STANZA_ERRORS).close()
+        });
+        assert_eq!(error.condition(), StanzaErrorCondition::ItemNotFound);
+        assert_eq!(error.error_type(), ErrorType::Cancel);
+    }
+
+    #[test]
+    fn another_type_than_the_usual_one_is_written() {
+        let error = StanzaError::new(StanzaErrorCondition::ServiceUnavailable);
+        assert_eq!(error.to_element().attr("type"), Some("cancel"));
+        let error = error.with_type(ErrorType::Wait).to_element();
+        assert_eq!(error.attr("type"), Some("wait"));
     }
 
     #[test]

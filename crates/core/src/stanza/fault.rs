@@ -21,6 +21,8 @@ pub enum FaultKind {
     UnknownType,
     /// An IQ has too few or too many children for its type (§8.2.3).
     ChildCount,
+    /// The payload of a request has no namespace of its own, which would say what it means (§8.4).
+    PayloadNamespace,
     /// It is of type `error` and has no `<error/>` (§8.3.1).
     MissingError,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for FaultKind {
             Self::MissingId => "the id is missing",
             Self::UnknownType => "the type is unknown",
             Self::ChildCount => "the number of children is wrong",
+            Self::PayloadNamespace => "the payload has no namespace of its own",
             Self::MissingError => "the error is missing",
         })
     }

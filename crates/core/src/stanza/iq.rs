@@ -6,6 +6,7 @@ use xmppwire_xml::{Element, ElementRef};
 use super::envelope::{Envelope, envelope_methods};
 use super::error::StanzaError;
 use super::fault::{FaultKind, StanzaFault};
+use super::rules;
 use crate::ns;
 use crate::wire::condition::conditions;
 
@@ -136,6 +137,9 @@ impl Iq {
         };
         if !allowed {
             return Err(FaultKind::ChildCount);
+        }
+        if matches!(iq_type, IqType::Get | IqType::Set) && !rules::has_meaning(element) {
+            return Err(FaultKind::PayloadNamespace);
         }
         if iq_type == IqType::Error && element.child("error", ns::CLIENT).is_none() {
             return Err(FaultKind::MissingError);

@@ -7,6 +7,7 @@ mod fault;
 mod iq;
 mod message;
 mod presence;
+pub(crate) mod rules;
 mod to_jid;
 mod tracker;
 

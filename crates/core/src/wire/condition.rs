@@ -5,6 +5,8 @@ use alloc::string::String;
 
 use xmppwire_xml::{Element, ElementRef};
 
+use crate::stanza::rules::is_of_payloads;
+
 /// Declares an enum of defined conditions with `ALL`, `name` and `from_name`.
 macro_rules! conditions {
     (
@@ -75,8 +77,9 @@ impl<C> Said<C> {
 }
 
 /// The application-specific condition of an error that is sent. The namespace of the conditions is
-/// reserved for the condition and the text (RFC 6120 §4.9.2, §8.3.2). An undefined condition in
+/// reserved for the condition and the text (RFC 6120 §4.9.2, §8.3.2), and those of stanzas and of
+/// the stream say nothing about an application. An undefined condition in
 /// that namespace can only have been received: the application may read it, and it is not sent on.
 pub(crate) fn addition<'a>(application: Option<&'a Element>, ns: &str) -> Option<&'a Element> {
-    application.filter(|application| application.ns() != ns)
+    application.filter(|application| application.ns() != ns && is_of_payloads(application.ns()))
 }

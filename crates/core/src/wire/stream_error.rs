@@ -140,8 +140,8 @@ impl StreamError {
         self
     }
 
-    /// Adds an application-specific condition (RFC 6120 §4.9.4); its namespace is the application's
-    /// own.
+    /// Adds an application-specific condition, which says more than the defined one (RFC 6120
+    /// §4.9.4). One that is not in a namespace of the application's own is not sent.
     #[must_use]
     pub fn with_application_condition(mut self, condition: Element) -> Self {
         self.application = Some(Box::new(condition));

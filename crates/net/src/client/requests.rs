@@ -214,3 +214,29 @@ impl Answers {
         Some(outcome.result())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use xmppwire::{Element, Entropy, FullJid, Jid};
+
+    use super::*;
+
+    /// RFC 6120 §8.1.5: the language is that of texts in the payload, which belongs to the request.
+    #[test]
+    fn a_request_keeps_what_its_caller_set() {
+        let wait = Duration::from_secs(1);
+        let own = FullJid::new("juliet@example.org/balcony").unwrap();
+        let tracker = IqTracker::new(own, Entropy::from_seed([1; 32]));
+        let mut requests = Requests::new(tracker, wait, 1, 1);
+        let payload = Element::builder("query", "jabber:iq:search").build();
+        let to = Jid::new("users.example.org").unwrap();
+        let request = Iq::get("mine", &payload)
+            .with_to(to.clone())
+            .with_lang("de");
+        let (id, sent) = requests.begin(Instant::ORIGIN, &request).unwrap();
+        assert_eq!((sent.lang(), sent.to()), (Some("de"), Some(&to)));
+        assert_eq!(sent.id(), Some(&*id.0));
+        assert_ne!(sent.id(), Some("mine"));
+        assert_eq!(sent.element().first_child(), Some(payload.root()));
+    }
+}
