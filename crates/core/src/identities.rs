@@ -87,6 +87,14 @@ impl CertificateIdentities {
         accounts
     }
 
+    /// The [`accounts`](Self::accounts) at this domain. A server lets a client log in to one of these
+    /// by certificate; addresses of other domains tell it nothing (RFC 6120 §13.7.2.2.1).
+    pub fn accounts_at(&self, domain: &Domainpart) -> Vec<BareJid> {
+        let mut accounts = self.accounts();
+        accounts.retain(|account| account.domainpart() == domain.as_str());
+        accounts
+    }
+
     /// Whether the certificate belongs to a server of this domain, for streams between servers
     /// (RFC 6120 §13.7.2.1).
     ///

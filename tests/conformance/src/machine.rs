@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use xmppwire::{
-    BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant, Jid, Mechanism,
-    MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
-    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls,
-    TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer, TlsPolicy, UserAgent,
+    BareJid, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason,
+    Connection, DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant, Jid,
+    Mechanism, MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
+    SaslRequest, Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
+    StartTls, TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer, TlsPolicy, UserAgent,
 };
 
 /// A machine under test with its application.
@@ -484,6 +484,10 @@ fn answer_sasl(request: &SaslRequest) -> (String, SaslAnswer) {
             let answer = match account {
                 Some(account) if account.localpart() == Some("juliet") => {
                     SaslAnswer::Accept(account.clone())
+                }
+                // The application knows this certificate of hers.
+                None if addresses == "juliet@verona.example" => {
+                    SaslAnswer::Accept(BareJid::new("juliet@example.org").expect("an address"))
                 }
                 _ => refusal(name.split('@').next().unwrap_or_default()),
             };

@@ -9,7 +9,6 @@ use xmppwire_xml::{Element, StreamHeader};
 use super::{Host, HostAnswer, HostRequest, Hosting, Server, ServerEvent, State, TlsOffer};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
-use crate::identities::CertificateIdentities;
 use crate::ns;
 use crate::sasl2::Sasl2;
 use crate::tls::TlsInfo;
@@ -160,7 +159,7 @@ impl Endpoint<Server> {
                 return Err((E::InvalidFrom, "'from' is not the authenticated account"));
             }
         } else if let Some(from) = &from
-            && self.certificate_contradicts(from)
+            && self.certificate_contradicts(from, &domain)
         {
             let why = "'from' is not an address of the certificate";
             return Err((E::InvalidFrom, why));
@@ -168,12 +167,12 @@ impl Endpoint<Server> {
         Ok((domain, from))
     }
 
-    /// Whether the verified client certificate names accounts, but not this one (RFC 6120 §13.7.2).
-    /// Only the application can know the account of a certificate that names none.
-    fn certificate_contradicts(&self, from: &Jid) -> bool {
+    /// Whether the verified client certificate names accounts of the domain, but not this one (RFC 6120
+    /// §13.7.2). Only the application can know the account of a certificate that names none.
+    fn certificate_contradicts(&self, from: &Jid, domain: &Domainpart) -> bool {
         let peer = self.stream.tls().and_then(TlsInfo::peer);
         let accounts = peer
-            .map(CertificateIdentities::accounts)
+            .map(|peer| peer.accounts_at(domain))
             .unwrap_or_default();
         let is_from = |account: &BareJid| account.as_str() == from.bare_str();
         !accounts.is_empty() && !accounts.iter().any(is_from)

@@ -247,7 +247,8 @@ impl Endpoint<Server> {
             ServerQuestion::External { authzid } => {
                 let peer = self.stream.tls().and_then(|tls| tls.peer.clone());
                 let peer = peer.unwrap_or_default();
-                let account = certified(&peer, authzid, domain)?;
+                let claimed = self.role.claimed.as_deref();
+                let account = certified(&peer, authzid, claimed, domain)?;
                 (Subject::Certificate(account, peer), authzid)
             }
             ServerQuestion::Anonymous { trace } => {
@@ -335,31 +336,26 @@ impl Endpoint<Server> {
     }
 }
 
-/// The account that a certificate and an authorization identity select (RFC 6120 §6.3.8, XEP-0178
-/// §2). `None` if the certificate names no account, so that only the application can know it.
+/// The account that a certificate selects, with the authorization identity or else with `from` of the
+/// protected stream header (RFC 6120 §6.3.8, §13.7.2.2.1; XEP-0178 §2). `None` if the certificate
+/// names no account of the domain, so that only the application can know it.
 fn certified(
     peer: &CertificateIdentities,
     authzid: Option<&str>,
+    claimed: Option<&BareJid>,
     domain: &Domainpart,
 ) -> Result<Option<BareJid>, Condition> {
     let wanted = authzid
         .map(BareJid::new)
         .transpose()
         .map_err(|_| Condition::InvalidAuthzid)?;
-    let accounts = peer.accounts();
-    let (account, otherwise) = match (accounts.as_slice(), wanted) {
+    let accounts = peer.accounts_at(domain);
+    let selected = match (accounts.as_slice(), wanted.as_ref().or(claimed)) {
         ([], _) => return Ok(None),
-        ([account], None) => (account.clone(), Condition::NotAuthorized),
+        (accounts, Some(named)) => accounts.contains(named).then_some(named),
+        ([account], None) => Some(account),
         // The client has to say which of several accounts it means.
-        (_, None) => return Err(Condition::InvalidAuthzid),
-        (accounts, Some(wanted)) if accounts.contains(&wanted) => {
-            (wanted, Condition::InvalidAuthzid)
-        }
-        (_, Some(_)) => return Err(Condition::InvalidAuthzid),
+        (_, None) => None,
     };
-    // The certificate names an account of another domain.
-    if account.domainpart() != domain.as_str() {
-        return Err(otherwise);
-    }
-    Ok(Some(account))
+    selected.cloned().map(Some).ok_or(Condition::InvalidAuthzid)
 }

@@ -121,7 +121,8 @@ impl SaslRequest {
     /// certificate, or for an anonymous client one with a random localpart.
     ///
     /// `None` if the user name is not a valid localpart, so that no such account exists, or if the
-    /// certificate names no account. In that case only the application can know its account.
+    /// certificate names no account of the domain. In that case only the application can know its
+    /// account.
     pub fn account(&self) -> Option<BareJid> {
         match &self.asked.subject {
             Subject::Keys(username) | Subject::Password(username, _) => {
@@ -212,14 +213,20 @@ pub enum SaslQuestion<'a> {
     /// Whether the owner of this certificate may log in: answer with [`SaslAnswer::Accept`] and the
     /// account, or with [`SaslAnswer::Reject`].
     ///
-    /// The machine has already refused an authorization identity that is not in the certificate,
-    /// and a missing one if the certificate names several accounts (XEP-0178 §2). The application
-    /// decides whether the account exists and may log in with a certificate.
+    /// Only the addresses at the stream's domain count (RFC 6120 §13.7.2.2.1). If there are any, the
+    /// machine has already refused an authorization identity that is not among them; without one it
+    /// has taken the only address, or that in `from` of the stream header, or else refused the
+    /// login (XEP-0178 §2). The application decides whether the account exists and may log in with a
+    /// certificate.
     External {
         /// The authorization identity that the client sent. It proves nothing by itself.
         authzid: Option<&'a str>,
-        /// The account at the stream's domain that certificate and authorization identity select;
-        /// `None` if the certificate names no account.
+        /// The account at the stream's domain that certificate and authorization identity select.
+        ///
+        /// `None` if the certificate names no account of the domain. It then proves no address, and
+        /// the application decides by other means, such as a table of the certificates of its users
+        /// (RFC 6120 §13.7.2.2.1): the adapters tell the whole certificate
+        /// (`TlsSummary::peer_certificates`).
         account: Option<&'a BareJid>,
         /// The identities in the certificate.
         peer: &'a CertificateIdentities,
