@@ -189,7 +189,7 @@ impl<R: Role> Connection<R> {
     #[expect(clippy::needless_pass_by_value, reason = "a proof is used only once")]
     pub fn tls_established(
         &mut self,
-        _now: Instant,
+        now: Instant,
         handoff: TlsHandoff,
         tls: TlsInfo,
     ) -> Result<(), ApiMisuse> {
@@ -198,7 +198,7 @@ impl<R: Role> Connection<R> {
         if self.endpoint.stream.is_over() {
             return Ok(());
         }
-        self.endpoint.stream.tls_established(&handoff, tls)?;
+        self.endpoint.stream.tls_established(&handoff, tls, now)?;
         R::take(&mut self.endpoint, Step::Open);
         Ok(())
     }

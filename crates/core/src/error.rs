@@ -133,6 +133,9 @@ impl fmt::Display for CloseReason {
             Self::TimedOut(Timer::Negotiation) => f.write_str("negotiation took too long"),
             Self::TimedOut(Timer::Close) => f.write_str("the peer did not close in time"),
             Self::TimedOut(Timer::Idle) => f.write_str("the peer was silent for too long"),
+            Self::TimedOut(Timer::Certificate) => {
+                f.write_str("the certificate of the peer has expired")
+            }
             Self::TimedOut(Timer::KeepAlive) => {
                 f.write_str("the peer was silent and did not answer a check")
             }
@@ -173,6 +176,9 @@ pub enum Timer {
     /// The time for the peer to say how many stanzas it has handled; see
     /// [`StreamManagement`](crate::StreamManagement).
     Acknowledgement,
+    /// The time for which the peer's certificate is valid; see
+    /// [`TlsInfo::with_validity`](crate::TlsInfo::with_validity).
+    Certificate,
 }
 
 /// How a peer broke the protocol.

@@ -1,5 +1,7 @@
 //! The hand-off of a stream to TLS (RFC 6120 §5), and what the stream learns about TLS afterwards.
 
+use core::time::Duration;
+
 use xmppwire_sasl::ChannelBindings;
 
 use crate::identities::CertificateIdentities;
@@ -61,6 +63,7 @@ impl TlsHandoff {
 pub struct TlsInfo {
     pub(crate) bindings: ChannelBindings,
     pub(crate) peer: Option<CertificateIdentities>,
+    pub(crate) valid_for: Option<Duration>,
 }
 
 impl TlsInfo {
@@ -70,6 +73,7 @@ impl TlsInfo {
         Self {
             bindings,
             peer: None,
+            valid_for: None,
         }
     }
 
@@ -80,6 +84,17 @@ impl TlsInfo {
     #[must_use]
     pub fn with_peer(mut self, identities: CertificateIdentities) -> Self {
         self.peer = Some(identities);
+        self
+    }
+
+    /// Sets how long the certificates that prove the peer's identity are still valid, from the end of
+    /// the handshake on.
+    ///
+    /// After that time the stream ends as [`TimedOut(Timer::Certificate)`](crate::Timer::Certificate),
+    /// with `<reset/>`, so that the peer has to prove itself anew (RFC 6120 §13.7.2.3).
+    #[must_use]
+    pub const fn with_validity(mut self, valid_for: Duration) -> Self {
+        self.valid_for = Some(valid_for);
         self
     }
 

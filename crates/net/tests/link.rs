@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use xmppwire::{
     Client, ClientConfig, ClientEvent, CloseReason, Endpoint, Instant, Jid, Message, Role, Server,
-    ServerEvent,
+    ServerEvent, StreamErrorCondition, Timer,
 };
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide, Wire};
@@ -255,6 +255,48 @@ fn white_space_of_a_client_before_tls_is_dropped() {
     for piece in [1, 2, 5, 17, 100, 1000, 16 * 1024] {
         let (client, _) = session(Mode::StartTls, piece, b"", Some(Typist::default()));
         assert_eq!(bodies(&client.events), ["0", "1", "2"], "{piece}");
+    }
+}
+
+/// RFC 6120 §13.7.2.3
+#[test]
+fn a_session_ends_with_the_certificate_of_the_server() {
+    for mode in [Mode::StartTls, Mode::DirectTls] {
+        let (mut client, mut server) = session(mode, 16 * 1024, b"", None);
+        let valid_for = client.link.tls().unwrap().peer_valid_for.unwrap();
+        let second = std::time::Duration::from_secs(1);
+        client.link.handle_timeout(NOW + (valid_for - second));
+        client.listen(|_, event| Some(event));
+        assert_eq!(client.events.len(), 4, "{mode:?}");
+        // The first call tells how much time has passed since the stanzas came.
+        for _ in 0..2 {
+            client.link.handle_timeout(NOW + valid_for);
+        }
+        for _ in 0..10 {
+            client.speak(usize::MAX, &mut server.under_way);
+            server.hear(usize::MAX);
+            server.listen(|_, event| Some(event));
+            server.speak(usize::MAX, &mut client.under_way);
+            client.hear(usize::MAX);
+            client.listen(|_, event| Some(event));
+            if client.link.wants_shutdown() {
+                client.link.shut_down();
+            }
+            if server.link.wants_shutdown() {
+                server.link.shut_down();
+            }
+        }
+        let Some(ClientEvent::Closed(reason)) = client.events.last() else {
+            panic!("{mode:?}: {:?}", client.events.last());
+        };
+        assert_eq!(*reason, CloseReason::TimedOut(Timer::Certificate));
+
+        let Some(ServerEvent::Closed(CloseReason::PeerError(error))) = server.events.last() else {
+            panic!("{mode:?}: {:?}", server.events.last());
+        };
+        assert_eq!(error.condition(), StreamErrorCondition::Reset);
+        // The client showed no certificate.
+        assert_eq!(server.link.tls().unwrap().peer_valid_for, None);
     }
 }
 

@@ -51,23 +51,33 @@ impl Authority {
     /// An authority below this one, limited to these DNS names by a critical extension (RFC 5280
     /// §4.2.1.10).
     pub fn limited_to(&self, domain: &str) -> Self {
-        self.below(Some(NameConstraints {
-            permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
-            excluded_subtrees: Vec::new(),
-        }))
+        self.below(|params| {
+            params.name_constraints = Some(NameConstraints {
+                permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
+                excluded_subtrees: Vec::new(),
+            });
+        })
     }
 
     /// An authority below this one, limited to all DNS names but these.
     pub fn limited_to_others_than(&self, domain: &str) -> Self {
-        self.below(Some(NameConstraints {
-            permitted_subtrees: Vec::new(),
-            excluded_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
-        }))
+        self.below(|params| {
+            params.name_constraints = Some(NameConstraints {
+                permitted_subtrees: Vec::new(),
+                excluded_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
+            });
+        })
     }
 
     /// An authority below this one without limits.
     pub fn unlimited(&self) -> Self {
-        self.below(None)
+        self.below(|_| {})
+    }
+
+    /// The same authority, which shows the certificates of the other one behind its own.
+    pub fn with_chain_of(mut self, other: &Self) -> Self {
+        self.chain.push_str(&other.chain);
+        self
     }
 
     /// The same authority as a trust anchor: what it issues is shown without its certificate.
@@ -91,13 +101,14 @@ impl Authority {
         }
     }
 
-    fn below(&self, name_constraints: Option<NameConstraints>) -> Self {
+    /// An authority below this one, whose certificate is changed before it is signed.
+    pub fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = authority();
         let depth = self.chain.matches("BEGIN").count() + 1;
         let name = format!("authority {depth} below");
         params.distinguished_name.push(DnType::CommonName, name);
-        params.name_constraints = name_constraints;
         params.serial_number = Some(Self::SERIAL.into());
+        change(&mut params);
         let name = params.distinguished_name.clone();
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
@@ -125,6 +136,15 @@ impl Authority {
         change(&mut params);
         let chain = params.signed_by(key, &self.issuer).unwrap().pem() + &self.chain;
         Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
+    }
+
+    /// A certificate for this name that no authority has signed.
+    pub fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        Identity::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
     }
 
     /// A revocation list with these serial numbers as PEM, valid until the beginning of that year.

@@ -77,6 +77,10 @@ impl Stream {
             }
             None if timer == Timer::Acknowledgement => self.management_due(now),
             None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
+            // RFC 6120 §13.7.2.3
+            None if timer == Timer::Certificate => {
+                self.time_out(timer, Some(StreamErrorCondition::Reset));
+            }
             // The peer owes nothing, so it made no error (RFC 6120 §4.9.3.4).
             None if timer == Timer::Idle => self.time_out(timer, None),
             None => self.time_out(timer, awaited.error()),
@@ -126,7 +130,8 @@ impl Stream {
             let silent = silent.map(|when| (when, Timer::KeepAlive));
             let managed = self.management.as_ref().and_then(|m| m.deadline());
             let managed = managed.map(|when| (when, Timer::Acknowledgement));
-            let all = idle.into_iter().chain(silent).chain(managed);
+            let expires = self.expiry().map(|when| (when, Timer::Certificate));
+            let all = idle.into_iter().chain(silent).chain(managed).chain(expires);
             all.min_by_key(|(when, _)| *when)
         }
     }

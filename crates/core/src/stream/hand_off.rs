@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use super::Stream;
 use crate::error::{ApiMisuse, CloseReason, HandoffError, PeerMisbehaved};
+use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 
 /// Whether TLS protects the stream.
@@ -95,6 +96,7 @@ impl Stream {
         &mut self,
         handoff: &TlsHandoff,
         tls: TlsInfo,
+        now: Instant,
     ) -> Result<(), ApiMisuse> {
         match self.tls {
             TlsState::HandOff {
@@ -102,6 +104,9 @@ impl Stream {
                 step: HandOff::Running,
                 ..
             } if serial == handoff.serial => {
+                if let Some(time) = tls.valid_for {
+                    self.set_expiry(now + time);
+                }
                 self.tls = TlsState::Established(Some(Box::new(tls)));
                 self.restart();
                 // White space of the old stream came in clear text, so none can follow the handshake.

@@ -16,13 +16,16 @@ use crate::wire_log::{self, Way};
 /// the oldest one be forgotten.
 const OPEN_PINGS: usize = 4;
 
-/// The checks of a silent peer.
+/// The checks of a silent peer, and how long its certificate is valid.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     policy: Option<KeepAlive>,
     /// From when on silence counts, if that is later than the last input: the last white space, and
     /// the last moment at which this side did not read.
     from: Option<Instant>,
+    /// When the certificate of the peer is no longer valid (RFC 6120 §13.7.2.3). It stands here
+    /// because few streams have one without a policy.
+    expires: Option<Instant>,
     /// The check that runs.
     check: Option<Wait>,
     /// The ids of pings that were not answered.
@@ -40,6 +43,14 @@ pub(crate) enum Due {
 }
 
 impl Liveness {
+    /// Without a policy, for a peer whose certificate is valid until then.
+    pub(super) fn until(expires: Instant) -> Self {
+        Self {
+            expires: Some(expires),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn set_policy(&mut self, policy: Option<KeepAlive>) {
         self.policy = policy;
         if policy.is_none() {
@@ -115,6 +126,15 @@ impl Stream {
         if policy.is_some() || self.liveness.is_some() {
             self.liveness.get_or_insert_default().set_policy(policy);
         }
+    }
+
+    /// Tells until when the certificate of the peer is valid.
+    pub(super) fn set_expiry(&mut self, expires: Instant) {
+        self.liveness.get_or_insert_default().expires = Some(expires);
+    }
+
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        self.liveness.as_ref()?.expires
     }
 
     pub(crate) fn keep_alive(&self) -> Option<KeepAlive> {

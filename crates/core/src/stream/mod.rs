@@ -67,7 +67,7 @@ pub struct Stream {
     /// application may have kept the peer waiting: the idle time then counts from the next call that
     /// carries a time.
     since: Option<Instant>,
-    /// `None` as long as it never had a policy.
+    /// `None` as long as it had no policy, and the peer no certificate.
     liveness: Option<Box<Liveness>>,
     /// What the peer announced of its limits.
     peer_limits: StreamLimits,
@@ -94,6 +94,11 @@ impl Stream {
             limits,
             out: Outbox::default(),
             header: None,
+            liveness: tls
+                .as_ref()
+                .and_then(|tls| tls.valid_for)
+                .map(|time| Box::new(Liveness::until(now + time))),
+            peer_limits: StreamLimits::default(),
             tls: tls.map_or(TlsState::Clear, |tls| {
                 TlsState::Established(Some(Box::new(tls)))
             }),
@@ -108,8 +113,6 @@ impl Stream {
             since: Some(now),
             closing: false,
             farewell: None,
-            liveness: None,
-            peer_limits: StreamLimits::default(),
             management: None,
             end: None,
         }

@@ -126,7 +126,8 @@ fn closed(reason: &CloseReason) -> Verdict {
 fn is_brief(reason: &CloseReason) -> bool {
     use StreamErrorCondition as E;
     match reason {
-        CloseReason::TransportEof | CloseReason::TimedOut(Timer::KeepAlive | Timer::Idle) => true,
+        CloseReason::TransportEof
+        | CloseReason::TimedOut(Timer::KeepAlive | Timer::Idle | Timer::Certificate) => true,
         CloseReason::PeerError(error) => matches!(
             error.condition(),
             E::ConnectionTimeout | E::Reset | E::SeeOtherHost

@@ -61,6 +61,7 @@ mod roots;
 mod server;
 mod summary;
 mod trust;
+mod validity;
 mod verify;
 
 pub use client::{ClientTls, ClientTlsBuilder};

@@ -48,14 +48,12 @@ fn read(certificate: &[u8]) -> der::Result<Option<CertificateIdentities>> {
     }
 }
 
-/// The extensions of a kind in a certificate (RFC 5280 §4.1), which is a sequence of what is
-/// signed, of the signature algorithm, and of the signature. `None` for another sequence.
+/// The extensions of a kind in a certificate. `None` for another sequence.
 fn extensions(certificate: &[u8], wanted: ObjectIdentifier) -> der::Result<Option<Vec<&[u8]>>> {
-    let [signed, _, _] = *elements(AnyRef::from_der(certificate)?, Tag::Sequence)? else {
+    let Some(fields) = signed_fields(certificate)? else {
         return Ok(None);
     };
     // The extensions are the last field, and the only one with this tag.
-    let fields = elements(signed, Tag::Sequence)?;
     let Some(extensions) = fields.iter().find(|field| field.tag() == context(3, true)) else {
         return Ok(Some(Vec::new()));
     };
@@ -71,6 +69,15 @@ fn extensions(certificate: &[u8], wanted: ObjectIdentifier) -> der::Result<Optio
         }
     }
     Ok(Some(found))
+}
+
+/// The fields of a certificate that are signed. A certificate is a sequence of them, of the signature
+/// algorithm, and of the signature (RFC 5280 §4.1). `None` for another sequence.
+pub(super) fn signed_fields(certificate: &[u8]) -> der::Result<Option<Vec<AnyRef<'_>>>> {
+    let [signed, _, _] = *elements(AnyRef::from_der(certificate)?, Tag::Sequence)? else {
+        return Ok(None);
+    };
+    elements(signed, Tag::Sequence).map(Some)
 }
 
 /// Adds a `GeneralName` of a kind that is of interest.
@@ -111,7 +118,7 @@ fn ascii(bytes: &[u8]) -> Option<&str> {
         .filter(|text| text.is_ascii())
 }
 
-const fn context(number: u32, constructed: bool) -> Tag {
+pub(super) const fn context(number: u32, constructed: bool) -> Tag {
     Tag::ContextSpecific {
         constructed,
         number: TagNumber(number),
@@ -123,7 +130,7 @@ fn expect(element: AnyRef<'_>, tag: Tag) -> der::Result<()> {
 }
 
 /// The elements within a constructed element.
-fn elements(element: AnyRef<'_>, tag: Tag) -> der::Result<Vec<AnyRef<'_>>> {
+pub(super) fn elements(element: AnyRef<'_>, tag: Tag) -> der::Result<Vec<AnyRef<'_>>> {
     expect(element, tag)?;
     let mut reader = SliceReader::new(element.value())?;
     let mut elements = Vec::new();

@@ -23,9 +23,9 @@ use super::TlsError;
 ///
 /// Lists are read when a configuration is built, and are not fetched. An application that fetches
 /// newer ones builds another configuration for the next connections. Only the handshake checks:
-/// closing a stream whose certificate is revoked later (RFC 6120 §13.7.2.3) is for the application.
-/// OCSP is not supported: a stapled response is ignored, even for a certificate that demands one
-/// (RFC 7633).
+/// closing a stream whose certificate is revoked later, with `<reset/>`, is for the application (RFC
+/// 6120 §13.7.2.3); a stream whose certificate expires ends by itself. OCSP is not supported: a
+/// stapled response is ignored, even for a certificate that demands one (RFC 7633).
 ///
 /// ```
 /// use xmppwire_net::tls::{ClientTls, RevocationLists, platform_roots};

@@ -1,12 +1,13 @@
 //! The results of a finished handshake.
 
 use std::fmt;
+use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{ConnectionCommon, ProtocolVersion};
 use xmppwire::{CertificateIdentities, ChannelBindings, TlsInfo};
 
-use super::TlsError;
+use super::{TlsError, validity};
 
 /// The version of a connection. Older ones are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,12 +50,21 @@ pub struct TlsSummary {
     /// constraints (RFC 5280 §4.2.1.10): neither a certificate in `peer_certificates` nor the trust
     /// anchor. See the [module](super).
     pub peer: Option<CertificateIdentities>,
+    /// How long the verified certificate of the other side, and those above it, are still valid at
+    /// the end of the handshake; `None` if it sent none, and if it is not verified.
+    ///
+    /// [`info`](Self::info) tells it to the connection, whose stream ends then (RFC 6120 §13.7.2.3).
+    /// The end of a trust anchor is not known, and does not count.
+    pub peer_valid_for: Option<Duration>,
 }
 
 impl TlsSummary {
     /// What a connection needs to know: the channel bindings, and the names of the peer.
     pub fn info(&self) -> TlsInfo {
-        let info = TlsInfo::new(self.channel_bindings());
+        let mut info = TlsInfo::new(self.channel_bindings());
+        if let Some(valid_for) = self.peer_valid_for {
+            info = info.with_validity(valid_for);
+        }
         match &self.peer {
             Some(identities) => info.with_peer(identities.clone()),
             None => info,
@@ -89,6 +99,7 @@ impl fmt::Debug for TlsSummary {
             .field("peer_certificates", &self.peer_certificates.len())
             .field("unverified", &self.unverified)
             .field("peer", &self.peer)
+            .field("peer_valid_for", &self.peer_valid_for)
             .finish()
     }
 }
@@ -121,12 +132,17 @@ pub(super) fn read<Side>(
         Ok(peer) => (peer, None),
         Err(error) => (None, Some(error)),
     };
+    let chain = connection.peer_certificates().unwrap_or_default();
     Ok(TlsSummary {
         version,
         exporter,
         server_end_point,
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-        peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+        peer_valid_for: match unverified {
+            None => validity::valid_for(chain, UnixTime::now()),
+            Some(_) => None,
+        },
+        peer_certificates: chain.to_vec(),
         unverified,
         peer,
     })

@@ -9,6 +9,8 @@
 
 mod handshake;
 mod servers;
+mod usage;
+mod validity;
 
 use std::sync::Arc;
 
