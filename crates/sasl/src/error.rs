@@ -15,14 +15,14 @@ use crate::saslprep::SaslPrepError;
 pub enum ClientError {
     /// The credentials cannot be sent with this mechanism. The cause is local; nothing was sent.
     #[error("unusable credentials: {0}")]
-    Credentials(#[from] CredentialsError),
+    Credentials(CredentialsError),
     /// The caller picked a `-PLUS` mechanism for a connection without channel binding. Nothing was
     /// sent.
     #[error("no channel binding to use with this mechanism")]
     NoChannelBinding,
     /// The server's message does not follow the mechanism's grammar.
     #[error("malformed message from the server: {0}")]
-    Malformed(#[from] MessageError),
+    Malformed(MessageError),
     /// The offer that arrived is not the offer that the server sent: an attacker removed or added
     /// mechanisms or channel binding types (XEP-0474).
     #[error("the server's offer was changed on its way")]
@@ -68,6 +68,26 @@ pub enum ClientError {
     /// salt, hash or number of iterations.
     #[error("the salted password does not fit the challenge")]
     Misuse,
+}
+
+// Not by `#[from]`: the text of an error has that of its cause, so the cause is not its source, or
+// a chain of sources would say it twice.
+impl From<CredentialsError> for ClientError {
+    fn from(cause: CredentialsError) -> Self {
+        Self::Credentials(cause)
+    }
+}
+
+impl From<MessageError> for ClientError {
+    fn from(cause: MessageError) -> Self {
+        Self::Malformed(cause)
+    }
+}
+
+impl From<MessageError> for Rejection {
+    fn from(cause: MessageError) -> Self {
+        Self::Malformed(cause)
+    }
 }
 
 /// Why credentials cannot be used.
@@ -224,7 +244,7 @@ impl ScramServerError {
 pub enum Rejection {
     /// The client's message does not follow the mechanism's grammar.
     #[error("malformed message from the client: {0}")]
-    Malformed(#[from] MessageError),
+    Malformed(MessageError),
     /// A message came after the end of the exchange or while a question was open, or a required
     /// message is missing.
     #[error("message out of order")]
@@ -317,3 +337,31 @@ pub enum KeysError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no entropy")]
 pub struct EntropyUnavailable;
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use core::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn no_text_is_said_twice_in_a_chain_of_sources() {
+        let errors: [&dyn Error; 5] = [
+            &ClientError::from(CredentialsError::Username(SaslPrepError::Prohibited)),
+            &ClientError::from(MessageError::Duplicate('r')),
+            &ClientError::Refused(ScramServerError::InvalidEncoding),
+            &Rejection::from(MessageError::NotUtf8),
+            &KeysError::Password(SaslPrepError::Prohibited),
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(text.contains(": "), "the cause is missing in {text}");
+            let mut next = error.source();
+            while let Some(source) = next {
+                assert!(!text.contains(&source.to_string()), "{text}: {source}");
+                next = source.source();
+            }
+        }
+    }
+}

@@ -20,8 +20,8 @@ pub enum Error {
         ns: String,
     },
     /// The content or the attributes are not what the type needs, or the value has no form in XML.
-    #[error("{0}")]
-    Invalid(#[source] xso::error::Error),
+    #[error(transparent)]
+    Invalid(xso::error::Error),
     /// A name is not an `NCName` (Namespaces in XML 1.0 §3). Only an element that a program built can
     /// have one.
     #[error("a name is not an NCName")]
