@@ -31,11 +31,32 @@ pub(crate) fn example(name: &str) -> Command {
         .join("examples")
         .join(name)
         .with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        program.exists(),
-        "not built: run `cargo test -p xmppwire-examples` without choosing targets"
-    );
+    if let Err(why) = check_fresh(&program) {
+        panic!("{why}: run `cargo test -p xmppwire-examples` without choosing targets");
+    }
     Command::new(program)
+}
+
+/// Whether a program is newer than its sources. `cargo test --test run` does not build the examples,
+/// so what lies there may be what an earlier version of the sources did.
+fn check_fresh(program: &Path) -> Result<(), String> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified());
+    let name = program.display();
+    let built = modified(program).map_err(|_| format!("{name} is not built"))?;
+    // Cargo lists the sources of a program, those of the crates of the workspace included, as
+    // `PROGRAM: FILE FILE…`.
+    let list = program.with_extension("d");
+    let list = fs::read_to_string(&list).map_err(|_| format!("{name} has no list of sources"))?;
+    let (_, sources) = list.split_once(": ").unwrap_or_default();
+    let sources = sources.replace("\\ ", "\0");
+    for source in sources.split_whitespace() {
+        let source = source.replace('\0', " ");
+        // One that is gone has a reason, which the next build finds.
+        if modified(Path::new(&source)).is_ok_and(|changed| changed > built) {
+            return Err(format!("{name} is older than {source}"));
+        }
+    }
+    Ok(())
 }
 
 /// Runs a program to its end and returns what it printed.
