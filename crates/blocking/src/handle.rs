@@ -75,9 +75,9 @@ impl<R: SessionRole> Handle<R> {
     }
 
     /// Closes the stream in order, and waits until the driver has ended: what was sent is written,
-    /// and the server confirms the end. A client that reconnects does so no more, but an attempt to
-    /// connect is not interrupted. Stanzas that still arrive go to the receiver; one that takes
-    /// none holds the end up for as long as the limits allow.
+    /// and the server confirms the end. A client that reconnects does so no more, and an attempt to
+    /// connect is dropped. Stanzas that still arrive go to the receiver; one that takes none holds
+    /// the end up for as long as the [limits](xmppwire::Limits::close_timeout) allow.
     pub fn close(&self) {
         park::wait(self.0.close());
     }
@@ -118,7 +118,7 @@ impl<R: SessionRole> Handle<R> {
     /// Says that the network has changed or that the device was asleep. A session is checked, and
     /// if nothing arrives within `patience`, it ends as
     /// [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive). A client that reconnects then
-    /// does so at once; without a session the next attempt begins at once.
+    /// does so at once; without a session it begins anew, also where an attempt is in progress.
     pub fn network_changed(&self, patience: Duration) {
         self.0.network_changed(patience);
     }

@@ -70,6 +70,7 @@ mod open;
 mod park;
 mod pump;
 mod reconnecting;
+mod search;
 mod server;
 mod session;
 mod waker;

@@ -12,9 +12,10 @@ use xmppwire_net::client::{
     RequestError, SessionConnector, SessionRole,
 };
 
+use crate::Session;
 use crate::clock::Clock;
+use crate::connect::{Attempt, Outcome};
 use crate::waker::Waker;
-use crate::{Session, connect};
 
 pub use split::ReconnectingDriver;
 
@@ -95,6 +96,8 @@ pub struct Reconnecting<R: SessionRole> {
     machine: Machine<Session<R>, R>,
     clock: Clock,
     waker: Waker,
+    /// The attempt in progress.
+    attempt: Option<Attempt<R>>,
     /// Malformed stanzas that arrived before the last event was given.
     refused: RefusedStanzas,
 }
@@ -113,6 +116,7 @@ impl<R: SessionRole> Reconnecting<R> {
             machine: Machine::new(connector, policy, clock.now()),
             clock,
             waker: Waker::new(),
+            attempt: None,
             refused: RefusedStanzas::default(),
         }
     }
@@ -134,9 +138,9 @@ impl<R: SessionRole> Reconnecting<R> {
     }
 
     /// Like [`next_event`](Self::next_event), but returns [`Poll::Pending`] after `timeout` or when
-    /// the [`waker`](Self::waker) is used. Nothing is lost then. An attempt to connect is not
-    /// interrupted; it takes at most the connector's [time to
-    /// connect](SessionConnector::with_total_timeout).
+    /// the [`waker`](Self::waker) is used. Nothing is lost then, and the next call continues an attempt
+    /// to connect. Its time, at most the connector's [time to
+    /// connect](SessionConnector::with_total_timeout), also runs between the calls.
     ///
     /// # Errors
     ///
@@ -218,16 +222,18 @@ impl<R: SessionRole> Reconnecting<R> {
     }
 
     /// Says that the network has changed or that the device was asleep: another network, another
-    /// address, a new tunnel. Without a session, the next attempt begins at once. A session is checked, and if
-    /// nothing arrives within ten seconds, it ends and the client connects again at once.
+    /// address, a new tunnel. Without a session, an attempt in progress begins anew. A session is
+    /// checked, and if nothing arrives within ten seconds, it ends and the client connects again at
+    /// once.
     pub fn network_changed(&mut self) {
         self.check_session(Duration::from_secs(10));
     }
 
     /// The same with another time for the sign of life.
     pub fn check_session(&mut self, patience: Duration) {
-        if let Some(client) = self.machine.network_changed(self.clock.now()) {
-            client.check_peer(patience);
+        match self.machine.network_changed(self.clock.now()) {
+            Some(client) => client.check_peer(patience),
+            None => self.attempt = None,
         }
     }
 
@@ -242,6 +248,7 @@ impl<R: SessionRole> Reconnecting<R> {
     /// What still arrives is given by [`next_event`](Self::next_event), and then `None`: take it all,
     /// so that no stanza is lost.
     pub fn begin_close(&mut self) {
+        self.attempt = None;
         if let Some(session) = self.machine.close() {
             session.begin_close();
         }
@@ -269,7 +276,10 @@ impl<R: SessionRole> Reconnecting<R> {
             let now = self.clock.now();
             let left = deadline.map(|deadline| deadline.saturating_since(now));
             match self.machine.next(now) {
-                Next::Connect => return self.connect().map(|event| Poll::Ready(Some(event))),
+                Next::Connect => {
+                    let event = self.connect(deadline)?;
+                    return Ok(event.map(Some));
+                }
                 Next::SleepUntil(time) => {
                     if self.waker.rest(time.saturating_since(now), left) {
                         return Ok(Poll::Pending);
@@ -293,15 +303,26 @@ impl<R: SessionRole> Reconnecting<R> {
         }
     }
 
-    fn connect(&mut self) -> Result<ReconnectEvent<R>, Error> {
-        let attempts = self.machine.attempts(self.clock.now());
-        match connect::connect(attempts, self.clock, &self.waker) {
+    fn connect(&mut self, deadline: Option<Instant>) -> Result<Poll<ReconnectEvent<R>>, Error> {
+        let attempt = self.attempt.take().unwrap_or_else(|| {
+            let attempts = self.machine.attempts(self.clock.now());
+            Attempt::new(attempts, self.clock, self.waker.clone())
+        });
+        let result = match attempt.advance(deadline) {
+            Outcome::Pending(attempt) => {
+                self.attempt = Some(*attempt);
+                return Ok(Poll::Pending);
+            }
+            Outcome::Done(result) => *result,
+        };
+        let now = self.clock.now();
+        let event = match result {
             Ok(client) => {
                 let (address, mode) = (client.address().clone(), client.mode());
-                let now = self.clock.now();
-                Ok(self.machine.connected(now, address, mode, client))
+                self.machine.connected(now, address, mode, client)
             }
-            Err(error) => self.machine.not_connected(self.clock.now(), error),
-        }
+            Err(error) => self.machine.not_connected(now, error)?,
+        };
+        Ok(Poll::Ready(event))
     }
 }

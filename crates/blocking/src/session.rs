@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use xmppwire::{Client, Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    ConnectError, Error, Login, LoginStep, RefusedStanzas, RequestError, RequestId,
-    Session as Machine, SessionConnector, SessionRole,
+    ConnectError, Error, Login, RefusedStanzas, RequestError, RequestId, Session as Machine,
+    SessionConnector, SessionRole,
 };
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::Wired;
 use xmppwire_net::tls::TlsSummary;
 
 use crate::clock::Clock;
-use crate::connect;
+use crate::connect::{self, LoggingIn};
 use crate::pump::Pump;
 use crate::waker::Waker;
 
@@ -43,8 +43,7 @@ impl<R: SessionRole> Session<R> {
     /// [`ConnectError`]
     pub fn connect_with(connector: &SessionConnector<R>) -> Result<Self, ConnectError> {
         let clock = Clock::start();
-        let attempts = Attempts::new(connector, clock.now());
-        connect::connect(attempts, clock, &Waker::new())
+        connect::connect(Attempts::new(connector, clock.now()), clock)
     }
 
     /// Logs in over a socket that is connected.
@@ -55,16 +54,13 @@ impl<R: SessionRole> Session<R> {
     ) -> Result<Self, Error> {
         let clock = Clock::start();
         let login = Login::new(connector, mode, clock.now())?;
-        Self::log_in(Pump::new(socket, clock, Waker::new())?, login)
+        let mut login = LoggingIn::new(Pump::new(socket, clock, Waker::new())?, login);
+        while login.advance(None)?.is_pending() {}
+        login.into_session()
     }
 
-    pub(crate) fn log_in(mut pump: Pump, mut login: Login<R>) -> Result<Self, Error> {
-        while let LoginStep::Derive(request) = pump.until(&mut login, Login::poll)? {
-            let salted = request.derive();
-            login.derived(request, &salted)?;
-        }
-        let machine = login.into_session()?;
-        Ok(Self { pump, machine })
+    pub(crate) const fn new(pump: Pump, machine: Machine<R>) -> Self {
+        Self { pump, machine }
     }
 
     /// The address that the stream is for: that of a client, or the domain of a component.

@@ -64,18 +64,19 @@ async fn open_next<R: SessionRole>(attempts: &mut Attempts<R>, clock: Clock) -> 
 
 /// The connections that are being opened. Dropping it ends the attempts.
 #[derive(Default)]
-struct Openings(Vec<(SocketAddr, Opening)>);
+pub(crate) struct Openings(Vec<(SocketAddr, Opening)>);
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 impl Openings {
-    fn begin(&mut self, address: SocketAddr, limit: Duration) {
+    /// Begins to open a connection, which may take this long.
+    pub(crate) fn begin(&mut self, address: SocketAddr, limit: Duration) {
         let opening = Box::pin(within(limit, open(address)));
         self.0.push((address, opening));
     }
 
     /// The first connection that is open or has failed; `None` if there is none by this time.
-    async fn first(
+    pub(crate) async fn first(
         &mut self,
         clock: Clock,
         until: Option<Instant>,
@@ -103,7 +104,8 @@ impl Openings {
     }
 }
 
-async fn within<T>(
+/// The result of an operation that may take this long.
+pub(crate) async fn within<T>(
     limit: Duration,
     operation: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {

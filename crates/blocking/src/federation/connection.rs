@@ -4,20 +4,23 @@ use std::io;
 use std::task::Poll;
 
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use xmppwire::Instant;
 use xmppwire_net::federation::{Inbound, Key, Next, Order, Outbound, Report};
 use xmppwire_net::link::Wired;
 use xmppwire_net::socket::{SockRef, prepare};
 
-use super::finder::{Found, Search};
 use crate::clock::Clock;
 use crate::moves::{CHUNK, step};
+use crate::open::Opening;
+use crate::search::{Found, Search};
 
 #[derive(Debug)]
 pub(super) struct Connection {
     machine: Machine,
     socket: Option<TcpStream>,
+    /// The connections that are being opened.
+    openings: Vec<Opening>,
     waits: Waits,
 }
 
@@ -33,8 +36,8 @@ enum Waits {
     No,
     /// For the result of a search.
     Search,
-    /// For the socket to be connected, at the latest until then.
-    Connect(Instant),
+    /// For a connection to be open or to have failed, at the latest until then.
+    Connect(Option<Instant>),
 }
 
 /// What came of a turn.
@@ -64,6 +67,7 @@ impl Connection {
         Self {
             machine: Machine::In(Box::new(inbound)),
             socket: Some(socket),
+            openings: Vec::new(),
             waits: Waits::No,
         }
     }
@@ -73,6 +77,7 @@ impl Connection {
         Self {
             machine: Machine::Out(outbound),
             socket: None,
+            openings: Vec::new(),
             waits: Waits::No,
         }
     }
@@ -109,7 +114,10 @@ impl Connection {
     pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
         match (self.waits, &mut self.machine) {
             (Waits::Search, _) => None,
-            (Waits::Connect(deadline), _) => Some(deadline),
+            (Waits::Connect(until), _) => {
+                let deadlines = self.openings.iter().map(Opening::deadline);
+                deadlines.chain(until).min()
+            }
             (Waits::No, Machine::In(inbound)) => inbound.wire().poll_timeout(),
             (Waits::No, Machine::Out(outbound)) => outbound.wire().poll_timeout(),
         }
@@ -148,32 +156,25 @@ impl Connection {
                 Did::Search(Search::Resolve(host, port, limit))
             }
             Next::Open(address) => {
-                let opened = match self.waits {
-                    Waits::Connect(deadline) => connected(self.socket.as_ref(), now, deadline),
-                    _ => {
-                        self.waits = Waits::Connect(now + limit);
-                        let both = Interest::READABLE | Interest::WRITABLE;
-                        let socket = TcpStream::connect(address).and_then(|mut socket| {
-                            registry.register(&mut socket, Token(token), both)?;
-                            Ok(socket)
-                        });
-                        match socket {
-                            Ok(socket) => {
-                                self.socket = Some(socket);
-                                Poll::Pending
-                            }
-                            Err(error) => Poll::Ready(Err(error)),
-                        }
-                    }
+                let opening = Opening::begin(registry, Token(token), address, now + limit);
+                self.openings.push(opening);
+                Did::Moved
+            }
+            Next::Wait(until) => {
+                let Some((address, opened)) = Opening::first(&mut self.openings, now) else {
+                    self.waits = Waits::Connect(until);
+                    return Did::Nothing;
                 };
-                match opened {
-                    Poll::Pending => Did::Nothing,
-                    Poll::Ready(opened) => {
-                        self.waits = Waits::No;
-                        outbound.opened(now, opened);
-                        Did::Moved
-                    }
-                }
+                let opened = opened.map(|socket| {
+                    // A socket that refuses is no longer connected, which reading will show.
+                    let _ = prepare(&SockRef::from(&socket));
+                    self.socket = Some(socket);
+                    // The others are too late.
+                    self.openings.clear();
+                });
+                self.waits = Waits::No;
+                outbound.opened(now, address, opened);
+                Did::Moved
             }
         }
     }
@@ -191,29 +192,5 @@ impl Connection {
             true => Did::Moved,
             false => Did::Nothing,
         }
-    }
-}
-
-/// Whether a socket that connects has done so.
-fn connected(socket: Option<&TcpStream>, now: Instant, deadline: Instant) -> Poll<io::Result<()>> {
-    let Some(socket) = socket else {
-        return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
-    };
-    match socket.take_error().map(Option::into_iter) {
-        Ok(mut error) => {
-            if let Some(error) = error.next() {
-                return Poll::Ready(Err(error));
-            }
-        }
-        Err(error) => return Poll::Ready(Err(error)),
-    }
-    if socket.peer_addr().is_ok() {
-        // A socket that refuses is no longer connected, which reading will show.
-        let _ = prepare(&SockRef::from(socket));
-        return Poll::Ready(Ok(()));
-    }
-    match now >= deadline {
-        true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-        false => Poll::Pending,
     }
 }

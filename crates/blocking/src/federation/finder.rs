@@ -1,34 +1,16 @@
 //! Names are looked up on threads of their own.
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Duration;
 
 use xmppwire_net::federation::Key;
-use xmppwire_net::find::{LookupError, NameServers, Resolver, SrvAnswers, SrvNames};
 
-use crate::connect::resolve;
+use crate::search::{Found, Search};
 use crate::waker::Waker;
 
 /// Threads that look names up at once. More searches wait.
 const THREADS: usize = 16;
-
-/// What a connection wants to know.
-#[derive(Debug)]
-pub(super) enum Search {
-    LookUp(SrvNames, Option<NameServers>, Duration),
-    Resolve(String, u16, Duration),
-}
-
-/// What came of a search.
-#[derive(Debug)]
-pub(super) enum Found {
-    Answers(SrvAnswers),
-    Addresses(io::Result<Vec<SocketAddr>>),
-}
 
 #[derive(Debug)]
 pub(super) struct Finder {
@@ -81,26 +63,6 @@ impl Finder {
                 let _ = self.sender.send((key, failed));
                 self.waker.nudge();
             }
-        }
-    }
-}
-
-impl Search {
-    fn run(self) -> Found {
-        match self {
-            Self::LookUp(names, servers, limit) => {
-                let resolver = servers.map_or_else(Resolver::system, Resolver::new);
-                Found::Answers(resolver.look_up(&names, limit))
-            }
-            Self::Resolve(host, port, limit) => Found::Addresses(resolve(host, port, limit)),
-        }
-    }
-
-    /// The result where the system has no thread.
-    fn failed(&self) -> Found {
-        match self {
-            Self::LookUp(..) => Found::Answers(SrvAnswers::failed(LookupError::TimedOut)),
-            Self::Resolve(..) => Found::Addresses(Err(io::ErrorKind::OutOfMemory.into())),
         }
     }
 }

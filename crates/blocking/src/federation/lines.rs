@@ -8,8 +8,8 @@ use xmppwire::Instant;
 use xmppwire_net::federation::{Inbound, Key, Order, Outbound, Report};
 
 use super::connection::{Connection, Did};
-use super::finder::{Found, Search};
 use crate::clock::Clock;
+use crate::search::{Found, Search};
 
 /// The first token of a connection; smaller ones are those of the waker and the listeners.
 pub(super) const FIRST: usize = 1024;

@@ -170,6 +170,12 @@ impl Federation {
         self.hub.queued()
     }
 
+    /// How many answers to malformed stanzas were lost, because their connection ended while too
+    /// much waited for its server. Nothing else is lost without an event.
+    pub const fn lost(&self) -> u64 {
+        self.hub.lost()
+    }
+
     /// A handle with which another thread ends a wait in [`next_timeout`](Self::next_timeout).
     pub fn waker(&self) -> Waker {
         self.waker.clone()

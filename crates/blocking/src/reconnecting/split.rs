@@ -10,7 +10,7 @@ use xmppwire_net::client::{
 
 use super::Reconnecting;
 use crate::clock::Clock;
-use crate::connect;
+use crate::connect::{Attempt, Outcome};
 use crate::handle::{Events, Handle};
 use crate::pump::Pump;
 use crate::session::{drive, rouse};
@@ -51,6 +51,7 @@ impl<R: SessionRole> Reconnecting<R> {
             machine,
             clock,
             waker,
+            attempt,
             mut refused,
         } = self;
         let budget = machine.inbox_bytes();
@@ -66,13 +67,14 @@ impl<R: SessionRole> Reconnecting<R> {
             machine,
             clock,
             waker,
+            attempt,
             driving,
         };
         (Handle(handle), Events(events), driver)
     }
 }
 
-/// Longest single wait for the receiver.
+/// Longest single wait for the receiver, or for a connection.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Drives a client or a component that was [split](Reconnecting::split).
@@ -86,12 +88,12 @@ pub struct ReconnectingDriver<R: SessionRole = Client> {
     machine: Machine<Pump, R>,
     clock: Clock,
     waker: Waker,
+    attempt: Option<Attempt<R>>,
     driving: Driving<R>,
 }
 
 impl<R: SessionRole> ReconnectingDriver<R> {
-    /// Connects and moves bytes until a handle closes the client. An attempt to connect is not
-    /// interrupted.
+    /// Connects and moves bytes until a handle closes the client, also during an attempt to connect.
     ///
     /// # Errors
     ///
@@ -105,10 +107,16 @@ impl<R: SessionRole> ReconnectingDriver<R> {
                     while self.driving.poll_room(&waker).is_pending() {
                         self.waker.wait(LONGEST);
                     }
-                    if self.driving.is_closing() {
-                        return Ok(());
+                    match self.driving.poll_wish(&waker) {
+                        Poll::Ready(Wish::Close) => return Ok(()),
+                        // It does.
+                        Poll::Ready(Wish::ConnectNow) => {}
+                        Poll::Ready(Wish::NetworkChanged) => {
+                            self.attempt = None;
+                            self.machine.network_changed(now);
+                        }
+                        Poll::Pending => self.connect()?,
                     }
-                    self.connect()?;
                 }
                 Next::SleepUntil(time) => match self.driving.poll_wish(&waker) {
                     Poll::Ready(Wish::Close) => return Ok(()),
@@ -138,9 +146,19 @@ impl<R: SessionRole> ReconnectingDriver<R> {
         }
     }
 
+    /// Connects, until a handle wants something else.
     fn connect(&mut self) -> Result<(), Error> {
-        let attempts = self.machine.attempts(self.clock.now());
-        let result = connect::connect(attempts, self.clock, &self.waker);
+        let attempt = self.attempt.take().unwrap_or_else(|| {
+            let attempts = self.machine.attempts(self.clock.now());
+            Attempt::new(attempts, self.clock, self.waker.clone())
+        });
+        let result = match attempt.advance(Some(self.clock.now() + LONGEST)) {
+            Outcome::Pending(attempt) => {
+                self.attempt = Some(*attempt);
+                return Ok(());
+            }
+            Outcome::Done(result) => *result,
+        };
         let now = self.clock.now();
         match result {
             Ok(client) => {

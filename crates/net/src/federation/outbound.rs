@@ -16,7 +16,8 @@ use super::roads::Roads;
 use super::session::{Ended, Progress, Session, Silence};
 use super::{DomainPolicy, End, FederationConfig, Key, Purpose, Told};
 use crate::find::{
-    Domain, LookupError, Mode, NameServers, Redirect, Service, SrvAnswers, SrvNames, Target,
+    Domain, LookupError, Mode, NameServers, Race, RaceStep, Redirect, Service, SrvAnswers,
+    SrvNames, Target,
 };
 use crate::link::{LinkError, Wire, Wired};
 use crate::log::log;
@@ -35,7 +36,8 @@ const MAX_ADDRESSES: usize = 8;
 /// Orders may come at any time, and are followed by another call of `next`.
 ///
 /// - The servers of the domain are tried one after the other, until one is of use: until it
-///   authorised a pair, or can be asked about keys.
+///   authorised a pair, or can be asked about keys. The addresses of one server race each other
+///   ([`Race`], RFC 8305); those that lost are tried where the winner is of no use.
 /// - `<see-other-host/>` is followed at most three times, and only where it arrived over TLS or the
 ///   policy does not require TLS (RFC 6120 §4.9.3.19). The stream headers and the certificate are
 ///   those of the target domain, wherever the connection leads.
@@ -71,9 +73,12 @@ pub enum Next {
         /// The TCP port of the addresses.
         port: u16,
     },
-    /// Open a TCP connection to this address, in place of the one before, and call
-    /// [`Outbound::opened`].
+    /// Begin to open a TCP connection to this address, beside those that are being opened, and ask
+    /// for the next step. Tell of each that is open or has failed with [`Outbound::opened`].
     Open(SocketAddr),
+    /// Wait until one of the connections that are being opened is open or has failed, but not beyond
+    /// this time.
+    Wait(Option<Instant>),
     /// Move bytes.
     Drive,
     /// Give the report to the [`Hub`](super::Hub).
@@ -87,7 +92,7 @@ pub enum Next {
 enum Left {
     LookUp(Domain),
     Target(Target),
-    Address(SocketAddr, Target),
+    Addresses(Vec<SocketAddr>, Target),
 }
 
 #[derive(Debug)]
@@ -96,7 +101,8 @@ enum Stage {
     Choosing,
     LookingUp(Domain, SrvNames),
     Resolving(Target),
-    Opening(SocketAddr, Target),
+    /// Connections to the addresses of the target are being opened.
+    Opening(Race, Target),
     Driving(SocketAddr, Target, Box<Session<Outgoing>>),
     /// The last report is to be made.
     Ending(Told),
@@ -144,7 +150,7 @@ impl Outbound {
         &self.pair
     }
 
-    /// How long each step but [`Next::Drive`] may take.
+    /// How long each look-up may take, and opening each connection.
     pub fn timeout(&self) -> Duration {
         self.config.connect_timeout()
     }
@@ -184,7 +190,14 @@ impl Outbound {
                     let (host, port) = (target.host.clone(), target.port);
                     return Next::Resolve { host, port };
                 }
-                Stage::Opening(address, _) => return Next::Open(*address),
+                Stage::Opening(race, _) => match race.next_step(now) {
+                    Some(RaceStep::Wait(until)) => return Next::Wait(until),
+                    Some(RaceStep::Open(address)) => match self.road_to(address) {
+                        Some(other) => self.stage = Stage::Ending(Told::Joins(other)),
+                        None => return Next::Open(address),
+                    },
+                    None => self.stage = Stage::Choosing,
+                },
                 Stage::Driving(address, _, session) => match session.poll(now) {
                     Poll::Pending => return Next::Drive,
                     Poll::Ready(Progress::Told(what)) => {
@@ -228,20 +241,18 @@ impl Outbound {
             },
             Left::Target(target) => match target.host.parse::<IpAddr>() {
                 Ok(address) => {
-                    let address = (address, target.port).into();
-                    self.left.push_front(Left::Address(address, target));
-                    return;
+                    let race = Race::new([(address, target.port).into()]);
+                    Stage::Opening(race, target)
                 }
                 Err(_) => Stage::Resolving(target),
             },
-            Left::Address(address, target) => {
-                let roads = self.roads.as_ref();
-                match roads.and_then(|roads| roads.leading_to(address, self.policy)) {
-                    Some(other) => Stage::Ending(Told::Joins(other)),
-                    None => Stage::Opening(address, target),
-                }
-            }
+            Left::Addresses(addresses, target) => Stage::Opening(Race::new(addresses), target),
         };
+    }
+
+    /// An open stream to this address, which may carry the pair.
+    fn road_to(&self, address: SocketAddr) -> Option<Key> {
+        self.roads.as_ref()?.leading_to(address, self.policy)
     }
 
     fn plan(&mut self, domain: &Domain, answers: Option<SrvAnswers>) {
@@ -258,7 +269,7 @@ impl Outbound {
         if self.policy.tls() == TlsPolicy::Forbidden {
             let begins_in_clear = |left: &Left| match left {
                 Left::LookUp(_) => true,
-                Left::Target(target) | Left::Address(_, target) => target.mode == Mode::StartTls,
+                Left::Target(target) | Left::Addresses(_, target) => target.mode == Mode::StartTls,
             };
             self.left.retain(begins_in_clear);
         }
@@ -279,30 +290,36 @@ impl Outbound {
     pub fn resolved(&mut self, addresses: io::Result<Vec<SocketAddr>>) {
         match mem::replace(&mut self.stage, Stage::Choosing) {
             Stage::Resolving(target) => {
-                let addresses = addresses.unwrap_or_default();
-                let rest = mem::take(&mut self.left);
-                let addresses = addresses.into_iter().take(MAX_ADDRESSES);
-                let addresses = addresses.map(|it| Left::Address(it, target.clone()));
-                self.left = addresses.chain(rest).collect();
+                let mut addresses = addresses.unwrap_or_default();
+                addresses.truncate(MAX_ADDRESSES);
+                self.stage = Stage::Opening(Race::new(addresses), target);
             }
             other => self.stage = other,
         }
     }
 
-    /// Takes what came of [`Next::Open`].
-    pub fn opened(&mut self, now: Instant, opened: io::Result<()>) {
-        match mem::replace(&mut self.stage, Stage::Choosing) {
-            Stage::Opening(address, target) => match opened {
-                Ok(()) => {
-                    let terms = (self.pair.clone(), self.purpose, self.policy);
-                    let side = self.config.side(&self.pair);
-                    let config = Arc::clone(&self.config);
-                    let session = Session::new(config, terms, target.mode, side, now);
-                    self.stage = Stage::Driving(address, target, Box::new(session));
+    /// Takes what came of [`Next::Open`]. Where a connection is open, the driver drops the others that
+    /// are being opened.
+    pub fn opened(&mut self, now: Instant, address: SocketAddr, opened: io::Result<()>) {
+        match (mem::replace(&mut self.stage, Stage::Choosing), opened) {
+            (Stage::Opening(race, target), Ok(())) => {
+                let others = race.others(address);
+                if !others.is_empty() {
+                    self.left
+                        .push_front(Left::Addresses(others, target.clone()));
                 }
-                Err(error) => self.end = End::of(&LinkError::Io(error)),
-            },
-            other => self.stage = other,
+                let terms = (self.pair.clone(), self.purpose, self.policy);
+                let side = self.config.side(&self.pair);
+                let config = Arc::clone(&self.config);
+                let session = Session::new(config, terms, target.mode, side, now);
+                self.stage = Stage::Driving(address, target, Box::new(session));
+            }
+            (Stage::Opening(mut race, target), Err(error)) => {
+                race.failed(address);
+                self.end = End::of(&LinkError::Io(error));
+                self.stage = Stage::Opening(race, target);
+            }
+            (other, _) => self.stage = other,
         }
     }
 
@@ -361,3 +378,6 @@ impl Drop for Outbound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,12 @@ impl Race {
         self.next = Instant::ORIGIN;
     }
 
+    /// The addresses that have not failed, other than this one.
+    pub(crate) fn others(self, winner: SocketAddr) -> Vec<SocketAddr> {
+        let others = self.opening.into_iter().chain(self.waiting);
+        others.filter(|address| *address != winner).collect()
+    }
+
     /// Whether every address has failed.
     pub fn is_lost(&self) -> bool {
         self.waiting.is_empty() && self.opening.is_empty()

@@ -60,7 +60,7 @@ use crate::clock::Clock;
 /// stanzas are sent and connections are opened while it is awaited. While it is not, connections
 /// stop to read: what arrived and waits holds at most
 /// [`FederationLimits::arrived`](crate::FederationLimits::arrived) bytes of memory, and beside that
-/// each connection holds what it is reading.
+/// each connection holds what it is reading, and a batch of 8 KiB of what it has read.
 ///
 /// What is lost with a connection is what was written to it and not read by the peer; without
 /// stream management nothing tells how much that is.
@@ -122,6 +122,12 @@ impl Federation {
     /// Bytes of memory that the stanzas hold that wait to be sent.
     pub const fn queued(&self) -> usize {
         self.hub.queued()
+    }
+
+    /// How many answers to malformed stanzas were lost, because their connection ended while too
+    /// much waited for its server. Nothing else is lost without an event.
+    pub const fn lost(&self) -> u64 {
+        self.hub.lost()
     }
 
     /// The next event; `None` when everything has ended after [`close`](Self::close).

@@ -1,18 +1,18 @@
 //! The tasks of connections.
 
-use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::task::Poll;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
+use xmppwire::Instant;
 use xmppwire_net::federation::{Inbound, Next, Order, Outbound, Report};
 use xmppwire_net::socket::{SockRef, prepare};
 
-use super::reporter::Reporter;
+use super::reporter::{Batch, Reporter};
 use super::{Either, either};
 use crate::clock::Clock;
+use crate::connect::{Openings, within};
 use crate::dns::Resolver;
 use crate::pump::Pump;
 
@@ -27,21 +27,37 @@ pub(super) async fn serve(
     // A socket that refuses is no longer connected, which reading will show.
     let _ = prepare(&SockRef::from(&socket));
     let mut pump = Pump::new(socket, clock);
+    let mut batch = Batch::default();
     loop {
-        let moved = either(orders.recv(), pump.until(&mut inbound, Inbound::poll)).await;
-        match moved {
+        let reports = pump.until(&mut inbound, |inbound, now| {
+            gather(inbound, now, &mut batch)
+        });
+        match either(orders.recv(), reports).await {
             Either::First(Some(order)) => inbound.order(clock.now(), order),
-            Either::First(None) | Either::Second(None) => return,
-            Either::Second(Some(report)) if report.is_last() => {
-                return end(report, orders, &reporter).await;
-            }
-            Either::Second(Some(report)) => {
-                if !reporter.report(report).await {
+            Either::First(None) => return,
+            Either::Second(None) => {
+                if !reporter.report(&mut batch).await {
                     return;
                 }
             }
+            Either::Second(Some(last)) => return end(last, batch, orders, &reporter).await,
         }
     }
+}
+
+/// Takes reports until there are no more at the moment, or enough for a batch. Gives the last one of
+/// the connection by itself.
+fn gather(inbound: &mut Inbound, now: Instant, batch: &mut Batch) -> Poll<Option<Report>> {
+    while !batch.is_full() {
+        match inbound.poll(now) {
+            Poll::Ready(Some(report)) if report.is_last() => return Poll::Ready(Some(report)),
+            Poll::Ready(Some(report)) => batch.push(report),
+            // `None` is unreachable: nothing is polled after the last report.
+            Poll::Ready(None) | Poll::Pending if batch.is_empty() => return Poll::Pending,
+            Poll::Ready(None) | Poll::Pending => break,
+        }
+    }
+    Poll::Ready(None)
 }
 
 /// Opens a connection to another server, and drives it until it ends.
@@ -52,12 +68,18 @@ pub(super) async fn connect(
     reporter: Reporter,
 ) {
     let mut pump = None;
+    let mut openings = Openings::default();
+    let mut batch = Batch::default();
     let mut next = outbound.next(clock.now());
     loop {
+        let goes_on = matches!(next, Next::Report(_)) && !batch.is_full();
+        if !goes_on && !reporter.report(&mut batch).await {
+            return;
+        }
         match next {
             Next::LookUp(names) => {
                 let resolver = Resolver::new(outbound.name_servers());
-                let look_up = resolver.look_up(&names);
+                let look_up = timeout(outbound.timeout(), resolver.look_up(&names));
                 if let Some(answers) =
                     unless_ordered(&mut outbound, &mut orders, clock, look_up).await
                 {
@@ -65,37 +87,33 @@ pub(super) async fn connect(
                 }
             }
             Next::Resolve { host, port } => {
-                let resolve = resolve(host, port);
+                let resolve = within(outbound.timeout(), lookup_host((host, port)));
                 if let Some(found) =
                     unless_ordered(&mut outbound, &mut orders, clock, resolve).await
                 {
-                    outbound.resolved(flatten(found));
+                    outbound.resolved(found.map(Iterator::collect));
                 }
             }
-            Next::Open(address) => {
-                pump = None;
-                let open = TcpStream::connect(address);
-                if let Some(opened) = unless_ordered(&mut outbound, &mut orders, clock, open).await
-                {
-                    let opened = flatten(opened).map(|socket| {
-                        // A socket that refuses is no longer connected, which reading will show.
-                        let _ = prepare(&SockRef::from(&socket));
+            Next::Open(address) => openings.begin(address, outbound.timeout()),
+            Next::Wait(until) => {
+                let first = openings.first(clock, until);
+                let first = unless_ordered(&mut outbound, &mut orders, clock, first).await;
+                if let Some((address, opened)) = first.flatten() {
+                    let opened = opened.map(|socket| {
+                        // The others are too late.
+                        openings = Openings::default();
                         pump = Some(Pump::new(socket, clock));
                     });
-                    outbound.opened(clock.now(), opened);
+                    outbound.opened(clock.now(), address, opened);
                 }
             }
-            Next::Report(report) => {
-                if !reporter.report(report).await {
-                    return;
-                }
-            }
-            Next::Over(report) => return end(report, orders, &reporter).await,
+            Next::Report(report) => batch.push(report),
+            Next::Over(report) => return end(report, batch, orders, &reporter).await,
             Next::Drive => {
                 let Some(pump) = &mut pump else { return };
                 let drive = pump.until(&mut *outbound, |outbound, now| match outbound.next(now) {
-                    Next::Drive => std::task::Poll::Pending,
-                    next => std::task::Poll::Ready(next),
+                    Next::Drive => Poll::Pending,
+                    next => Poll::Ready(next),
                 });
                 match either(orders.recv(), drive).await {
                     Either::First(None) => return,
@@ -115,12 +133,18 @@ pub(super) async fn connect(
 }
 
 /// Makes the last report. The application's orders that the connection did not take go with it.
-async fn end(mut report: Report, mut orders: UnboundedReceiver<Order>, reporter: &Reporter) {
+async fn end(
+    mut report: Report,
+    mut batch: Batch,
+    mut orders: UnboundedReceiver<Order>,
+    reporter: &Reporter,
+) {
     orders.close();
     while let Ok(order) = orders.try_recv() {
         report.take_back(order);
     }
-    let _ = reporter.report(report).await;
+    batch.push(report);
+    let _ = reporter.report(&mut batch).await;
 }
 
 /// The result of a step, `None` where an order called the connection off.
@@ -129,9 +153,8 @@ async fn unless_ordered<T>(
     orders: &mut UnboundedReceiver<Order>,
     clock: Clock,
     step: impl Future<Output = T>,
-) -> Option<Result<T, io::Error>> {
-    let patience: Duration = outbound.timeout();
-    let mut step = std::pin::pin!(timeout(patience, step));
+) -> Option<T> {
+    let mut step = std::pin::pin!(step);
     loop {
         match either(orders.recv(), step.as_mut()).await {
             Either::First(None) => return None,
@@ -141,15 +164,7 @@ async fn unless_ordered<T>(
                     return None;
                 }
             }
-            Either::Second(result) => return Some(result.map_err(io::Error::from)),
+            Either::Second(result) => return Some(result),
         }
     }
-}
-
-async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok(lookup_host((host, port)).await?.collect())
-}
-
-fn flatten<T>(result: io::Result<io::Result<T>>) -> io::Result<T> {
-    result.unwrap_or_else(Err)
 }

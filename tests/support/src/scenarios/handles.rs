@@ -2,6 +2,7 @@
 //! the same scenarios.
 
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use xmppwire::{CloseReason, Element, Iq, Jid, Stanza, StreamError, StreamErrorCondition};
 use xmppwire_net::client::{Error, ReconnectEvent, ReconnectPolicy, RequestError};
@@ -356,5 +357,29 @@ pub fn a_client_that_waits_for_the_next_attempt_can_be_closed<A: Adapter, R: Par
             handle.close();
         }
         ended(driver).unwrap();
+    }
+}
+
+/// The server accepts the connection and says nothing.
+pub fn an_attempt_to_connect_can_be_closed<A: Adapter, R: Party>() {
+    for mode in MODES {
+        let site = Site::new();
+        let connector = R::connector(&site, mode);
+        // Longer than any test.
+        let long = Duration::from_secs(100_000);
+        let connector = connector
+            .with_connect_timeout(long)
+            .with_total_timeout(long);
+        let client = A::reconnecting(connector, ReconnectPolicy::default());
+        let (handle, mut events, drive) = client.split();
+        let driver = thread::spawn(drive);
+        let first = site.socket();
+        // Another network: the attempt begins anew, over another connection.
+        handle.network_changed(Duration::from_secs(1));
+        let second = site.socket();
+        handle.close();
+        ended(driver).unwrap();
+        assert!(events.next().is_none());
+        drop((first, second));
     }
 }

@@ -176,7 +176,8 @@ macro_rules! scenarios {
                 closing_waits_for_the_end,
                 the_end_of_the_stream_ends_every_wait,
                 a_handle_serves_the_sessions_of_a_client_that_reconnects,
-                a_client_that_waits_for_the_next_attempt_can_be_closed;
+                a_client_that_waits_for_the_next_attempt_can_be_closed,
+                an_attempt_to_connect_can_be_closed;
         }
     };
     (each role with $adapter:ty; $($module:ident: $($name:ident),+;)+) => {
