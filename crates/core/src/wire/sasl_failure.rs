@@ -1,5 +1,6 @@
 //! SASL failures on the wire (RFC 6120 §6.5).
 
+use alloc::string::String;
 use core::fmt;
 
 use xmppwire_sasl::Condition;
