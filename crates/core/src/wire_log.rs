@@ -1,5 +1,6 @@
 //! What travels on the wire, as `tracing` events without the secrets: target `xmppwire::wire`, level
-//! trace.
+//! trace. Each event has the number of its connection, counted in the process, so that the lines of
+//! several connections can be told apart.
 //!
 //! Without the feature `tracing`, and while no subscriber asks for the target, nothing is done.
 
@@ -17,15 +18,26 @@ mod report {
 
     use super::Way;
 
-    pub(crate) const fn element(_: Way, _: ElementRef<'_>) {}
-    pub(crate) const fn header(_: Way, _: &StreamHeader) {}
-    pub(crate) const fn other(_: Way, _: &str) {}
+    /// The log of one connection.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Wire;
+
+    impl Wire {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+
+        pub(crate) const fn element(self, _: Way, _: ElementRef<'_>) {}
+        pub(crate) const fn header(self, _: Way, _: &StreamHeader) {}
+        pub(crate) const fn other(self, _: Way, _: &str) {}
+    }
 }
 
 #[cfg(feature = "tracing")]
 mod report {
     use alloc::string::String;
     use alloc::vec::Vec;
+    use core::sync::atomic::{AtomicUsize, Ordering};
 
     use tracing::Level;
     use xmppwire_xml::{ElementRef, StreamHeader};
@@ -35,28 +47,48 @@ mod report {
 
     const TARGET: &str = "xmppwire::wire";
 
-    pub(crate) fn element(way: Way, element: ElementRef<'_>) {
-        if is_on() {
-            other(way, &redacted(element).to_xml());
-        }
+    /// The number of the next connection.
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+
+    /// The log of one connection.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Wire {
+        connection: usize,
     }
 
-    pub(crate) fn header(way: Way, header: &StreamHeader) {
-        if is_on() {
-            let mut text = Vec::new();
-            // A header without a prefix can be received and cannot be written.
-            match header.write(&mut text) {
-                Ok(()) => other(way, &String::from_utf8_lossy(&text)),
-                Err(_) => tracing::trace!(target: TARGET, ?way, ?header),
+    impl Wire {
+        pub(crate) fn new() -> Self {
+            let connection = NEXT.fetch_add(1, Ordering::Relaxed);
+            Self { connection }
+        }
+
+        pub(crate) fn element(self, way: Way, element: ElementRef<'_>) {
+            if is_on() {
+                self.other(way, &redacted(element).to_xml());
             }
         }
-    }
 
-    /// Anything else, such as a closing tag.
-    pub(crate) fn other(way: Way, xml: &str) {
-        match way {
-            Way::Sent => tracing::trace!(target: TARGET, xml, "sent"),
-            Way::Received => tracing::trace!(target: TARGET, xml, "received"),
+        pub(crate) fn header(self, way: Way, header: &StreamHeader) {
+            if is_on() {
+                let mut text = Vec::new();
+                // A header without a prefix can be received and cannot be written.
+                match header.write(&mut text) {
+                    Ok(()) => self.other(way, &String::from_utf8_lossy(&text)),
+                    Err(_) => {
+                        let Self { connection } = self;
+                        tracing::trace!(target: TARGET, connection, ?way, ?header);
+                    }
+                }
+            }
+        }
+
+        /// Anything else, such as a closing tag.
+        pub(crate) fn other(self, way: Way, xml: &str) {
+            let Self { connection } = self;
+            match way {
+                Way::Sent => tracing::trace!(target: TARGET, connection, xml, "sent"),
+                Way::Received => tracing::trace!(target: TARGET, connection, xml, "received"),
+            }
         }
     }
 
@@ -65,7 +97,7 @@ mod report {
     }
 }
 
-pub(crate) use report::{element, header, other};
+pub(crate) use report::Wire;
 
 #[cfg(feature = "tracing")]
 mod redact {

@@ -51,8 +51,9 @@
 //!   the application gives one to the builders of [`tls`].
 //! - `futures`: `Stream` for [`Stanzas`] and [`Events`], and `Handle::into_sink`.
 //! - `tracing` (default): progress as `tracing` events of the target `xmppwire`; what travels on the
-//!   wire, with the target `xmppwire::wire` at level `trace`. Secrets are never shown. With
-//!   `tracing-subscriber`, `RUST_LOG=xmppwire::wire=trace` switches the wire log on.
+//!   wire, with the target `xmppwire::wire` at level `trace` and the number of the connection. Secrets
+//!   are never shown. With `tracing-subscriber`, `RUST_LOG=xmppwire::wire=trace` switches the wire log
+//!   on.
 //! - `webpki-roots`: Mozilla's root certificates compiled in, as `tls::bundled_roots`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -153,6 +154,18 @@ fn every_step_of_a_session_is_logged_and_no_secret() {
             "{way} {xml}:\n{}",
             wire.join("\n")
         );
+    }
+    // The lines of the two connections, one for each end, can be told apart.
+    let mut ways = BTreeMap::<_, Vec<_>>::new();
+    for line in &wire {
+        let (_, number) = line.split_once("connection=").unwrap();
+        let number = number.split_whitespace().next().unwrap();
+        let closes = line.contains("</stream:stream>");
+        ways.entry(number).or_default().push(closes);
+    }
+    assert_eq!(ways.len(), 2, "{wire:?}");
+    for closes in ways.values() {
+        assert_eq!(closes.iter().filter(|closes| **closes).count(), 2);
     }
     // What SASL exchanges is shown by its length alone, as is the password in the stanza.
     for (start, end) in [

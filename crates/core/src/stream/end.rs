@@ -8,7 +8,7 @@ use crate::error::{CloseReason, PeerMisbehaved, Timer};
 use crate::log::log;
 use crate::time::Instant;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
-use crate::wire_log::{self, Way};
+use crate::wire_log::Way;
 
 /// The end of a stream. What is still in the output may be written.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Stream {
                 element = StreamError::new(error.condition()).to_element();
                 let _ = self.writer.element(self.out.end(), element.root());
             }
-            wire_log::element(Way::Sent, element.root());
+            self.wire.element(Way::Sent, element.root());
         }
         self.end_with_footer(reason);
     }
@@ -207,7 +207,7 @@ impl Stream {
         if self.end.is_none() && !self.closing && !self.is_mute() {
             self.write_header();
             self.writer.end(self.out.end());
-            wire_log::other(Way::Sent, CLOSING_TAG);
+            self.wire.other(Way::Sent, CLOSING_TAG);
         }
     }
 

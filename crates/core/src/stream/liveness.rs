@@ -10,7 +10,7 @@ use super::Stream;
 use super::wait::Wait;
 use crate::keep_alive::{KeepAlive, Probe};
 use crate::time::Instant;
-use crate::wire_log::{self, Way};
+use crate::wire_log::Way;
 
 /// Pings whose answers are still recognised. A peer that sends other bytes and answers no ping makes
 /// the oldest one be forgotten.
@@ -226,7 +226,7 @@ impl Stream {
             }
             None => {
                 self.out.end().push(b' ');
-                wire_log::other(Way::Sent, " ");
+                self.wire.other(Way::Sent, " ");
             }
         }
     }

@@ -34,7 +34,7 @@ use crate::time::Instant;
 use crate::tls::TlsInfo;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::stream_limits::StreamLimits;
-use crate::wire_log::{self, Way};
+use crate::wire_log::{Way, Wire};
 
 /// How closing tags are shown in the wire log, whatever the prefix.
 const CLOSING_TAG: &str = "</stream:stream>";
@@ -78,6 +78,7 @@ pub struct Stream {
     /// Why this side closes, where it is not the application that does.
     farewell: Option<Box<CloseReason>>,
     end: Option<Box<End>>,
+    wire: Wire,
 }
 
 impl Stream {
@@ -115,6 +116,7 @@ impl Stream {
             farewell: None,
             management: None,
             end: None,
+            wire: Wire::new(),
         }
     }
 
@@ -211,21 +213,21 @@ impl Stream {
                 Ok(None) => {}
                 Ok(Some(Event::Whitespace(bytes))) => self.count_white_space(now, bytes),
                 Ok(Some(Event::Header(header))) => {
-                    wire_log::header(Way::Received, &header);
+                    self.wire.header(Way::Received, &header);
                     return Some(Incoming::Header(header));
                 }
                 Ok(Some(Event::Element(element))) if element.is("error", ns::STREAMS) => {
-                    wire_log::element(Way::Received, element.root());
+                    self.wire.element(Way::Received, element.root());
                     let error = StreamError::parse(element.root());
                     self.write_footer();
                     self.finish(CloseReason::PeerError(error));
                 }
                 Ok(Some(Event::Element(element))) => {
-                    wire_log::element(Way::Received, element.root());
+                    self.wire.element(Way::Received, element.root());
                     return Some(Incoming::Element(element));
                 }
                 Ok(Some(Event::End)) => {
-                    wire_log::other(Way::Received, CLOSING_TAG);
+                    self.wire.other(Way::Received, CLOSING_TAG);
                     let reason = match self.closing {
                         true => CloseReason::Local,
                         false => CloseReason::Peer,
@@ -297,9 +299,9 @@ impl Stream {
                 let mut header = header;
                 header.lang = None;
                 let _ = header.write(self.out.end());
-                return wire_log::header(Way::Sent, &header);
+                return self.wire.header(Way::Sent, &header);
             }
-            wire_log::header(Way::Sent, &header);
+            self.wire.header(Way::Sent, &header);
         }
     }
 
@@ -311,7 +313,7 @@ impl Stream {
         }
         let before = self.out.len();
         if self.writer.element(self.out.end(), element.root()).is_ok() {
-            wire_log::element(Way::Sent, element.root());
+            self.wire.element(Way::Sent, element.root());
             if self.management.is_some() && is_counted(element, self.content_ns) {
                 self.note_sent(before, true);
                 self.refuse_overfull_queue();
@@ -360,7 +362,7 @@ impl Stream {
         let max = self.peer_limits.max_bytes();
         let max = max.filter(|max| usize::try_from(*max).is_ok_and(|max| written > max));
         if written <= room && max.is_none() {
-            wire_log::element(Way::Sent, element.root());
+            self.wire.element(Way::Sent, element.root());
             if self.management.is_some() {
                 self.note_sent(before, false);
                 self.refuse_overfull_queue();
