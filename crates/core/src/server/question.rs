@@ -59,7 +59,9 @@ pub enum HostAnswer {
     Unknown,
     /// The server no longer serves the domain: `<host-gone/>` (§4.9.3.5).
     Gone,
-    /// The domain is served at this host and optional port: `<see-other-host/>` (§4.9.3.19).
+    /// The domain is served at this host and optional port: `<see-other-host/>` (§4.9.3.19). The text
+    /// has to be a domain or an IP address, an IPv6 address in brackets, with `:` before the port if
+    /// there is one. It is sent as it is, and clients follow no other form.
     ///
     /// The client is redirected only over TLS. In clear text it is offered STARTTLS and nothing
     /// else, and the question is asked again after TLS.
@@ -395,13 +397,19 @@ pub enum ResumeAnswer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BindAnswer {
-    /// Binds this resource. If an older connection has it, close that connection with `<conflict/>`
-    /// first (RFC 6120 §7.7.2.2), or bind another resource.
+    /// Binds this resource. An account may have several, but no two of its connections may have the
+    /// same one (RFC 6120 §7.1, §7.5). If an older connection has it, there are three ways
+    /// (§7.7.2.2): bind another resource, reject this one with `<conflict/>`, or close the older
+    /// connection with the stream error `<conflict/>` before this one is bound.
     Bind(Resourcepart),
     /// Like [`Bind`](Self::Bind), with answers to requests of the client in
     /// [`BindRequest::requests`], such as the `<metadata/>` of an archive (XEP-0386 §3.2). Without
     /// Bind 2 they are not sent.
     BindWith(Resourcepart, Vec<Element>),
-    /// Refuses the resource. The client may ask for another one (RFC 6120 §7.6.2, §7.7.2).
+    /// Refuses the resource. The client may ask for another one.
+    ///
+    /// A server should let its administrator limit how many resources an account has (RFC 6120 §7.1).
+    /// At the limit the error has to be `<resource-constraint/>`, and `<not-allowed/>` for a client
+    /// that may not bind at all (§7.6.2).
     Reject(StanzaError),
 }

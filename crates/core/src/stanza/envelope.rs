@@ -152,7 +152,8 @@ macro_rules! envelope_methods {
                 self.envelope.element()
             }
 
-            /// The recipient (RFC 6120 §8.1.1).
+            /// The recipient (RFC 6120 §8.1.1). A stanza without one that reaches a client is for the
+            /// client itself, as if its full JID stood there (§8.1.1.1).
             pub const fn to(&self) -> Option<&xmppwire_jid::Jid> {
                 self.envelope.to()
             }
@@ -185,7 +186,8 @@ macro_rules! envelope_methods {
                 self.is_error().then(|| self.envelope.error()).flatten()
             }
 
-            /// Sets the recipient. A text is read as an address, so the result is a `Result` then:
+            /// Sets the recipient, which every stanza needs that is not for the own account or for all
+            /// who see the own presence (RFC 6120 §8.1.1.1). A text is read as an address, so the result is a `Result` then:
             /// see [`ToJid`](crate::ToJid).
             pub fn with_to<A: crate::ToJid>(mut self, to: A) -> A::Made<Self> {
                 to.make(|to| {
@@ -203,7 +205,8 @@ macro_rules! envelope_methods {
                 })
             }
 
-            /// Sets the default language of the stanza's text.
+            /// Sets the default language of the stanza's text, as a language tag. RFC 6120 §8.1.5
+            /// recommends to name it where there is text for people.
             #[must_use]
             pub fn with_lang(mut self, lang: &str) -> Self {
                 self.set_lang(Some(lang));

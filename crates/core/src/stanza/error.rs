@@ -216,6 +216,10 @@ impl StanzaError {
     }
 
     /// The character data of the condition: the URI of `<gone/>` and `<redirect/>`.
+    ///
+    /// Nothing here follows a redirection. An application that does should ask its user before,
+    /// because the other entity may be someone else with other policies, and should give up after a
+    /// few redirections in a row, 2 to 5 (RFC 6120 §8.3.3.14).
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
     }

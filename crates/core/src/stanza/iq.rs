@@ -27,7 +27,8 @@ conditions! {
 /// A request or its answer.
 ///
 /// [`Iq::get`] and [`Iq::set`] make requests. An answer is made from the request that it answers, so it
-/// has the same id and goes to the sender.
+/// has the same id and goes to the sender. Each request has to be answered, with a result or an error
+/// (RFC 6120 §8.2.3).
 ///
 /// ```
 /// use xmppwire::{Element, Iq, ns};

@@ -148,7 +148,9 @@ impl Stanza {
     }
 
     /// The answer of a recipient that does not understand the payload (RFC 6120 §8.4):
-    /// `service-unavailable` to a request, and `None` for every other stanza, which is ignored.
+    /// `service-unavailable` to a request, and `None` for every other stanza, which is ignored. What
+    /// an application does not understand it must not process in any other way; what it ignores in a
+    /// message or presence does not keep it from the rest of the stanza.
     ///
     /// An application calls this in the last arm of the `match` over the payloads that it knows. A server
     /// calls it for stanzas to itself; it routes all others untouched.

@@ -53,7 +53,8 @@ conditions! {
         SeeOtherHost = "see-other-host",
         /// The server shuts down (§4.9.3.20).
         SystemShutdown = "system-shutdown",
-        /// A condition of the application (§4.9.3.21).
+        /// A condition of the application, which should come with it: see
+        /// [`StreamError::with_application_condition`] (§4.9.3.21).
         UndefinedCondition = "undefined-condition",
         /// An encoding other than UTF-8 (§4.9.3.22).
         UnsupportedEncoding = "unsupported-encoding",
