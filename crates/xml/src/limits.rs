@@ -9,7 +9,8 @@
 #[non_exhaustive]
 pub struct XmlLimits {
     /// Bytes of a stanza on the wire, from its first `<` to its last `>`. 262,144 by default.
-    /// Values above 1 GiB count as 1 GiB.
+    /// Values above 1 GiB count as 1 GiB. A server must allow 10,000 bytes or more to those who have
+    /// authenticated (RFC 6120 §13.12).
     pub max_stanza_bytes: usize,
     /// Depth of elements; the stanza itself has depth 1. 64 by default.
     pub max_depth: usize,

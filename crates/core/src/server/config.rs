@@ -173,6 +173,9 @@ impl Host {
     ///   §6.3.4);
     /// - -PLUS only with a channel binding that clients can use, whose types are announced with it
     ///   (XEP-0440): see [`ServerConfig::with_plus_without_tls_unique`].
+    ///
+    /// Name PLAIN only where SCRAM cannot be, as with a data base that checks passwords itself (RFC
+    /// 6120 §13.8.3). Services should require TLS (§13.6).
     pub fn new(tls: TlsOffer, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
         Self {
             tls,

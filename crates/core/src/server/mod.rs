@@ -101,6 +101,24 @@ pub enum ServerEvent {
 /// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
 /// in it.
 ///
+/// # What remains for the application
+///
+/// A connection knows nothing of other connections and of addresses of the network. So RFC 6120 asks
+/// these of whoever runs the server:
+///
+/// - The connections of one IP address, and its attempts in a time, have a limit, above which a new
+///   connection is closed at once (§13.12). So have the resources of an account: refuse
+///   [`Bind`](ServerEvent::Bind) with `resource-constraint`.
+/// - The stanzas that a client sends to different recipients in a time, and the bytes, can have a
+///   limit (§13.12). What is above it is answered with `policy-violation` by
+///   [`Stanza::error_reply`](crate::Stanza::error_reply), or the driver reads less.
+/// - The limit of a stanza is 10,000 bytes or more (§13.12):
+///   [`Limits::after_authentication`](crate::Limits::after_authentication).
+/// - The IP address of a client, and how it is connected, are not made public (§13.10.1), nor its
+///   presence to those who may not see it (§13.10.2). Errors do not tell of it where
+///   [`route`](crate::routing::route) decides.
+/// - TLS is required, and passwords have a minimal strength (§13.6, §13.9.4).
+///
 /// ```
 /// use xmppwire::{
 ///     DecoyKey, Entropy, Host, HostAnswer, Instant, Mechanism, Server, ServerConfig, ServerEvent,

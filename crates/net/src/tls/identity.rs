@@ -10,6 +10,11 @@ use xmppwire::CertificateIdentities;
 use super::{TlsError, certificate_identities};
 
 /// A certificate, the chain that leads from it to a root, and its private key.
+///
+/// The certificate of a server should name each domain that it serves as a DNS-ID, and for a domain
+/// with SRV records also as an SRV-ID: ask the authority for both (RFC 6120 §13.7.1.2.1). That of a
+/// client should name the JID of its user as an XMPP address (§13.7.1.3), which is the only place
+/// where servers look for one.
 pub struct Identity {
     pub(super) leaf: CertificateDer<'static>,
     intermediates: Vec<CertificateDer<'static>>,

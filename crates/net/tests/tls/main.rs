@@ -8,6 +8,7 @@
 )]
 
 mod handshake;
+mod old_versions;
 mod servers;
 mod usage;
 mod validity;

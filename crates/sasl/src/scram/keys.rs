@@ -50,7 +50,8 @@ impl ScramKeys {
     ///
     /// The salt should have 16 random octets or more, and `iterations` should be 4096 or more (RFC
     /// 7677 §4). Use the same length and the same number for all accounts, so that the keys of a
-    /// [`DecoyKey`](crate::DecoyKey) have the same form.
+    /// [`DecoyKey`](crate::DecoyKey) have the same form. A server should refuse passwords that are easy
+    /// to guess before it calls this (RFC 6120 §13.9.4); any password is taken here.
     ///
     /// # Errors
     ///
