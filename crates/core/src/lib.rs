@@ -136,7 +136,7 @@ pub use xmppwire_sasl::{
     ChannelBindingType, ChannelBindings, ClientError as SaslClientError,
     Condition as SaslCondition, Credentials, CredentialsError, DecoyKey, EntropyUnavailable,
     KeysError, Mechanism, MechanismPolicy, MessageError as SaslMessageError, Password,
-    SaltedPassword, SaslPrepError, ScramHash, ScramKeys, ScramServerError,
+    SaltedPassword, SaslPrepError, ScramHash, ScramKeys, ScramServerError, TokenMechanism,
 };
 pub use xmppwire_xml::{
     Attr, Attrs, Children, Element, ElementBuilder, ElementRef, NodeRef, Nodes, ParseError,
@@ -145,7 +145,7 @@ pub use xmppwire_xml::{
 
 pub use self::client::{
     AccountError, Client, ClientConfig, ClientEvent, DerivationRequest, ResumeRefused, Resumption,
-    TaskAnswer, TaskRequest, TlsPolicy, WhyNotResumed,
+    TaskAnswer, TaskRequest, TlsPolicy, TokenEnd, WhyNotResumed,
 };
 pub use self::connection::Connection;
 pub use self::endpoint::{Endpoint, Role};
@@ -158,12 +158,16 @@ pub use self::identities::CertificateIdentities;
 pub use self::keep_alive::{KeepAlive, Probe};
 pub use self::limits::{Limits, XmlLimits};
 pub use self::managed::Managed;
-pub use self::sasl2::{InvalidUserAgentId, Sasl2, UserAgent};
+pub use self::sasl2::{
+    InvalidUserAgentId, IssuedToken, Sasl2, SavedTokenError, Token, TokenPolicy, TokenSlots,
+    TokenStore, TokenUpdate, UserAgent,
+};
 pub use self::saved_session::SavedSessionError;
 pub use self::server::{
     BindAnswer, BindRequest, Detached, DetachedLimits, DetachedSessions, Host, HostAnswer,
     HostRequest, PushError, ResumeAnswer, ResumeRequest, SaslAnswer, SaslQuestion, SaslRequest,
-    Server, ServerConfig, ServerEvent, TaskQuestion, TaskStep, TaskVerdict, TlsOffer,
+    Server, ServerConfig, ServerEvent, TaskQuestion, TaskStep, TaskVerdict, TlsOffer, TokenAnswer,
+    TokenLookup,
 };
 pub use self::stanza::{
     Carbon, CarbonDirection, ErrorType, FaultKind, Iq, IqTracker, IqType, Message, MessageType,

@@ -130,23 +130,23 @@ impl Session {
     }
 }
 
-fn write(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, text: &[u8]) {
     let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(text);
 }
 
 /// The bytes that were not read.
-struct Input<'a>(&'a [u8]);
+pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Input<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*array)
     }
 
-    fn number(&mut self) -> Option<u32> {
+    pub(crate) fn number(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
@@ -157,7 +157,7 @@ impl<'a> Input<'a> {
         Some(bytes)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         let bytes = self.bytes().filter(|bytes| bytes.len() <= LONGEST_TEXT)?;
         core::str::from_utf8(bytes).ok()
     }

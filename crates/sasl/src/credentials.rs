@@ -108,6 +108,12 @@ impl Credentials {
         Self::with_proof(Proof::Anonymous { trace: None })
     }
 
+    /// No proof at all. These credentials fit no mechanism: they are for a client that has only a
+    /// token.
+    pub const fn none() -> Self {
+        Self::with_proof(Proof::None)
+    }
+
     const fn with_proof(proof: Proof) -> Self {
         Self {
             proof,

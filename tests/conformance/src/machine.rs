@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use xmppwire::{
     BareJid, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason,
-    Connection, DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant, Jid,
-    Mechanism, MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion,
-    SaslRequest, Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition,
-    StartTls, TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer, TlsPolicy, UserAgent,
+    Connection, DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant,
+    IssuedToken, Jid, Mechanism, MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure,
+    SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent, Stanza, StanzaError,
+    StanzaErrorCondition, StartTls, TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer,
+    TlsPolicy, Token, TokenAnswer, TokenEnd, TokenSlots, UserAgent,
 };
 
 /// A machine under test with its application.
@@ -204,6 +205,13 @@ impl Machine for Juliet {
             }
             ClientEvent::Bound(jid) if self.0.has_carbons() => format!("bound {jid} with carbons"),
             ClientEvent::Bound(jid) => format!("bound {jid}"),
+            ClientEvent::Token(token) => {
+                let expires = token.expires().map_or("never".into(), |at| at.to_string());
+                let (mechanism, count) = (token.mechanism(), token.count());
+                format!("token {mechanism} tried {count} times expires {expires}")
+            }
+            ClientEvent::TokenGone(TokenEnd::Invalidated) => "token invalidated".into(),
+            ClientEvent::TokenGone(TokenEnd::Refused(why)) => format!("token refused: {why}"),
             ClientEvent::Task(request) => {
                 let offered = request.offered().join(" ");
                 let answer = match offered.as_str() {
@@ -227,11 +235,41 @@ impl Machine for Juliet {
 }
 
 /// The installation of Juliet's client.
-pub(crate) fn user_agent() -> UserAgent {
+pub fn user_agent() -> UserAgent {
     UserAgent::from_id("9d6f2c1e-0b2a-4c5e-8f0a-3a1b2c3d4e5f")
         .expect("a UUID")
         .with_software("Balcony")
         .with_device("Tablet")
+}
+
+/// The token of Juliet's client.
+pub const TOKEN: &str = "secret-token:fast-0123456789abcdef";
+
+/// The time at which scripts are played, in seconds since 1970: 2026-11-30.
+pub const NOW: u64 = 1_796_000_000;
+
+/// Juliet's token as her client stores it.
+pub fn token(account: &str, mechanism: &str, count: u32) -> Token {
+    let texts = [account, user_agent().id(), mechanism, TOKEN].map(str::to_owned);
+    let bytes = saved(b"XWTK", count, NOW + 60, &texts);
+    Token::from_bytes(&bytes).expect("a saved token")
+}
+
+/// Juliet's token as the server stores it, which lives for that many seconds.
+pub fn issued(mechanism: &str, count: u32, lifetime: u64) -> IssuedToken {
+    let texts = [mechanism, TOKEN].map(str::to_owned);
+    let bytes = saved(b"XWTI", count, NOW + lifetime, &texts);
+    IssuedToken::from_bytes(&bytes).expect("a saved token")
+}
+
+fn saved(magic: &[u8], count: u32, expires: u64, texts: &[String]) -> Vec<u8> {
+    let mut out = [magic, &[1], &count.to_be_bytes(), &expires.to_be_bytes()].concat();
+    for text in texts {
+        let len = u32::try_from(text.len()).expect("a short text");
+        out.extend_from_slice(&len.to_be_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
+    out
 }
 
 /// The code of Juliet's second factor.
@@ -279,6 +317,8 @@ pub fn bound_client() -> Connection<Client> {
 
 /// A server for `example.org` with one account, `juliet`, whose password is `s3cr3t`.
 pub struct Verona {
+    /// The tokens of Juliet's client.
+    pub slots: TokenSlots,
     server: Connection<Server>,
     host: Host,
 }
@@ -306,7 +346,11 @@ pub fn verona_with(entropy: Entropy, config: ServerConfig, host: Host, direct_tl
         true => Server::with_direct_tls(config, entropy, Instant::ORIGIN, tls()),
         false => Server::new(config, entropy, Instant::ORIGIN),
     };
-    Verona { server, host }
+    Verona {
+        server,
+        host,
+        slots: TokenSlots::default(),
+    }
 }
 
 impl Verona {
@@ -413,6 +457,29 @@ impl Machine for Verona {
                     .answer_bind(request, answer)
                     .expect("the question is open");
                 text
+            }
+            ServerEvent::Token(lookup) => {
+                let text = format!("token of {} by {}", lookup.account(), lookup.mechanism());
+                let answer = match lookup.account().localpart() {
+                    Some("disabled") => {
+                        let failure = SaslFailure::new(SaslCondition::AccountDisabled);
+                        TokenAnswer::Reject(failure)
+                    }
+                    Some("juliet") if lookup.user_agent().id() == user_agent().id() => {
+                        TokenAnswer::Slots(self.slots.clone())
+                    }
+                    _ => TokenAnswer::Slots(TokenSlots::default()),
+                };
+                server
+                    .answer_token(lookup, answer)
+                    .expect("the question is open");
+                text
+            }
+            ServerEvent::Tokens(update) => {
+                update.apply(&mut self.slots);
+                let count = |slot: &Option<IssuedToken>| usize::from(slot.is_some());
+                let (current, new) = (count(&self.slots.current), count(&self.slots.new));
+                format!("tokens: {current} used, {new} new")
             }
             ServerEvent::Task(question) => {
                 let code = question.content().any(|part| part.text() == CODE);

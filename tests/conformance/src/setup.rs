@@ -20,7 +20,9 @@
 //! | `% tls direct` | TLS from the first byte |
 //! | `% langs TAG…` | the languages of the server's texts, the default one first |
 //! | `% default-domain NAME` | the server's own domain, `verona.example` by default; `none` for none |
-//! | `% sasl2 WORD…` | the server offers SASL2; `bind` with Bind 2, `carbons` and `archive` inside that, `tasks` with a second factor |
+//! | `% sasl2 WORD…` | the server offers SASL2; `bind` with Bind 2, `carbons` and `archive` inside that, `tasks` with a second factor, `tokens` with tokens |
+//! | `% token MECHANISM COUNT` | the token of the client, and how often it was tried |
+//! | `% stored SLOT MECHANISM COUNT SECONDS` | the same token at the server, in the slot `current` or `new`, and how long it lives |
 //! | `% sasl2-client WORD…` | what the client does in SASL2: `agent`, `tag` (Balcony), `carbons`, `inactive`, `tasks`; `off` for nothing |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
@@ -30,7 +32,7 @@
 
 use xmppwire::{
     CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
-    MechanismPolicy, Sasl2, ServerConfig, TlsInfo, TlsOffer, TlsPolicy,
+    MechanismPolicy, Sasl2, ServerConfig, TlsInfo, TlsOffer, TlsPolicy, TokenPolicy, TokenSlots,
 };
 
 use crate::feature::Role;
@@ -40,6 +42,7 @@ use crate::machine::{self, Juliet, Verona, juliet, verona};
 pub(crate) struct Setup {
     client: ClientConfig,
     inactive: bool,
+    slots: TokenSlots,
     server: ServerConfig,
     host: Host,
     direct_tls: bool,
@@ -62,6 +65,7 @@ impl Setup {
         let (mut plus_without_tls_unique, mut refuses_tls) = (false, false);
         let mut limits = Limits::default();
         let (mut sasl2, mut in_sasl2) = (None, "");
+        let (mut token, mut slots) = (None, TokenSlots::default());
         let (mut csi, mut stream_limits) = (false, false);
         let mut default_domain = Some("verona.example");
         let (mut policy, mut offer, mut direct_tls) =
@@ -103,6 +107,20 @@ impl Setup {
                 }
                 ("sasl2", words) => sasl2 = Some(offer_of_sasl2(words)),
                 ("sasl2-client", words) => in_sasl2 = words,
+                ("token", words) => {
+                    let (mechanism, count) = words.split_once(' ').unwrap();
+                    let account = "juliet@example.org";
+                    token = Some(machine::token(account, mechanism, count.parse().unwrap()));
+                }
+                ("stored", words) => {
+                    let words: Vec<_> = words.split(' ').collect();
+                    let (count, lifetime) = (words[2].parse().unwrap(), words[3].parse().unwrap());
+                    let token = Some(machine::issued(words[1], count, lifetime));
+                    match words[0] {
+                        "new" => slots.new = token,
+                        _ => slots.current = token,
+                    }
+                }
                 ("white-space-per-second", number) => {
                     limits.white_space_per_second = number.parse().unwrap();
                 }
@@ -137,9 +155,16 @@ impl Setup {
                 "tag" => client.with_bind_tag("Balcony"),
                 "carbons" => client.with_carbons(),
                 "tasks" => client.with_tasks(),
+                "invalidate" => client.with_token_invalidated(),
                 "off" => client.without_sasl2(),
                 "inactive" => client,
                 other => panic!("what is {other:?}?"),
+            };
+        }
+        if let Some(token) = token {
+            client = match password {
+                true => client.with_token(token),
+                false => ClientConfig::token(token, machine::user_agent()).with_tls(policy),
             };
         }
         let mut server = machine::nameless_config().with_limits(limits);
@@ -168,6 +193,7 @@ impl Setup {
         }
         Self {
             client,
+            slots,
             inactive: in_sasl2.contains("inactive"),
             server,
             host,
@@ -194,6 +220,7 @@ impl Setup {
 
     pub(crate) fn verona(&self) -> Verona {
         let mut verona = verona(self.server.clone(), self.host.clone(), self.direct_tls);
+        verona.slots = self.slots.clone();
         if self.refuses_tls {
             verona.refuse_tls();
         }
@@ -211,6 +238,9 @@ fn offer_of_sasl2(words: &str) -> Sasl2 {
     }
     if words.contains("archive") {
         sasl2 = sasl2.with_bind_feature("urn:xmpp:mam:2");
+    }
+    if words.contains("tokens") {
+        sasl2 = sasl2.with_tokens(TokenPolicy::new(machine::NOW));
     }
     if words.contains("tasks") {
         sasl2 = sasl2.with_tasks();

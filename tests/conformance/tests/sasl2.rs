@@ -8,9 +8,15 @@
     reason = "a test may fail by panicking"
 )]
 
-use xmppwire::{ClientConfig, Host, Mechanism, Sasl2};
-use xmppwire_conformance::machine::{client_config, host};
-use xmppwire_conformance::pair::{Pair, SCRAM};
+use std::time::Duration;
+
+use xmppwire::{
+    Client, ClientConfig, ClientEvent, Host, Instant, Mechanism, Sasl2, Token, TokenPolicy,
+};
+use xmppwire_conformance::machine::{
+    NOW, client_config, host, issued, server_config, token, user_agent, verona_with,
+};
+use xmppwire_conformance::pair::{End, Pair, SCRAM};
 
 fn host2() -> Host {
     host(SCRAM).with_sasl2(Sasl2::new().with_carbons())
@@ -50,6 +56,77 @@ fn round_trips_to_the_bound_resource() {
         let mut pair = Pair::with_host(client, host, true);
         assert_eq!(pair.round_trips_to_bound(), expected, "{name}");
     }
+    let mechanism = "HT-SHA-256-EXPR";
+    let client = client_config()
+        .with_user_agent(user_agent())
+        .with_token(token("juliet@example.org", mechanism, 0));
+    let sasl2 = Sasl2::new().with_tokens(TokenPolicy::new(NOW));
+    let mut pair = Pair::with_host(client, host(SCRAM).with_sasl2(sasl2), true);
+    pair.server.machine.slots.current = Some(issued(mechanism, 0, 1000));
+    assert_eq!(pair.round_trips_to_bound(), 2, "FAST");
+}
+
+/// A client logs in by password and asks for a token, and with each token that it gets it logs in
+/// again. Of the tokens that it used before, none is accepted again.
+#[test]
+fn a_life_of_tokens() {
+    let sasl2 = Sasl2::new().with_tokens(TokenPolicy::new(NOW).with_lifetime(Duration::ZERO));
+    let short = host(SCRAM).with_sasl2(sasl2);
+    let sasl2 = Sasl2::new().with_tokens(TokenPolicy::new(NOW));
+    let long = host(SCRAM).with_sasl2(sasl2);
+    let mut slots = xmppwire::TokenSlots::default();
+    let mut log_in = |host: &Host, token: Option<&Token>| {
+        let mut config = client_config().with_user_agent(user_agent());
+        if let Some(token) = token {
+            config = config.with_token(token.clone());
+        }
+        let entropy = xmppwire::Entropy::from_os().unwrap();
+        let tls = xmppwire_conformance::machine::tls;
+        let mut client = Client::with_direct_tls(config, entropy, Instant::ORIGIN, tls());
+        let entropy = xmppwire::Entropy::from_os().unwrap();
+        let mut server = verona_with(entropy, server_config(), host.clone(), true);
+        server.slots = slots.clone();
+        let mut server = End::new(server);
+        let (mut to_client, mut tokens, mut refused) = (Vec::new(), Vec::new(), false);
+        for _ in 0..8 {
+            let mut rest = to_client.as_slice();
+            let mut to_server = Vec::new();
+            loop {
+                let consumed = client.receive(Instant::ORIGIN, rest);
+                rest = &rest[consumed..];
+                to_server.extend(client.take_output());
+                match client.poll_event() {
+                    Some(ClientEvent::Token(token)) => tokens.push(token),
+                    Some(ClientEvent::TokenGone(_)) => refused = true,
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            to_client = server.turn(&to_server);
+        }
+        assert!(client.jid().is_some(), "{:?}", server.record.events);
+        slots = server.machine.slots;
+        let last = tokens.pop().expect("a token");
+        (last, refused)
+    };
+    // Expired at once: the password helps.
+    let (expired, _) = log_in(&short, None);
+    assert_eq!((expired.count(), expired.is_expired(NOW)), (0, true));
+    let (first, refused) = log_in(&long, Some(&expired));
+    assert!(refused && first.count() == 0);
+    // Used, and told with its count.
+    let (first_used, refused) = log_in(&long, Some(&first));
+    assert!(!refused && first_used.count() == 1);
+    // The same count again could be a replay.
+    let (second, refused) = log_in(&long, Some(&first));
+    assert!(refused && second.count() == 0);
+    // The first one is still the current one until the second is used.
+    let (_, refused) = log_in(&long, Some(&first_used));
+    assert!(!refused);
+    let (second_used, refused) = log_in(&long, Some(&second));
+    assert!(!refused && second_used.count() == 1);
+    let (_, refused) = log_in(&long, Some(&first_used));
+    assert!(refused);
 }
 
 #[test]

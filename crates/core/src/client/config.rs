@@ -10,7 +10,7 @@ use xmppwire_sasl::{Credentials, DEFAULT_ITERATIONS, MechanismPolicy, Password};
 
 use crate::identities::CertificateIdentities;
 use crate::limits::Limits;
-use crate::sasl2::UserAgent;
+use crate::sasl2::{Token, UserAgent};
 use crate::stream_management::StreamManagement;
 use crate::wire::lang;
 
@@ -54,6 +54,9 @@ pub(super) struct Inline {
     pub(super) tag: Option<Box<str>>,
     pub(super) carbons: bool,
     pub(super) tasks: bool,
+    pub(super) token: Option<Box<Token>>,
+    /// Whether the token is invalidated by its use.
+    pub(super) invalidates: bool,
 }
 
 /// Whether TLS has to protect the stream (RFC 6120 §5).
@@ -100,6 +103,17 @@ impl ClientConfig {
         jid.localpart().ok_or(AccountError::NoLocalpart)?;
         let credentials = Credentials::certificate(None);
         Ok(Self::with_credentials(jid, credentials).with_certificate(identities))
+    }
+
+    /// The account of a token, and no password: an application need not store one. If the server
+    /// refuses the token, the login ends as
+    /// [`CloseReason::AuthFailed`](crate::CloseReason::AuthFailed). `user_agent` is the one for
+    /// which the token was issued.
+    pub fn token(token: Token, user_agent: UserAgent) -> Self {
+        let jid = token.account().clone().into();
+        Self::with_credentials(jid, Credentials::none())
+            .with_user_agent(user_agent)
+            .with_token(token)
     }
 
     /// An anonymous login without an account: the server of `domain` generates an address for the
@@ -259,6 +273,27 @@ impl ClientConfig {
     #[must_use]
     pub fn with_carbons(mut self) -> Self {
         self.change().sasl2.carbons = true;
+        self
+    }
+
+    /// Logs in with this token, if it is of this account and of the
+    /// [user agent](Self::with_user_agent), and if the server still offers its mechanism (FAST,
+    /// XEP-0484). If the server refuses it, the client logs in with the password on the same stream.
+    ///
+    /// With each attempt the client tells the token again, with a higher count:
+    /// [`ClientEvent::Token`](crate::ClientEvent::Token). An expired token is tried as well; see
+    /// [`Token::is_expired`].
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        self.change().sasl2.token = Some(Box::new(token));
+        self
+    }
+
+    /// Invalidates the token with this login, as at a logout (XEP-0484 §3.6):
+    /// [`ClientEvent::TokenGone`](crate::ClientEvent::TokenGone) tells that the server did it.
+    #[must_use]
+    pub fn with_token_invalidated(mut self) -> Self {
+        self.change().sasl2.invalidates = true;
         self
     }
 

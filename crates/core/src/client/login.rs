@@ -1,13 +1,15 @@
 //! The client's side of SASL (RFC 6120 §6), and of SASL2 (XEP-0388) as far as that is the same.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use xmppwire_sasl::{
-    ChannelBindings, ClientExchange, Condition, Mechanism, MechanismPolicy, Offer, choose, wire,
+    ChannelBindings, ClientError, ClientExchange, ClientStep, Condition, Mechanism,
+    MechanismPolicy, Offer, SaltedPassword, TokenLogin, TokenMechanism, choose, wire,
 };
 use xmppwire_xml::Element;
 
-use super::{Client, State};
+use super::{Client, ClientEvent, State, TokenEnd};
 use crate::endpoint::Endpoint;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
 use crate::log::log;
@@ -22,11 +24,59 @@ use crate::wire::stream_error::StreamErrorCondition;
 #[derive(Debug)]
 pub(super) struct Login {
     pub(super) profile: Profile,
-    pub(super) exchange: ClientExchange,
+    pub(super) exchange: Exchange,
     /// Whether the mechanism has succeeded, so that only tasks remain.
     pub(super) proven: bool,
     /// What was asked for beside it; `None` if no resource was.
     pub(super) bind: Option<BindWish>,
+    /// The mechanism of the token that was used, or that was asked for.
+    pub(super) token: Option<TokenMechanism>,
+}
+
+/// The mechanism of a login.
+#[derive(Debug)]
+pub(super) enum Exchange {
+    Mechanism(ClientExchange),
+    /// A token instead of the password (XEP-0484).
+    Token(TokenLogin),
+}
+
+impl Exchange {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Mechanism(exchange) => exchange.mechanism().name(),
+            Self::Token(login) => login.mechanism().name(),
+        }
+    }
+
+    pub(super) fn initial_response(&self) -> Vec<u8> {
+        match self {
+            Self::Mechanism(exchange) => exchange.initial_response(),
+            Self::Token(login) => login.initial_response(),
+        }
+    }
+
+    pub(super) fn step(&mut self, challenge: &[u8]) -> Result<ClientStep, ClientError> {
+        match self {
+            Self::Mechanism(exchange) => exchange.step(challenge),
+            // A login with a token has one message each way.
+            Self::Token(_) => Err(ClientError::OutOfOrder),
+        }
+    }
+
+    pub(super) fn answer(&mut self, salted: &SaltedPassword) -> Result<Vec<u8>, ClientError> {
+        match self {
+            Self::Mechanism(exchange) => exchange.answer(salted),
+            Self::Token(_) => Err(ClientError::Misuse),
+        }
+    }
+
+    fn finish(&mut self, additional_data: Option<&[u8]>) -> Result<(), ClientError> {
+        match self {
+            Self::Mechanism(exchange) => exchange.finish(additional_data),
+            Self::Token(login) => login.finish(additional_data),
+        }
+    }
 }
 
 impl Endpoint<Client> {
@@ -36,6 +86,11 @@ impl Endpoint<Client> {
         features: &StreamFeatures,
         profile: Option<Profile>,
     ) -> Result<State, PeerIncompatible> {
+        if profile.is_none()
+            && let Some(state) = self.try_token(features)
+        {
+            return Ok(state);
+        }
         let (profile, mechanism, offer) = self.choose_mechanism(features, profile)?;
         let none = ChannelBindings::none();
         let bindings = self.stream.tls().map_or(&none, |tls| &tls.bindings);
@@ -50,9 +105,10 @@ impl Endpoint<Client> {
         log!(debug, mechanism = mechanism.name(), "authenticating");
         let mut login = Login {
             profile,
-            exchange,
+            exchange: Exchange::Mechanism(exchange),
             proven: false,
             bind: None,
+            token: None,
         };
         match profile {
             Profile::Sasl => {
@@ -62,7 +118,10 @@ impl Endpoint<Client> {
                     .build();
                 self.stream.push_own(&auth);
             }
-            Profile::Sasl2 => self.write_authenticate(features, &mut login),
+            Profile::Sasl2 => {
+                login.token = self.wanted_token(features);
+                self.write_authenticate(features, &mut login, None);
+            }
         }
         Ok(State::Sasl(Box::new(login)))
     }
@@ -105,7 +164,7 @@ impl Endpoint<Client> {
         })
     }
 
-    fn policy(&self) -> MechanismPolicy {
+    pub(super) fn policy(&self) -> MechanismPolicy {
         self.role
             .mechanisms
             .on_confidential_channel(self.stream.secured())
@@ -128,12 +187,25 @@ impl Endpoint<Client> {
             condition = failure.condition().name(),
             "login refused"
         );
-        let refused = login.exchange.mechanism();
-        if !login.proven
-            && is_about_mechanism(refused, failure.condition())
-            && let Some(features) = self.role.features.take()
-        {
-            self.role.mechanisms = self.role.mechanisms.after(refused);
+        let again = match &login.exchange {
+            Exchange::Mechanism(exchange) => {
+                let refused = exchange.mechanism();
+                let again = !login.proven && is_about_mechanism(refused, failure.condition());
+                if again {
+                    self.role.mechanisms = self.role.mechanisms.after(refused);
+                }
+                again
+            }
+            Exchange::Token(_) => {
+                // A server that fails for now says nothing about the token.
+                if !failure.is_temporary() {
+                    let end = TokenEnd::Refused(failure.clone());
+                    self.event = Some(ClientEvent::TokenGone(end));
+                }
+                true
+            }
+        };
+        if again && let Some(features) = self.role.features.take() {
             let next = self.authenticate(&features, Some(login.profile));
             self.role.features = Some(features);
             if let Ok(state) = next {

@@ -9,6 +9,7 @@ mod resumption;
 mod sasl2;
 mod session;
 mod task;
+mod token;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -27,6 +28,7 @@ use self::login::Login;
 pub use self::resumption::{ResumeRefused, Resumption, WhyNotResumed};
 use self::session::{Asked, Kept};
 pub use self::task::{TaskAnswer, TaskRequest};
+pub use self::token::TokenEnd;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -36,6 +38,7 @@ use crate::log::log;
 use crate::managed::Managed;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
+use crate::sasl2::Token;
 use crate::stanza::{Parsed, Stanza, StanzaErrorCondition, StanzaFault};
 use crate::stream::Stream;
 use crate::time::Instant;
@@ -54,6 +57,13 @@ pub enum ClientEvent {
     /// The SCRAM login needs a derivation that is not computed in line: answer with
     /// [`Endpoint::answer_derivation`]. Only with [`ClientConfig::with_inline_iterations`].
     Derivation(DerivationRequest),
+    /// A token to store in the place of the one before it, for
+    /// [`ClientConfig::with_token`] of later connections: the server issued it, or the client has
+    /// just tried to log in with it, which its count says. Only with
+    /// [`ClientConfig::with_user_agent`].
+    Token(Token),
+    /// The stored token is of no use any more, and should be deleted.
+    TokenGone(TokenEnd),
     /// The mechanism has succeeded, and the server asks for more: answer with
     /// [`Endpoint::answer_task`]. Only with [`ClientConfig::with_tasks`].
     Task(TaskRequest),
@@ -141,6 +151,8 @@ pub struct Client {
     resumption: Option<Box<Resumption>>,
     /// What the server knows of it. Every stream begins as active (XEP-0352 §5.1).
     told_active: bool,
+    /// The token to try, until it was tried.
+    token: Option<Box<Token>>,
 }
 
 /// The state of the negotiation. Each variant holds the data that only its phase needs.
@@ -242,6 +254,7 @@ impl Client {
         let limits = Arc::clone(&config.limits);
         let client = Self {
             mechanisms: config.mechanisms,
+            token: config.sasl2.token.clone(),
             config,
             state: State::Answering,
             features: None,

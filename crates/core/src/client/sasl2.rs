@@ -1,15 +1,17 @@
 //! What a client does in SASL2 (XEP-0388) beside the mechanism: it asks for a resource and more in
 //! its first element (Bind 2, XEP-0386), and reads what it got from the last one.
 
+use alloc::string::ToString;
+
 use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::Element;
 
-use super::login::Login;
-use super::{Client, State};
+use super::login::{Exchange, Login};
+use super::{Client, ClientEvent, State, TokenEnd};
 use crate::endpoint::Endpoint;
 use crate::error::PeerMisbehaved;
 use crate::ns;
-use crate::sasl2::BindWish;
+use crate::sasl2::{BindWish, Token};
 use crate::wire::features::StreamFeatures;
 use crate::wire::sasl;
 use crate::wire::stream_error::StreamErrorCondition;
@@ -23,10 +25,15 @@ impl Endpoint<Client> {
     }
 
     /// Sends `<authenticate/>` with all that is asked for.
-    pub(super) fn write_authenticate(&mut self, features: &StreamFeatures, login: &mut Login) {
+    pub(super) fn write_authenticate(
+        &mut self,
+        features: &StreamFeatures,
+        login: &mut Login,
+        token: Option<&Token>,
+    ) {
         let config = &self.role.config;
         let mut authenticate = Element::builder("authenticate", ns::SASL2)
-            .attr("mechanism", login.exchange.mechanism().name())
+            .attr("mechanism", login.exchange.name())
             .text_child(
                 "initial-response",
                 &sasl::encode(&login.exchange.initial_response()),
@@ -46,6 +53,24 @@ impl Endpoint<Client> {
             authenticate = wish.write(authenticate);
             login.bind = Some(wish);
         }
+        match (token, login.token) {
+            (Some(token), _) => {
+                authenticate = authenticate
+                    .open("fast", ns::FAST)
+                    .attr("count", &token.count.to_string());
+                if config.sasl2.invalidates {
+                    authenticate = authenticate.attr("invalidate", "true");
+                }
+                authenticate = authenticate.close();
+            }
+            (None, Some(mechanism)) => {
+                authenticate = authenticate
+                    .open("request-token", ns::FAST)
+                    .attr("mechanism", mechanism.name())
+                    .close();
+            }
+            (None, None) => {}
+        }
         self.stream.push_own(&authenticate.build());
     }
 
@@ -63,7 +88,15 @@ impl Endpoint<Client> {
             let why = PeerMisbehaved::Negotiation("success for another account");
             return self.stream.fail(StreamErrorCondition::NotAuthorized, why);
         }
+        let by_token = matches!(login.exchange, Exchange::Token(_));
+        let token = self.new_token(success, login.token);
+        let invalidated = by_token && self.role.config.sasl2.invalidates;
+        let told = match token {
+            Some(token) => Some(ClientEvent::Token(token)),
+            None => invalidated.then_some(ClientEvent::TokenGone(TokenEnd::Invalidated)),
+        };
         if success.child("bound", ns::BIND2).is_none() {
+            self.event = told;
             // A resource is bound as in RFC 6120 §7, as soon as the features offer it.
             self.stream.set_authenticated_in_place();
             self.role.features = None;
@@ -81,6 +114,16 @@ impl Endpoint<Client> {
         self.role.carbons = wish.carbons;
         self.role.told_active = !wish.inactive;
         self.bound(jid);
+        if let Some(told) = told {
+            self.tell_before(told);
+        }
+    }
+
+    /// Tells an event before the one that is to be told now.
+    fn tell_before(&mut self, event: ClientEvent) {
+        if let Some(later) = self.event.replace(event) {
+            self.role.kept.get_or_insert_default().put_back(later);
+        }
     }
 
     /// Whether a JID is of the account of this login. Only the server knows the account of an

@@ -41,6 +41,11 @@ impl Kept {
         self.events.pop_front()
     }
 
+    /// Puts an event before all others.
+    pub(super) fn put_back(&mut self, event: ClientEvent) {
+        self.events.push_front(event);
+    }
+
     /// Adds the event of a stanza that holds that many bytes of memory. Returns false if all events
     /// together would hold more than `most`.
     fn push(&mut self, event: ClientEvent, bytes: usize, most: usize) -> bool {

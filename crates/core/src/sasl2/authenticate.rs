@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use xmppwire_sasl::Condition;
+use xmppwire_sasl::{Condition, TokenMechanism};
 use xmppwire_xml::{Element, ElementBuilder, ElementRef};
 
-use super::UserAgent;
+use super::{Fast, UserAgent};
 use crate::ns;
 use crate::wire::sasl;
 
@@ -24,6 +24,10 @@ pub(crate) struct Authenticate {
 pub(crate) struct Wishes {
     pub(crate) user_agent: Option<UserAgent>,
     pub(crate) bind: Option<BindWish>,
+    /// `<fast/>`: the login is by token (XEP-0484 §3.4).
+    pub(crate) fast: Option<Fast>,
+    /// `<request-token/>`: a token is wanted for this mechanism (XEP-0484 §3.2).
+    pub(crate) token: Option<TokenMechanism>,
 }
 
 /// `<bind/>` in `<authenticate/>` (XEP-0386 §3.2).
@@ -46,6 +50,10 @@ impl Authenticate {
             wishes: Wishes {
                 user_agent: user_agent.map(UserAgent::parse),
                 bind: element.child("bind", ns::BIND2).map(BindWish::parse),
+                fast: Fast::parse(element),
+                token: element
+                    .child("request-token", ns::FAST)
+                    .and_then(|request| TokenMechanism::from_name(request.attr("mechanism")?)),
             },
         })
     }

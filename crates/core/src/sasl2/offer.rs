@@ -3,8 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use xmppwire_sasl::ChannelBindings;
 use xmppwire_xml::ElementBuilder;
 
+use super::issued::{self, TokenPolicy};
 use crate::ns;
 
 /// What a server offers with SASL2 (XEP-0388), beside the mechanisms of its
@@ -29,6 +31,7 @@ pub struct Sasl2 {
     carbons: bool,
     features: Vec<String>,
     tasks: bool,
+    tokens: Option<TokenPolicy>,
 }
 
 impl Sasl2 {
@@ -44,6 +47,7 @@ impl Sasl2 {
             carbons: false,
             features: Vec::new(),
             tasks: false,
+            tokens: None,
         }
     }
 
@@ -80,6 +84,19 @@ impl Sasl2 {
         self
     }
 
+    /// Lets clients log in with tokens instead of the password, and issues these (FAST, XEP-0484):
+    /// [`ServerEvent::Token`](crate::ServerEvent::Token),
+    /// [`ServerEvent::Tokens`](crate::ServerEvent::Tokens).
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: TokenPolicy) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    pub(crate) const fn tokens(&self) -> Option<&TokenPolicy> {
+        self.tokens.as_ref()
+    }
+
     pub(crate) const fn binds(&self) -> bool {
         self.bind
     }
@@ -92,32 +109,49 @@ impl Sasl2 {
         self.tasks
     }
 
-    /// Adds `<authentication/>` to the features. `csi` tells whether clients may say that they are
-    /// inactive.
+    /// Adds `<authentication/>` to the features.
     pub(crate) fn write(
         &self,
         features: ElementBuilder,
         mechanisms: &[String],
-        csi: bool,
+        inline: &Inline<'_>,
     ) -> ElementBuilder {
         let mut features = features.open("authentication", ns::SASL2);
         for mechanism in mechanisms {
             features = features.text_child("mechanism", mechanism);
         }
-        if self.bind {
-            features = features
-                .open("inline", ns::SASL2)
-                .open("bind", ns::BIND2)
-                .open("inline", ns::BIND2);
-            let known = [(self.carbons, ns::CARBONS), (csi, ns::CSI)];
-            let known = known.iter().filter(|(on, _)| *on).map(|(_, var)| *var);
-            for var in known.chain(self.features.iter().map(String::as_str)) {
-                features = features.open_child("feature").attr("var", var).close();
+        let tokens = self.tokens.as_ref();
+        let tokens = tokens.filter(|tokens| tokens.offered(inline.bindings).next().is_some());
+        if self.bind || tokens.is_some() {
+            features = features.open("inline", ns::SASL2);
+            if self.bind {
+                features = self.write_bind(features, inline);
             }
-            features = features.close().close().close();
+            if let Some(tokens) = tokens {
+                features = issued::offer(features, tokens.offered(inline.bindings));
+            }
+            features = features.close();
         }
         features.close()
     }
+
+    fn write_bind(&self, features: ElementBuilder, inline: &Inline<'_>) -> ElementBuilder {
+        let mut features = features.open("bind", ns::BIND2).open("inline", ns::BIND2);
+        let known = [(self.carbons, ns::CARBONS), (inline.csi, ns::CSI)];
+        let known = known.iter().filter(|(on, _)| *on).map(|(_, var)| *var);
+        for var in known.chain(self.features.iter().map(String::as_str)) {
+            features = features.open_child("feature").attr("var", var).close();
+        }
+        features.close().close()
+    }
+}
+
+/// What a connection adds to the offer.
+#[derive(Debug)]
+pub(crate) struct Inline<'a> {
+    /// Whether clients may say that they are inactive.
+    pub(crate) csi: bool,
+    pub(crate) bindings: &'a ChannelBindings,
 }
 
 impl Default for Sasl2 {

@@ -10,7 +10,7 @@ use super::{Host, HostAnswer, HostRequest, Hosting, Server, ServerEvent, State, 
 use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::ns;
-use crate::sasl2::Sasl2;
+use crate::sasl2::{Inline, Sasl2};
 use crate::tls::TlsInfo;
 use crate::wire::features::{FeatureOffer, StartTlsOffer};
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
@@ -205,7 +205,6 @@ impl Endpoint<Server> {
                 starttls: None,
                 sasl: &Offer::default(),
                 sasl2: None,
-                inline_csi: false,
                 bind: self.jid().is_none(),
                 csi: hosting.is_some_and(|hosting| hosting.host.csi),
                 limits,
@@ -217,8 +216,13 @@ impl Endpoint<Server> {
         FeatureOffer {
             starttls: hosting.and_then(|hosting| self.starttls_offer(&hosting.host)),
             sasl: &self.sasl_offer(),
-            sasl2: hosting.and_then(|hosting| self.sasl2_offer(&hosting.host)),
-            inline_csi: hosting.is_some_and(|hosting| hosting.host.csi),
+            sasl2: hosting.and_then(|hosting| {
+                let inline = Inline {
+                    csi: hosting.host.csi,
+                    bindings: &self.stream.tls()?.bindings,
+                };
+                Some((self.sasl2_offer(&hosting.host)?, inline))
+            }),
             bind: false,
             csi: false,
             limits,

@@ -287,7 +287,7 @@ impl Endpoint<Server> {
             return self.refuse_with(login.profile, Condition::InvalidAuthzid);
         }
         if login.profile == Profile::Sasl2 {
-            return self.admit2(login.wishes, account, authzid, additional_data);
+            return self.admit2(login.wishes, account, authzid, additional_data, None);
         }
         let claimed = self.role.claimed.take();
         if claimed.is_some_and(|claimed| *claimed != account) {

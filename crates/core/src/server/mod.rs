@@ -10,6 +10,7 @@ mod management;
 mod question;
 mod sasl2;
 mod task;
+mod token;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -32,6 +33,8 @@ pub use self::question::{
 };
 use self::sasl2::Admitted;
 pub use self::task::{TaskQuestion, TaskStep, TaskVerdict};
+use self::token::Presented;
+pub use self::token::{TokenAnswer, TokenLookup};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
@@ -40,6 +43,7 @@ use crate::event::{News, RoleEvent};
 use crate::managed::Managed;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
+use crate::sasl2::TokenUpdate;
 use crate::stanza::{Iq, Parsed, Stanza, StanzaFault};
 use crate::stream::Stream;
 use crate::stream_management::StreamManagement;
@@ -58,6 +62,12 @@ pub enum ServerEvent {
     StartTls(StartTls),
     /// A client logs in: answer with [`Endpoint::answer_sasl`].
     Sasl(SaslRequest),
+    /// A client logs in with a token: answer with [`Endpoint::answer_token`]. Only with
+    /// [`Sasl2::with_tokens`](crate::Sasl2::with_tokens).
+    Token(TokenLookup),
+    /// A token was issued, or used: [apply](TokenUpdate::apply) this to the tokens that are stored
+    /// for the client, before the next event is taken.
+    Tokens(TokenUpdate),
     /// The mechanism of SASL2 has succeeded, or the client sent its part of a task: answer with
     /// [`Endpoint::decide_task`]. Only with [`Sasl2::with_tasks`](crate::Sasl2::with_tasks).
     Task(TaskQuestion),
@@ -194,6 +204,11 @@ enum State {
         serial: u64,
         login: Box<Login>,
     },
+    /// The application is asked for the tokens of the client.
+    TokenQuestion {
+        serial: u64,
+        presented: Box<Presented>,
+    },
     /// The client's part of a task is awaited, or its choice of one.
     Tasks {
         offered: Vec<String>,
@@ -232,6 +247,7 @@ impl State {
             Self::Choosing => Phase::Choosing,
             Self::Tls => Phase::Tls,
             Self::Sasl(login) | Self::SaslQuestion { login, .. } => login.profile.phase(),
+            Self::TokenQuestion { .. } => Phase::Sasl2,
             Self::TaskQuestion { begun: false, .. } | Self::InlineBinding { begun: false, .. } => {
                 Phase::Sasl2
             }
@@ -251,6 +267,7 @@ impl State {
             Self::ChoosingHost { .. }
                 | Self::SaslQuestion { .. }
                 | Self::Resuming { .. }
+                | Self::TokenQuestion { .. }
                 | Self::TaskQuestion { .. }
                 | Self::InlineBinding { .. }
                 | Self::Binding { .. }

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use xmppwire_jid::{BareJid, Resourcepart};
-use xmppwire_sasl::Condition;
+use xmppwire_sasl::{Condition, TokenMechanism};
 use xmppwire_xml::{Element, ElementBuilder};
 
 use super::question::AskedBind;
@@ -14,7 +14,7 @@ use super::{BindAnswer, BindRequest, Server, ServerEvent, State};
 use crate::endpoint::Endpoint;
 use crate::log::log;
 use crate::ns;
-use crate::sasl2::{Authenticate, Wishes};
+use crate::sasl2::{Authenticate, TokenUpdate, Used, UserAgent, Wishes};
 use crate::wire::sasl::{self, Profile};
 
 /// A client whose mechanism has succeeded, and which was not told so yet.
@@ -26,6 +26,12 @@ pub(super) struct Admitted {
     pub(super) wishes: Wishes,
     /// Whether the session begins as inactive, if a resource is bound with it (XEP-0386 §3.2).
     pub(super) inactive: bool,
+    /// The installation for which a token may be issued.
+    pub(super) user_agent: Option<Box<UserAgent>>,
+    /// The mechanism for which a token is wanted.
+    pub(super) token: Option<TokenMechanism>,
+    /// The token with which the client logged in.
+    pub(super) used: Option<Used>,
 }
 
 impl Endpoint<Server> {
@@ -48,7 +54,11 @@ impl Endpoint<Server> {
                     bind.carbons &= sasl2.carbons();
                     bind.inactive &= csi;
                 }
-                self.begin(Profile::Sasl2, &mechanism, initial_response, wishes);
+                let token = TokenMechanism::from_name(&mechanism).zip(wishes.fast);
+                match token {
+                    Some((token, fast)) => self.handle_token(token, fast, initial_response, wishes),
+                    None => self.begin(Profile::Sasl2, &mechanism, initial_response, wishes),
+                }
             }
             Err(condition) => self.refuse_with(Profile::Sasl2, condition),
         }
@@ -62,6 +72,7 @@ impl Endpoint<Server> {
         account: BareJid,
         authzid: Option<&str>,
         additional_data: Option<Vec<u8>>,
+        used: Option<Used>,
     ) {
         let Some(hosting) = self.role.host.as_deref() else {
             return self.refuse_with(Profile::Sasl2, Condition::TemporaryAuthFailure);
@@ -81,12 +92,18 @@ impl Endpoint<Server> {
             .sasl2
             .as_ref()
             .is_some_and(|sasl2| sasl2.asks_for_tasks());
-        let admitted = Box::new(Admitted {
+        // A login by token must not ask for more (XEP-0484 §4.2).
+        let tasks = tasks && used.is_none();
+        let admitted = Admitted {
             account,
             additional_data,
             inactive: wishes.bind.as_ref().is_some_and(|bind| bind.inactive),
             wishes,
-        });
+            user_agent: None,
+            token: None,
+            used: None,
+        };
+        let admitted = Box::new(admitted.with_tokens(used));
         if tasks {
             self.ask_for_tasks(admitted);
         } else {
@@ -100,8 +117,8 @@ impl Endpoint<Server> {
         log!(debug, %account, "authenticated");
         let told = ServerEvent::Authenticated(account.clone());
         if admitted.wishes.bind.is_none() {
-            self.succeed(*admitted);
-            return self.tell_all([told]);
+            self.tell_all([told]);
+            return self.succeed(*admitted);
         }
         let made = self.entropy.id();
         let wishes = core::mem::take(&mut admitted.wishes);
@@ -148,7 +165,13 @@ impl Endpoint<Server> {
         for answer in &answers {
             success = success.append(answer);
         }
+        success = success.close();
+        let tokens = self.update_tokens(&admitted);
+        if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
+            success = issued.write(success);
+        }
         self.stream.push_own(&success.build());
+        self.tell_all(tokens.map(ServerEvent::Tokens));
         self.stream.set_authenticated_in_place();
         self.bound(jid);
         let features = self.features();
@@ -161,8 +184,13 @@ impl Endpoint<Server> {
 
     /// Tells of the success without a resource, which the client then binds as in RFC 6120 §7.
     fn succeed(&mut self, admitted: Admitted) {
-        let success = admitted.success(admitted.account.as_str()).build();
-        self.stream.push_own(&success);
+        let mut success = admitted.success(admitted.account.as_str());
+        let tokens = self.update_tokens(&admitted);
+        if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
+            success = issued.write(success);
+        }
+        self.stream.push_own(&success.build());
+        self.tell_all(tokens.map(ServerEvent::Tokens));
         self.stream.set_authenticated_in_place();
         self.role.account = Some(admitted.account);
         self.role.state = State::Choosing;

@@ -8,7 +8,7 @@ use xmppwire_xml::{Element, ElementRef};
 
 use super::stream_limits::StreamLimits;
 use crate::ns;
-use crate::sasl2::Sasl2;
+use crate::sasl2::{Inline, Sasl2};
 
 /// The features that a server offers on a stream, as received.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +102,16 @@ impl StreamFeatures {
             .child("authentication", ns::SASL2)?
             .child("inline", ns::SASL2)?
             .child(name, ns)
+    }
+
+    /// The mechanisms on offer for logins with tokens, in the server's order (FAST, XEP-0484 §3.1).
+    pub fn token_mechanisms(&self) -> Vec<String> {
+        self.inline("fast", ns::FAST)
+            .into_iter()
+            .flat_map(|fast| fast.children())
+            .filter(|child| child.is("mechanism", ns::FAST))
+            .map(|mechanism| mechanism.text().into_owned())
+            .collect()
     }
 
     /// Whether Bind 2 is offered: resource binding inside SASL2 (XEP-0386 §3.1).
@@ -201,9 +211,7 @@ fn is_required(feature: ElementRef<'_>) -> bool {
 pub(crate) struct FeatureOffer<'a> {
     pub(crate) starttls: Option<StartTlsOffer>,
     pub(crate) sasl: &'a Offer,
-    pub(crate) sasl2: Option<&'a Sasl2>,
-    /// Whether a client may begin as inactive, with Bind 2.
-    pub(crate) inline_csi: bool,
+    pub(crate) sasl2: Option<(&'a Sasl2, Inline<'a>)>,
     pub(crate) bind: bool,
     pub(crate) csi: bool,
     pub(crate) limits: Option<StreamLimits>,
@@ -234,8 +242,9 @@ impl FeatureOffer<'_> {
             }
             features = features.close();
         }
-        if let Some(sasl2) = self.sasl2.filter(|_| !self.sasl.mechanisms().is_empty()) {
-            features = sasl2.write(features, self.sasl.mechanisms(), self.inline_csi);
+        let mechanisms = self.sasl.mechanisms();
+        if let Some((sasl2, inline)) = self.sasl2.as_ref().filter(|_| !mechanisms.is_empty()) {
+            features = sasl2.write(features, mechanisms, inline);
         }
         if let Some(types) = self.sasl.channel_bindings() {
             features = features.open("sasl-channel-binding", ns::SASL_CB);

@@ -1,6 +1,7 @@
 //! What travels on the wire besides headers and stanzas: features, errors, SASL data, namespaces.
 
 pub(crate) mod condition;
+pub(crate) mod date_time;
 pub(crate) mod features;
 pub(crate) mod lang;
 pub mod ns;

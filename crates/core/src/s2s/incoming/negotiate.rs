@@ -173,7 +173,6 @@ impl Endpoint<Incoming> {
             starttls,
             sasl: &Offer::new(mechanisms),
             sasl2: None,
-            inline_csi: false,
             bind: false,
             csi: false,
             limits: None,

@@ -1,0 +1,333 @@
+//! The tokens that a server has issued (XEP-0484 §5).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use xmppwire_jid::BareJid;
+use xmppwire_sasl::{ChannelBindings, Condition, Password, TokenMechanism, TokenProof};
+use xmppwire_xml::{Element, ElementBuilder};
+
+use super::UserAgent;
+use super::token::SavedTokenError;
+use crate::entropy::Entropy;
+use crate::ns;
+use crate::saved_session::{Input, write};
+use crate::wire::date_time;
+
+const MAGIC: &[u8; 4] = b"XWTI";
+const VERSION: u8 = 1;
+
+/// Which tokens a server issues and accepts (FAST, XEP-0484).
+///
+/// A machine reads no clock, so the application gives the time with which expiry is checked. A
+/// [`Host`](crate::Host) is made for each connection, so this is the time at which that began.
+///
+/// ```
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use xmppwire::{Sasl2, TokenPolicy};
+///
+/// let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+/// let tokens = TokenPolicy::new(now).with_lifetime(Duration::from_secs(30 * 86_400));
+/// let sasl2 = Sasl2::new().with_tokens(tokens);
+/// # let _ = sasl2;
+/// # Ok::<_, std::time::SystemTimeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenPolicy {
+    now: u64,
+    lifetime: Duration,
+    mechanisms: Vec<TokenMechanism>,
+}
+
+impl TokenPolicy {
+    /// Tokens of 14 days, with every mechanism that the connection can use. `now` is the time in
+    /// seconds since the beginning of 1970 in UTC.
+    pub fn new(now: u64) -> Self {
+        Self {
+            now,
+            lifetime: Duration::from_secs(14 * 86_400),
+            mechanisms: TokenMechanism::ALL.to_vec(),
+        }
+    }
+
+    /// Sets how long a token can be used. A token that is used after half of that time is replaced
+    /// by a new one (XEP-0484 §3.5).
+    #[must_use]
+    pub const fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Offers only these mechanisms. `HT-SHA-256-NONE` is the only one for clients that know
+    /// nothing of their TLS session, such as those in browsers.
+    #[must_use]
+    pub fn with_mechanisms(mut self, mechanisms: impl IntoIterator<Item = TokenMechanism>) -> Self {
+        self.mechanisms = mechanisms.into_iter().collect();
+        self
+    }
+
+    /// The mechanisms for a connection with these channel bindings.
+    pub(crate) fn offered<'a>(
+        &'a self,
+        bindings: &'a ChannelBindings,
+    ) -> impl Iterator<Item = TokenMechanism> + 'a {
+        let mechanisms = self.mechanisms.iter().copied();
+        mechanisms.filter(|mechanism| mechanism.fits(bindings))
+    }
+
+    /// Makes a token of 256 random bits.
+    pub(crate) fn issue(&self, mechanism: TokenMechanism, entropy: &mut Entropy) -> IssuedToken {
+        let mut secret = entropy.id();
+        secret.push_str(&entropy.id());
+        IssuedToken {
+            secret: secret.into(),
+            mechanism,
+            expires: self.now.saturating_add(self.lifetime.as_secs()),
+            count: 0,
+        }
+    }
+
+    /// Whether a token that was used now is due for a new one.
+    fn is_due(&self, token: &IssuedToken) -> bool {
+        token.expires.saturating_sub(self.now) < self.lifetime.as_secs() / 2
+    }
+}
+
+/// A token that a server has issued, as it stores it: a secret. `Debug` does not show it.
+///
+/// To store it, use [`to_bytes`](Self::to_bytes) or `serde` (feature `serde`).
+#[derive(Clone)]
+pub struct IssuedToken {
+    secret: Password,
+    mechanism: TokenMechanism,
+    expires: u64,
+    count: u32,
+}
+
+impl IssuedToken {
+    /// The only mechanism with which it is accepted.
+    pub const fn mechanism(&self) -> TokenMechanism {
+        self.mechanism
+    }
+
+    /// When it expires, in seconds since the beginning of 1970 in UTC.
+    pub const fn expires(&self) -> u64 {
+        self.expires
+    }
+
+    /// The token as bytes, in a format with a version. They are as secret as the token.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend_from_slice(MAGIC);
+        out.push(VERSION);
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.expires.to_be_bytes());
+        for text in [self.mechanism.name(), self.secret.expose()] {
+            write(&mut out, text.as_bytes());
+        }
+        out
+    }
+
+    /// Reads a token from bytes, which may be anything.
+    ///
+    /// # Errors
+    /// [`SavedTokenError`] if they are no token.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedTokenError> {
+        use SavedTokenError as E;
+        let mut input = Input(bytes);
+        if input.array() != Some(*MAGIC) {
+            return Err(E::Kind);
+        }
+        if input.array() != Some([VERSION]) {
+            return Err(E::Version);
+        }
+        let count = input.number().ok_or(E::Damaged)?;
+        let expires = input.array().map(u64::from_be_bytes).ok_or(E::Damaged)?;
+        let mechanism = input.text().ok_or(E::Damaged)?;
+        let mechanism = TokenMechanism::from_name(mechanism).ok_or(E::Version)?;
+        let secret = input.text().ok_or(E::Damaged)?;
+        if secret.is_empty() || !input.0.is_empty() {
+            return Err(E::Damaged);
+        }
+        Ok(Self {
+            secret: secret.into(),
+            mechanism,
+            expires,
+            count,
+        })
+    }
+
+    /// `<token/>` (XEP-0484 §3.3).
+    pub(crate) fn write(&self, builder: ElementBuilder) -> ElementBuilder {
+        builder
+            .open("token", ns::FAST)
+            .attr("token", self.secret.expose())
+            .attr("expiry", &date_time::format(self.expires))
+            .close()
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("mechanism", &self.mechanism)
+            .field("expires", &self.expires)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::saved_session::impl_serde!(IssuedToken);
+
+/// The tokens of one client of an account: the one that it uses, and the one that it was given last
+/// and has not used yet (XEP-0484 §5). The first stays valid until the second is used, because a
+/// connection may be lost before the client has stored the second.
+#[derive(Clone, Debug, Default)]
+pub struct TokenSlots {
+    /// The token that the client has used.
+    pub current: Option<IssuedToken>,
+    /// The token that was issued last.
+    pub new: Option<IssuedToken>,
+}
+
+/// One of the [`TokenSlots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Current,
+    New,
+}
+
+/// A login by token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    slot: Slot,
+    pub(crate) mechanism: TokenMechanism,
+    count: Option<u32>,
+    pub(crate) invalidates: bool,
+    /// Whether the token is due for a new one.
+    pub(crate) is_due: bool,
+}
+
+/// `<fast/>` in a request (XEP-0484 §3.4, §3.6).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fast {
+    pub(crate) count: Option<u32>,
+    pub(crate) invalidates: bool,
+}
+
+impl TokenSlots {
+    /// Finds the token of a login, and returns how it was used and what proves that the server
+    /// knows it. The tokens of both slots are compared in constant time.
+    pub(crate) fn check(
+        &self,
+        proof: &TokenProof,
+        fast: Fast,
+        policy: &TokenPolicy,
+    ) -> Result<(Used, Vec<u8>), Condition> {
+        // An empty slot costs the same as one with a token.
+        let nothing = Password::from("");
+        let answer = |slot: &Option<IssuedToken>| {
+            let secret = slot.as_ref().map_or(&nothing, |token| &token.secret);
+            let answer = proof.check(secret);
+            Some((slot.clone()?, answer?))
+        };
+        let (new, current) = (answer(&self.new), answer(&self.current));
+        let new = new.map(|(token, answer)| (Slot::New, token, answer));
+        let current = current.map(|(token, answer)| (Slot::Current, token, answer));
+        let (slot, token, answer) = new.or(current).ok_or(Condition::NotAuthorized)?;
+        let repeated = fast.count.is_some_and(|count| count <= token.count);
+        if token.mechanism != proof.mechanism() || repeated {
+            return Err(Condition::NotAuthorized);
+        }
+        if token.expires <= policy.now {
+            return Err(Condition::CredentialsExpired);
+        }
+        let used = Used {
+            slot,
+            mechanism: token.mechanism,
+            count: fast.count,
+            invalidates: fast.invalidates,
+            is_due: policy.is_due(&token),
+        };
+        Ok((used, answer))
+    }
+}
+
+/// What has changed about the tokens of a client after its login: the application
+/// [applies](Self::apply) it to the [`TokenSlots`] that it stores for this account and user agent.
+#[derive(Clone, Debug)]
+pub struct TokenUpdate {
+    pub(crate) account: BareJid,
+    pub(crate) user_agent: Box<UserAgent>,
+    pub(crate) used: Option<Used>,
+    pub(crate) issued: Option<IssuedToken>,
+}
+
+impl TokenUpdate {
+    /// The account.
+    pub const fn account(&self) -> &BareJid {
+        &self.account
+    }
+
+    /// The installation of the client. Its id is not empty.
+    pub fn user_agent(&self) -> &UserAgent {
+        &self.user_agent
+    }
+
+    /// The token that the client was given with this login, if it was given one.
+    pub const fn issued(&self) -> Option<&IssuedToken> {
+        self.issued.as_ref()
+    }
+
+    /// Whether the client has invalidated its token, as at a logout (XEP-0484 §3.6).
+    pub fn invalidates(&self) -> bool {
+        self.used.is_some_and(|used| used.invalidates)
+    }
+
+    /// Changes the stored tokens of this client. A token that was used for the first time takes the
+    /// place of the one before it, and a new one takes the place of one that was never used.
+    pub fn apply(self, slots: &mut TokenSlots) {
+        if let Some(used) = self.used {
+            if used.slot == Slot::New {
+                slots.current = slots.new.take();
+            }
+            if let (Some(token), Some(count)) = (&mut slots.current, used.count) {
+                token.count = token.count.max(count);
+            }
+            if used.invalidates {
+                *slots = TokenSlots::default();
+            }
+        }
+        if let Some(issued) = self.issued {
+            slots.new = Some(issued);
+        }
+    }
+}
+
+/// `<fast/>` in the features (XEP-0484 §3.1).
+pub(crate) fn offer(
+    builder: ElementBuilder,
+    mechanisms: impl Iterator<Item = TokenMechanism>,
+) -> ElementBuilder {
+    let fast = builder.open("fast", ns::FAST);
+    mechanisms
+        .fold(fast, |fast, mechanism| {
+            fast.text_child("mechanism", mechanism.name())
+        })
+        .close()
+}
+
+impl Fast {
+    /// Reads `<fast/>` in a request.
+    pub(crate) fn parse(element: &Element) -> Option<Self> {
+        let fast = element.child("fast", ns::FAST)?;
+        let flag = |value| matches!(value, "true" | "1");
+        Some(Self {
+            count: fast.attr("count").and_then(|count| count.parse().ok()),
+            invalidates: fast.attr("invalidate").is_some_and(flag),
+        })
+    }
+}
