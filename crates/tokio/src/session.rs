@@ -247,8 +247,7 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
     }
 
     /// Waits for the answer to one of the requests that are open. Stanzas that arrive meanwhile are
-    /// kept for [`next`](Self::next). An answer that is never asked for here keeps its place among
-    /// the requests that may be open; see [`forget`](Self::forget).
+    /// kept for [`next`](Self::next). A request whose id is dropped is forgotten.
     ///
     /// # Cancel safety
     ///
@@ -260,11 +259,6 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
     pub async fn answer(&mut self, request: &RequestId) -> Result<Iq, RequestError> {
         let poll = |machine: &mut Machine<R>, now| machine.poll_answer(now, request);
         self.pump.until(&mut self.machine, poll).await
-    }
-
-    /// Forgets a request that is open. Its answer is dropped when it comes.
-    pub fn forget(&mut self, request: &RequestId) {
-        self.machine.forget_request(request);
     }
 
     /// Checks now whether the server is there: for when the network has changed, or the device was

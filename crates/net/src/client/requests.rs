@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use xmppwire::{Instant, Iq, IqTracker, IqType, Stanza};
 use super::{Error, RequestError};
 use crate::log::log;
 
-/// Names a request of a [`Session`](super::Session).
+/// Names a request of a [`Session`](super::Session). When it is dropped, with all its clones, the
+/// request is forgotten: its answer is dropped when it comes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use]
-pub struct RequestId(String);
+#[must_use = "the answer is dropped with it"]
+pub struct RequestId(Arc<str>);
 
 /// The requests that are open, and the answers that wait to be taken.
 #[derive(Debug)]
@@ -22,7 +24,8 @@ pub(super) struct Requests {
     wait: Duration,
     /// The most requests that may be open or not taken.
     most: usize,
-    entries: BTreeMap<String, Entry>,
+    /// Under the names that were given out. One that nothing else holds any more is abandoned.
+    entries: BTreeMap<Arc<str>, Entry>,
     /// Bytes of memory that the answers in `entries` hold.
     held: usize,
     budget: usize,
@@ -75,6 +78,9 @@ impl Requests {
             return Err(Error::NoRequest);
         };
         if !self.has_room() {
+            self.drop_abandoned();
+        }
+        if !self.has_room() {
             return Err(Error::TooManyRequests);
         }
         let (to, payload) = (iq.to().cloned(), payload.to_element());
@@ -84,8 +90,8 @@ impl Requests {
         };
         request.set_from(iq.from().cloned());
         request.set_lang(iq.lang());
-        let id = request.id().unwrap_or_default().to_owned();
-        self.entries.insert(id.clone(), Entry::default());
+        let id: Arc<str> = request.id().unwrap_or_default().into();
+        self.entries.insert(Arc::clone(&id), Entry::default());
         Ok((RequestId(id), request.into()))
     }
 
@@ -94,12 +100,7 @@ impl Requests {
     pub(super) fn settle(&mut self, iq: Iq, woken: &mut Vec<Waker>) -> Option<Iq> {
         let id = iq.id().unwrap_or_default().to_owned();
         if self.tracker.resolve(&iq) {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                let answer = Stanza::Iq(iq);
-                self.held = self.held.saturating_add(answer.heap_size());
-                entry.outcome = Some(Outcome::Answer(answer));
-                woken.extend(entry.waker.take());
-            }
+            self.conclude(&id, Outcome::Answer(iq.into()), woken);
             return None;
         }
         if self.tracker.made(&id) {
@@ -149,11 +150,38 @@ impl Requests {
             return;
         }
         for id in self.tracker.handle_timeout(now) {
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.outcome = Some(Outcome::TimedOut);
-                woken.extend(entry.waker.take());
+            self.conclude(&id, Outcome::TimedOut, woken);
+        }
+    }
+
+    /// Keeps the outcome of a request for the one that holds its name.
+    fn conclude(&mut self, id: &str, outcome: Outcome, woken: &mut Vec<Waker>) {
+        match self.entries.get_key_value(id) {
+            Some((name, _)) if is_abandoned(name) => {
+                self.entries.remove(id);
+            }
+            _ => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    self.held = self.held.saturating_add(outcome.held());
+                    entry.outcome = Some(outcome);
+                    woken.extend(entry.waker.take());
+                }
             }
         }
+    }
+
+    /// Forgets the requests whose names nothing holds any more.
+    fn drop_abandoned(&mut self) {
+        let (tracker, held) = (&mut self.tracker, &mut self.held);
+        self.entries.retain(|name, entry| {
+            let abandoned = is_abandoned(name);
+            if abandoned {
+                tracker.cancel(name);
+                let freed = entry.outcome.as_ref().map_or(0, Outcome::held);
+                *held = held.saturating_sub(freed);
+            }
+            !abandoned
+        });
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -164,11 +192,18 @@ impl Requests {
     pub(super) fn finish(&mut self, answers: &mut Answers, woken: &mut Vec<Waker>) {
         for (id, entry) in mem::take(&mut self.entries) {
             woken.extend(entry.waker);
-            if let Some(outcome) = entry.outcome {
+            if let Some(outcome) = entry.outcome
+                && !is_abandoned(&id)
+            {
                 answers.keep(RequestId(id), outcome, self.budget);
             }
         }
     }
+}
+
+/// Whether nothing but the list of requests holds the name.
+fn is_abandoned(name: &Arc<str>) -> bool {
+    Arc::strong_count(name) == 1
 }
 
 impl Outcome {
@@ -238,5 +273,64 @@ mod tests {
         assert_eq!(sent.id(), Some(&*id.0));
         assert_ne!(sent.id(), Some("mine"));
         assert_eq!(sent.element().first_child(), Some(payload.root()));
+    }
+
+    const NOW: Instant = Instant::ORIGIN;
+    const WAIT: Duration = Duration::from_secs(30);
+
+    fn requests() -> Requests {
+        let tracker = IqTracker::without_account(Entropy::from_seed([7; 32]));
+        Requests::new(tracker, WAIT, 2, 1)
+    }
+
+    fn ping() -> Iq {
+        let ping = Element::builder("ping", "urn:xmpp:ping").build();
+        let from = Jid::new("bot@gate.example").unwrap();
+        let to = Jid::new("example.org").unwrap();
+        Iq::get("", &ping).with_from(from).with_to(to)
+    }
+
+    fn begin(requests: &mut Requests) -> (RequestId, Iq) {
+        match requests.begin(NOW, &ping()).unwrap() {
+            (id, Stanza::Iq(iq)) => (id, iq),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_whose_name_is_dropped_takes_no_room() {
+        let (mut requests, mut woken) = (requests(), Vec::new());
+        let (kept, asked) = begin(&mut requests);
+        let (dropped, answered) = begin(&mut requests);
+        assert!(matches!(
+            requests.begin(NOW, &ping()),
+            Err(Error::TooManyRequests)
+        ));
+        drop(dropped);
+        // Its answer is dropped, and does not stand in the way of what arrives.
+        let answer = answered.result(None).unwrap();
+        assert!(requests.settle(answer, &mut woken).is_none());
+        assert!(!requests.is_full());
+        let (third, _) = begin(&mut requests);
+        drop(third);
+        let (_fourth, _) = begin(&mut requests);
+        let answer = asked.result(None).unwrap();
+        assert!(requests.settle(answer, &mut woken).is_none());
+        assert!(requests.is_full());
+        let answer = requests.poll(&kept, None, &mut woken);
+        assert!(matches!(answer, Some(Ok(_))), "{answer:?}");
+        assert!(!requests.is_full());
+    }
+
+    #[test]
+    fn a_request_that_times_out_after_its_name_is_dropped_is_gone() {
+        let (mut requests, mut woken) = (requests(), Vec::new());
+        drop(begin(&mut requests).0);
+        let (kept, _) = begin(&mut requests);
+        requests.handle_timeout(NOW + WAIT, &mut woken);
+        assert_eq!(requests.entries.len(), 1);
+        let answer = requests.poll(&kept, None, &mut woken);
+        assert!(matches!(answer, Some(Err(RequestError::TimedOut))));
+        assert!(requests.entries.is_empty());
     }
 }
