@@ -52,17 +52,7 @@ impl Attachment {
                 connection.answer_domain(request, answer)
             }
             HostEvent::Attach(request) => self.attach(request),
-            // The machine has checked that it is from the domain of the component.
-            HostEvent::Stanza(stanza) => {
-                let (reply, crowded) = {
-                    let mut registry = lock(&self.peer.shared.registry);
-                    (registry.take(stanza), registry.take_crowded())
-                };
-                self.peer.wait_for(crowded);
-                reply.map_or(Ok(()), |reply| {
-                    self.peer.connection.connection_mut().send(&reply)
-                })
-            }
+            HostEvent::Stanza(stanza) => self.peer.route(stanza),
             HostEvent::Closed(reason) => {
                 self.peer.log(reason);
                 Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, StreamErrorCondition, ns};
+use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, Stanza, StreamErrorCondition, ns};
 
 use crate::csi::Waiting;
 use crate::queue::{Crowded, Inbox, Queued};
@@ -136,9 +136,22 @@ impl<R: Role> Peer<R> {
         }
     }
 
+    /// Routes a stanza of the peer. The machine has checked where it is from.
+    pub(crate) fn route(&mut self, stanza: Stanza) -> Result<(), ApiMisuse> {
+        let (reply, crowded) = {
+            let mut registry = lock(&self.shared.registry);
+            (registry.take(stanza), registry.take_crowded())
+        };
+        self.wait_for(crowded);
+        match reply {
+            Some(reply) => self.connection.connection_mut().send(&reply),
+            None => Ok(()),
+        }
+    }
+
     /// Reads nothing from the peer while the queue that it has crowded is so, for two seconds at
     /// most. What comes after that goes back to the peer where the queue is full.
-    pub(crate) fn wait_for(&mut self, crowded: Option<Crowded>) {
+    fn wait_for(&mut self, crowded: Option<Crowded>) {
         self.crowded = crowded.map(|crowded| (crowded, Instant::now() + CROWDED));
     }
 

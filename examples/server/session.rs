@@ -70,16 +70,7 @@ impl Session {
                 connection.answer_sasl(request, answer)
             }
             ServerEvent::Bind(request) => self.bind(request),
-            ServerEvent::Stanza(stanza) => {
-                let (reply, crowded) = {
-                    let mut registry = self.registry();
-                    (registry.take(stanza), registry.take_crowded())
-                };
-                self.peer.wait_for(crowded);
-                reply.map_or(Ok(()), |reply| {
-                    self.peer.connection.connection_mut().send(&reply)
-                })
-            }
+            ServerEvent::Stanza(stanza) => self.peer.route(stanza),
             ServerEvent::Active(active) => {
                 self.peer.set_active(active);
                 Ok(())
