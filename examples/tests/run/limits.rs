@@ -180,8 +180,9 @@ fn one_client_cannot_fill_the_log() {
             // The end of a socket may be a reset.
             let _ = socket.read_to_end(&mut answer).await;
         }
+        // Sixty a minute about one address, however many minutes a slow machine needs.
         let lines = server.log().lines().count();
-        assert!((1..200).contains(&lines), "{lines} lines");
+        assert!((1..400).contains(&lines), "{lines} lines");
     });
 }
 

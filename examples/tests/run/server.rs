@@ -1,7 +1,5 @@
 //! `server` keeps its clients apart, answers what it is asked, and says goodbye.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
 use xmppwire_tokio::{
@@ -10,7 +8,7 @@ use xmppwire_tokio::{
     StanzaErrorCondition, StreamErrorCondition, ns,
 };
 
-use crate::support::{ACCOUNTS, Server, run};
+use crate::support::{ACCOUNTS, PATIENCE, Server, run};
 
 const ROSTER: &str = "jabber:iq:roster";
 
@@ -57,9 +55,7 @@ pub(crate) async fn login_as(server: &Server, address: &str) -> Client {
 }
 
 pub(crate) async fn next(client: &mut Client) -> Stanza {
-    let stanza = timeout(Duration::from_secs(20), client.next())
-        .await
-        .expect("in time");
+    let stanza = timeout(PATIENCE, client.next()).await.expect("in time");
     stanza.expect("a working stream").expect("an open stream")
 }
 

@@ -16,6 +16,9 @@ use crate::{Authority, JULIET, PASSWORD, both, config};
 /// Short, because the tests wait until it is over.
 const BRIEF: Duration = Duration::from_millis(20);
 
+/// For what has to happen before the time is over.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Juliet, with other limits.
 fn limited(authority: &Authority, change: impl FnOnce(&mut Limits)) -> Connector {
     let mut limits = Limits::new();
@@ -76,7 +79,8 @@ pub fn connecting_ends_when_its_time_is_over<A: Adapter>() {
             let error = A::over(visit(port), mode, &connector).unwrap_err();
             assert!(is_timeout(&error), "{error}");
         }
-        let mut connector = connector;
+        // The first connection has to be begun in this time, on a slow machine too.
+        let mut connector = connector.with_total_timeout(SECOND);
         for _ in 0..3 {
             connector = connector.with_server("127.0.0.1", port, Mode::StartTls);
         }
@@ -126,7 +130,7 @@ pub fn a_handshake_that_never_ends_is_given_up<A: Adapter>() {
         <proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
     let site = Site::new();
     let port = site.port;
-    let patience = 5 * BRIEF;
+    let patience = SECOND;
     let connector = limited(&site.authority, |limits| {
         limits.negotiation_timeout = patience
     });
@@ -138,7 +142,8 @@ pub fn a_handshake_that_never_ends_is_given_up<A: Adapter>() {
             socket.read_exact(&mut byte).unwrap();
             received.extend(byte);
         }
-        socket.write_all(ANSWER).unwrap();
+        // A client that is slow may have given up already.
+        let _ = socket.write_all(ANSWER);
         // It goes on reading and never answers.
         let _ = socket.read_to_end(&mut Vec::new());
     };
