@@ -345,3 +345,14 @@ fn formats_and_conversions() {
         "Localpart(\"juliet\")"
     );
 }
+
+/// An address that is ASCII up to its resourcepart takes the short path, which has to see every byte.
+#[test]
+fn two_characters_of_a_kind_do_not_hide_each_other() {
+    let jid = Jid::new("juliet@example.org/e\u{301}").unwrap();
+    assert_eq!(jid.resourcepart(), Some("\u{E9}"));
+    for resource in ["\u{1}\u{1}", "\u{7F}x\u{7F}", "a\u{1}b\u{1F}"] {
+        let (part, _) = error(&format!("juliet@example.org/{resource}"));
+        assert_eq!(part, Part::Resourcepart, "{resource:?}");
+    }
+}
