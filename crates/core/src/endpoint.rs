@@ -210,7 +210,9 @@ impl<R: Role> Endpoint<R> {
 
     // --- What the application calls ---------------------------------------------------------------
 
-    /// Queues a stanza for the peer. After the stream has ended this is a no-op.
+    /// Queues a stanza for the peer. After the stream has ended this is a no-op, unless the stream is
+    /// managed: then the stanza belongs to the session, and is among those that come back or are sent
+    /// again, until its [`sent`](Self::sent) does not grow any more because the queue is full.
     ///
     /// A client sends no `from`: its server writes it (RFC 6120 §8.1.2.1).
     ///
@@ -231,7 +233,8 @@ impl<R: Role> Endpoint<R> {
     ///   accept (XEP-0478). A server passes on the stanzas of others unmodified, so its `send` checks
     ///   of the rules of §8 only that an error has `<error/>`.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
-        if self.is_done() {
+        // A managed stream keeps what is sent after its end, to give it back or to send it later.
+        if self.is_done() && self.stream.sent().is_none() {
             return Ok(());
         }
         self.role.may_send(stanza)?;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use xmppwire::{
     BareJid, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason,
-    Connection, DecoyKey, Domainpart, Element, Endpoint, Entropy, Host, HostAnswer, Instant,
-    IssuedToken, Jid, Mechanism, MechanismPolicy, Role, SaslAnswer, SaslCondition, SaslFailure,
-    SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent, Stanza, StanzaError,
-    StanzaErrorCondition, StartTls, TaskAnswer, TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer,
-    TlsPolicy, Token, TokenAnswer, TokenEnd, TokenSlots, UserAgent,
+    Connection, DecoyKey, Detached, DetachedSessions, Domainpart, Element, Endpoint, Entropy,
+    FullJid, Host, HostAnswer, Instant, IssuedToken, Jid, Managed, Mechanism, MechanismPolicy,
+    Resumption, Role, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server,
+    ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, TaskAnswer,
+    TaskStep, TaskVerdict, Text, TlsInfo, TlsOffer, TlsPolicy, Token, TokenAnswer, TokenEnd,
+    TokenSlots, Unacknowledged, UserAgent,
 };
 
 /// A machine under test with its application.
@@ -188,10 +189,25 @@ impl Machine for Juliet {
         self.0.stream_lang()
     }
 
-    fn act(&mut self, verb: &str, _rest: &str) -> bool {
+    fn act(&mut self, verb: &str, rest: &str) -> bool {
         match verb {
             "active" => self.0.set_active(true),
             "inactive" => self.0.set_active(false),
+            // The session can be resumed, and holds these stanzas.
+            "resumption" => {
+                let resumption = self.0.take_resumption().expect("a session");
+                let bytes = resumption.to_bytes();
+                let stored = Resumption::from_bytes(&bytes).expect("it was written");
+                assert_eq!(stored.to_bytes(), bytes);
+                assert_eq!(ids(&stored.into_unacknowledged()), rest);
+                assert!(self.0.take_resumption().is_none(), "once");
+            }
+            // It cannot, and these stanzas come back.
+            "given-back" => {
+                assert!(self.0.take_resumption().is_none());
+                assert_eq!(ids(&self.0.take_unacknowledged()), rest);
+                assert!(self.0.take_unacknowledged().is_empty(), "once");
+            }
             _ => return false,
         }
         true
@@ -228,6 +244,14 @@ impl Machine for Juliet {
             }
             ClientEvent::Stanza(stanza) => heard.stanza(stanza),
             ClientEvent::Refused(fault) => format!("refused: {}", fault.kind()),
+            ClientEvent::Managed(managed) => managed_as(&managed),
+            ClientEvent::Unmanaged(condition) => format!("unmanaged {condition}"),
+            ClientEvent::Acknowledged(upto) => format!("acknowledged {upto}"),
+            ClientEvent::Resumed { jid, acknowledged } => format!("resumed {jid} {acknowledged}"),
+            ClientEvent::NotResumed {
+                acknowledged,
+                unacknowledged,
+            } => format!("not resumed {acknowledged}: {}", ids(&unacknowledged)),
             ClientEvent::Closed(reason) => closed(&reason),
             other => format!("{other:?}"),
         })
@@ -315,12 +339,34 @@ pub fn bound_client() -> Connection<Client> {
 
 // --- The server ---------------------------------------------------------------------------------------
 
+/// What both sides agreed on, in the notation of a script.
+fn managed_as(managed: &Managed) -> String {
+    let mut text = match managed.is_resumable() {
+        true => "managed, resumable".to_owned(),
+        false => "managed".to_owned(),
+    };
+    if let Some(max) = managed.max() {
+        text += &format!(" max={}", max.as_secs());
+    }
+    if let Some(location) = managed.location() {
+        text += &format!(" location={location}");
+    }
+    text
+}
+
+/// The ids of stanzas, with commas between them.
+fn ids(stanzas: &[Unacknowledged]) -> String {
+    let ids = stanzas.iter().map(|one| one.stanza.id().unwrap_or("-"));
+    ids.collect::<Vec<_>>().join(",")
+}
+
 /// A server for `example.org` with one account, `juliet`, whose password is `s3cr3t`.
 pub struct Verona {
     /// The tokens of Juliet's client.
     pub slots: TokenSlots,
     server: Connection<Server>,
     host: Host,
+    sessions: DetachedSessions,
 }
 
 pub fn host(mechanisms: impl IntoIterator<Item = Mechanism>) -> Host {
@@ -350,6 +396,7 @@ pub fn verona_with(entropy: Entropy, config: ServerConfig, host: Host, direct_tl
         server,
         host,
         slots: TokenSlots::default(),
+        sessions: DetachedSessions::default(),
     }
 }
 
@@ -357,6 +404,11 @@ impl Verona {
     /// Says that the server's driver cannot start TLS.
     pub fn refuse_tls(&mut self) {
         self.server.set_tls_available(false);
+    }
+
+    /// Keeps a session that waits for its client.
+    pub(crate) fn keep(&mut self, session: Detached) {
+        assert!(self.sessions.insert(Instant::ORIGIN, session).is_empty());
     }
 }
 
@@ -382,6 +434,28 @@ impl Machine for Verona {
     /// A server writes it into the stanzas.
     fn stream_lang(&self) -> Option<&str> {
         None
+    }
+
+    fn act(&mut self, verb: &str, rest: &str) -> bool {
+        match verb {
+            // The session waits, and holds these stanzas.
+            "waiting" => {
+                let jid = FullJid::new("juliet@example.org/balcony").unwrap();
+                let session = self.sessions.remove(&jid).expect("a session");
+                assert_eq!(ids(&session.into_unacknowledged()), rest);
+            }
+            "given-back" => {
+                assert!(self.sessions.is_empty());
+                assert_eq!(ids(&self.server.take_unacknowledged()), rest);
+            }
+            // The time of the session is over.
+            "forget" => {
+                let jid = FullJid::new("juliet@example.org/balcony").unwrap();
+                assert!(self.sessions.remove(&jid).is_some());
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn poll(&mut self, heard: &mut Heard) -> Option<String> {
@@ -507,6 +581,25 @@ impl Machine for Verona {
             ServerEvent::Stanza(stanza) => heard.stanza(stanza),
             ServerEvent::Active(active) => format!("active {active}"),
             ServerEvent::Refused(fault) => format!("refused: {}", fault.kind()),
+            ServerEvent::Managed(managed) => managed_as(&managed),
+            ServerEvent::Acknowledged(upto) => format!("acknowledged {upto}"),
+            ServerEvent::Resume(request) => {
+                let text = format!("resume {} {}", request.id(), request.handled());
+                let answer = self.sessions.answer(Instant::ORIGIN, &request);
+                let back = server
+                    .answer_resume(request, answer)
+                    .expect("the question is open");
+                if let Some(session) = back {
+                    self.keep(session);
+                }
+                text
+            }
+            ServerEvent::Resumed { jid, acknowledged } => format!("resumed {jid} {acknowledged}"),
+            ServerEvent::Detached(session) => {
+                let text = format!("detached {} handled {}", session.jid(), session.handled());
+                self.keep(session);
+                text
+            }
             ServerEvent::Closed(reason) => closed(&reason),
             other => format!("{other:?}"),
         })

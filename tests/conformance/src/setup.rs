@@ -26,13 +26,19 @@
 //! | `% sasl2-client WORD…` | what the client does in SASL2: `agent`, `tag` (Balcony), `carbons`, `inactive`, `tasks`; `off` for nothing |
 //! | `% white-space-per-second N` | how many bytes of white space a peer may send a second |
 //! | `% max-stanza-bytes N` | how large a stanza may be after authentication |
+//! | `% management WORD…` | stream management: `ask=N` stanzas, `max=SECONDS`, `resume=no` |
+//! | `% session ID JID HANDLED ACKNOWLEDGED` | a session that the client resumes, and that waits at the server |
+//! | `% queued STANZA` | a stanza in the queue of that session |
 //! | `% max-depth N` | how deep elements may be nested |
 //! | `% csi` | the server takes note of the state of its clients (XEP-0352) |
 //! | `% stream-limits` | the server announces its limits (XEP-0478) |
 
+use std::time::Duration;
+
 use xmppwire::{
-    CertificateIdentities, ChannelBindings, ClientConfig, Domainpart, Host, Jid, Limits, Mechanism,
-    MechanismPolicy, Sasl2, ServerConfig, TlsInfo, TlsOffer, TlsPolicy, TokenPolicy, TokenSlots,
+    CertificateIdentities, ChannelBindings, ClientConfig, Detached, Domainpart, Host, Jid, Limits,
+    Mechanism, MechanismPolicy, Resumption, Sasl2, ServerConfig, StreamManagement, TlsInfo,
+    TlsOffer, TlsPolicy, TokenPolicy, TokenSlots,
 };
 
 use crate::feature::Role;
@@ -49,6 +55,7 @@ pub(crate) struct Setup {
     refuses_tls: bool,
     tls: TlsInfo,
     certificate: Option<CertificateIdentities>,
+    session: Option<Saved>,
 }
 
 impl Setup {
@@ -66,6 +73,7 @@ impl Setup {
         let mut limits = Limits::default();
         let (mut sasl2, mut in_sasl2) = (None, "");
         let (mut token, mut slots) = (None, TokenSlots::default());
+        let (mut management, mut session) = (None, None);
         let (mut csi, mut stream_limits) = (false, false);
         let mut default_domain = Some("verona.example");
         let (mut policy, mut offer, mut direct_tls) =
@@ -130,6 +138,12 @@ impl Setup {
                 ("max-depth", number) => {
                     limits.after_authentication.max_depth = number.parse().unwrap();
                 }
+                ("management", words) => management = Some(managed(words)),
+                ("session", words) => session = Some(Saved::parse(words)),
+                ("queued", stanza) => {
+                    let session = session.as_mut().expect("a session before its stanzas");
+                    session.queue.push(stanza.to_owned());
+                }
                 ("csi", _) => csi = true,
                 ("stream-limits", _) => stream_limits = true,
                 other => panic!("what is {other:?}?"),
@@ -178,7 +192,9 @@ impl Setup {
             client = client.with_lang(lang);
             server = server.with_lang(lang);
         }
-        let mut host = Host::new(offer, mechanisms);
+        let host = Host::new(offer, mechanisms);
+        let mut host = host.with_stream_management(management.clone());
+        client = client.with_stream_management(management);
         if csi {
             host = host.with_csi();
         }
@@ -201,6 +217,7 @@ impl Setup {
             refuses_tls,
             tls,
             certificate,
+            session,
         }
     }
 
@@ -215,6 +232,10 @@ impl Setup {
     pub(crate) fn juliet(&self) -> Juliet {
         let mut juliet = juliet(self.client.clone(), self.direct_tls);
         juliet.0.set_active(!self.inactive);
+        if let Some(session) = &self.session {
+            let resumption = Resumption::from_bytes(&session.bytes(1)).unwrap();
+            juliet.0.resume(resumption).unwrap();
+        }
         juliet
     }
 
@@ -223,6 +244,9 @@ impl Setup {
         verona.slots = self.slots.clone();
         if self.refuses_tls {
             verona.refuse_tls();
+        }
+        if let Some(session) = &self.session {
+            verona.keep(Detached::from_bytes(&session.bytes(2)).unwrap());
         }
         verona
     }
@@ -250,4 +274,64 @@ fn offer_of_sasl2(words: &str) -> Sasl2 {
 
 fn mechanism(name: &str) -> Mechanism {
     Mechanism::from_name(name).expect("a mechanism")
+}
+
+/// The policy of stream management.
+fn managed(words: &str) -> StreamManagement {
+    let words = words.split(' ').filter_map(|word| word.split_once('='));
+    words.fold(StreamManagement::new(), |policy, word| match word {
+        ("ask", stanzas) => policy.with_ask_after(stanzas.parse().unwrap(), usize::MAX),
+        ("max", seconds) => policy.with_max(Duration::from_secs(seconds.parse().unwrap())),
+        ("resume", "no") => policy.with_resumption(false),
+        other => panic!("what is {other:?}?"),
+    })
+}
+
+/// A session that has lost its stream.
+struct Saved {
+    id: String,
+    jid: String,
+    handled: u32,
+    acknowledged: u64,
+    queue: Vec<String>,
+}
+
+impl Saved {
+    fn parse(words: &str) -> Self {
+        let words: Vec<&str> = words.split(' ').collect();
+        let [id, jid, handled, acknowledged] = words[..] else {
+            panic!("an id, an address and two counters");
+        };
+        Self {
+            id: id.into(),
+            jid: jid.into(),
+            handled: handled.parse().unwrap(),
+            acknowledged: acknowledged.parse().unwrap(),
+            queue: Vec::new(),
+        }
+    }
+
+    /// In the format of the client's side, 1, or of the server's, 2.
+    fn bytes(&self, side: u8) -> Vec<u8> {
+        let mut bytes = b"XWSM\x01".to_vec();
+        bytes.push(side);
+        bytes.extend(self.handled.to_be_bytes());
+        bytes.extend(self.acknowledged.to_be_bytes());
+        bytes.extend(0_u32.to_be_bytes());
+        let mut text = |text: &str| {
+            bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+            bytes.extend(text.as_bytes());
+        };
+        for part in [&self.id, &self.jid, ""] {
+            text(part);
+        }
+        let count = u32::try_from(self.queue.len()).unwrap();
+        bytes.extend(count.to_be_bytes());
+        for stanza in &self.queue {
+            bytes.push(0);
+            bytes.extend(u32::try_from(stanza.len()).unwrap().to_be_bytes());
+            bytes.extend(stanza.as_bytes());
+        }
+        bytes
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use xmppwire::{ClientEvent, Instant, Jid, XmlLimits, ns};
+use xmppwire::{Client, ClientEvent, Connection, Instant, Jid, XmlLimits, ns};
 use xmppwire_xml::{Reader, Writer};
 
 use crate::Work;
@@ -25,7 +25,7 @@ const fn case(name: &'static str, base: usize, work: fn(usize) -> Work) -> Case 
 }
 
 /// All cases.
-pub const ALL: [Case; 14] = [
+pub const ALL: [Case; 15] = [
     case("text", 500, |n| {
         read(&format!("<a>{}</a>", "x".repeat(n)), usize::MAX)
     }),
@@ -71,6 +71,7 @@ pub const ALL: [Case; 14] = [
     }),
     case("typed stanzas", 10, typed),
     case("backlog", 300, backlog),
+    case("acknowledgements", 100, acknowledgements),
     case("resource", 10, |n| {
         let address = format!("juliet@example.org/{}", "é".repeat(n / 2));
         Box::new(move || {
@@ -135,6 +136,42 @@ fn backlog(n: usize) -> Work {
             client.consume_output(100);
         }
     })
+}
+
+/// Stanzas that are written, wait, and are acknowledged one by one (XEP-0198).
+fn acknowledgements(n: usize) -> Work {
+    let mut client = Site::managed().bound().client;
+    let mut handled: u32 = 0;
+    Box::new(move || handled = acknowledge(&mut client, handled, n))
+}
+
+/// Sends so many stanzas and has them acknowledged one by one. `handled` is the number of the last
+/// one that was sent before, and the result that of the last one that was sent.
+pub fn acknowledge(client: &mut Connection<Client>, handled: u32, n: usize) -> u32 {
+    let stanza = message("Good night, good night!");
+    let mut handled = handled;
+    let mut left = n;
+    while left > 0 {
+        // As many as the queue takes.
+        let mut waiting = 0;
+        while waiting < left && client.room() > 1024 {
+            client.send(&stanza).expect("a good stanza");
+            let written = client.output().len();
+            client.consume_output(written);
+            waiting += 1;
+        }
+        left -= waiting;
+        for _ in 0..waiting {
+            handled = handled.wrapping_add(1);
+            let answer = format!("<a xmlns='urn:xmpp:sm:3' h='{handled}'/>");
+            let read = client.receive(Instant::ORIGIN, answer.as_bytes());
+            assert_eq!(read, answer.len());
+            let event = client.poll_event();
+            assert!(matches!(event, Some(ClientEvent::Acknowledged(_))));
+        }
+        client.take_output();
+    }
+    handled
 }
 
 /// Connections that log in and get a stanza each.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use xmppwire::{
     BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, Connection, DecoyKey, Entropy,
     Host, HostAnswer, Instant, Jid, Mechanism, Role, SaltedPassword, SaslAnswer, ScramHash,
-    ScramKeys, Server, ServerConfig, ServerEvent, TlsInfo, TlsOffer,
+    ScramKeys, Server, ServerConfig, ServerEvent, StreamManagement, TlsInfo, TlsOffer,
 };
 
 const NOW: Instant = Instant::ORIGIN;
@@ -31,6 +31,8 @@ pub struct Site {
     /// The client's password in salted form, since its first login.
     salted: Option<SaltedPassword>,
     logins: u64,
+    /// Whether both ends manage their streams.
+    managed: bool,
 }
 
 impl Default for Site {
@@ -42,11 +44,23 @@ impl Default for Site {
             server: ServerConfig::new(DecoyKey::new([9; 32])),
             salted: None,
             logins: 0,
+            managed: false,
         }
     }
 }
 
 impl Site {
+    /// A site whose streams are managed (XEP-0198).
+    pub fn managed() -> Self {
+        let plain = Self::default();
+        let policy = StreamManagement::new();
+        Self {
+            config: plain.config.clone().with_stream_management(policy),
+            managed: true,
+            ..plain
+        }
+    }
+
     /// A pair over TLS that has exchanged nothing yet.
     pub fn pair(&mut self) -> Pair {
         self.logins += 1;
@@ -72,14 +86,22 @@ impl Site {
     /// Logs in, with SCRAM-SHA-256-PLUS.
     pub fn log_in(&mut self, pair: &mut Pair) {
         let (mut bound, mut unread) = ([false; 2], [Vec::new(), Vec::new()]);
-        while bound != [true; 2] {
+        let mut managed = [!self.managed; 2];
+        while (bound, managed) != ([true; 2], [true; 2]) {
             carry(&mut pair.client, &mut pair.server, &mut unread[1]);
             carry(&mut pair.server, &mut pair.client, &mut unread[0]);
             while let Some(event) = pair.client.poll_event() {
+                if matches!(event, ClientEvent::Managed(_)) {
+                    managed[0] = true;
+                    continue;
+                }
                 bound[0] |= self.client(&mut pair.client, event);
             }
             while let Some(event) = pair.server.poll_event() {
-                server(&mut pair.server, event);
+                match event {
+                    ServerEvent::Managed(_) => managed[1] = true,
+                    other => server(&mut pair.server, other, self.managed),
+                }
             }
             bound[1] = pair.server.jid().is_some();
         }
@@ -101,11 +123,12 @@ impl Site {
     }
 }
 
-fn server(server: &mut Connection<Server>, event: ServerEvent) {
+fn server(server: &mut Connection<Server>, event: ServerEvent, managed: bool) {
     match event {
         ServerEvent::Opened(request) => {
             let mechanisms = [Mechanism::ScramSha256Plus, Mechanism::ScramSha256];
-            let host = Host::new(TlsOffer::Required, mechanisms);
+            let policy = managed.then(StreamManagement::new);
+            let host = Host::new(TlsOffer::Required, mechanisms).with_stream_management(policy);
             server
                 .choose_host(request, HostAnswer::Serve(host))
                 .expect("the host");

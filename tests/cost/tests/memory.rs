@@ -9,6 +9,7 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use xmppwire::{Client, Connection, Server};
+use xmppwire_cost::growth::acknowledge;
 use xmppwire_cost::login::{Pair, Site};
 use xmppwire_cost::paths::{to_client, to_server};
 use xmppwire_cost::traffic;
@@ -41,6 +42,56 @@ fn an_idle_connection_holds_little() {
     let server = server + usize::try_from(-server_heap.bytes_current).unwrap();
     assert!(client <= IDLE, "a client holds {client} bytes");
     assert!(server <= IDLE, "a server holds {server} bytes");
+}
+
+/// What stream management adds to an idle connection.
+const MANAGED: usize = 200;
+
+/// An idle session that is managed and can be resumed holds little more, also after its stanzas were
+/// acknowledged.
+#[test]
+fn an_idle_managed_session_holds_little_more() {
+    let held = |site: &mut Site| {
+        drop(site.bound());
+        let Pair { mut client, server } = site.bound();
+        if client.sent().is_some() {
+            acknowledge(&mut client, 0, 1000);
+        }
+        let ((), client) = measured(|| drop(client));
+        let ((), server) = measured(|| drop(server));
+        [client, server].map(|info| usize::try_from(-info.bytes_current).unwrap())
+    };
+    let plain = held(&mut Site::default());
+    let managed = held(&mut Site::managed());
+    for (side, (managed, plain)) in ["client", "server"]
+        .iter()
+        .zip(managed.into_iter().zip(plain))
+    {
+        let more = managed - plain;
+        println!("{side}: {more}");
+        assert!(more <= MANAGED, "a managed {side} holds {more} bytes more");
+    }
+}
+
+/// A hundred times the stanzas cost a hundred times the memory that is asked for, and no more waits
+/// than the queue may hold.
+#[test]
+fn acknowledging_is_linear() {
+    let mut site = Site::managed();
+    drop(site.bound());
+    let cost = |site: &mut Site, n| {
+        let mut client = site.bound().client;
+        let ((), info) = measured(|| {
+            acknowledge(&mut client, 0, n);
+        });
+        println!("{n}: {info:?}");
+        info
+    };
+    let few = cost(&mut site, 1_000);
+    let many = cost(&mut site, 100_000);
+    assert!(many.count_total <= 110 * few.count_total);
+    assert!(many.bytes_total <= 150 * few.bytes_total);
+    assert!(many.bytes_max < 16 * 1024 * 1024, "{}", many.bytes_max);
 }
 
 /// What stanzas needed is given back.

@@ -49,7 +49,6 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub struct Stream {
     limits: Arc<Limits>,
-    content_ns: &'static str,
     reader: Reader,
     writer: Writer,
     out: Outbox,
@@ -91,7 +90,6 @@ impl Stream {
         Self {
             reader: Reader::new(limits.before_authentication),
             writer: Writer::new(content_ns),
-            content_ns,
             limits,
             out: Outbox::default(),
             header: None,
@@ -314,7 +312,7 @@ impl Stream {
         let before = self.out.len();
         if self.writer.element(self.out.end(), element.root()).is_ok() {
             self.wire.element(Way::Sent, element.root());
-            if self.management.is_some() && is_counted(element, self.content_ns) {
+            if self.management.is_some() && is_counted(element, ns::CLIENT) {
                 self.note_sent(before, true);
                 self.refuse_overfull_queue();
             }

@@ -17,6 +17,7 @@ mod canonical;
 mod client;
 mod component;
 mod end;
+mod managed;
 mod monitor;
 mod network;
 mod party;
@@ -28,17 +29,18 @@ mod words;
 use std::thread;
 
 use search::Report;
-use xmppwire::negotiation::{RULES, Side};
+use xmppwire::negotiation::{Item, RULES, Side};
 
 /// All explorations in one test, because together they have to use every rule of the table.
 #[test]
 fn every_state_of_negotiation_holds_what_it_must() {
     let reports = thread::scope(|scope| {
-        let explorations: [fn() -> Report; 4] = [
+        let explorations: [fn() -> Report; 5] = [
             client::explore_all,
             server::explore_all,
             network::explore_all,
             component::explore_all,
+            managed::explore_all,
         ];
         let running = explorations.map(|exploration| scope.spawn(exploration));
         running.map(|exploration| exploration.join().expect("every invariant holds"))
@@ -49,6 +51,29 @@ fn every_state_of_negotiation_holds_what_it_must() {
     }
     println!("{:<48} {total}", "all together");
     every_rule_was_used(&total, false);
+}
+
+/// Managed sessions alone, for a quick look: `--test explore managed`.
+#[test]
+fn every_state_of_a_managed_session_holds_what_it_must() {
+    let report = managed::explore_all();
+    let concerns = |item: Item| {
+        use Item as I;
+        let start = [I::Enable, I::Enabled, I::Resume, I::Resumed];
+        let later = [
+            I::ManagementFailed,
+            I::AcknowledgementRequest,
+            I::Acknowledgement,
+        ];
+        start.contains(&item) || later.contains(&item)
+    };
+    let unused: Vec<_> = RULES
+        .iter()
+        .enumerate()
+        .filter(|(index, rule)| concerns(rule.item) && report.rules & (1 << index) == 0)
+        .map(|(_, rule)| rule)
+        .collect();
+    assert!(unused.is_empty(), "never used: {unused:#?}");
 }
 
 /// The same for streams between servers, which have rules of their own.

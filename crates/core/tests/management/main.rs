@@ -10,5 +10,7 @@
 )]
 
 mod cuts;
-
+mod policy;
+mod saved;
 mod support;
+mod table;

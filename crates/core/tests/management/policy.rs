@@ -1,0 +1,232 @@
+//! When the peer is asked, and what a queue that is full does.
+
+use core::time::Duration;
+
+use xmppwire::{
+    Client, ClientEvent, CloseReason, Connection, Instant, KeepAlive, Limits, Message,
+    PeerMisbehaved, Stanza, StreamManagement, Timer,
+};
+
+use crate::support::{Juliet, START, Verona, Wire, client_config, message, sessions, settle};
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_origin(Duration::from_secs(seconds))
+}
+
+/// A client whose stream is managed, and the connection that it talks to.
+fn managed(policy: &StreamManagement) -> Juliet {
+    let (mut client, mut server) = (Juliet::new(policy, 1, None), Verona::new(policy, 2));
+    let mut wire = Wire::default();
+    settle(&mut client, &mut server, &mut wire, &mut sessions());
+    assert!(client.managed);
+    client
+}
+
+fn said(client: &mut Juliet) -> String {
+    String::from_utf8(client.machine.take_output()).unwrap()
+}
+
+fn hear(client: &mut Juliet, text: &str) {
+    assert_eq!(client.machine.receive(START, text.as_bytes()), text.len());
+    while client.poll() {}
+}
+
+const QUESTION: &str = "<r xmlns='urn:xmpp:sm:3'/>";
+
+#[test]
+fn a_hundred_stanzas_at_once_make_one_question() {
+    let mut client = managed(&StreamManagement::new());
+    for n in 0..100 {
+        client.machine.send(&message(&n.to_string())).unwrap();
+    }
+    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+    hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='100'/>");
+    assert_eq!(said(&mut client), "");
+    client.machine.send(&message("one more")).unwrap();
+    client.machine.handle_timeout(at(1));
+    client.machine.handle_timeout(at(2));
+    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+}
+
+#[test]
+fn bytes_are_a_reason_to_ask() {
+    let policy = StreamManagement::new().with_ask_after(1000, 500);
+    let mut client = managed(&policy);
+    let long: Stanza = Message::chat("romeo@example.net", "x".repeat(600))
+        .unwrap()
+        .into();
+    client.machine.send(&message("short")).unwrap();
+    assert!(!said(&mut client).contains(QUESTION));
+    client.machine.send(&long).unwrap();
+    assert!(said(&mut client).ends_with(QUESTION));
+}
+
+/// The application is told by `room` that it should wait; nothing that it sends all the same is lost.
+#[test]
+fn a_full_queue_is_back_pressure() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let mut sent: u64 = 0;
+    while client.machine.room() > 1024 {
+        client.machine.send(&message(&sent.to_string())).unwrap();
+        sent += 1;
+        said(&mut client);
+        assert_eq!(client.machine.sent(), Some(sent));
+    }
+    assert!((300..1000).contains(&sent), "{sent}");
+    // Answers have room, because the application could not go on without them.
+    assert!(client.machine.room_for_answers() > 1024 * 1024);
+    hear(
+        &mut client,
+        &format!("<a xmlns='urn:xmpp:sm:3' h='{}'/>", sent / 2),
+    );
+    assert!(client.machine.room() > 30 * 1024);
+    hear(
+        &mut client,
+        &format!("<a xmlns='urn:xmpp:sm:3' h='{sent}'/>"),
+    );
+    assert_eq!(client.machine.room(), 64 * 1024);
+}
+
+/// A peer that never acknowledges ends the stream in the end, and everything comes back.
+#[test]
+fn a_queue_is_bounded_and_loses_nothing() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let long = |id: usize| -> Stanza {
+        let message = Message::chat("romeo@example.net", "x".repeat(100_000)).unwrap();
+        message.with_id(&id.to_string()).into()
+    };
+    let mut sent = 0;
+    while client.told.closed.is_none() {
+        client.machine.send(&long(sent)).unwrap();
+        sent += 1;
+        said(&mut client);
+        while client.poll() {}
+        assert!(sent < 60, "the queue has no end");
+    }
+    let Some(CloseReason::Violation { why, .. }) = &client.told.closed else {
+        panic!("{:?}", client.told.closed);
+    };
+    assert_eq!(*why, PeerMisbehaved::BacklogExceeded);
+    let back = client.machine.take_unacknowledged();
+    let ids: Vec<_> = back.iter().map(|one| one.stanza.id().unwrap()).collect();
+    let expected: Vec<_> = (0..sent).map(|id| id.to_string()).collect();
+    assert_eq!(ids, expected);
+}
+
+/// The peer does not read, so the last stanza does not fit into the output: it comes back too.
+#[test]
+fn what_the_output_cannot_take_is_given_back() {
+    let mut limits = Limits::default();
+    limits.output_backlog = 100_000;
+    let policy = StreamManagement::new();
+    let config = client_config(&policy).with_limits(limits);
+    let mut client = managed(&policy);
+    client.machine = resumed_with(config, client.machine);
+    let mut sent = 0;
+    while client.told.closed.is_none() {
+        client.machine.send(&message(&sent.to_string())).unwrap();
+        sent += 1;
+        while client.poll() {}
+        assert!(sent < 10_000);
+    }
+    assert_eq!(client.machine.take_unacknowledged().len(), sent);
+}
+
+/// The same session with another configuration.
+fn resumed_with(
+    config: xmppwire::ClientConfig,
+    mut machine: Connection<Client>,
+) -> Connection<Client> {
+    let policy = StreamManagement::new();
+    let resumption = machine.take_resumption().unwrap();
+    let (entropy, tls) = (
+        xmppwire::Entropy::from_seed([9; 32]),
+        xmppwire::TlsInfo::default(),
+    );
+    let mut client = Juliet::new(&policy, 1, None);
+    client.machine = Client::with_direct_tls(config, entropy, START, tls);
+    // The server's side of it, from the format of a client's.
+    let mut bytes = resumption.to_bytes();
+    bytes[5] = 2;
+    let detached = xmppwire::Detached::from_bytes(&bytes).unwrap();
+    client.machine.resume(resumption).unwrap();
+    let mut sessions = sessions();
+    assert!(sessions.insert(START, detached).is_empty());
+    let mut server = Verona::new(&policy, 2);
+    settle(
+        &mut client,
+        &mut server,
+        &mut Wire::default(),
+        &mut sessions,
+    );
+    assert_eq!(client.told.events, ["resumed"]);
+    client.machine
+}
+
+/// A stanza that was sent and not written is in the session as well, also one that is half written.
+#[test]
+fn what_was_not_written_is_in_the_session() {
+    for written in 0..150 {
+        let mut client = managed(&StreamManagement::new());
+        for id in ["1", "2", "3"] {
+            client.machine.send(&message(id)).unwrap();
+        }
+        client.machine.consume_output(written);
+        client.machine.receive_eof(START);
+        while client.poll() {}
+        // Sent too late, and not lost.
+        client.machine.send(&message("4")).unwrap();
+        let session = client.machine.take_resumption().unwrap();
+        let ids: Vec<_> = session
+            .into_unacknowledged()
+            .iter()
+            .map(|one| (one.number, one.stanza.id().unwrap().to_owned()))
+            .collect();
+        let expected = [1, 2, 3, 4].map(|n| (n, n.to_string()));
+        assert_eq!(ids, expected, "{written} bytes written");
+    }
+}
+
+/// On a managed stream the check of a silent peer is a question, so no ping is counted and kept.
+#[test]
+fn a_silent_peer_is_asked_what_it_has_handled() {
+    let mut client = managed(&StreamManagement::new());
+    client.machine.set_keep_alive(Some(KeepAlive::ping()));
+    client.machine.handle_timeout(at(1));
+    client.machine.handle_timeout(at(301));
+    assert_eq!(said(&mut client), QUESTION);
+    assert_eq!(client.machine.sent(), Some(0));
+    client.machine.handle_timeout(at(302));
+    client.machine.handle_timeout(at(332));
+    while client.poll() {}
+    assert_eq!(
+        client.told.closed,
+        Some(CloseReason::TimedOut(Timer::KeepAlive))
+    );
+    assert_eq!(said(&mut client), "", "no closing tag ends the session");
+    assert!(client.machine.take_resumption().is_some());
+}
+
+/// An event that the application does not take keeps the answer from being read.
+#[test]
+fn a_slow_application_does_not_make_its_peer_look_dead() {
+    let mut client = managed(&StreamManagement::new());
+    client.machine.send(&message("1")).unwrap();
+    client.machine.handle_timeout(at(1));
+    client.machine.handle_timeout(at(2));
+    said(&mut client);
+    client.machine.handle_timeout(at(3));
+    let text = b"<message from='romeo@example.net'/>";
+    client.machine.receive(at(4), text);
+    for second in [40, 80, 120] {
+        client.machine.handle_timeout(at(second));
+    }
+    assert!(matches!(
+        client.machine.poll_event(),
+        Some(ClientEvent::Stanza(_))
+    ));
+    assert!(client.machine.poll_event().is_none());
+    assert!(client.machine.wants_read());
+}

@@ -1,0 +1,166 @@
+//! Sessions as bytes.
+
+use xmppwire::{Detached, Resumption, SavedSessionError, StreamManagement, WhyNotResumed};
+
+use crate::support::{Juliet, START, Verona, Wire, juliet, message, sessions, settle};
+
+/// Both sides of a session with stanzas that were not acknowledged.
+fn both() -> (Resumption, Detached) {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = (Juliet::new(&policy, 1, None), Verona::new(&policy, 2));
+    let (mut wire, mut sessions) = (Wire::default(), sessions());
+    settle(&mut client, &mut server, &mut wire, &mut sessions);
+    for id in ["1", "2"] {
+        client.machine.send(&message(id)).unwrap();
+        server.machine.send(&message(id)).unwrap();
+    }
+    server.machine.receive_eof(START);
+    while server.poll(&mut sessions) {}
+    let detached = sessions.remove(&juliet()).unwrap();
+    (client.machine.take_resumption().unwrap(), detached)
+}
+
+#[test]
+fn a_session_is_the_same_after_it_was_stored() {
+    let (resumption, detached) = both();
+    let bytes = resumption.to_bytes();
+    let again = Resumption::from_bytes(&bytes).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    assert_eq!(*again.jid(), juliet());
+    assert_eq!((again.acknowledged(), again.sent()), (0, 2));
+    assert_eq!(again.into_unacknowledged().len(), 2);
+    let bytes = detached.to_bytes();
+    let again = Detached::from_bytes(&bytes).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    assert_eq!(again.id(), detached.id());
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let (resumption, detached) = both();
+    let text = format!("{resumption:?} {detached:?}");
+    for secret in [detached.id(), "romeo"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn the_other_side_s_session_is_no_session() {
+    let (resumption, detached) = both();
+    let error = SavedSessionError::Kind;
+    assert_eq!(
+        Resumption::from_bytes(&detached.to_bytes()).unwrap_err(),
+        error
+    );
+    assert_eq!(
+        Detached::from_bytes(&resumption.to_bytes()).unwrap_err(),
+        error
+    );
+    let mut later = resumption.to_bytes();
+    later[4] = 2;
+    let error = Resumption::from_bytes(&later).unwrap_err();
+    assert_eq!(error, SavedSessionError::Version);
+}
+
+/// Every cut, and every byte changed to any other: nothing panics, what is read is read again as the
+/// same, and every stanza in it is one.
+#[test]
+fn damaged_bytes_make_no_session_that_is_none() {
+    let bytes = both().0.to_bytes();
+    for end in 0..bytes.len() {
+        assert!(Resumption::from_bytes(&bytes[..end]).is_err(), "{end}");
+    }
+    for at in 0..bytes.len() {
+        for change in [1, 2, 4, 8, 16, 32, 64, 128, 255, b'<' ^ bytes[at]] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= change;
+            if let Ok(session) = Resumption::from_bytes(&damaged) {
+                // The address may have been prepared.
+                let bytes = session.to_bytes();
+                assert_eq!(Resumption::from_bytes(&bytes).unwrap().to_bytes(), bytes);
+                assert!(session.into_unacknowledged().len() <= 2);
+            }
+        }
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(Resumption::from_bytes(&longer).is_err());
+}
+
+/// What is written to a stream later must not be anything but stanzas.
+#[test]
+fn only_stanzas_are_taken() {
+    let (resumption, _) = both();
+    let bytes = resumption.to_bytes();
+    let stanza = b"<message id='1' to='romeo@example.net'";
+    let at = bytes
+        .windows(8)
+        .position(|piece| piece == b"<message")
+        .unwrap();
+    let end = bytes[at..]
+        .windows(10)
+        .position(|piece| piece == b"</message>")
+        .unwrap()
+        + 10;
+    assert!(stanza.len() < end);
+    let len = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap());
+    assert_eq!(len as usize, end);
+    for injected in [
+        "</stream:stream>",
+        "<message/><message/>",
+        "<message>",
+        "<r xmlns='urn:xmpp:sm:3'/>",
+        " <message/>",
+        "<iq type='get'/>",
+        "",
+    ] {
+        let mut changed = bytes[..at - 4].to_vec();
+        changed.extend(u32::try_from(injected.len()).unwrap().to_be_bytes());
+        changed.extend(injected.as_bytes());
+        changed.extend(&bytes[at + end..]);
+        let error = Resumption::from_bytes(&changed).unwrap_err();
+        assert_eq!(error, SavedSessionError::Stanza, "{injected}");
+    }
+}
+
+#[test]
+fn a_session_of_another_account_is_refused_and_kept() {
+    let (resumption, _) = both();
+    let bytes = resumption.to_bytes();
+    let text = String::from_utf8_lossy(&bytes).replace("juliet@", "mallet@");
+    let foreign = Resumption::from_bytes(text.as_bytes()).unwrap();
+    let mut client = Juliet::new(&StreamManagement::new(), 1, None);
+    let refused = client.machine.resume(foreign).unwrap_err();
+    assert_eq!(refused.why, WhyNotResumed::OtherAccount);
+    assert_eq!(refused.resumption.to_bytes(), text.as_bytes());
+    // The own one is taken once.
+    client.machine.resume(resumption).unwrap();
+    let second = Resumption::from_bytes(&bytes).unwrap();
+    let refused = client.machine.resume(second).unwrap_err();
+    assert_eq!(refused.why, WhyNotResumed::TooLate);
+}
+
+#[test]
+fn stanzas_are_added_to_a_session_without_a_stream() {
+    let (mut resumption, mut detached) = both();
+    assert_eq!(resumption.push(&message("3")), Ok(3));
+    assert_eq!(detached.push(&message("3")), Ok(3));
+    let back = resumption.into_unacknowledged();
+    assert_eq!(back[2].stanza, message("3"));
+    assert_eq!(back[2].number, 3);
+    assert_eq!(detached.into_unacknowledged().len(), 3);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn serde_takes_and_gives_the_same() {
+    let (resumption, detached) = both();
+    let json = serde_json::to_string(&resumption).unwrap();
+    assert!(json.starts_with('"'), "{json}");
+    let again: Resumption = serde_json::from_str(&json).unwrap();
+    assert_eq!(again.to_bytes(), resumption.to_bytes());
+    let json = serde_json::to_string(&detached).unwrap();
+    let again: Detached = serde_json::from_str(&json).unwrap();
+    assert_eq!(again.to_bytes(), detached.to_bytes());
+    assert!(serde_json::from_str::<Resumption>("\"AAAA\"").is_err());
+}

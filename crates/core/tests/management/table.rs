@@ -1,0 +1,153 @@
+//! The sessions that wait at a server.
+
+use core::time::Duration;
+
+use xmppwire::{
+    CloseReason, Detached, DetachedLimits, DetachedSessions, FullJid, Instant, PushError,
+    ServerEvent, StreamManagement,
+};
+
+use crate::support::{Juliet, START, Verona, Wire, message, sessions, settle};
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_origin(Duration::from_secs(seconds))
+}
+
+/// A session in the format of a server.
+fn session(id: &str, jid: &str, seconds: u32) -> Detached {
+    let mut bytes = b"XWSM\x01\x02".to_vec();
+    bytes.extend(7_u32.to_be_bytes());
+    bytes.extend(0_u64.to_be_bytes());
+    bytes.extend(seconds.to_be_bytes());
+    for text in [id, jid, ""] {
+        bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes.extend(0_u32.to_be_bytes());
+    Detached::from_bytes(&bytes).unwrap()
+}
+
+fn jid(text: &str) -> FullJid {
+    FullJid::new(text).unwrap()
+}
+
+#[test]
+fn time_ends_sessions() {
+    let mut sessions = sessions();
+    for (id, jid, seconds) in [
+        ("a", "a@x/1", 30),
+        ("b", "b@x/1", 0),
+        ("c", "c@x/1", 10_000),
+    ] {
+        assert!(sessions.insert(at(0), session(id, jid, seconds)).is_empty());
+    }
+    assert_eq!(sessions.poll_timeout(), Some(at(30)));
+    assert!(sessions.expire(at(29)).is_none());
+    assert_eq!(sessions.expire(at(30)).unwrap().id(), "a");
+    assert!(sessions.expire(at(30)).is_none());
+    assert_eq!(sessions.poll_timeout(), Some(at(300)));
+    assert!(sessions.expire(at(300)).is_some() && sessions.expire(at(300)).is_some());
+    assert!(sessions.is_empty() && sessions.poll_timeout().is_none());
+    assert_eq!(sessions.bytes(), 0);
+}
+
+#[test]
+fn an_account_has_so_many_sessions() {
+    let mut limits = DetachedLimits::default();
+    limits.per_account = 2;
+    let mut sessions = DetachedSessions::new(limits);
+    let ended = |list: Vec<Detached>| list.iter().map(|s| s.id().to_owned()).collect::<Vec<_>>();
+    assert!(ended(sessions.insert(at(0), session("1", "a@x/1", 0))).is_empty());
+    assert!(ended(sessions.insert(at(1), session("2", "a@x/2", 0))).is_empty());
+    assert!(ended(sessions.insert(at(2), session("3", "b@x/1", 0))).is_empty());
+    assert_eq!(
+        ended(sessions.insert(at(3), session("4", "a@x/4", 0))),
+        ["1"]
+    );
+    // The same address and the same id have one session.
+    assert_eq!(
+        ended(sessions.insert(at(4), session("5", "a@x/4", 0))),
+        ["4"]
+    );
+    assert_eq!(
+        ended(sessions.insert(at(5), session("3", "c@x/1", 0))),
+        ["3"]
+    );
+    assert_eq!(sessions.len(), 3);
+    assert_eq!(sessions.bytes(), 3 * 1024);
+    assert_eq!(
+        sessions.jids().map(FullJid::as_str).collect::<Vec<_>>(),
+        ["a@x/2", "a@x/4", "c@x/1"]
+    );
+}
+
+#[test]
+fn bytes_are_bounded() {
+    let mut limits = DetachedLimits::default();
+    limits.total_bytes = 10 * 1024;
+    limits.session_bytes = 2 * 1024;
+    let mut sessions = DetachedSessions::new(limits);
+    assert!(sessions.insert(at(0), session("1", "a@x/1", 0)).is_empty());
+    let mut pushed = 0;
+    while sessions.push(&jid("a@x/1"), &message("m")).is_ok() {
+        pushed += 1;
+    }
+    assert!((5..40).contains(&pushed), "{pushed}");
+    let full = sessions.push(&jid("a@x/1"), &message("m"));
+    assert_eq!(full, Err(PushError::Full));
+    let unknown = sessions.push(&jid("b@x/1"), &message("m"));
+    assert_eq!(unknown, Err(PushError::Unknown));
+    let before = sessions.bytes();
+    assert!((1024..=3 * 1024).contains(&before), "{before}");
+    // The oldest ones make room.
+    let mut ended = 0;
+    for n in 0..20 {
+        let one = session(&format!("n{n}"), &format!("n{n}@x/1"), 0);
+        ended += sessions.insert(at(1 + n), one).len();
+        assert!(sessions.bytes() <= 10 * 1024);
+    }
+    assert_eq!(ended + sessions.len(), 21);
+    assert!(!sessions.contains(&jid("a@x/1")));
+}
+
+/// The client is back before the server has noticed that its old connection is dead.
+#[test]
+fn a_session_moves_from_a_connection_that_is_still_open() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = (Juliet::new(&policy, 1, None), Verona::new(&policy, 2));
+    let (mut wire, mut sessions) = (Wire::default(), sessions());
+    settle(&mut client, &mut server, &mut wire, &mut sessions);
+    server.machine.send(&message("1")).unwrap();
+    // The server's application has not taken this one, so its client sends it again.
+    client.machine.send(&message("2")).unwrap();
+    let bytes = client.machine.take_output();
+    server.machine.receive(START, &bytes);
+    client.machine.receive_eof(START);
+    while client.poll() {}
+    let resumption = client.machine.take_resumption().unwrap();
+    let mut client = Juliet::new(&policy, 3, Some(resumption));
+    let mut second = Verona::new(&policy, 4);
+    second.old = Some(Box::new(server));
+    settle(
+        &mut client,
+        &mut second,
+        &mut Wire::default(),
+        &mut sessions,
+    );
+    assert_eq!(client.told.events, ["resumed"]);
+    assert_eq!(client.told.stanzas, ["1"]);
+    assert_eq!(second.told.stanzas, ["2"]);
+    let mut old = second.old.unwrap();
+    let said = String::from_utf8(old.machine.take_output()).unwrap();
+    assert!(said.ends_with(
+        "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>\
+         </stream:stream>"
+    ));
+    let event = old.machine.poll_event();
+    assert!(matches!(
+        event,
+        Some(ServerEvent::Closed(CloseReason::Local))
+    ));
+    assert!(old.machine.detach().is_none());
+    assert!(old.machine.take_unacknowledged().is_empty());
+}
