@@ -95,7 +95,7 @@ impl Stream {
     fn time_out(&mut self, timer: Timer, error: Option<StreamErrorCondition>) {
         let reason = CloseReason::TimedOut(timer);
         // With a closing tag the session would be over, which the peer may still have.
-        if self.bound && self.is_resumable() {
+        if self.bound && self.is_resumable() && leaves_session(&reason) {
             return self.cut(reason);
         }
         match error {

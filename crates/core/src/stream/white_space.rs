@@ -11,7 +11,8 @@ use crate::wire::stream_error::StreamErrorCondition;
 #[derive(Debug)]
 pub(super) struct WhiteSpace {
     pub(super) since: Instant,
-    pub(super) bytes: usize,
+    /// Saturates: more than 4 GiB in a second count as 4 GiB.
+    pub(super) bytes: u32,
     /// Whether there must be none now.
     pub(super) forbidden: bool,
 }
@@ -38,8 +39,10 @@ impl Stream {
             self.white_space.since = now;
             self.white_space.bytes = 0;
         }
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.white_space.bytes = self.white_space.bytes.saturating_add(bytes);
-        if self.white_space.bytes > self.limits.white_space_per_second {
+        let limit = u32::try_from(self.limits.white_space_per_second).unwrap_or(u32::MAX);
+        if self.white_space.bytes > limit {
             self.fail(
                 StreamErrorCondition::PolicyViolation,
                 PeerMisbehaved::WhiteSpaceFlood,

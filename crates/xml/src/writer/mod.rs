@@ -45,15 +45,42 @@ use crate::header::StreamHeader;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Writer {
-    content_ns: Box<str>,
-    /// The root's prefix, which is that of the stream namespace.
-    root: Box<str>,
-    /// What only unusual headers have.
-    unusual: Option<Box<Unusual>>,
+    header: Declared,
+}
+
+/// What the header declares. The usual headers need no memory of their own.
+#[derive(Clone, Debug)]
+enum Declared {
+    /// One of the usual content namespaces, and `stream` as the only prefix.
+    Usual(Usual),
+    Unusual(Box<Unusual>),
+}
+
+/// The content namespaces of RFC 6120 §4.8.2 and XEP-0114 §2.
+#[derive(Clone, Copy, Debug)]
+enum Usual {
+    Client,
+    Server,
+    Component,
+}
+
+impl Usual {
+    const ALL: [Self; 3] = [Self::Client, Self::Server, Self::Component];
+
+    const fn content_ns(self) -> &'static str {
+        match self {
+            Self::Client => "jabber:client",
+            Self::Server => "jabber:server",
+            Self::Component => "jabber:component:accept",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Unusual {
+    content_ns: String,
+    /// The root's prefix, which is that of the stream namespace.
+    root: String,
     /// The other prefixes that the root declares, with their namespaces.
     prefixes: Vec<(String, String)>,
     /// New prefixes start with `ns` and so many underscores; none that the root declares does.
@@ -79,17 +106,19 @@ impl Writer {
             made_up.push('_');
         }
         let underscores = made_up.len().saturating_sub("ns".len());
-        let is_unusual = underscores > 0 || !header.prefixes.is_empty();
-        Self {
-            content_ns: header.content_ns.as_str().into(),
-            root: header.prefix.as_str().into(),
-            unusual: is_unusual.then(|| {
-                Box::new(Unusual {
-                    prefixes: header.prefixes.clone(),
-                    underscores,
-                })
-            }),
-        }
+        let mut usual = Usual::ALL.into_iter();
+        let usual = usual.find(|usual| usual.content_ns() == header.content_ns);
+        let alone = header.prefix == "stream" && header.prefixes.is_empty();
+        let header = match usual.filter(|_| alone) {
+            Some(usual) => Declared::Usual(usual),
+            None => Declared::Unusual(Box::new(Unusual {
+                content_ns: header.content_ns.clone(),
+                root: header.prefix.clone(),
+                prefixes: header.prefixes.clone(),
+                underscores,
+            })),
+        };
+        Self { header }
     }
 
     /// Appends an element to `out`.
@@ -114,18 +143,21 @@ impl Writer {
     /// If a name is not a name, XML cannot carry a character, or a namespace cannot be declared.
     /// `out` is then unchanged. An element from a [`Reader`](crate::Reader) can be written.
     pub fn element(&self, out: &mut Vec<u8>, element: ElementRef<'_>) -> Result<(), WriteError> {
-        let scope = Scope {
-            default: &self.content_ns,
-            root: Some(&self.root),
-            others: self
-                .unusual
-                .as_ref()
-                .map_or(&[], |unusual| &unusual.prefixes),
-            underscores: self
-                .unusual
-                .as_ref()
-                .map_or(0, |unusual| unusual.underscores),
-            offset: 0,
+        let scope = match &self.header {
+            Declared::Usual(usual) => Scope {
+                default: usual.content_ns(),
+                root: Some(self.root()),
+                others: &[],
+                underscores: 0,
+                offset: 0,
+            },
+            Declared::Unusual(unusual) => Scope {
+                default: &unusual.content_ns,
+                root: Some(self.root()),
+                others: &unusual.prefixes,
+                underscores: unusual.underscores,
+                offset: 0,
+            },
         };
         write(out, element, scope, Unspeakable::Refuse)
     }
@@ -133,8 +165,16 @@ impl Writer {
     /// Appends the end tag of the stream to `out`.
     pub fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"</");
-        out.extend_from_slice(self.root.as_bytes());
+        out.extend_from_slice(self.root().as_bytes());
         out.extend_from_slice(b":stream>");
+    }
+
+    /// The prefix of the root.
+    fn root(&self) -> &str {
+        match &self.header {
+            Declared::Usual(_) => "stream",
+            Declared::Unusual(unusual) => &unusual.root,
+        }
     }
 }
 
