@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use xmppwire::component::Component;
 use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza, StanzaFault};
-use xmppwire_net::client::{self, Error, ReconnectEvent, RequestError, SessionRole};
+use xmppwire_net::client::{
+    self, Error, NotAcknowledged, ReconnectEvent, RequestError, SessionRole, Suspended,
+};
 use xmppwire_net::tls::TlsSummary;
 
 use crate::park;
@@ -63,6 +65,25 @@ impl<R: SessionRole> Handle<R> {
     /// sent.
     pub fn request(&self, request: Iq) -> Result<Iq, RequestError> {
         park::wait(self.0.request(request))
+    }
+
+    /// Sends a stanza and waits until the server has handled it (XEP-0198 §4). Where the connection
+    /// is lost meanwhile and the session continues on another one, waits on.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`], which says whether the stanza was sent, and gives it back where the
+    /// server may have got it or not.
+    pub fn send_acked(&self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        park::wait(self.0.send_acked(stanza))
+    }
+
+    /// Takes the session out of its connection, which ends without a closing tag, and waits until the
+    /// driver has ended. The session can continue later, or in another process
+    /// ([`Connector::with_resumption`](crate::Connector)). What has arrived is still given by the
+    /// receiver.
+    pub fn suspend(&self) -> Suspended {
+        park::wait(self.0.suspend())
     }
 
     /// Waits until everything that was sent is written, by any handle.

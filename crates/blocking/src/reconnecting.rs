@@ -8,8 +8,8 @@ use std::time::Duration;
 use xmppwire::component::Component;
 use xmppwire::{Client, Instant, Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting as Machine, RefusedStanzas,
-    RequestError, SessionConnector, SessionRole,
+    Error, Next, NotAcknowledged, ReconnectEvent, ReconnectPolicy, Reconnecting as Machine,
+    RefusedStanzas, RequestError, SessionConnector, SessionRole, Suspended,
 };
 
 use crate::Session;
@@ -192,6 +192,37 @@ impl<R: SessionRole> Reconnecting<R> {
         sent.map_err(|error| self.machine.refused(error))
     }
 
+    /// Sends a stanza over the present session and waits until the server has handled it, as
+    /// [`Session::send_acked`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`]. Where the connection was lost ([`NotAcknowledged::Lost`]), the stanza is
+    /// sent again when the session is resumed, or comes back in [`ReconnectEvent::Undelivered`].
+    pub fn send_acked(&mut self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        use NotAcknowledged::{Lost, NotSent};
+        let client = self.machine.client_mut().map_err(NotSent)?;
+        match client.send_acked(stanza) {
+            Err(NotSent(error)) => Err(NotSent(self.machine.refused(error))),
+            Err(Lost(error)) => Err(Lost(self.machine.refused(error))),
+            other => other,
+        }
+    }
+
+    /// Ends the connection without closing the stream, and returns the session, so that it can
+    /// continue later or in another process ([`Connector::with_resumption`](crate::Connector)).
+    /// Stanzas that arrived and were not taken are returned with it.
+    pub fn suspend(mut self) -> Suspended {
+        let mut suspended = self.machine.suspend();
+        if let Some(client) = self.machine.into_client() {
+            let present = client.suspend();
+            suspended.resumption = present.resumption;
+            suspended.arrived = present.arrived;
+            suspended.unacknowledged.extend(present.unacknowledged);
+        }
+        suspended
+    }
+
     /// Waits until everything that was sent over the present session is written.
     ///
     /// # Errors
@@ -241,7 +272,11 @@ impl<R: SessionRole> Reconnecting<R> {
     /// the session is of no more use. Stanzas that were not taken are lost. The next event is that
     /// of the next attempt. Without a session it has no effect.
     pub fn drop_session(&mut self) {
-        let _ = self.machine.drop_session(self.clock.now());
+        let now = self.clock.now();
+        if let Some(mut session) = self.machine.drop_session(now) {
+            self.machine.leave(now, session.session_mut().leave(now));
+            self.machine.forget_session();
+        }
     }
 
     /// Begins to close the present session in order, if there is one, and does not connect again.
@@ -272,13 +307,20 @@ impl<R: SessionRole> Reconnecting<R> {
         &mut self,
         deadline: Option<Instant>,
     ) -> Result<Poll<Option<ReconnectEvent<R>>>, Error> {
+        if let Some(told) = self.machine.take_after() {
+            return told.map(Poll::Ready);
+        }
         loop {
             let now = self.clock.now();
             let left = deadline.map(|deadline| deadline.saturating_since(now));
             match self.machine.next(now) {
                 Next::Connect => {
-                    let event = self.connect(deadline)?;
-                    return Ok(event.map(Some));
+                    let event = match self.connect(deadline) {
+                        Ok(Poll::Pending) => return Ok(Poll::Pending),
+                        Ok(Poll::Ready(event)) => Ok(Some(event)),
+                        Err(error) => Err(error),
+                    };
+                    return self.machine.tell(event).map(Poll::Ready);
                 }
                 Next::SleepUntil(time) => {
                     if self.waker.rest(time.saturating_since(now), left) {
@@ -295,8 +337,13 @@ impl<R: SessionRole> Reconnecting<R> {
                         },
                     };
                     self.refused.append(client.refused_mut());
-                    let event = self.machine.received(self.clock.now(), stanza);
-                    return event.map(Poll::Ready);
+                    let now = self.clock.now();
+                    if !matches!(stanza, Ok(Some(_))) {
+                        let left = client.session_mut().leave(now);
+                        self.machine.leave(now, left);
+                    }
+                    let told = self.machine.received(now, stanza);
+                    return self.machine.tell(told).map(Poll::Ready);
                 }
                 Next::Stop => return Ok(Poll::Ready(None)),
             }
@@ -317,9 +364,11 @@ impl<R: SessionRole> Reconnecting<R> {
         };
         let now = self.clock.now();
         let event = match result {
-            Ok(client) => {
+            Ok(mut client) => {
+                self.machine.follow(client.session_mut());
                 let (address, mode) = (client.address().clone(), client.mode());
-                self.machine.connected(now, address, mode, client)
+                let resumed = client.is_resumed();
+                self.machine.connected(now, address, mode, client, resumed)
             }
             Err(error) => self.machine.not_connected(now, error)?,
         };

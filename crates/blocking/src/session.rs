@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::task::Poll;
 use std::time::Duration;
 
-use xmppwire::{Client, Iq, Stanza, StanzaFault};
+use xmppwire::{Client, Iq, Stanza, StanzaFault, Unacknowledged};
 use xmppwire_net::client::{
-    ConnectError, Error, Login, RefusedStanzas, RequestError, RequestId, Session as Machine,
-    SessionConnector, SessionRole,
+    ConnectError, Error, Login, NotAcknowledged, RefusedStanzas, RequestError, RequestId,
+    Session as Machine, SessionConnector, SessionRole, Suspended,
 };
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::Wired;
@@ -90,6 +90,10 @@ impl<R: SessionRole> Session<R> {
 
     pub(crate) const fn session(&self) -> &Machine<R> {
         &self.machine
+    }
+
+    pub(crate) const fn session_mut(&mut self) -> &mut Machine<R> {
+        &mut self.machine
     }
 
     pub(crate) fn into_parts(self) -> (Pump, Machine<R>) {
@@ -201,6 +205,45 @@ impl<R: SessionRole> Session<R> {
         self.machine.send(&stanza.into())?;
         self.pump.exchange_now(self.machine.wire());
         Ok(())
+    }
+
+    /// Sends a stanza and waits until the server has handled it (XEP-0198 §4). Stanzas that arrive
+    /// meanwhile are kept for [`next`](Self::next).
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`], which says whether the stanza was sent.
+    pub fn send_acked(&mut self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        self.pump
+            .until(&mut self.machine, Machine::poll_ready)
+            .map_err(NotAcknowledged::NotSent)?;
+        let id = self.machine.send_watched(&stanza.into())?;
+        self.pump.write_now(self.machine.wire());
+        let poll = |machine: &mut Machine<R>, now| machine.poll_acknowledged(now, id);
+        self.pump.until(&mut self.machine, poll)
+    }
+
+    /// Whether the session is that of an earlier connection (XEP-0198 §5). Otherwise it is new, and
+    /// presence has to be sent again.
+    pub const fn is_resumed(&self) -> bool {
+        self.machine.is_resumed()
+    }
+
+    /// Takes the stanzas of an earlier session that its server has not acknowledged, in the order in
+    /// which they were sent, where the session could not be resumed: the server may have handled
+    /// them or not. Each is given once.
+    pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        self.machine.take_unacknowledged()
+    }
+
+    /// Ends the connection without closing the stream, and returns the session, so that it can
+    /// continue later or in another process ([`Connector::with_resumption`](crate::Connector)). What
+    /// was sent and is not acknowledged is a part of it.
+    ///
+    /// It works after the connection was lost as well.
+    pub fn suspend(mut self) -> Suspended {
+        let now = self.pump.now();
+        self.machine.suspend(now)
     }
 
     /// Waits until everything that was sent is written.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use xmppwire::component::Component;
 use xmppwire::{Client, Iq, Stanza, StanzaFault};
 use xmppwire_net::client::{
-    ConnectError, Error, Next, ReconnectEvent, ReconnectPolicy, Reconnecting as Machine,
-    RefusedStanzas, RequestError, SessionConnector, SessionRole,
+    ConnectError, Error, Next, NotAcknowledged, ReconnectEvent, ReconnectPolicy,
+    Reconnecting as Machine, RefusedStanzas, RequestError, SessionConnector, SessionRole,
+    Suspended,
 };
 
 use crate::clock::Clock;
@@ -134,14 +135,26 @@ impl<R: SessionRole> Reconnecting<R> {
     /// client took the resource, or, before the first session, the domain has no server or none
     /// that can prove its identity. Everything else is a [`ReconnectEvent::Disconnected`].
     pub async fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error> {
+        if let Some(told) = self.machine.take_after() {
+            return told;
+        }
         loop {
             match self.machine.next(self.clock.now()) {
-                Next::Connect => return self.connect().await.map(Some),
+                Next::Connect => {
+                    let told = self.connect().await.map(Some);
+                    return self.machine.tell(told);
+                }
                 Next::SleepUntil(time) => self.clock.sleep_until(time).await,
                 Next::Drive(client) => {
                     let stanza = client.next().await;
                     self.refused.append(client.refused_mut());
-                    return self.machine.received(self.clock.now(), stanza);
+                    let now = self.clock.now();
+                    if !matches!(stanza, Ok(Some(_))) {
+                        let left = client.session_mut().leave(now);
+                        self.machine.leave(now, left);
+                    }
+                    let told = self.machine.received(now, stanza);
+                    return self.machine.tell(told);
                 }
                 Next::Stop => return Ok(None),
             }
@@ -161,9 +174,11 @@ impl<R: SessionRole> Reconnecting<R> {
         let result = attempt.await;
         self.attempt = None;
         match result {
-            Ok(client) => {
+            Ok(mut client) => {
+                self.machine.follow(client.session_mut());
                 let (address, mode) = (client.address().clone(), client.mode());
-                Ok(self.machine.connected(clock.now(), address, mode, client))
+                let (now, resumed) = (clock.now(), client.is_resumed());
+                Ok(self.machine.connected(now, address, mode, client, resumed))
             }
             Err(error) => self.machine.not_connected(clock.now(), error),
         }
@@ -205,6 +220,41 @@ impl<R: SessionRole> Reconnecting<R> {
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let sent = self.machine.client_mut()?.send(stanza).await;
         sent.map_err(|error| self.machine.refused(error))
+    }
+
+    /// Sends a stanza over the present session and waits until the server has handled it, as
+    /// [`Session::send_acked`] does.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the stanza.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`]. Where the connection was lost ([`NotAcknowledged::Lost`]), the stanza is
+    /// sent again when the session is resumed, or comes back in [`ReconnectEvent::Undelivered`].
+    pub async fn send_acked(&mut self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        use NotAcknowledged::{Lost, NotSent};
+        let client = self.machine.client_mut().map_err(NotSent)?;
+        match client.send_acked(stanza).await {
+            Err(NotSent(error)) => Err(NotSent(self.machine.refused(error))),
+            Err(Lost(error)) => Err(Lost(self.machine.refused(error))),
+            other => other,
+        }
+    }
+
+    /// Ends the connection without closing the stream, and returns the session, so that it can
+    /// continue later or in another process ([`Connector::with_resumption`](crate::Connector)).
+    /// Stanzas that arrived and were not taken are returned with it.
+    pub fn suspend(mut self) -> Suspended {
+        let mut suspended = self.machine.suspend();
+        if let Some(client) = self.machine.into_client() {
+            let present = client.suspend();
+            suspended.resumption = present.resumption;
+            suspended.arrived = present.arrived;
+            suspended.unacknowledged.extend(present.unacknowledged);
+        }
+        suspended
     }
 
     /// Waits until everything that was sent over the present session is written.
@@ -255,7 +305,11 @@ impl<R: SessionRole> Reconnecting<R> {
     /// the session is of no more use. Stanzas that were not taken are lost. The next event is that
     /// of the next attempt. Without a session it has no effect.
     pub fn drop_session(&mut self) {
-        let _ = self.machine.drop_session(self.clock.now());
+        let now = self.clock.now();
+        if let Some(mut session) = self.machine.drop_session(now) {
+            self.machine.leave(now, session.session_mut().leave(now));
+            self.machine.forget_session();
+        }
     }
 
     /// Begins to close the present session in order, if there is one, and does not connect again.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use xmppwire::{Client, Instant, Iq, Stanza, StanzaFault};
+use xmppwire::{Client, Instant, Iq, Stanza, StanzaFault, Unacknowledged};
 use xmppwire_net::client::{
-    ConnectError, Error, Login, LoginStep, RefusedStanzas, RequestError, RequestId,
-    Session as Machine, SessionConnector, SessionRole,
+    AckId, ConnectError, Error, Login, LoginStep, NotAcknowledged, RefusedStanzas, RequestError,
+    RequestId, Session as Machine, SessionConnector, SessionRole, Suspended,
 };
 use xmppwire_net::find::{Attempts, Mode};
 use xmppwire_net::link::{Wire, Wired};
@@ -102,6 +102,10 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
         &self.machine
     }
 
+    pub(crate) const fn session_mut(&mut self) -> &mut Machine<R> {
+        &mut self.machine
+    }
+
     pub(crate) fn into_parts(self) -> (Pump<T>, Machine<R>) {
         (self.pump, self.machine)
     }
@@ -180,6 +184,53 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
         self.machine.send(&stanza)?;
         self.pump.exchange_now(&mut self.machine).await;
         Ok(())
+    }
+
+    /// Sends a stanza and waits until the server has handled it (XEP-0198 §4). Stanzas that arrive
+    /// meanwhile are kept for [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the stanza.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`], which says whether the stanza was sent.
+    pub async fn send_acked(&mut self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        self.pump
+            .until(&mut self.machine, Machine::poll_ready)
+            .await
+            .map_err(NotAcknowledged::NotSent)?;
+        let id = self.machine.send_watched(&stanza.into())?;
+        self.pump.write_now(&mut self.machine).await;
+        let mut watched = Watched {
+            machine: &mut self.machine,
+            id,
+        };
+        self.pump.until(&mut watched, Watched::poll).await
+    }
+
+    /// Whether the session is that of an earlier connection (XEP-0198 §5). Otherwise it is new, and
+    /// presence has to be sent again.
+    pub const fn is_resumed(&self) -> bool {
+        self.machine.is_resumed()
+    }
+
+    /// Takes the stanzas of an earlier session that its server has not acknowledged, in the order in
+    /// which they were sent, where the session could not be resumed: the server may have handled
+    /// them or not. Each is given once.
+    pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        self.machine.take_unacknowledged()
+    }
+
+    /// Ends the connection without closing the stream, and returns the session, so that it can
+    /// continue later or in another process ([`Connector::with_resumption`](crate::Connector)). What
+    /// was sent and is not acknowledged is a part of it.
+    ///
+    /// It works after the connection was lost as well.
+    pub fn suspend(mut self) -> Suspended {
+        let now = self.pump.clock().now();
+        self.machine.suspend(now)
     }
 
     /// Waits until everything that was sent is written.
@@ -292,6 +343,30 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
     pub fn begin_close(&mut self) {
         let now = self.pump.clock().now();
         self.machine.close(now);
+    }
+}
+
+/// A stanza that is watched no more when the future that waits for it is dropped.
+struct Watched<'a, R: SessionRole> {
+    machine: &'a mut Machine<R>,
+    id: AckId,
+}
+
+impl<R: SessionRole> Watched<'_, R> {
+    fn poll(&mut self, now: Instant) -> Poll<Result<(), NotAcknowledged>> {
+        self.machine.poll_acknowledged(now, self.id)
+    }
+}
+
+impl<R: SessionRole> Wired for Watched<'_, R> {
+    fn wire(&mut self) -> &mut dyn Wire {
+        self.machine.wire()
+    }
+}
+
+impl<R: SessionRole> Drop for Watched<'_, R> {
+    fn drop(&mut self) {
+        self.machine.forget_acknowledgement(self.id);
     }
 }
 

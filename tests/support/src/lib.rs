@@ -15,6 +15,7 @@ pub mod adapter;
 mod authority;
 mod black_hole;
 mod deadline;
+pub mod deliver;
 #[cfg(feature = "tokio")]
 pub mod exchange;
 pub mod name_server;

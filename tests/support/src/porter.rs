@@ -2,7 +2,8 @@
 
 use xmppwire::{
     BindAnswer, DecoyKey, Endpoint, FullJid, Host, HostAnswer, Mechanism, SaslAnswer,
-    SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent, TlsOffer,
+    SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent,
+    StreamManagement, TlsOffer,
 };
 
 use crate::{DOMAIN, PASSWORD};
@@ -22,6 +23,7 @@ pub struct Porter {
     domain: String,
     mechanism: Option<Mechanism>,
     login: Option<Login>,
+    management: Option<StreamManagement>,
 }
 
 /// A complete login.
@@ -43,6 +45,15 @@ impl Porter {
             domain: domain.to_owned(),
             mechanism: None,
             login: None,
+            management: None,
+        }
+    }
+
+    /// Offers stream management (XEP-0198).
+    pub fn managing() -> Self {
+        Self {
+            management: Some(StreamManagement::new()),
+            ..Self::default()
         }
     }
 
@@ -51,7 +62,10 @@ impl Porter {
         match event {
             ServerEvent::Opened(request) => {
                 let answer = match request.domain().as_str() {
-                    domain if domain == self.domain => HostAnswer::Serve(host()),
+                    domain if domain == self.domain => {
+                        let management = self.management.clone();
+                        HostAnswer::Serve(host().with_stream_management(management))
+                    }
                     _ => HostAnswer::Unknown,
                 };
                 server.choose_host(request, answer).unwrap();

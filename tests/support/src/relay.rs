@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// Relays TCP connections to a server, and cuts each of the first ones after so many bytes.
+/// Relays TCP connections to a server, and cuts each of the next ones after so many bytes once it was
+/// [told](Relay::begin) to.
 ///
 /// The bytes of both directions count, and the cut can be in the middle of a TLS record. Every other
 /// cut ends with a reset, which throws away what was not read yet; the rest are ends of input.
@@ -20,9 +21,12 @@ pub struct Relay {
 
 struct Shared {
     server: SocketAddr,
-    /// Connections that are cut, and how many were.
-    cuts: usize,
+    /// Connections that are still to be cut, and how many were.
+    cuts: AtomicUsize,
     cut: AtomicUsize,
+    /// Each is cut after fewer bytes than this.
+    most: u64,
+    begun: AtomicBool,
     /// The connections that are open.
     open: Mutex<Vec<Weak<Line>>>,
     over: AtomicBool,
@@ -57,35 +61,43 @@ impl Relay {
         Self::cutting(server, 0, 0, 0)
     }
 
-    /// Cuts the first `cuts` connections, each after fewer than `most` bytes, at places that follow
-    /// from the seed.
+    /// Cuts so many connections once it was told to begin, each after fewer than `most` bytes, at
+    /// places that follow from the seed.
     pub fn cutting(server: SocketAddr, seed: u64, cuts: usize, most: u64) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             server,
-            cuts,
+            cuts: AtomicUsize::new(cuts),
             cut: AtomicUsize::new(0),
+            most,
+            begun: AtomicBool::new(false),
             open: Mutex::default(),
             over: AtomicBool::new(false),
             numbers: Mutex::new(Numbers(seed)),
         });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
-            for number in 0.. {
+            loop {
                 let Ok((client, _)) = listener.accept() else {
                     return;
                 };
                 if accepting.over.load(Ordering::Relaxed) {
                     return;
                 }
-                let left = (number < accepting.cuts)
-                    .then(|| lock(&accepting.numbers).below(most))
-                    .and_then(|bytes| usize::try_from(bytes).ok());
+                let left = accepting.budget();
                 accepting.serve(client, left);
             }
         });
         Self { port, shared }
+    }
+
+    /// Begins to cut, the connections that are open now among the others.
+    pub fn begin(&self) {
+        self.shared.begun.store(true, Ordering::Relaxed);
+        for line in lock(&self.shared.open).iter().filter_map(Weak::upgrade) {
+            *lock(&line.left) = self.shared.budget();
+        }
     }
 
     /// Where clients connect to.
@@ -117,6 +129,18 @@ impl Drop for Relay {
 }
 
 impl Shared {
+    /// After how many bytes another connection is cut, if it is.
+    fn budget(&self) -> Option<usize> {
+        let order = Ordering::Relaxed;
+        let is_cut = self.begun.load(order)
+            && self
+                .cuts
+                .fetch_update(order, order, |cuts| cuts.checked_sub(1))
+                .is_ok();
+        let bytes = is_cut.then(|| lock(&self.numbers).below(self.most))?;
+        usize::try_from(bytes).ok()
+    }
+
     fn serve(self: &Arc<Self>, client: TcpStream, left: Option<usize>) {
         let Ok(server) = TcpStream::connect_timeout(&self.server, Duration::from_secs(10)) else {
             return;
@@ -213,6 +237,7 @@ mod tests {
     #[test]
     fn it_passes_bytes_until_it_cuts() {
         let relay = Relay::cutting(echo(), 7, 3, 100);
+        relay.begin();
         for _ in 0..3 {
             let mut socket = TcpStream::connect(("127.0.0.1", relay.port())).unwrap();
             let _ = socket.write_all(&[1; 200]);

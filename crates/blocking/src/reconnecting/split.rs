@@ -48,7 +48,7 @@ impl<R: SessionRole> Reconnecting<R> {
     /// none.
     pub fn split(self) -> (Handle<R>, Events<R>, ReconnectingDriver<R>) {
         let Self {
-            machine,
+            mut machine,
             clock,
             waker,
             attempt,
@@ -56,6 +56,7 @@ impl<R: SessionRole> Reconnecting<R> {
         } = self;
         let budget = machine.inbox_bytes();
         let mut session = None;
+        let carried = machine.take_carried();
         let machine = machine.map(|client| {
             let (pump, present) = client.into_parts();
             session = Some(present);
@@ -63,6 +64,7 @@ impl<R: SessionRole> Reconnecting<R> {
         });
         let (handle, events, mut driving) = share(session, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        driving.carry(carried);
         let driver = ReconnectingDriver {
             machine,
             clock,
@@ -108,7 +110,7 @@ impl<R: SessionRole> ReconnectingDriver<R> {
                         self.waker.wait(LONGEST);
                     }
                     match self.driving.poll_wish(&waker) {
-                        Poll::Ready(Wish::Close) => return Ok(()),
+                        Poll::Ready(Wish::Close) => return self.end(),
                         // It does.
                         Poll::Ready(Wish::ConnectNow) => {}
                         Poll::Ready(Wish::NetworkChanged) => {
@@ -119,25 +121,31 @@ impl<R: SessionRole> ReconnectingDriver<R> {
                     }
                 }
                 Next::SleepUntil(time) => match self.driving.poll_wish(&waker) {
-                    Poll::Ready(Wish::Close) => return Ok(()),
+                    Poll::Ready(Wish::Close) => return self.end(),
                     Poll::Ready(Wish::ConnectNow) => self.machine.connect_now(now),
                     Poll::Ready(Wish::NetworkChanged) => {
                         self.machine.network_changed(now);
                     }
                     Poll::Pending => {
+                        let timeout = self.driving.handle_timeouts(now);
+                        let time = timeout.map_or(time, |timeout| timeout.min(time));
                         self.waker.wait(time.saturating_since(now));
                     }
                 },
                 Next::Drive(pump) => {
                     let end = drive(pump, &mut self.driving);
                     if self.driving.is_closing() {
+                        self.driving.tell_left();
                         return end;
                     }
                     let now = self.clock.now();
+                    self.machine.keep(now, self.driving.take_resumption());
+                    self.driving.tell_undelivered();
                     if self.driving.network_changed() {
                         self.machine.network_changed(now);
                     }
-                    if let Some(event) = self.machine.received(now, end.map(|()| None))? {
+                    let told = self.machine.received(now, end.map(|()| None));
+                    if let Some(event) = self.unless_over(told)? {
                         self.driving.tell(event);
                     }
                 }
@@ -152,7 +160,10 @@ impl<R: SessionRole> ReconnectingDriver<R> {
             let attempts = self.machine.attempts(self.clock.now());
             Attempt::new(attempts, self.clock, self.waker.clone())
         });
-        let result = match attempt.advance(Some(self.clock.now() + LONGEST)) {
+        let now = self.clock.now();
+        let timeout = self.driving.handle_timeouts(now);
+        let until = timeout.map_or(now + LONGEST, |timeout| timeout.min(now + LONGEST));
+        let result = match attempt.advance(Some(until)) {
             Outcome::Pending(attempt) => {
                 self.attempt = Some(*attempt);
                 return Ok(());
@@ -164,14 +175,33 @@ impl<R: SessionRole> ReconnectingDriver<R> {
             Ok(client) => {
                 let (address, mode) = (client.address().clone(), client.mode());
                 let (pump, session) = client.into_parts();
-                let event = self.machine.connected(now, address, mode, pump);
+                let resumed = session.is_resumed();
+                let event = self.machine.connected(now, address, mode, pump, resumed);
                 self.driving.attach(event, session);
             }
             Err(error) => {
-                let event = self.machine.not_connected(now, error)?;
+                let told = self.machine.not_connected(now, error);
+                let event = self.unless_over(told)?;
                 self.driving.tell(event);
             }
         }
+        Ok(())
+    }
+
+    /// Gives everything back where there will be no other session.
+    fn unless_over<T>(&mut self, told: Result<T, Error>) -> Result<T, Error> {
+        if told.is_err() {
+            self.driving.keep_suspended(self.machine.abandon());
+            self.driving.tell_undelivered();
+        }
+        told
+    }
+
+    /// A handle ends the client between two sessions.
+    fn end(&mut self) -> Result<(), Error> {
+        self.attempt = None;
+        self.driving.keep_suspended(self.machine.suspend());
+        self.driving.tell_left();
         Ok(())
     }
 }

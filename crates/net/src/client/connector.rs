@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use xmppwire::{Client, ClientConfig, Instant, Jid, KeepAlive, Password};
+use xmppwire::{
+    Client, ClientConfig, Instant, Jid, KeepAlive, Password, Resumption, StreamManagement,
+};
 
+use super::continuity::Continuity;
 use super::duties::Claims;
 use super::{ConnectError, Error, Profile, SessionRole};
 use crate::find::{Domain, InvalidDomain, Mode, NameServers, Redirect, Target};
@@ -24,6 +27,8 @@ pub struct SessionConnector<R: SessionRole> {
     max_requests: usize,
     inbox_bytes: usize,
     keep_alive: Option<KeepAlive>,
+    /// A session to resume.
+    pub(crate) continuity: Continuity,
 }
 
 /// Where a client connects to, and how. Serves any number of connections.
@@ -60,6 +65,7 @@ pub struct ClientSettings {
     pub(super) claims: Claims,
     pub(super) profile: Option<Profile>,
     pub(super) redirects_in_clear: bool,
+    pub(super) management: Option<StreamManagement>,
 }
 
 impl Connector {
@@ -78,6 +84,7 @@ impl Connector {
             claims: Claims::default(),
             profile: Some(Profile::default()),
             redirects_in_clear: false,
+            management: Some(StreamManagement::new()),
         };
         Ok(Self::with_role(settings, Vec::new()))
     }
@@ -155,6 +162,30 @@ impl Connector {
         self
     }
 
+    /// Sets how the stream is managed (XEP-0198), or that it is not: as
+    /// [`StreamManagement::new`] says unless set. With management, a client that lost its
+    /// connection can continue its session on another one, and no stanza is lost without a word.
+    pub fn with_stream_management(mut self, policy: impl Into<Option<StreamManagement>>) -> Self {
+        self.role.management = policy.into();
+        self
+    }
+
+    /// Continues this session instead of beginning a new one, if its server still has it: the
+    /// session of a client that was suspended, or of an earlier run of the program.
+    ///
+    /// The first client that connects takes the session, and no other. Where its attempts fail, the
+    /// session is still here for the next one. The outcome is told by
+    /// [`ReconnectEvent::Resumed`](super::ReconnectEvent::Resumed), or by `is_resumed` of a client.
+    pub fn with_resumption(self, resumption: Resumption) -> Self {
+        self.continuity.park(resumption, None);
+        self
+    }
+
+    /// Takes back a session that no client has resumed.
+    pub fn take_resumption(&self) -> Option<Resumption> {
+        self.continuity.take_session()
+    }
+
     /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
     /// default.
     ///
@@ -168,7 +199,7 @@ impl Connector {
 }
 
 impl<R: SessionRole> SessionConnector<R> {
-    pub(crate) const fn with_role(role: R::Settings, servers: Vec<Target>) -> Self {
+    pub(crate) fn with_role(role: R::Settings, servers: Vec<Target>) -> Self {
         Self {
             role,
             servers,
@@ -178,6 +209,7 @@ impl<R: SessionRole> SessionConnector<R> {
             max_requests: 16 * 1024,
             inbox_bytes: 1024 * 1024,
             keep_alive: Some(KeepAlive::ping()),
+            continuity: Continuity::default(),
         }
     }
 
@@ -307,6 +339,7 @@ impl<R: SessionRole> Clone for SessionConnector<R> {
         Self {
             role: self.role.clone(),
             servers: self.servers.clone(),
+            continuity: self.continuity.clone(),
             ..*self
         }
     }

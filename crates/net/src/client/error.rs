@@ -5,7 +5,7 @@ use std::{fmt, io};
 use thiserror::Error;
 use xmppwire::{
     AccountError, ApiMisuse, CloseReason, EntropyUnavailable, JidError, PeerIncompatible,
-    PeerMisbehaved, StanzaError,
+    PeerMisbehaved, Stanza, StanzaError,
 };
 
 use crate::find::{Failures, InvalidDomain, PlanError};
@@ -63,6 +63,28 @@ pub enum Error {
     /// Connecting failed.
     #[error(transparent)]
     Connect(Box<ConnectError>),
+}
+
+/// Why a stanza is not known to be handled by the server.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NotAcknowledged {
+    /// It was not sent.
+    #[error("the stanza was not sent")]
+    NotSent(#[source] Error),
+    /// The server does not manage the stream (XEP-0198), so it acknowledges nothing. The stanza was
+    /// not sent, unless the server had offered management and refused it afterwards.
+    #[error("the server does not manage the stream, so it acknowledges nothing")]
+    Unmanaged,
+    /// The session is over. The server may have handled the stanza or not. It is given back here and
+    /// nowhere else.
+    #[error("the session is over, and the server may have got the stanza or not")]
+    Unknown(Box<Stanza>),
+    /// The connection was lost, or nothing more can be read from it, before the stanza was
+    /// acknowledged. It is a part of the session: sent again where that is resumed, and given back
+    /// where it is over.
+    #[error("the connection was lost before the stanza was acknowledged")]
+    Lost(#[source] Error),
 }
 
 /// How a stream ended, after TLS or without it by choice.

@@ -5,6 +5,7 @@ use std::task::{Poll, ready};
 
 use xmppwire::{Client, DerivationRequest, Instant, SaltedPassword};
 
+use super::continuity::{Continuity, Settled};
 use super::role::News;
 use super::{Error, Session, SessionConnector, SessionRole};
 use crate::find::Mode;
@@ -21,6 +22,8 @@ pub struct Login<R: SessionRole = Client> {
     deadline: Instant,
     stage: Stage<R>,
     complete: bool,
+    /// Whether a session continues.
+    resumed: bool,
 }
 
 /// What a [`Login`] needs, or that it is complete.
@@ -38,7 +41,25 @@ pub enum LoginStep {
 #[derive(Debug)]
 enum Stage<R: SessionRole> {
     Handshake(Box<Handshake>),
-    Stream(Box<Link<R>>),
+    Stream(Stream<R>),
+}
+
+/// The link of a login. Where it is dropped, the session that was to be resumed goes back to where it
+/// came from.
+#[derive(Debug)]
+struct Stream<R: SessionRole> {
+    /// `None` once the login is complete.
+    link: Option<Box<Link<R>>>,
+    continuity: Continuity,
+    until: Option<Instant>,
+}
+
+impl<R: SessionRole> Drop for Stream<R> {
+    fn drop(&mut self) {
+        if let Some(link) = &mut self.link {
+            self.continuity.recover(link.connection_mut(), self.until);
+        }
+    }
 }
 
 impl<R: SessionRole> Login<R> {
@@ -72,6 +93,7 @@ impl<R: SessionRole> Login<R> {
             deadline,
             stage,
             complete: false,
+            resumed: false,
         })
     }
 
@@ -91,10 +113,23 @@ impl<R: SessionRole> Login<R> {
                     self.stage = stream(&self.connector, now, Some(secured), self.deadline)?;
                     continue;
                 }
-                Stage::Stream(link) => link,
+                Stage::Stream(stream) => stream.link.as_mut().ok_or(Error::NotConnected)?,
             };
             match ready!(link.poll_event(now)?).map(R::news) {
                 Some(News::Ready) => self.complete = true,
+                Some(News::Resumed(acknowledged)) => {
+                    self.connector.continuity.settle(Settled {
+                        acknowledged,
+                        unacknowledged: Vec::new(),
+                    });
+                    (self.resumed, self.complete) = (true, true);
+                }
+                Some(News::NotResumed(acknowledged, unacknowledged)) => {
+                    self.connector.continuity.settle(Settled {
+                        acknowledged,
+                        unacknowledged,
+                    });
+                }
                 Some(News::Derive(request)) => return Poll::Ready(Ok(LoginStep::Derive(request))),
                 Some(News::Closed(reason)) => {
                     let in_clear = link.tls().is_none() && R::expects_tls(&self.connector.role);
@@ -121,8 +156,10 @@ impl<R: SessionRole> Login<R> {
         salted: &SaltedPassword,
     ) -> Result<(), Error> {
         match &mut self.stage {
-            Stage::Stream(link) => Ok(R::derived(link.connection_mut(), request, salted)?),
-            Stage::Handshake(_) => Err(Error::NotConnected),
+            Stage::Stream(Stream {
+                link: Some(link), ..
+            }) => Ok(R::derived(link.connection_mut(), request, salted)?),
+            _ => Err(Error::NotConnected),
         }
     }
 
@@ -134,7 +171,10 @@ impl<R: SessionRole> Login<R> {
     /// system gives no randomness.
     pub fn into_session(self) -> Result<Session<R>, Error> {
         match self.stage {
-            Stage::Stream(link) if self.complete => Session::new(&self.connector, *link),
+            Stage::Stream(mut stream) if self.complete => {
+                let link = stream.link.take().ok_or(Error::NotConnected)?;
+                Session::new(&self.connector, *link, self.resumed)
+            }
             _ => Err(Error::NotConnected),
         }
     }
@@ -144,7 +184,10 @@ impl<R: SessionRole> Wired for Login<R> {
     fn wire(&mut self) -> &mut dyn Wire {
         match &mut self.stage {
             Stage::Handshake(handshake) => &mut **handshake,
-            Stage::Stream(link) => &mut **link,
+            Stage::Stream(stream) => match &mut stream.link {
+                Some(link) => &mut **link,
+                None => unreachable!("the login is complete, and was turned into a session"),
+            },
         }
     }
 }
@@ -157,5 +200,11 @@ fn stream<R: SessionRole>(
 ) -> Result<Stage<R>, Error> {
     let mut link = connector.link(now, secured)?;
     link.set_alarm(Some(deadline));
-    Ok(Stage::Stream(Box::new(link)))
+    let continuity = connector.continuity.clone();
+    let until = continuity.resume(link.connection_mut(), now);
+    Ok(Stage::Stream(Stream {
+        link: Some(Box::new(link)),
+        continuity,
+        until,
+    }))
 }

@@ -16,9 +16,11 @@
 //!
 //! [`Attempts`](crate::find::Attempts) comes before the login: which address to open.
 
+mod acks;
 mod audience;
 mod backoff;
 mod connector;
+mod continuity;
 mod duties;
 mod error;
 mod inbox;
@@ -32,9 +34,11 @@ mod session;
 mod shared;
 mod verdict;
 
+pub use acks::AckId;
 pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
 pub use connector::{ClientSettings, Connector, SessionConnector};
-pub use error::{ConnectError, Error, RequestError};
+pub use continuity::{Carried, Left, Suspended};
+pub use error::{ConnectError, Error, NotAcknowledged, RequestError};
 pub use login::{Login, LoginStep};
 pub use profile::Profile;
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use xmppwire::{Client, CloseReason, Instant, Stanza};
+use xmppwire::{Client, CloseReason, Instant, Resumption, Stanza, Unacknowledged};
 
+use super::acks::Acks;
+use super::continuity::{Carried, Left};
+use super::requests::Answers;
 use super::{
-    Backoff, Cause, ConnectError, Error, ReconnectPolicy, SessionConnector, SessionRole, Verdict,
+    Backoff, Cause, ConnectError, Error, ReconnectPolicy, Session, SessionConnector, SessionRole,
+    Suspended, Verdict,
 };
 use crate::find::{Attempts, Mode, Redirect};
 use crate::log::log;
@@ -20,8 +24,16 @@ pub enum ReconnectEvent<R: SessionRole = Client> {
     /// session is new: presence has to be sent again, and what the server still owed the last
     /// session does not come.
     Connected(R::Address),
+    /// The session continues on another connection (XEP-0198 §5): presence and everything else is as
+    /// it was, what the server owed comes, and what it had not handled was sent again.
+    Resumed(R::Address),
     /// A stanza arrived.
     Stanza(Stanza),
+    /// The session is over, and the server has not acknowledged these stanzas, in the order in which
+    /// they were sent: it may have handled them or not. Each is given back once. Those that are sent
+    /// again should keep their id, so that a recipient can recognise a second copy. Comes before the
+    /// event that tells of the end, or of the new session.
+    Undelivered(Vec<Unacknowledged>),
     /// The connection was lost, or an attempt to connect failed.
     Disconnected {
         /// Why.
@@ -53,7 +65,7 @@ pub enum ReconnectEvent<R: SessionRole = Client> {
 ///     loop {
 ///         return match reconnecting.next(now()) {
 ///             Next::Connect => match connect(reconnecting.attempts(now())) {
-///                 Ok((jid, mode, client)) => Ok(Some(reconnecting.connected(now(), jid, mode, client))),
+///                 Ok((jid, mode, client)) => Ok(Some(reconnecting.connected(now(), jid, mode, client, false))),
 ///                 Err(error) => reconnecting.not_connected(now(), error).map(Some),
 ///             },
 ///             Next::SleepUntil(time) => {
@@ -84,6 +96,13 @@ pub struct Reconnecting<C, R: SessionRole = Client> {
     redirect: Option<(Redirect, Mode)>,
     /// The application has closed: what ends now ends for good.
     is_closing: bool,
+    /// What the last session has left, for the next one.
+    acks: Acks,
+    carried: Option<Carried>,
+    /// Stanzas to give back before `next`.
+    undelivered: Vec<Unacknowledged>,
+    /// What is told after the stanzas that are given back.
+    after: Option<Result<Option<ReconnectEvent<R>>, Error>>,
     state: State<C>,
 }
 
@@ -134,17 +153,19 @@ pub enum Next<'a, C> {
 
 impl<C, R: SessionRole> Reconnecting<C, R> {
     /// Begins with an attempt to connect.
-    pub const fn new(
-        connector: SessionConnector<R>,
-        policy: ReconnectPolicy,
-        now: Instant,
-    ) -> Self {
+    pub fn new(mut connector: SessionConnector<R>, policy: ReconnectPolicy, now: Instant) -> Self {
+        // Another client of the same connector has sessions of its own.
+        connector.continuity = connector.continuity.take_over();
         Self {
             connector,
             backoff: Backoff::new(policy),
             was_up: false,
             redirect: None,
             is_closing: false,
+            acks: Acks::default(),
+            carried: None,
+            undelivered: Vec::new(),
+            after: None,
             state: State::Waiting { until: now },
         }
     }
@@ -176,6 +197,7 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
         address: R::Address,
         mode: Mode,
         client: C,
+        resumed: bool,
     ) -> ReconnectEvent<R> {
         self.was_up = true;
         self.state = State::Up(Box::new(Up {
@@ -185,7 +207,94 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
             hasty: false,
             lost: Lost::No,
         }));
-        ReconnectEvent::Connected(address)
+        match resumed {
+            true => ReconnectEvent::Resumed(address),
+            false => ReconnectEvent::Connected(address),
+        }
+    }
+
+    /// Keeps a session that has ended and can continue on another connection.
+    pub fn keep(&mut self, now: Instant, resumption: Option<Resumption>) {
+        if let Some(resumption) = resumption {
+            self.connector.continuity.park(resumption, Some(now));
+        }
+    }
+
+    /// Gives the session up that waits for a connection. Its stanzas come back with the next one.
+    pub fn forget_session(&mut self) {
+        self.connector.continuity.give_up();
+    }
+
+    /// Gives the session up that waits for a connection, because there will be none.
+    pub fn abandon(&mut self) -> Suspended {
+        self.forget_session();
+        let mut left = self.suspend();
+        if let Some(carried) = self.carried.take() {
+            left.unacknowledged = carried.own.filter(left.unacknowledged);
+        }
+        left
+    }
+
+    /// Takes what is left between two sessions, to end.
+    pub fn suspend(&mut self) -> Suspended {
+        let continuity = &self.connector.continuity;
+        let settled = continuity.take_settled().unwrap_or_default();
+        let mut unacknowledged = std::mem::take(&mut self.undelivered);
+        unacknowledged.extend(settled.unacknowledged);
+        Suspended {
+            resumption: continuity.take_session(),
+            arrived: Vec::new(),
+            unacknowledged,
+        }
+    }
+
+    /// Takes what a session leaves that has ended: call it before [`received`](Self::received), where
+    /// the session is not [shared](super::share).
+    pub fn leave(&mut self, now: Instant, left: Left) {
+        self.acks = left.acks;
+        self.carried = left.resumption.is_some().then_some(left.carried);
+        self.keep(now, left.resumption);
+        self.undelivered.extend(left.unacknowledged);
+    }
+
+    /// Gives a new session what the last one has left: call it before
+    /// [`connected`](Self::connected), where the session is not [shared](super::share).
+    pub fn follow(&mut self, session: &mut Session<R>) {
+        let acks = std::mem::take(&mut self.acks);
+        session.follow(acks, self.carried.take(), &mut Answers::default());
+        self.undelivered.extend(session.take_unacknowledged());
+    }
+
+    /// Takes what the last session has left besides its stream, to be
+    /// [carried](super::Driving::carry) by the driver of a shared session.
+    pub fn take_carried(&mut self) -> Option<Carried> {
+        self.carried.take()
+    }
+
+    /// What to tell the application: this, after the stanzas that are given back.
+    ///
+    /// # Errors
+    ///
+    /// The error in `told`, unless something is told before.
+    pub fn tell(
+        &mut self,
+        told: Result<Option<ReconnectEvent<R>>, Error>,
+    ) -> Result<Option<ReconnectEvent<R>>, Error> {
+        if told.is_err() {
+            let left = self.abandon();
+            self.undelivered.extend(left.unacknowledged);
+        }
+        if self.undelivered.is_empty() {
+            return told;
+        }
+        self.after = Some(told);
+        let undelivered = std::mem::take(&mut self.undelivered);
+        Ok(Some(ReconnectEvent::Undelivered(undelivered)))
+    }
+
+    /// What is still to be told after the last event, before [`next`](Self::next) is asked.
+    pub fn take_after(&mut self) -> Option<Result<Option<ReconnectEvent<R>>, Error>> {
+        self.after.take()
     }
 
     /// No connection came about.
@@ -333,6 +442,10 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
             was_up,
             redirect,
             is_closing,
+            acks,
+            carried,
+            undelivered,
+            after,
             state,
         } = self;
         let state = match state {
@@ -353,6 +466,10 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
             was_up,
             redirect,
             is_closing,
+            acks,
+            carried,
+            undelivered,
+            after,
             state,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use xmppwire::{Instant, Iq, IqTracker, IqType, Stanza};
+use xmppwire::{Entropy, Instant, Iq, IqTracker, IqType, Stanza};
 
 use super::{Error, RequestError};
 use crate::log::log;
@@ -59,6 +59,12 @@ impl Requests {
             held: 0,
             budget,
         }
+    }
+
+    /// For a session that has ended: no request may begin.
+    pub(super) const fn none() -> Self {
+        let tracker = IqTracker::without_account(Entropy::from_seed([0; 32]));
+        Self::new(tracker, Duration::ZERO, 0, 0)
     }
 
     /// Whether another request may begin.

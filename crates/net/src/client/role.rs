@@ -5,8 +5,8 @@ use std::fmt;
 use xmppwire::component::{Component, ComponentEvent};
 use xmppwire::{
     ApiMisuse, Client, ClientEvent, CloseReason, DerivationRequest, Domainpart, Endpoint, Entropy,
-    FullJid, Instant, IqTracker, Role, SaltedPassword, Stanza, StanzaFault, StreamErrorCondition,
-    TlsPolicy,
+    FullJid, Instant, IqTracker, Resumption, Role, SaltedPassword, Stanza, StanzaFault,
+    StreamErrorCondition, TlsPolicy, Unacknowledged,
 };
 
 use super::duties::Duties;
@@ -88,6 +88,14 @@ pub trait SessionRole: Role + sealed::Sealed {
     #[doc(hidden)]
     fn duties(settings: &Self::Settings, address: &Self::Address) -> Option<Duties>;
 
+    /// Lets the stream continue this session (XEP-0198 §5). Gives back one that it cannot continue.
+    #[doc(hidden)]
+    fn resume(endpoint: &mut Endpoint<Self>, resumption: Resumption) -> Option<Resumption>;
+
+    /// Takes the session, if it can continue on another stream.
+    #[doc(hidden)]
+    fn take_resumption(endpoint: &mut Endpoint<Self>) -> Option<Resumption>;
+
     /// Whether another attempt can help after this failure.
     #[doc(hidden)]
     fn verdict(reason: &Error) -> Verdict;
@@ -105,6 +113,14 @@ mod sealed {
 pub enum News {
     /// The stream is ready for stanzas.
     Ready,
+    /// The session of another stream continues. The server has handled this many stanzas of it.
+    Resumed(u64),
+    /// It is over.
+    NotResumed(u64, Vec<Unacknowledged>),
+    /// The server has handled all stanzas up to the one with this number.
+    Acknowledged(u64),
+    /// The server refused to manage the stream.
+    Unmanaged,
     /// A salted password has to be computed.
     Derive(DerivationRequest),
     Stanza(Stanza),
@@ -121,6 +137,13 @@ impl SessionRole for Client {
     fn news(event: ClientEvent) -> News {
         match event {
             ClientEvent::Bound(_) => News::Ready,
+            ClientEvent::Resumed { acknowledged, .. } => News::Resumed(acknowledged),
+            ClientEvent::NotResumed {
+                acknowledged,
+                unacknowledged,
+            } => News::NotResumed(acknowledged, unacknowledged),
+            ClientEvent::Acknowledged(number) => News::Acknowledged(number),
+            ClientEvent::Unmanaged(_) => News::Unmanaged,
             ClientEvent::Derivation(request) => News::Derive(request),
             ClientEvent::Stanza(stanza) => News::Stanza(stanza),
             ClientEvent::Refused(fault) => News::Refused(fault),
@@ -151,7 +174,10 @@ impl SessionRole for Client {
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error> {
         let entropy = Entropy::from_os()?;
-        let account = settings.account.clone();
+        let mut account = settings.account.clone();
+        if let Some(management) = &settings.management {
+            account = account.with_stream_management(management.clone());
+        }
         Ok(match secured {
             Some(secured) => {
                 let client = Self::with_direct_tls(account, entropy, now, secured.info());
@@ -195,6 +221,15 @@ impl SessionRole for Client {
     fn duties(settings: &ClientSettings, address: &FullJid) -> Option<Duties> {
         let (claims, profile) = (settings.claims.clone(), settings.profile.clone());
         Some(Duties::new(address.clone(), claims, profile))
+    }
+
+    fn resume(endpoint: &mut Endpoint<Self>, resumption: Resumption) -> Option<Resumption> {
+        let refused = endpoint.resume(resumption).err()?;
+        Some(refused.resumption)
+    }
+
+    fn take_resumption(endpoint: &mut Endpoint<Self>) -> Option<Resumption> {
+        endpoint.take_resumption()
     }
 
     fn verdict(reason: &Error) -> Verdict {
@@ -278,6 +313,15 @@ impl SessionRole for Component {
     }
 
     fn duties(_: &ComponentSettings, _: &Domainpart) -> Option<Duties> {
+        None
+    }
+
+    /// The protocol has no stream management.
+    fn resume(_: &mut Endpoint<Self>, resumption: Resumption) -> Option<Resumption> {
+        Some(resumption)
+    }
+
+    fn take_resumption(_: &mut Endpoint<Self>) -> Option<Resumption> {
         None
     }
 

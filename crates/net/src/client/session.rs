@@ -4,13 +4,18 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use xmppwire::component::Component;
-use xmppwire::{Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, Stanza};
+use xmppwire::{
+    Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, Stanza, StreamErrorCondition,
+    Unacknowledged,
+};
 
+use super::acks::{AckId, Acks};
+use super::continuity::{Carried, Left, Own};
 use super::duties::Duties;
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId, Requests};
 use super::role::{News, SessionRole};
-use super::{Error, RefusedStanzas, RequestError, SessionConnector};
+use super::{Error, NotAcknowledged, RefusedStanzas, RequestError, SessionConnector, Suspended};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 #[cfg(feature = "tracing")]
@@ -40,6 +45,15 @@ pub struct Session<R: SessionRole = Client> {
     /// Stanzas that arrived while the caller waited for something else.
     inbox: Inbox,
     refused: RefusedStanzas,
+    acks: Acks,
+    /// What the session itself has sent.
+    sent: Own,
+    /// Whether it continues a session of another connection.
+    resumed: bool,
+    /// The stanzas of the session before that its server has handled, if there was one.
+    acknowledged: u64,
+    /// Stanzas of an earlier session that its server may not have got.
+    unacknowledged: Vec<Unacknowledged>,
     closing: bool,
     /// Tasks to wake, once no lock is held.
     woken: Vec<Waker>,
@@ -71,7 +85,11 @@ impl Session<Component> {
 
 impl<R: SessionRole> Session<R> {
     /// The session over a link whose login is complete.
-    pub(super) fn new(connector: &SessionConnector<R>, mut link: Link<R>) -> Result<Self, Error> {
+    pub(super) fn new(
+        connector: &SessionConnector<R>,
+        mut link: Link<R>,
+        resumed: bool,
+    ) -> Result<Self, Error> {
         let own = R::address(link.connection()).ok_or(Error::NotConnected)?;
         let own = own.clone();
         let requests = Requests::new(
@@ -81,7 +99,8 @@ impl<R: SessionRole> Session<R> {
             connector.inbox_bytes(),
         );
         link.set_alarm(None);
-        log!(info, %own, tls = ?link.tls().map(|tls| tls.version), "connected");
+        log!(info, %own, resumed, tls = ?link.tls().map(|tls| tls.version), "connected");
+        let settled = connector.continuity.take_settled().unwrap_or_default();
         Ok(Self {
             link,
             duties: R::duties(&connector.role, &own),
@@ -91,6 +110,11 @@ impl<R: SessionRole> Session<R> {
             unsent: None,
             inbox: Inbox::new(connector.inbox_bytes()),
             refused: RefusedStanzas::default(),
+            acks: Acks::default(),
+            sent: Own::default(),
+            resumed,
+            acknowledged: settled.acknowledged,
+            unacknowledged: settled.unacknowledged,
             closing: false,
             woken: Vec::new(),
         })
@@ -168,12 +192,23 @@ impl<R: SessionRole> Session<R> {
                         reason => Err(reason.into()),
                     });
                 }
+                News::Acknowledged(number) => {
+                    self.sent.acknowledged(number);
+                    if self.acks.acknowledged(number, &mut self.woken) {
+                        self.link.connection_mut().request_acknowledgement();
+                    }
+                }
+                News::Unmanaged => self.acks.unmanaged(&mut self.woken),
                 News::Refused(fault) => {
                     log!(warn, kind = %fault.kind(), "a malformed stanza was refused");
                     self.refused.push(fault);
                 }
                 // The other events belong to the login, which is complete.
-                News::Ready | News::Derive(_) | News::Other => {}
+                News::Ready
+                | News::Resumed(_)
+                | News::NotResumed(..)
+                | News::Derive(_)
+                | News::Other => {}
             }
         }
     }
@@ -220,9 +255,14 @@ impl<R: SessionRole> Session<R> {
         if !over && !fits && self.link.backlog() > 0 {
             return false;
         }
-        if fits && !over && self.link.connection_mut().send(answer).is_err() {
-            // It repeats an id and an address, which XML carried before, and text of the profile.
-            log!(warn, "an answer cannot be written");
+        if fits && !over {
+            let endpoint = self.link.connection_mut();
+            match endpoint.send(answer) {
+                Ok(()) => self.sent.add(endpoint.sent()),
+                // It repeats an id and an address, which XML carried before, and text of the
+                // profile.
+                Err(_) => log!(warn, "an answer cannot be written"),
+            }
         }
         self.unsent = None;
         true
@@ -323,9 +363,15 @@ impl<R: SessionRole> Session<R> {
     }
 
     fn begin(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, Error> {
+        if self.closing {
+            return Err(Error::NotConnected);
+        }
         let (id, request) = self.requests.begin(now, iq)?;
         match self.send(&request) {
-            Ok(()) => Ok(id),
+            Ok(()) => {
+                self.sent.add(self.link.connection().sent());
+                Ok(id)
+            }
             Err(error) => {
                 self.forget_request(&id);
                 Err(error)
@@ -365,6 +411,147 @@ impl<R: SessionRole> Session<R> {
     /// Forgets a request. Its answer is dropped when it comes.
     pub fn forget_request(&mut self, id: &RequestId) {
         self.requests.forget(id, &mut self.woken);
+    }
+
+    // --- Acknowledgements ---
+
+    /// Queues a stanza whose acknowledgement [`poll_acknowledged`](Self::poll_acknowledged) waits
+    /// for, and asks the server for it (XEP-0198 §4).
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged::NotSent`] and [`NotAcknowledged::Unmanaged`].
+    pub fn send_watched(&mut self, stanza: &Stanza) -> Result<AckId, NotAcknowledged> {
+        if self.link.connection().sent().is_none() {
+            return Err(NotAcknowledged::Unmanaged);
+        }
+        self.send(stanza).map_err(NotAcknowledged::NotSent)?;
+        let endpoint = self.link.connection_mut();
+        let number = endpoint.sent().unwrap_or_default();
+        endpoint.request_acknowledgement();
+        Ok(self.acks.watch(number))
+    }
+
+    /// Waits until the server has handled a stanza, and takes what arrives meanwhile into the inbox.
+    /// The stanza is not watched any more when this is ready.
+    pub fn poll_acknowledged(
+        &mut self,
+        now: Instant,
+        id: AckId,
+    ) -> Poll<Result<(), NotAcknowledged>> {
+        if let Some(outcome) = self.acks.poll(id, None, &mut self.woken) {
+            return Poll::Ready(outcome);
+        }
+        let arrived = self.poll_arrivals(now);
+        if let Some(outcome) = self.acks.poll(id, None, &mut self.woken) {
+            return Poll::Ready(outcome);
+        }
+        let error = match arrived {
+            Poll::Ready(error) => error,
+            Poll::Pending if self.inbox.is_full() => Error::InboxFull,
+            Poll::Pending => return Poll::Pending,
+        };
+        self.forget_acknowledgement(id);
+        Poll::Ready(Err(NotAcknowledged::Lost(error)))
+    }
+
+    /// Watches a stanza no more.
+    pub fn forget_acknowledgement(&mut self, id: AckId) {
+        let given_back = self.acks.forget(id, &mut self.woken);
+        self.unacknowledged.extend(given_back);
+    }
+
+    /// What became of the stanza, if that is known; otherwise `waker` is called when it is.
+    pub(super) fn take_outcome(
+        &mut self,
+        id: AckId,
+        waker: &Waker,
+        woken: &mut Vec<Waker>,
+    ) -> Option<Result<(), NotAcknowledged>> {
+        self.acks.poll(id, Some(waker), woken)
+    }
+
+    /// Whether the session is that of an earlier connection.
+    pub const fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Takes the stanzas of an earlier session, which is over, that its server has not acknowledged.
+    pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        std::mem::take(&mut self.unacknowledged)
+    }
+
+    /// Takes over what the last session has left, be it that this one continues it or replaces it.
+    pub(super) fn follow(
+        &mut self,
+        mut acks: Acks,
+        carried: Option<Carried>,
+        answers: &mut Answers,
+    ) {
+        acks.acknowledged(self.acknowledged, &mut self.woken);
+        match carried {
+            Some(carried) if self.resumed => {
+                self.requests = carried.requests;
+                self.duties = carried.duties;
+                self.unsent = carried.unsent;
+                self.sent = carried.own;
+                self.sent.acknowledged(self.acknowledged);
+            }
+            carried => {
+                let unacknowledged = self.take_unacknowledged();
+                let unacknowledged = match carried {
+                    Some(mut carried) => {
+                        carried.requests.finish(answers, &mut self.woken);
+                        carried.own.filter(unacknowledged)
+                    }
+                    None => unacknowledged,
+                };
+                if !self.resumed {
+                    self.unacknowledged = acks.end(unacknowledged, &mut self.woken);
+                }
+            }
+        }
+        self.acks = acks;
+    }
+
+    /// Takes the session out of the connection, which ends.
+    pub fn leave(&mut self, now: Instant) -> Left {
+        let endpoint = self.link.connection_mut();
+        let resumption = R::take_resumption(endpoint);
+        let mut acks = std::mem::take(&mut self.acks);
+        let mut unacknowledged = self.take_unacknowledged();
+        if resumption.is_none() {
+            let endpoint = self.link.connection_mut();
+            // Where the connection broke below the stream, the stream does not know it yet.
+            endpoint.close(now, Some(StreamErrorCondition::Reset.into()));
+            let lost = self.sent.filter(endpoint.take_unacknowledged());
+            unacknowledged.extend(acks.end(lost, &mut self.woken));
+        }
+        self.closing = true;
+        let requests = std::mem::replace(&mut self.requests, Requests::none());
+        Left {
+            acks,
+            carried: Carried {
+                requests,
+                duties: self.duties.take(),
+                unsent: self.unsent.take(),
+                own: std::mem::take(&mut self.sent),
+            },
+            resumption,
+            unacknowledged,
+        }
+    }
+
+    /// Takes the session out of the connection, which ends without a closing tag, so that it can
+    /// continue on another connection. What was not written yet is part of the session.
+    pub fn suspend(&mut self, now: Instant) -> Suspended {
+        let arrived = self.take_inbox().collect();
+        let left = self.leave(now);
+        Suspended {
+            resumption: left.resumption,
+            arrived,
+            unacknowledged: left.unacknowledged,
+        }
     }
 
     // --- Checking ---
@@ -480,13 +667,6 @@ impl<R: SessionRole> Session<R> {
     /// Takes the tasks that have become ready. To be called without a lock.
     pub(super) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
         woken.append(&mut self.woken);
-    }
-
-    /// The same at the end of the session, with all tasks that wait for an answer. Keeps the
-    /// answers that they have not taken.
-    pub(super) fn finish(&mut self, answers: &mut Answers, woken: &mut Vec<Waker>) {
-        self.take_woken(woken);
-        self.requests.finish(answers, woken);
     }
 }
 

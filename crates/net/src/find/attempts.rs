@@ -152,6 +152,10 @@ impl<R: SessionRole> Attempts<R> {
             }
             given => attempts.plan(Plan::given(given.iter().cloned()), Source::Own),
         }
+        if let Some(location) = connector.continuity.location() {
+            let mode = connector.servers().first().map(|server| server.mode);
+            attempts.follow(location, mode.unwrap_or(Mode::StartTls));
+        }
         attempts
     }
 

@@ -33,7 +33,7 @@ impl Redirect {
     }
 
     /// Reads `domainpart` or `domainpart:port`, with an IPv6 address in brackets.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let end_of_host = match text.strip_prefix('[') {
             Some(_) => text.find(']')?.saturating_add(1),
             None => text.find(':').unwrap_or(text.len()),

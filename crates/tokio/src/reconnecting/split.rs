@@ -49,13 +49,14 @@ impl<R: SessionRole> Reconnecting<R> {
     /// none.
     pub fn split(self) -> (Handle<R>, Events<R>, ReconnectingDriver<R>) {
         let Self {
-            machine,
+            mut machine,
             clock,
             attempt,
             mut refused,
         } = self;
         let budget = machine.inbox_bytes();
         let mut session = None;
+        let carried = machine.take_carried();
         let machine = machine.map(|client| {
             let (pump, present) = client.into_parts();
             session = Some(present);
@@ -63,6 +64,7 @@ impl<R: SessionRole> Reconnecting<R> {
         });
         let (handle, events, mut driving) = share(session, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        driving.carry(carried);
         let running = Running {
             machine,
             clock,
@@ -132,7 +134,10 @@ impl<R: SessionRole> Running<R> {
                     });
                     match unless_wished(&mut self.driving, attempt.as_mut()).await {
                         Ok(result) => self.connected(result)?,
-                        Err(Wish::Close) => return Ok(()),
+                        Err(Wish::Close) => {
+                            self.attempt = None;
+                            return self.end();
+                        }
                         Err(Wish::ConnectNow) => {}
                         Err(Wish::NetworkChanged) => {
                             self.attempt = None;
@@ -141,10 +146,12 @@ impl<R: SessionRole> Running<R> {
                     }
                 }
                 Next::SleepUntil(time) => {
+                    let timeout = self.driving.handle_timeouts(self.clock.now());
+                    let time = timeout.map_or(time, |timeout| timeout.min(time));
                     let sleep = pin!(self.clock.sleep_until(time));
                     match unless_wished(&mut self.driving, sleep).await {
                         Ok(()) => {}
-                        Err(Wish::Close) => return Ok(()),
+                        Err(Wish::Close) => return self.end(),
                         Err(Wish::ConnectNow) => self.machine.connect_now(self.clock.now()),
                         Err(Wish::NetworkChanged) => {
                             self.machine.network_changed(self.clock.now());
@@ -154,13 +161,17 @@ impl<R: SessionRole> Running<R> {
                 Next::Drive(pump) => {
                     let end = drive(pump, &mut self.driving).await;
                     if self.driving.is_closing() {
+                        self.driving.tell_left();
                         return end;
                     }
                     let now = self.clock.now();
+                    self.machine.keep(now, self.driving.take_resumption());
+                    self.driving.tell_undelivered();
                     if self.driving.network_changed() {
                         self.machine.network_changed(now);
                     }
-                    if let Some(event) = self.machine.received(now, end.map(|()| None))? {
+                    let told = self.machine.received(now, end.map(|()| None));
+                    if let Some(event) = self.unless_over(told)? {
                         self.driving.tell(event);
                     }
                 }
@@ -176,14 +187,32 @@ impl<R: SessionRole> Running<R> {
             Ok(client) => {
                 let (address, mode) = (client.address().clone(), client.mode());
                 let (pump, session) = client.into_parts();
-                let event = self.machine.connected(now, address, mode, pump);
+                let resumed = session.is_resumed();
+                let event = self.machine.connected(now, address, mode, pump, resumed);
                 self.driving.attach(event, session);
             }
             Err(error) => {
-                let event = self.machine.not_connected(now, error)?;
+                let told = self.machine.not_connected(now, error);
+                let event = self.unless_over(told)?;
                 self.driving.tell(event);
             }
         }
+        Ok(())
+    }
+
+    /// Gives everything back where there will be no other session.
+    fn unless_over<T>(&mut self, told: Result<T, Error>) -> Result<T, Error> {
+        if told.is_err() {
+            self.driving.keep_suspended(self.machine.abandon());
+            self.driving.tell_undelivered();
+        }
+        told
+    }
+
+    /// A handle ends the client between two sessions.
+    fn end(&mut self) -> Result<(), Error> {
+        self.driving.keep_suspended(self.machine.suspend());
+        self.driving.tell_left();
         Ok(())
     }
 }

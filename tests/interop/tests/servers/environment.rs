@@ -126,9 +126,14 @@ pub(crate) fn connector(config: ClientConfig, mode: Mode) -> Connector {
         Mode::StartTls => get("STARTTLS_PORT"),
         _ => get("TLS_PORT"),
     };
+    connector_to(config, mode, port.parse().expect("a port"))
+}
+
+/// The same at another port, such as that of a relay.
+pub(crate) fn connector_to(config: ClientConfig, mode: Mode, port: u16) -> Connector {
     Connector::new(config)
         .expect("a host")
-        .with_server(get("ADDRESS"), port.parse().expect("a port"), mode)
+        .with_server(get("ADDRESS"), port, mode)
         .with_tls(authority())
 }
 

@@ -17,6 +17,7 @@ mod exchange;
 mod external;
 mod login;
 mod resources;
+mod resume;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod stanzas;
@@ -116,5 +117,6 @@ mod run {
     scenarios!(resources: made_up, own, taken_over, refused, replaced);
     scenarios!(stanzas: message_to_self, message_to_another, ping, refused_request, presence, burst);
     adapter_scenarios!(components: stanzas, refused, foreign_from, two_of_a_name, comes_back);
+    adapter_scenarios!(resume: cut_at_random_bytes, cut_between_stanzas);
     scenarios!(ends: shutdown, crash, close, comes_back);
 }

@@ -5,14 +5,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::component::{Host, HostConfig, HostEvent};
-use xmppwire::{Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError};
+use xmppwire::{
+    Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+    Unacknowledged,
+};
 use xmppwire_blocking::{
     Client, ComponentHostConnection, Events, Federation, Handle, Reconnecting, ServerConnection,
     Session, Stanzas,
 };
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, RequestId,
-    SessionConnector, SessionRole,
+    ConnectError, Connector, Error, NotAcknowledged, ReconnectEvent, ReconnectPolicy, RequestError,
+    RequestId, SessionConnector, SessionRole, Suspended,
 };
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
@@ -114,6 +117,22 @@ impl<R: SessionRole> super::Session<R> for Session<R> {
         self.send(stanza)
     }
 
+    fn send_acked(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged> {
+        self.send_acked(stanza)
+    }
+
+    fn is_resumed(&self) -> bool {
+        self.is_resumed()
+    }
+
+    fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        self.take_unacknowledged()
+    }
+
+    fn suspend(self) -> Suspended {
+        self.suspend()
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
         self.flush()
     }
@@ -194,6 +213,14 @@ impl<R: SessionRole> super::Reconnecting<R> for Reconnecting<R> {
         self.send(stanza)
     }
 
+    fn send_acked(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged> {
+        self.send_acked(stanza)
+    }
+
+    fn suspend(self) -> Suspended {
+        self.suspend()
+    }
+
     fn take_refused(&mut self) -> Option<StanzaFault> {
         self.take_refused()
     }
@@ -235,6 +262,14 @@ impl<R: SessionRole> super::Reconnecting<R> for Reconnecting<R> {
 impl<R: SessionRole> super::Handle<R> for Handle<R> {
     fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error> {
         self.send(stanza)
+    }
+
+    fn send_acked(&self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged> {
+        self.send_acked(stanza)
+    }
+
+    fn suspend(&self) -> Suspended {
+        self.suspend()
     }
 
     fn request(&self, request: Iq) -> Result<Iq, RequestError> {

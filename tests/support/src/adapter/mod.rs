@@ -14,10 +14,11 @@ use std::time::Duration;
 use xmppwire::component::{Host, HostConfig, HostEvent};
 use xmppwire::{
     Client, Endpoint, Iq, Server, ServerConfig, ServerEvent, Stanza, StanzaFault, StreamError,
+    Unacknowledged,
 };
 use xmppwire_net::client::{
-    ConnectError, Connector, Error, ReconnectEvent, ReconnectPolicy, RequestError, RequestId,
-    SessionConnector, SessionRole,
+    ConnectError, Connector, Error, NotAcknowledged, ReconnectEvent, ReconnectPolicy, RequestError,
+    RequestId, SessionConnector, SessionRole, Suspended,
 };
 use xmppwire_net::federation::{FederationConfig, FederationEvent, NotRouted};
 use xmppwire_net::find::Mode;
@@ -86,6 +87,10 @@ pub trait Session<R: SessionRole = Client>: std::fmt::Debug + Sized {
     fn next(&mut self) -> Result<Option<Stanza>, Error>;
     fn take_refused(&mut self) -> Option<StanzaFault>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn send_acked(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged>;
+    fn is_resumed(&self) -> bool;
+    fn take_unacknowledged(&mut self) -> Vec<Unacknowledged>;
+    fn suspend(self) -> Suspended;
     fn flush(&mut self) -> Result<(), Error>;
     fn request(&mut self, request: Iq) -> Result<Iq, RequestError>;
     fn ask(&mut self, request: Iq) -> Result<RequestId, RequestError>;
@@ -108,6 +113,8 @@ pub type Drive = Box<dyn FnOnce() -> Result<(), Error> + Send>;
 /// A session for several threads.
 pub trait Handle<R: SessionRole = Client>: Clone + Send + Sync + 'static {
     fn send(&self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn send_acked(&self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged>;
+    fn suspend(&self) -> Suspended;
     fn request(&self, request: Iq) -> Result<Iq, RequestError>;
     fn flush(&self) -> Result<(), Error>;
     fn close(&self);
@@ -142,6 +149,8 @@ pub trait Reconnecting<R: SessionRole = Client>: Sized {
 
     fn next_event(&mut self) -> Result<Option<ReconnectEvent<R>>, Error>;
     fn send(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), Error>;
+    fn send_acked(&mut self, stanza: impl Into<Stanza> + Send) -> Result<(), NotAcknowledged>;
+    fn suspend(self) -> Suspended;
     fn take_refused(&mut self) -> Option<StanzaFault>;
     fn is_connected(&self) -> bool;
     /// The TLS of the session, if there is a session that uses it.

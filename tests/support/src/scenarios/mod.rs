@@ -20,6 +20,7 @@ pub mod reconnect;
 pub mod redirect;
 pub mod refused;
 pub mod requests;
+pub mod resume;
 pub mod scram;
 pub mod srv;
 pub mod tcp;
@@ -144,6 +145,12 @@ macro_rules! scenarios {
                 all_requests_can_be_claimed,
                 the_profile_is_told_to_those_who_see_the_presence,
                 a_profile_can_be_switched_off;
+            resume:
+                a_session_continues_after_its_connection_was_cut,
+                a_stanza_is_acknowledged_over_a_cut,
+                a_server_that_forgot_the_session_gives_its_stanzas_back_once,
+                a_suspended_session_is_stored_and_resumed,
+                without_management_nothing_is_acknowledged;
             scram:
                 each_mechanism_logs_in_over_tls,
                 many_iterations_are_computed;

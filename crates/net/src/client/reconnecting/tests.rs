@@ -22,7 +22,7 @@ fn up(mode: Mode) -> Reconnecting<()> {
     assert!(matches!(client.next(NOW), Next::Connect));
     client.attempts(NOW);
     let jid = "juliet@example.org/balcony".parse().unwrap();
-    client.connected(NOW, jid, mode, ());
+    client.connected(NOW, jid, mode, (), false);
     client
 }
 
@@ -375,7 +375,7 @@ fn attached() -> Reconnecting<(), Component> {
     assert!(matches!(component.next(NOW), Next::Connect));
     component.attempts(NOW);
     let domain = Domainpart::new("gate.example").unwrap();
-    component.connected(NOW, domain, Mode::StartTls, ());
+    component.connected(NOW, domain, Mode::StartTls, (), false);
     component
 }
 

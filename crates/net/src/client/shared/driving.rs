@@ -2,10 +2,12 @@
 
 use std::task::{Poll, Waker};
 
-use xmppwire::{Client, Instant};
+use xmppwire::{Client, Instant, Resumption};
 
 use super::{Shared, State};
-use crate::client::{Error, ReconnectEvent, RefusedStanzas, Session, SessionRole};
+use crate::client::{
+    Carried, Error, ReconnectEvent, RefusedStanzas, Session, SessionRole, Suspended,
+};
 use crate::link::{Wire, Wired};
 
 /// What the handles of a client that reconnects want while there is no session.
@@ -43,9 +45,54 @@ impl<R: SessionRole> Driving<R> {
     /// be received.
     pub fn attach(&mut self, event: ReconnectEvent<R>, session: Session<R>) {
         self.0.with(|state| {
-            // In this order, or a stanza of the session could come before the event.
-            state.tell(event);
-            state.attach(session);
+            state.attach(Some(event), session);
+        });
+    }
+
+    /// Keeps what the last session had besides its stream, before the client was shared.
+    pub fn carry(&mut self, carried: Option<Carried>) {
+        self.0.with(|state| state.carried = carried);
+    }
+
+    /// Ends the requests whose time is over while there is no session. Returns when to call it again.
+    pub fn handle_timeouts(&mut self, now: Instant) -> Option<Instant> {
+        self.0.with(|state| {
+            let requests = &mut state.carried.as_mut()?.requests;
+            requests.handle_timeout(now, &mut state.woken);
+            requests.poll_timeout()
+        })
+    }
+
+    /// Takes the session that has ended, if it can continue on another connection.
+    pub fn take_resumption(&mut self) -> Option<Resumption> {
+        self.0.with(|state| state.resumption.take())
+    }
+
+    /// Gives the receiver the stanzas that sessions have given back, in an event, if there are any.
+    pub fn tell_undelivered(&mut self) {
+        self.0.with(|state| {
+            let unacknowledged = std::mem::take(&mut state.unacknowledged);
+            state.give_back(unacknowledged);
+        });
+    }
+
+    /// The same for a client that ends, unless a handle that suspends it takes them.
+    pub fn tell_left(&mut self) {
+        if !self.0.with(|state| state.suspending) {
+            self.tell_undelivered();
+        }
+    }
+
+    /// Keeps what a client that ends between two sessions leaves, for the handle that suspends it.
+    pub fn keep_suspended(&mut self, suspended: Suspended) {
+        self.0.with(|state| {
+            state.resumption = suspended.resumption;
+            let unacknowledged = match &state.carried {
+                Some(carried) => carried.own.filter(suspended.unacknowledged),
+                None => suspended.unacknowledged,
+            };
+            let unacknowledged = state.acks.end(unacknowledged, &mut state.woken);
+            state.unacknowledged.extend(unacknowledged);
         });
     }
 
@@ -101,9 +148,13 @@ impl<R: SessionRole> Driving<R> {
 
 impl<R: SessionRole> Drop for Driving<R> {
     fn drop(&mut self) {
+        let now = self.0.now();
         self.0.with(|state| {
             state.over = true;
-            state.detach();
+            state.detach(now);
+            state.end_carried();
+            let settled = std::mem::take(&mut state.acks).end(Vec::new(), &mut state.woken);
+            state.unacknowledged.extend(settled);
             state.wake_receiver();
             let driver = state.driver.take();
             state.woken.extend(driver);
@@ -132,6 +183,9 @@ impl<R: SessionRole> Driven<'_, R> {
     /// As for [`Session::poll_next`].
     pub fn poll(&mut self, now: Instant, waker: &Waker) -> Poll<Result<(), Error>> {
         let state = &mut *self.0;
+        if state.suspending {
+            state.detach(now);
+        }
         let Some(mut session) = state.session.take() else {
             return Poll::Ready(Ok(()));
         };
@@ -145,7 +199,7 @@ impl<R: SessionRole> Driven<'_, R> {
         let may_request = session.may_request();
         state.session = Some(session);
         if let Some(end) = end {
-            state.detach();
+            state.detach(now);
             return Poll::Ready(end);
         }
         if has_room {

@@ -9,8 +9,9 @@ use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza};
 
 use super::turns::Ticket;
 use super::{Shared, State, Wish};
+use crate::client::acks::AckId;
 use crate::client::requests::RequestId;
-use crate::client::{Error, RequestError, SessionRole};
+use crate::client::{Error, NotAcknowledged, RequestError, SessionRole, Suspended};
 use crate::tls::TlsSummary;
 
 /// Sends, asks and closes, from any number of tasks: each has a clone.
@@ -82,6 +83,45 @@ impl<R: SessionRole> Handle<R> {
     pub async fn request(&self, request: Iq) -> Result<Iq, RequestError> {
         let mut asking = Asking::new(&self.0, request);
         poll_fn(|cx| asking.poll(cx)).await
+    }
+
+    /// Sends a stanza and waits until the server has handled it (XEP-0198 §4). Where the connection
+    /// is lost meanwhile and the session continues on another one, waits on.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the stanza. If it comes back then, it is in
+    /// [`ReconnectEvent::Undelivered`](crate::client::ReconnectEvent::Undelivered).
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcknowledged`], which says whether the stanza was sent, and gives it back where the
+    /// server may have got it or not.
+    pub async fn send_acked(&self, stanza: impl Into<Stanza>) -> Result<(), NotAcknowledged> {
+        let mut sending = SendingAcked {
+            sending: Sending::new(&self.0, stanza.into()),
+            id: None,
+        };
+        poll_fn(|cx| sending.poll(cx)).await
+    }
+
+    /// Takes the session out of its connection, which ends without a closing tag, and waits until the
+    /// driver has ended. The session can continue later, or in another process
+    /// ([`Connector::with_resumption`](crate::client::Connector::with_resumption)). What has arrived
+    /// is still given by the receiver.
+    ///
+    /// # Cancel safety
+    ///
+    /// The client ends also where the future is dropped after its first poll. Another call gives the
+    /// session.
+    pub async fn suspend(&self) -> Suspended {
+        self.0.with(|state| {
+            state.suspending = true;
+            state.close();
+        });
+        let mut observing = Observing::new(&self.0);
+        poll_fn(|cx| observing.poll(|state, ticket| state.poll_over(cx, ticket))).await;
+        self.0.with(State::take_suspended)
     }
 
     /// Waits until everything that was sent is written, by any handle.
@@ -214,6 +254,64 @@ impl<R: SessionRole> Drop for Sending<'_, R> {
     fn drop(&mut self) {
         self.shared
             .with(|state| state.leave_senders(&mut self.ticket));
+    }
+}
+
+/// A stanza that waits to be sent or acknowledged.
+struct SendingAcked<'a, R: SessionRole> {
+    sending: Sending<'a, R>,
+    /// While it is awaited.
+    id: Option<AckId>,
+}
+
+impl<R: SessionRole> SendingAcked<'_, R> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), NotAcknowledged>> {
+        let Self {
+            sending:
+                Sending {
+                    shared,
+                    stanza,
+                    ticket,
+                },
+            id,
+        } = self;
+        shared.with(|state| {
+            if id.is_none() {
+                let mut refusal = None;
+                let sent = state.poll_send(cx, ticket, |session| {
+                    match session.send_watched(stanza) {
+                        Ok(watched) => *id = Some(watched),
+                        Err(error) => refusal = Some(error),
+                    }
+                    Ok(())
+                });
+                match (sent, refusal) {
+                    (Poll::Pending, _) => return Poll::Pending,
+                    (Poll::Ready(_), Some(refusal)) => return Poll::Ready(Err(refusal)),
+                    (Poll::Ready(Err(error)), None) => {
+                        return Poll::Ready(Err(NotAcknowledged::NotSent(error)));
+                    }
+                    (Poll::Ready(Ok(())), None) => {}
+                }
+            }
+            let Some(watched) = *id else {
+                return Poll::Pending;
+            };
+            let outcome = state.poll_acknowledged(cx, watched);
+            if outcome.is_ready() {
+                *id = None;
+            }
+            outcome
+        })
+    }
+}
+
+impl<R: SessionRole> Drop for SendingAcked<'_, R> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let shared = self.sending.shared;
+            shared.with(|state| state.forget_acknowledgement(id));
+        }
     }
 }
 

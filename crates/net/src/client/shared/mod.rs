@@ -20,7 +20,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use xmppwire::{Instant, Iq, Stanza};
+use xmppwire::{Instant, Iq, Resumption, Stanza, Unacknowledged};
 
 pub use driving::{Driven, Driving, Wish};
 pub use handle::Handle;
@@ -29,9 +29,14 @@ pub use inbound::{Events, Stanzas};
 pub use stream::StanzaSink;
 use turns::{Ticket, Turns};
 
+use super::acks::{AckId, Acks};
+use super::continuity::Carried;
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId};
-use super::{Error, ReconnectEvent, RefusedStanzas, RequestError, Session, SessionRole};
+use super::{
+    Error, NotAcknowledged, ReconnectEvent, RefusedStanzas, RequestError, Session, SessionRole,
+    Suspended,
+};
 
 /// Gives the time, on the clock that the driver uses.
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
@@ -53,6 +58,11 @@ pub fn share<R: SessionRole>(
         inbox: Inbox::new(inbox_bytes.max(1)),
         refused: RefusedStanzas::default(),
         answers: Answers::default(),
+        acks: Acks::default(),
+        carried: None,
+        resumption: None,
+        unacknowledged: Vec::new(),
+        suspending: false,
         handles: 1,
         receives: true,
         closing: false,
@@ -66,7 +76,7 @@ pub fn share<R: SessionRole>(
         woken: Vec::new(),
     };
     if let Some(session) = session {
-        state.attach(session);
+        state.attach(None, session);
     }
     let shared = Shared(Arc::new(Inner {
         state: Mutex::new(state),
@@ -128,6 +138,16 @@ struct State<R: SessionRole> {
     refused: RefusedStanzas,
     /// Answers that came before their session ended.
     answers: Answers,
+    /// The outcomes that are waited for, while there is no session.
+    acks: Acks,
+    /// What the last session has left for the one that continues it.
+    carried: Option<Carried>,
+    /// A session that ended and can continue elsewhere, until the driver takes it.
+    resumption: Option<Resumption>,
+    /// Stanzas that were given back, until the driver tells of them.
+    unacknowledged: Vec<Unacknowledged>,
+    /// A handle wants the session without its connection.
+    suspending: bool,
     handles: usize,
     /// There is a receiver.
     receives: bool,
@@ -150,7 +170,16 @@ struct State<R: SessionRole> {
 }
 
 impl<R: SessionRole> State<R> {
-    fn attach(&mut self, mut session: Session<R>) {
+    fn attach(&mut self, event: Option<ReconnectEvent<R>>, mut session: Session<R>) {
+        let acks = std::mem::take(&mut self.acks);
+        session.follow(acks, self.carried.take(), &mut self.answers);
+        session.take_woken(&mut self.woken);
+        let unacknowledged = session.take_unacknowledged();
+        self.give_back(unacknowledged);
+        if let Some(event) = event {
+            // In this order, or a stanza of the session could come before the event.
+            self.tell(event);
+        }
         for stanza in session.take_inbox() {
             self.tell(ReconnectEvent::Stanza(stanza));
         }
@@ -165,12 +194,34 @@ impl<R: SessionRole> State<R> {
     }
 
     /// Ends the session for those that wait for it.
-    fn detach(&mut self) {
+    fn detach(&mut self, now: Instant) {
         if let Some(mut session) = self.session.take() {
             self.refused.append(session.refused_mut());
-            session.finish(&mut self.answers, &mut self.woken);
+            let left = session.leave(now);
+            session.take_woken(&mut self.woken);
+            self.acks = left.acks;
+            self.carried = Some(left.carried);
+            self.resumption = left.resumption;
+            self.unacknowledged.extend(left.unacknowledged);
+            if self.resumption.is_none() {
+                self.end_carried();
+            }
         }
         self.wake_waiting();
+    }
+
+    /// The last session will not continue: nothing answers its requests any more.
+    fn end_carried(&mut self) {
+        if let Some(mut carried) = self.carried.take() {
+            carried.requests.finish(&mut self.answers, &mut self.woken);
+        }
+    }
+
+    /// Gives stanzas back to the application.
+    fn give_back(&mut self, unacknowledged: Vec<Unacknowledged>) {
+        if !unacknowledged.is_empty() {
+            self.tell(ReconnectEvent::Undelivered(unacknowledged));
+        }
     }
 
     fn wake_waiting(&mut self) {
@@ -273,7 +324,17 @@ impl<R: SessionRole> State<R> {
             return Poll::Ready(answer);
         }
         let Some(session) = &mut self.session else {
-            return Poll::Ready(Err(Error::NotConnected.into()));
+            // A request survives where its session may continue.
+            let carried = self.carried.as_mut();
+            let answer = carried.map(|carried| {
+                let requests = &mut carried.requests;
+                requests.poll(id, Some(cx.waker()), &mut self.woken)
+            });
+            return match answer {
+                Some(None) => Poll::Pending,
+                Some(Some(answer)) => Poll::Ready(answer),
+                None => Poll::Ready(Err(Error::NotConnected.into())),
+            };
         };
         let was_full = session.is_full_of_answers();
         let answer = session.take_answer(id, cx.waker(), &mut self.woken);
@@ -286,6 +347,9 @@ impl<R: SessionRole> State<R> {
 
     fn forget(&mut self, id: &RequestId) {
         drop(self.answers.take(id));
+        if let Some(carried) = &mut self.carried {
+            carried.requests.forget(id, &mut self.woken);
+        }
         if let Some(session) = &mut self.session {
             let was_full = session.is_full_of_answers();
             session.forget_request(id);
@@ -299,6 +363,41 @@ impl<R: SessionRole> State<R> {
         self.askers.wake_first(&mut self.woken);
         if was_full {
             self.wake_driver();
+        }
+    }
+
+    // --- Acknowledgements ---
+
+    fn poll_acknowledged(
+        &mut self,
+        cx: &Context<'_>,
+        id: AckId,
+    ) -> Poll<Result<(), NotAcknowledged>> {
+        let outcome = match &mut self.session {
+            Some(session) => session.take_outcome(id, cx.waker(), &mut self.woken),
+            None => self.acks.poll(id, Some(cx.waker()), &mut self.woken),
+        };
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn forget_acknowledgement(&mut self, id: AckId) {
+        let unacknowledged = match &mut self.session {
+            Some(session) => {
+                session.forget_acknowledgement(id);
+                session.take_woken(&mut self.woken);
+                session.take_unacknowledged()
+            }
+            None => Vec::from_iter(self.acks.forget(id, &mut self.woken)),
+        };
+        self.give_back(unacknowledged);
+    }
+
+    /// The session without its connection, once the driver has ended.
+    fn take_suspended(&mut self) -> Suspended {
+        Suspended {
+            resumption: self.resumption.take(),
+            arrived: Vec::new(),
+            unacknowledged: std::mem::take(&mut self.unacknowledged),
         }
     }
 
@@ -379,6 +478,10 @@ impl<R: SessionRole> State<R> {
         if self.receives {
             let heap = match &event {
                 ReconnectEvent::Stanza(stanza) => Stanza::heap_size(stanza),
+                ReconnectEvent::Undelivered(stanzas) => {
+                    let sizes = stanzas.iter().map(|each| each.stanza.heap_size());
+                    sizes.fold(0, usize::saturating_add)
+                }
                 _ => 0,
             };
             self.inbox.push(event, heap);
