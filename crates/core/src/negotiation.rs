@@ -149,6 +149,8 @@ pub enum Item {
     Success2,
     /// `<success/>` of SASL2 with `<bound/>`: a resource is bound (XEP-0386 §3.2).
     Bound2,
+    /// `<success/>` of SASL2 with `<resumed/>`: a session continues (XEP-0198 §9.2).
+    Resumed2,
     /// `<continue/>` of SASL2: tasks remain (§2.6.3).
     Continue,
     /// `<next/>` of SASL2: the choice of a task.
@@ -218,10 +220,15 @@ impl Item {
             (ns::SASL2, "response") => Self::Response2,
             (ns::SASL2, "abort") => Self::Abort2,
             (ns::SASL2, "failure") => Self::Failure2,
-            (ns::SASL2, "success") => match element.child("bound", ns::BIND2) {
-                Some(_) => Self::Bound2,
-                None => Self::Success2,
-            },
+            (ns::SASL2, "success") => {
+                if element.child("resumed", ns::SM).is_some() {
+                    Self::Resumed2
+                } else if element.child("bound", ns::BIND2).is_some() {
+                    Self::Bound2
+                } else {
+                    Self::Success2
+                }
+            }
             (ns::SASL2, "continue") => Self::Continue,
             (ns::SASL2, "next") => Self::Next,
             (ns::SASL2, "task-data") => Self::TaskData,
@@ -302,6 +309,7 @@ impl fmt::Display for Item {
             Self::Failure2 => "SASL2 <failure/>",
             Self::Success2 => "SASL2 <success/>",
             Self::Bound2 => "SASL2 <success/> with <bound/>",
+            Self::Resumed2 => "SASL2 <success/> with <resumed/>",
             Self::Continue => "<continue/>",
             Self::Next => "<next/>",
             Self::TaskData => "<task-data/>",
@@ -441,6 +449,7 @@ pub const RULES: &[Rule] = {
         rule(P::Sasl2,       Server, I::Failure2,    P::Choosing),
         rule(P::Sasl2,       Server, I::Success2,    P::Offering),
         rule(P::Sasl2,       Server, I::Bound2,      P::Bound),
+        rule(P::Sasl2,       Server, I::Resumed2,    P::Bound),
         rule(P::Sasl2,       Server, I::Continue,    P::Tasks),
         rule(P::Tasks,       Client, I::Next,        P::Tasks),
         rule(P::Tasks,       Client, I::TaskData,    P::Tasks),
@@ -450,6 +459,7 @@ pub const RULES: &[Rule] = {
         rule(P::Tasks,       Server, I::Failure2,    P::Choosing),
         rule(P::Tasks,       Server, I::Success2,    P::Offering),
         rule(P::Tasks,       Server, I::Bound2,      P::Bound),
+        rule(P::Tasks,       Server, I::Resumed2,    P::Bound),
 
         rule(P::Choosing,    Client, I::Bind,        P::Binding).authenticated(true),
         rule(P::Binding,     Server, I::Error,       P::Choosing),

@@ -127,6 +127,7 @@ fn sasl2_is_alone_and_under_tls() {
                 | Item::Failure2
                 | Item::Success2
                 | Item::Bound2
+                | Item::Resumed2
                 | Item::Continue
                 | Item::Next
                 | Item::TaskData

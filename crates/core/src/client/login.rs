@@ -29,6 +29,8 @@ pub(super) struct Login {
     pub(super) proven: bool,
     /// What was asked for beside it; `None` if no resource was.
     pub(super) bind: Option<BindWish>,
+    /// Whether it was asked to resume a session.
+    pub(super) resumes: bool,
     /// The mechanism of the token that was used, or that was asked for.
     pub(super) token: Option<TokenMechanism>,
 }
@@ -108,6 +110,7 @@ impl Endpoint<Client> {
             exchange: Exchange::Mechanism(exchange),
             proven: false,
             bind: None,
+            resumes: false,
             token: None,
         };
         match profile {

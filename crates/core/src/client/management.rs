@@ -188,24 +188,9 @@ impl Endpoint<Client> {
 
     /// The server did not resume the session: it is given up, and a resource is bound (§5).
     pub(super) fn handle_not_resumed(&mut self, failed: ElementRef<'_>) {
-        // What the server has handled counts even though it has forgotten the session.
-        let handled = match failed.attr("h") {
-            Some(_) => match self.stream.read_handled(failed) {
-                Some(handled) => Some(handled),
-                None => return self.keep_for_the_end(),
-            },
-            None => None,
-        };
-        if let (Some(handled), Some(resumption)) = (handled, &self.role.resumption) {
-            let parked = &resumption.session.parked;
-            if !parked.allows(handled) {
-                #[expect(clippy::cast_possible_truncation, reason = "counters are modulo 2^32")]
-                let sent = parked.sent() as u32;
-                self.stream.fail_too_high(handled, sent);
-                return self.keep_for_the_end();
-            }
+        if !self.note_not_resumed(Some(failed)) {
+            return;
         }
-        self.give_up_session(handled);
         let binds = self
             .role
             .features
@@ -216,6 +201,34 @@ impl Endpoint<Client> {
         } else {
             self.give_up(PeerIncompatible::NoBind);
         }
+    }
+
+    /// Gives up the session that the server did not resume. False if that ended the stream.
+    pub(super) fn note_not_resumed(&mut self, failed: Option<ElementRef<'_>>) -> bool {
+        // What the server has handled counts even though it has forgotten the session.
+        let failed = failed.filter(|failed| failed.attr("h").is_some());
+        let handled = match failed {
+            Some(failed) => match self.stream.read_handled(failed) {
+                Some(handled) => Some(handled),
+                None => {
+                    self.keep_for_the_end();
+                    return false;
+                }
+            },
+            None => None,
+        };
+        if let (Some(handled), Some(resumption)) = (handled, &self.role.resumption) {
+            let parked = &resumption.session.parked;
+            if !parked.allows(handled) {
+                #[expect(clippy::cast_possible_truncation, reason = "counters are modulo 2^32")]
+                let sent = parked.sent() as u32;
+                self.stream.fail_too_high(handled, sent);
+                self.keep_for_the_end();
+                return false;
+            }
+        }
+        self.give_up_session(handled);
+        true
     }
 
     /// Keeps the session in the stream, which has ended, so that its stanzas can be taken.

@@ -350,19 +350,20 @@ impl Steps for Client {
     }
 
     fn has_news(&self) -> bool {
-        matches!(self.state, State::Bound(_)) && self.kept.is_some()
+        !matches!(self.state, State::Session(_)) && self.kept.is_some()
     }
 
     fn next_event(&mut self, _: &Stream) -> Option<ClientEvent> {
         match self.state {
-            State::Bound(_) => {
+            // What arrives before the session exists waits for that.
+            State::Session(_) => None,
+            _ => {
                 let event = self.kept.as_mut()?.pop();
                 if self.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
                     self.kept = None;
                 }
                 event
             }
-            _ => None,
         }
     }
 
@@ -470,7 +471,10 @@ impl Endpoint<Client> {
                 self.handle_challenge(login, &element);
             }
             (State::Sasl(login), Item::Success) => self.handle_success(*login, &element),
-            (State::Sasl(login) | State::Tasks(login), Item::Success2 | Item::Bound2) => {
+            (
+                State::Sasl(login) | State::Tasks(login),
+                Item::Success2 | Item::Bound2 | Item::Resumed2,
+            ) => {
                 self.handle_success2(*login, &element);
             }
             (State::Sasl(login) | State::Tasks(login), Item::Continue) => {
@@ -500,7 +504,7 @@ impl Endpoint<Client> {
                 self.stream.obey(features.limits());
                 // Those that follow Bind 2 tell what else there is.
                 let first = self.role.features.replace(features).is_none();
-                if first && !self.stream.is_closing() {
+                if first && !self.stream.is_closing() && !self.stream.is_managed() {
                     self.request_management();
                 }
                 self.tell_state();

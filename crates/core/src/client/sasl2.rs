@@ -2,6 +2,7 @@
 //! its first element (Bind 2, XEP-0386), and reads what it got from the last one.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use xmppwire_jid::{FullJid, Jid};
 use xmppwire_xml::Element;
@@ -12,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::PeerMisbehaved;
 use crate::ns;
 use crate::sasl2::{BindWish, Token};
+use crate::stream::management;
 use crate::wire::features::StreamFeatures;
 use crate::wire::sasl;
 use crate::wire::stream_error::StreamErrorCondition;
@@ -41,12 +43,23 @@ impl Endpoint<Client> {
         if let Some(user_agent) = &config.sasl2.user_agent {
             authenticate = user_agent.write(authenticate);
         }
+        if features.inline("sm", ns::SM).is_some()
+            && let Some(resume) = self.resume_request()
+        {
+            authenticate = authenticate.append(&resume);
+            login.resumes = true;
+        }
         // Bind 2 cannot ask for a certain resource.
         let any = config.resource.is_none() || config.sasl2.tag.is_some();
         if any && features.bind2() {
             let wish = BindWish {
                 tag: config.sasl2.tag.clone(),
                 carbons: config.sasl2.carbons && features.bind2_feature(ns::CARBONS),
+                enable: config
+                    .management
+                    .as_deref()
+                    .filter(|_| features.bind2_feature(ns::SM))
+                    .map(management::enable),
                 inactive: !self.role.active && features.bind2_feature(ns::CSI),
                 ..BindWish::default()
             };
@@ -95,14 +108,33 @@ impl Endpoint<Client> {
             Some(token) => Some(ClientEvent::Token(token)),
             None => invalidated.then_some(ClientEvent::TokenGone(TokenEnd::Invalidated)),
         };
-        if success.child("bound", ns::BIND2).is_none() {
-            self.event = told;
+        let mut told = Vec::from_iter(told);
+        if let Some(resumed) = success.child("resumed", ns::SM) {
+            if !login.resumes {
+                return self.malformed("a session is resumed that was not asked for");
+            }
+            self.stream.set_authenticated_in_place();
+            self.role.features = None;
+            self.handle_resumed(resumed);
+            told.extend(self.event.take());
+            return self.tell_all(told);
+        }
+        // A session that was given too late cannot continue beside the new one.
+        let replaced = success.child("bound", ns::BIND2).is_some();
+        if login.resumes || (replaced && self.role.resumption.is_some()) {
+            let failed = success.child("failed", ns::SM);
+            if !self.note_not_resumed(failed) {
+                return;
+            }
+            told.extend(self.event.take());
+        }
+        let Some(bound) = success.child("bound", ns::BIND2) else {
             // A resource is bound as in RFC 6120 §7, as soon as the features offer it.
             self.stream.set_authenticated_in_place();
             self.role.features = None;
             self.role.state = State::Offering;
-            return;
-        }
+            return self.tell_all(told);
+        };
         let Some(wish) = login.bind else {
             return self.malformed("a resource is bound that was not asked for");
         };
@@ -114,15 +146,28 @@ impl Endpoint<Client> {
         self.role.carbons = wish.carbons;
         self.role.told_active = !wish.inactive;
         self.bound(jid);
-        if let Some(told) = told {
-            self.tell_before(told);
+        told.extend(self.event.take());
+        // What is sent and what arrives behind the success counts (XEP-0198 §9.3).
+        let policy = self.role.config.management.clone();
+        if let Some(policy) = policy.filter(|_| wish.enable.is_some()) {
+            if let Some(enabled) = bound.child("enabled", ns::SM) {
+                self.start_managing(policy);
+                self.handle_enabled(enabled);
+            } else if let Some(failed) = bound.child("failed", ns::SM) {
+                self.start_managing(policy);
+                self.handle_not_enabled(failed);
+            }
+            told.extend(self.event.take());
         }
+        self.tell_all(told);
     }
 
-    /// Tells an event before the one that is to be told now.
-    fn tell_before(&mut self, event: ClientEvent) {
-        if let Some(later) = self.event.replace(event) {
-            self.role.kept.get_or_insert_default().put_back(later);
+    /// Tells events one after the other.
+    fn tell_all(&mut self, events: Vec<ClientEvent>) {
+        let mut events = events.into_iter();
+        self.event = events.next();
+        for event in events {
+            self.role.kept.get_or_insert_default().push_own(event);
         }
     }
 

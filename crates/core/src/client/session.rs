@@ -41,9 +41,9 @@ impl Kept {
         self.events.pop_front()
     }
 
-    /// Puts an event before all others.
-    pub(super) fn put_back(&mut self, event: ClientEvent) {
-        self.events.push_front(event);
+    /// Adds an event that is not a stanza.
+    pub(super) fn push_own(&mut self, event: ClientEvent) {
+        self.events.push_back(event);
     }
 
     /// Adds the event of a stanza that holds that many bytes of memory. Returns false if all events

@@ -55,6 +55,7 @@ impl Endpoint<Client> {
             exchange: Exchange::Token(exchange),
             proven: false,
             bind: None,
+            resumes: false,
             token: Some(token.mechanism),
         };
         self.write_authenticate(features, &mut login, Some(&token));

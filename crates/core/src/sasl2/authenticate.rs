@@ -28,6 +28,8 @@ pub(crate) struct Wishes {
     pub(crate) fast: Option<Fast>,
     /// `<request-token/>`: a token is wanted for this mechanism (XEP-0484 §3.2).
     pub(crate) token: Option<TokenMechanism>,
+    /// `<resume/>`: a session is to continue instead of a new one (XEP-0198 §9.2).
+    pub(crate) resume: Option<Element>,
 }
 
 /// `<bind/>` in `<authenticate/>` (XEP-0386 §3.2).
@@ -36,6 +38,8 @@ pub(crate) struct BindWish {
     pub(crate) tag: Option<Box<str>>,
     pub(crate) carbons: bool,
     pub(crate) inactive: bool,
+    /// `<enable/>` of stream management (XEP-0198 §9.3).
+    pub(crate) enable: Option<Element>,
     /// Requests for features of the application.
     pub(crate) others: Vec<Element>,
 }
@@ -51,6 +55,7 @@ impl Authenticate {
                 user_agent: user_agent.map(UserAgent::parse),
                 bind: element.child("bind", ns::BIND2).map(BindWish::parse),
                 fast: Fast::parse(element),
+                resume: element.child("resume", ns::SM).map(ElementRef::to_element),
                 token: element
                     .child("request-token", ns::FAST)
                     .and_then(|request| TokenMechanism::from_name(request.attr("mechanism")?)),
@@ -71,6 +76,7 @@ impl BindWish {
                 (ns::BIND2, _) | (ns::CSI, "active") => {}
                 (ns::CARBONS, "enable") => wish.carbons = true,
                 (ns::CSI, "inactive") => wish.inactive = true,
+                (ns::SM, "enable") => wish.enable = Some(child.to_element()),
                 _ => wish.others.push(child.to_element()),
             }
         }
@@ -88,7 +94,7 @@ impl BindWish {
         if self.inactive {
             builder = builder.open("inactive", ns::CSI).close();
         }
-        for other in &self.others {
+        for other in self.enable.iter().chain(&self.others) {
             builder = builder.append(other);
         }
         builder.close()

@@ -17,6 +17,8 @@ use crate::ns;
 /// its application with the same [`BindRequest`](crate::BindRequest) as after a login by RFC 6120,
 /// only earlier. Where the host has [`with_csi`](crate::Host::with_csi), a client may begin as
 /// inactive, which [`ServerEvent::Active`](crate::ServerEvent::Active) tells behind the binding.
+/// Where it has [`with_stream_management`](crate::Host::with_stream_management), a client may resume
+/// its session, or have the new one managed, inside the login too.
 ///
 /// ```
 /// use xmppwire::{Host, Mechanism, Sasl2, TlsOffer};
@@ -122,8 +124,11 @@ impl Sasl2 {
         }
         let tokens = self.tokens.as_ref();
         let tokens = tokens.filter(|tokens| tokens.offered(inline.bindings).next().is_some());
-        if self.bind || tokens.is_some() {
+        if self.bind || inline.management || tokens.is_some() {
             features = features.open("inline", ns::SASL2);
+            if inline.management {
+                features = features.open("sm", ns::SM).close();
+            }
             if self.bind {
                 features = self.write_bind(features, inline);
             }
@@ -137,7 +142,11 @@ impl Sasl2 {
 
     fn write_bind(&self, features: ElementBuilder, inline: &Inline<'_>) -> ElementBuilder {
         let mut features = features.open("bind", ns::BIND2).open("inline", ns::BIND2);
-        let known = [(self.carbons, ns::CARBONS), (inline.csi, ns::CSI)];
+        let known = [
+            (self.carbons, ns::CARBONS),
+            (inline.csi, ns::CSI),
+            (inline.management, ns::SM),
+        ];
         let known = known.iter().filter(|(on, _)| *on).map(|(_, var)| *var);
         for var in known.chain(self.features.iter().map(String::as_str)) {
             features = features.open_child("feature").attr("var", var).close();
@@ -151,6 +160,8 @@ impl Sasl2 {
 pub(crate) struct Inline<'a> {
     /// Whether clients may say that they are inactive.
     pub(crate) csi: bool,
+    /// Whether the stream can be managed, and a session resumed.
+    pub(crate) management: bool,
     pub(crate) bindings: &'a ChannelBindings,
 }
 

@@ -219,6 +219,7 @@ impl Endpoint<Server> {
             sasl2: hosting.and_then(|hosting| {
                 let inline = Inline {
                     csi: hosting.host.csi,
+                    management: hosting.host.management.is_some(),
                     bindings: &self.stream.tls()?.bindings,
                 };
                 Some((self.sasl2_offer(&hosting.host)?, inline))

@@ -5,10 +5,12 @@
 
 use alloc::sync::Arc;
 
+use xmppwire_jid::BareJid;
 use xmppwire_xml::{Element, ElementRef};
 
 use super::detached::Detached;
 use super::question::{ResumeAnswer, ResumeRequest};
+use super::sasl2::Admitted;
 use super::{Server, ServerEvent, State};
 use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, CloseReason};
@@ -66,15 +68,29 @@ impl Endpoint<Server> {
             return Ok(detached);
         }
         match &self.role.state {
-            State::Resuming { serial } if *serial == request.serial => {}
+            State::Resuming { serial } | State::InlineResuming { serial, .. }
+                if *serial == request.serial => {}
             _ => return Err(ApiMisuse::StaleRequest),
         }
-        self.role.state = State::Choosing;
-        match detached {
-            Some(detached) if detached.is_asked_for_by(&request) => {
-                Ok(self.resume(detached, request.handled))
+        let inline = match core::mem::replace(&mut self.role.state, State::Choosing) {
+            State::InlineResuming {
+                begun, admitted, ..
+            } => Some((admitted, begun)),
+            _ => None,
+        };
+        match (detached, inline) {
+            (Some(detached), inline) if detached.is_asked_for_by(&request) => {
+                let admitted = inline.map(|(admitted, _)| admitted);
+                Ok(self.resume(detached, request.handled, admitted.as_deref()))
             }
-            other => {
+            (other, Some((mut admitted, begun))) => {
+                let condition = StanzaErrorCondition::ItemNotFound;
+                admitted.not_resumed = Some(failed(condition, handled));
+                self.role.failed_binds = self.role.failed_binds.saturating_add(1);
+                self.bind_or_succeed(admitted, begun);
+                Ok(other)
+            }
+            (other, None) => {
                 self.refuse_resume(StanzaErrorCondition::ItemNotFound, handled);
                 Ok(other)
             }
@@ -122,11 +138,11 @@ impl Endpoint<Server> {
         let id = (wish.resume && policy.resumes()).then(|| self.entropy.id().into_boxed_str());
         let answer = enabled_answer(id.as_deref(), max);
         log!(debug, resumable = id.is_some(), "the stream is managed");
-        self.event = Some(ServerEvent::Managed(Managed {
+        self.tell_all([ServerEvent::Managed(Managed {
             id: id.clone(),
             max: id.is_some().then_some(max),
             location: None,
-        }));
+        })]);
         let terms = Terms {
             id,
             location: None,
@@ -143,25 +159,39 @@ impl Endpoint<Server> {
         if self.offered_management().is_none() {
             return self.refuse_resume(StanzaErrorCondition::FeatureNotImplemented, None);
         }
-        let (Some(id), Some(handled), Some(account)) = (
-            resume.attr("previd"),
-            management::handled(resume),
-            self.role.account.clone(),
-        ) else {
-            return self.refuse_resume(StanzaErrorCondition::BadRequest, None);
-        };
-        let serial = self.serial();
-        self.role.state = State::Resuming { serial };
-        self.event = Some(ServerEvent::Resume(ResumeRequest {
-            serial,
+        let account = self.role.account.clone();
+        match account.and_then(|account| self.resume_request(resume, account)) {
+            Some(request) => {
+                let serial = request.serial;
+                self.role.state = State::Resuming { serial };
+                self.event = Some(ServerEvent::Resume(request));
+            }
+            None => self.refuse_resume(StanzaErrorCondition::BadRequest, None),
+        }
+    }
+
+    /// The question to the application about `<resume/>`; `None` if that is malformed.
+    pub(super) fn resume_request(
+        &mut self,
+        resume: ElementRef<'_>,
+        account: BareJid,
+    ) -> Option<ResumeRequest> {
+        Some(ResumeRequest {
+            id: resume.attr("previd")?.into(),
+            handled: management::handled(resume)?,
             account,
-            id: id.into(),
-            handled,
-        }));
+            serial: self.serial(),
+        })
     }
 
     /// Continues the session on this stream, or gives it back.
-    fn resume(&mut self, detached: Detached, handled: u32) -> Option<Detached> {
+    /// `admitted` is the login in whose success that is told, if it is not told by itself.
+    fn resume(
+        &mut self,
+        detached: Detached,
+        handled: u32,
+        admitted: Option<&Admitted>,
+    ) -> Option<Detached> {
         let parked = &detached.session.parked;
         if !parked.allows(handled) {
             #[expect(clippy::cast_possible_truncation, reason = "counters are modulo 2^32")]
@@ -170,8 +200,11 @@ impl Endpoint<Server> {
             return Some(detached);
         }
         let session = detached.session;
-        self.stream
-            .push_own(&resumed_answer(&session.id, session.parked.handled));
+        let answer = resumed_answer(&session.id, session.parked.handled);
+        match admitted {
+            Some(admitted) => self.succeed_resumed(admitted, &session.jid, &answer),
+            None => self.stream.push_own(&answer),
+        }
         let policy = self.offered_management().unwrap_or_default();
         let jid = session.jid.clone();
         let (parked, terms) = session.into_parts();
@@ -183,7 +216,7 @@ impl Endpoint<Server> {
         self.role.state = State::Bound(jid.clone());
         if let Some(acknowledged) = self.stream.continue_session(policy, parked, terms, handled) {
             log!(debug, %jid, "resumed");
-            self.event = Some(ServerEvent::Resumed { jid, acknowledged });
+            self.tell_all([ServerEvent::Resumed { jid, acknowledged }]);
         }
         None
     }

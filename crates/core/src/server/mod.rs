@@ -221,6 +221,12 @@ enum State {
         begun: bool,
         admitted: Box<Admitted>,
     },
+    /// The application is asked for the session that continues with the success of SASL2.
+    InlineResuming {
+        serial: u64,
+        begun: bool,
+        admitted: Box<Admitted>,
+    },
     /// The application is asked for the resource that goes with the success of SASL2.
     InlineBinding {
         serial: u64,
@@ -248,12 +254,13 @@ impl State {
             Self::Tls => Phase::Tls,
             Self::Sasl(login) | Self::SaslQuestion { login, .. } => login.profile.phase(),
             Self::TokenQuestion { .. } => Phase::Sasl2,
-            Self::TaskQuestion { begun: false, .. } | Self::InlineBinding { begun: false, .. } => {
-                Phase::Sasl2
-            }
-            Self::Tasks { .. } | Self::TaskQuestion { .. } | Self::InlineBinding { .. } => {
-                Phase::Tasks
-            }
+            Self::TaskQuestion { begun: false, .. }
+            | Self::InlineResuming { begun: false, .. }
+            | Self::InlineBinding { begun: false, .. } => Phase::Sasl2,
+            Self::Tasks { .. }
+            | Self::TaskQuestion { .. }
+            | Self::InlineResuming { .. }
+            | Self::InlineBinding { .. } => Phase::Tasks,
             Self::Binding { .. } => Phase::Binding,
             Self::Resuming { .. } => Phase::Resuming,
             Self::Bound(_) => Phase::Bound,
@@ -269,6 +276,7 @@ impl State {
                 | Self::Resuming { .. }
                 | Self::TokenQuestion { .. }
                 | Self::TaskQuestion { .. }
+                | Self::InlineResuming { .. }
                 | Self::InlineBinding { .. }
                 | Self::Binding { .. }
         )

@@ -361,6 +361,10 @@ pub struct ResumeRequest {
 }
 
 impl ResumeRequest {
+    pub(super) const fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// The account that the client has proven to be. A session of another one must not be resumed:
     /// [`Endpoint::answer_resume`](crate::Endpoint::answer_resume) treats it as unknown.
     pub const fn account(&self) -> &BareJid {

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use xmppwire_jid::{BareJid, Resourcepart};
+use xmppwire_jid::{BareJid, FullJid, Resourcepart};
 use xmppwire_sasl::{Condition, TokenMechanism};
 use xmppwire_xml::{Element, ElementBuilder};
 
@@ -15,6 +15,8 @@ use crate::endpoint::Endpoint;
 use crate::log::log;
 use crate::ns;
 use crate::sasl2::{Authenticate, TokenUpdate, Used, UserAgent, Wishes};
+use crate::stanza::StanzaErrorCondition;
+use crate::stream::management::failed;
 use crate::wire::sasl::{self, Profile};
 
 /// A client whose mechanism has succeeded, and which was not told so yet.
@@ -32,6 +34,10 @@ pub(super) struct Admitted {
     pub(super) token: Option<TokenMechanism>,
     /// The token with which the client logged in.
     pub(super) used: Option<Used>,
+    /// `<enable/>` of the client, if a resource is bound.
+    pub(super) enable: Option<Element>,
+    /// `<failed/>`, if the session of the client was not resumed.
+    pub(super) not_resumed: Option<Element>,
 }
 
 impl Endpoint<Server> {
@@ -42,6 +48,7 @@ impl Endpoint<Server> {
         };
         let binds = sasl2.binds();
         let csi = hosting.is_some_and(|hosting| hosting.host.csi);
+        let managed = self.offered_management().is_some();
         match Authenticate::parse(element) {
             Ok(Authenticate {
                 mechanism,
@@ -50,9 +57,11 @@ impl Endpoint<Server> {
             }) => {
                 // What was not offered is not fulfilled.
                 wishes.bind = wishes.bind.filter(|_| binds);
+                wishes.resume = wishes.resume.filter(|_| managed);
                 if let Some(bind) = &mut wishes.bind {
                     bind.carbons &= sasl2.carbons();
                     bind.inactive &= csi;
+                    bind.enable = bind.enable.take().filter(|_| managed);
                 }
                 let token = TokenMechanism::from_name(&mechanism).zip(wishes.fast);
                 match token {
@@ -94,7 +103,10 @@ impl Endpoint<Server> {
             .is_some_and(|sasl2| sasl2.asks_for_tasks());
         // A login by token must not ask for more (XEP-0484 §4.2).
         let tasks = tasks && used.is_none();
+        let enable = wishes.bind.as_ref().and_then(|bind| bind.enable.clone());
         let admitted = Admitted {
+            enable,
+            not_resumed: None,
             account,
             additional_data,
             inactive: wishes.bind.as_ref().is_some_and(|bind| bind.inactive),
@@ -111,13 +123,36 @@ impl Endpoint<Server> {
         }
     }
 
-    /// Nothing is left to be proven: binds a resource, if one is wanted, and tells of the success.
+    /// Nothing is left to be proven. A session is resumed before a resource is bound, and instead
+    /// of it (XEP-0386 §3.2).
     pub(super) fn complete(&mut self, mut admitted: Box<Admitted>, begun: bool) {
         let account = admitted.account.clone();
         log!(debug, %account, "authenticated");
-        let told = ServerEvent::Authenticated(account.clone());
+        self.tell_all([ServerEvent::Authenticated(account.clone())]);
+        let Some(resume) = admitted.wishes.resume.take() else {
+            return self.bind_or_succeed(admitted, begun);
+        };
+        match self.resume_request(resume.root(), account) {
+            Some(request) => {
+                self.role.state = State::InlineResuming {
+                    serial: request.serial(),
+                    begun,
+                    admitted,
+                };
+                self.tell_all([ServerEvent::Resume(request)]);
+            }
+            None => {
+                let condition = StanzaErrorCondition::BadRequest;
+                admitted.not_resumed = Some(failed(condition, None));
+                self.bind_or_succeed(admitted, begun);
+            }
+        }
+    }
+
+    /// Binds a resource, if one is wanted, and tells of the success.
+    pub(super) fn bind_or_succeed(&mut self, mut admitted: Box<Admitted>, begun: bool) {
+        let account = admitted.account.clone();
         if admitted.wishes.bind.is_none() {
-            self.tell_all([told]);
             return self.succeed(*admitted);
         }
         let made = self.entropy.id();
@@ -145,7 +180,7 @@ impl Endpoint<Server> {
             serial,
             asked: Box::new(asked),
         };
-        self.tell_all([told, ServerEvent::Bind(request)]);
+        self.tell_all([ServerEvent::Bind(request)]);
     }
 
     /// Answers with the resource. Where the application refuses it, the client is logged in
@@ -165,6 +200,13 @@ impl Endpoint<Server> {
         for answer in &answers {
             success = success.append(answer);
         }
+        if let Some(enable) = &admitted.enable {
+            // What is sent behind the success counts.
+            self.role.management = self.offered_management();
+            let condition = StanzaErrorCondition::UnexpectedRequest;
+            let answer = self.start_managing(enable.root());
+            success = success.append(&answer.unwrap_or_else(|| failed(condition, None)));
+        }
         success = success.close();
         let tokens = self.update_tokens(&admitted);
         if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
@@ -180,6 +222,18 @@ impl Endpoint<Server> {
         if inactive {
             self.tell_all([ServerEvent::Active(false)]);
         }
+    }
+
+    /// Tells of the success with a session that continues. No features follow (XEP-0198 §9.2).
+    pub(super) fn succeed_resumed(&mut self, admitted: &Admitted, jid: &FullJid, answer: &Element) {
+        let mut success = admitted.success(jid.as_str()).append(answer);
+        let tokens = self.update_tokens(admitted);
+        if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
+            success = issued.write(success);
+        }
+        self.stream.push_own(&success.build());
+        self.tell_all(tokens.map(ServerEvent::Tokens));
+        self.stream.set_authenticated_in_place();
     }
 
     /// Tells of the success without a resource, which the client then binds as in RFC 6120 §7.
@@ -206,6 +260,10 @@ impl Admitted {
         if let Some(data) = &self.additional_data {
             success = success.text_child("additional-data", &sasl::encode(data));
         }
-        success.text_child("authorization-identifier", identity)
+        success = success.text_child("authorization-identifier", identity);
+        match &self.not_resumed {
+            Some(failed) => success.append(failed),
+            None => success,
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use xmppwire::{Detached, DetachedSessions, Resumption, StreamManagement};
 
-use crate::support::{Juliet, START, Verona, Wire, message, read, sessions, settle, write};
+use crate::support::{Juliet, Login, START, Verona, Wire, message, read, sessions, settle, write};
 
 /// A small generator of random numbers, so that a failure names its seed.
 struct Random(u64);
@@ -43,6 +43,7 @@ impl Ledger {
 struct World {
     random: Random,
     seed: u64,
+    login: Login,
     policy: StreamManagement,
     client: Juliet,
     server: Verona,
@@ -55,15 +56,23 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
+        let login = match seed % 2 {
+            0 => Login::Sasl,
+            _ => Login::Sasl2,
+        };
         let mut random = Random(seed * 2 + 0x9E37_79B9_7F4A_7C15);
         let policy = StreamManagement::new().with_ask_after(
             1 + u32::try_from(random.below(4)).unwrap(),
             1 + random.below(500),
         );
-        let (client, server) = (Juliet::new(&policy, 1, None), Verona::new(&policy, 2));
+        let (client, server) = (
+            Juliet::with_login(&policy, login, 1, None),
+            Verona::new(&policy, 2),
+        );
         let mut world = Self {
             random,
             seed,
+            login,
             policy,
             client,
             server,
@@ -160,7 +169,7 @@ impl World {
         self.note();
         self.connections = self.connections.wrapping_add(1);
         let seed = self.connections;
-        self.client = Juliet::new(&self.policy, seed, Some(stored));
+        self.client = Juliet::with_login(&self.policy, self.login, seed, Some(stored));
         let server = Verona::new(&self.policy, seed ^ 0x80);
         let mut old = std::mem::replace(&mut self.server, server);
         self.server.managed.clone_from(&old.managed);
@@ -243,7 +252,7 @@ fn near_the_end_of_32_bits(world: &mut World) {
     assert!(world.sessions.insert(START, detached).is_empty());
     let resumption = world.client.machine.take_resumption().unwrap();
     let resumption = Resumption::from_bytes(&age(resumption.to_bytes(), BY)).unwrap();
-    world.client = Juliet::new(&world.policy, 77, Some(resumption));
+    world.client = Juliet::with_login(&world.policy, world.login, 77, Some(resumption));
     let managed = world.server.managed.take();
     world.server = Verona::new(&world.policy, 78);
     world.server.managed = managed;

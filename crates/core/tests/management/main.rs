@@ -10,6 +10,7 @@
 )]
 
 mod cuts;
+mod inline;
 mod policy;
 mod saved;
 mod support;

@@ -5,11 +5,20 @@ use std::collections::VecDeque;
 use xmppwire::{
     BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey,
     DetachedLimits, DetachedSessions, Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism,
-    MechanismPolicy, Message, Resumption, SaslAnswer, Server, ServerConfig, ServerEvent, Stanza,
-    StreamManagement, TlsInfo, TlsOffer,
+    MechanismPolicy, Message, Resourcepart, Resumption, Sasl2, SaslAnswer, Server, ServerConfig,
+    ServerEvent, Stanza, StreamManagement, TlsInfo, TlsOffer,
 };
 
 pub const START: Instant = Instant::ORIGIN;
+
+/// How both ends log in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Login {
+    /// As in RFC 6120, with stream management at the level of the stream.
+    Sasl,
+    /// In one element, with stream management inside it (XEP-0388, XEP-0386).
+    Sasl2,
+}
 
 pub fn client_config(policy: &StreamManagement) -> ClientConfig {
     ClientConfig::new(Jid::new("juliet@example.org/balcony").unwrap(), "s3cr3t")
@@ -57,9 +66,23 @@ pub struct Juliet {
 
 impl Juliet {
     pub fn new(policy: &StreamManagement, seed: u8, resumption: Option<Resumption>) -> Self {
+        Self::with_login(policy, Login::Sasl, seed, resumption)
+    }
+
+    pub fn with_login(
+        policy: &StreamManagement,
+        login: Login,
+        seed: u8,
+        resumption: Option<Resumption>,
+    ) -> Self {
         let tls = TlsInfo::default();
         let entropy = Entropy::from_seed([seed; 32]);
-        let mut machine = Client::with_direct_tls(client_config(policy), entropy, START, tls);
+        let config = match login {
+            Login::Sasl => client_config(policy).without_sasl2(),
+            // With a tag the client binds by Bind 2, although it wants a certain resource.
+            Login::Sasl2 => client_config(policy).with_bind_tag("balcony"),
+        };
+        let mut machine = Client::with_direct_tls(config, entropy, START, tls);
         if let Some(resumption) = resumption {
             machine.resume(resumption).unwrap();
         }
@@ -123,7 +146,8 @@ impl Verona {
             machine: Server::with_direct_tls(config, entropy, START, tls),
             told: Told::default(),
             host: Host::new(TlsOffer::Required, [Mechanism::Plain])
-                .with_stream_management(policy.clone()),
+                .with_stream_management(policy.clone())
+                .with_sasl2(Sasl2::new()),
             managed: None,
             old: None,
         }
@@ -147,7 +171,10 @@ impl Verona {
             }
             ServerEvent::Authenticated(_) => {}
             ServerEvent::Bind(request) => {
-                let resource = request.suggested().clone();
+                let resource = match request.is_inline() {
+                    true => Resourcepart::new("balcony").unwrap(),
+                    false => request.suggested().clone(),
+                };
                 let answer = BindAnswer::Bind(resource);
                 machine.answer_bind(request, answer).unwrap();
             }

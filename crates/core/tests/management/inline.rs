@@ -1,0 +1,155 @@
+//! Stream management inside SASL2 and Bind 2 (XEP-0198 §9.2, §9.3).
+
+use xmppwire::StreamManagement;
+
+use crate::support::{Juliet, Login, START, Verona, Wire, message, read, sessions, settle, write};
+
+/// Moves bytes and events until nothing changes, and returns what each side wrote.
+fn talk(
+    client: &mut Juliet,
+    server: &mut Verona,
+    sessions: &mut xmppwire::DetachedSessions,
+) -> (String, String) {
+    let (mut of_client, mut of_server) = (String::new(), String::new());
+    let mut wire = Wire::default();
+    let text = |bytes: &std::collections::VecDeque<u8>| {
+        String::from_utf8(bytes.iter().copied().collect()).unwrap()
+    };
+    loop {
+        let mut moved = write(&mut client.machine, &mut wire.to_server, usize::MAX);
+        of_client += &text(&wire.to_server);
+        while read(&mut server.machine, &mut wire.to_server, usize::MAX) | server.poll(sessions) {
+            moved = true;
+        }
+        moved |= write(&mut server.machine, &mut wire.to_client, usize::MAX);
+        of_server += &text(&wire.to_client);
+        while read(&mut client.machine, &mut wire.to_client, usize::MAX) | client.poll() {
+            moved = true;
+        }
+        if !moved {
+            return (of_client, of_server);
+        }
+    }
+}
+
+fn ends(policy: &StreamManagement) -> (Juliet, Verona) {
+    let client = Juliet::with_login(policy, Login::Sasl2, 1, None);
+    (client, Verona::new(policy, 2))
+}
+
+#[test]
+fn a_session_is_managed_from_its_success_on() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = ends(&policy);
+    let mut sessions = sessions();
+    let (of_client, of_server) = talk(&mut client, &mut server, &mut sessions);
+    assert!(client.bound && client.managed && server.managed.is_some());
+    assert_eq!(of_client.matches("<enable ").count(), 1, "{of_client}");
+    assert!(of_client.ends_with("</authenticate>"), "{of_client}");
+    let (_, success) = of_server
+        .split_once("<bound xmlns='urn:xmpp:bind:0'><enabled ")
+        .unwrap();
+    assert!(
+        success.contains("</bound></success><stream:features>"),
+        "{success}"
+    );
+    // What is sent behind the success counts, on both sides.
+    client.machine.send(&message("c1")).unwrap();
+    server.machine.send(&message("s1")).unwrap();
+    client.machine.request_acknowledgement();
+    server.machine.request_acknowledgement();
+    talk(&mut client, &mut server, &mut sessions);
+    assert_eq!((client.told.acknowledged, server.told.acknowledged), (1, 1));
+    assert_eq!(
+        (client.told.stanzas.len(), server.told.stanzas.len()),
+        (1, 1)
+    );
+}
+
+/// The connection is lost with a stanza on its way in each direction, and resumed in one element.
+#[test]
+fn a_session_is_resumed_with_the_login() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = ends(&policy);
+    let mut sessions = sessions();
+    talk(&mut client, &mut server, &mut sessions);
+    client.machine.send(&message("c1")).unwrap();
+    server.machine.send(&message("s1")).unwrap();
+    let resumption = client.machine.take_resumption().unwrap();
+    server.machine.receive_eof(START);
+    while server.poll(&mut sessions) {}
+
+    let mut client = Juliet::with_login(&policy, Login::Sasl2, 3, Some(resumption));
+    let mut server = Verona::new(&policy, 4);
+    let (of_client, of_server) = talk(&mut client, &mut server, &mut sessions);
+    assert_eq!(client.told.events, ["resumed"]);
+    assert_eq!(server.told.events, ["resumed"]);
+    let (login, rest) = of_client.split_once("</authenticate>").unwrap();
+    // The client asks for both, and the server does one of them.
+    assert!(login.contains("<resume ") && login.contains("<bind xmlns='urn:xmpp:bind:0'>"));
+    assert!(rest.contains("id='c1'"), "{rest}");
+    let (success, rest) = of_server.split_once("</success>").unwrap();
+    assert!(
+        success.contains("<resumed ") && !success.contains("<bound "),
+        "{success}"
+    );
+    // No features follow (XEP-0198 §9.2).
+    assert!(
+        !rest.contains("features") && rest.contains("id='s1'"),
+        "{rest}"
+    );
+    assert_eq!(
+        (&*client.told.stanzas, &*server.told.stanzas),
+        (&["s1".into()][..], &["c1".into()][..])
+    );
+}
+
+/// The server has forgotten the session: the same element binds a new one, and the client gets back
+/// what was not acknowledged.
+#[test]
+fn a_forgotten_session_is_replaced_with_the_login() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = ends(&policy);
+    talk(&mut client, &mut server, &mut sessions());
+    client.machine.send(&message("c1")).unwrap();
+    let resumption = client.machine.take_resumption().unwrap();
+
+    let mut client = Juliet::with_login(&policy, Login::Sasl2, 3, Some(resumption));
+    let mut server = Verona::new(&policy, 4);
+    let (_, of_server) = talk(&mut client, &mut server, &mut sessions());
+    assert_eq!(client.told.events, ["not resumed"]);
+    assert_eq!(client.given_back, ["c1"]);
+    assert!(client.bound && client.managed);
+    let (success, _) = of_server.split_once("</success>").unwrap();
+    let (_, success) = success.split_once("<failed ").unwrap();
+    assert!(success.contains("<bound "), "{success}");
+    assert!(client.machine.take_resumption().is_some());
+}
+
+/// A session that the application gives too late, after the login was sent, is given back.
+#[test]
+fn a_session_that_comes_too_late_is_not_lost() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = ends(&policy);
+    talk(&mut client, &mut server, &mut sessions());
+    client.machine.send(&message("c1")).unwrap();
+    let resumption = client.machine.take_resumption().unwrap();
+
+    let (mut client, mut server) = (
+        Juliet::with_login(&policy, Login::Sasl2, 3, None),
+        Verona::new(&policy, 4),
+    );
+    let mut wire = Wire::default();
+    let header = client.machine.take_output();
+    server.machine.receive(START, &header);
+    while server.poll(&mut sessions()) {}
+    let features = server.machine.take_output();
+    client.machine.receive(START, &features);
+    assert!(client.machine.output().ends_with(b"</authenticate>"));
+    if let Err(refused) = client.machine.resume(resumption) {
+        assert_eq!(refused.resumption.into_unacknowledged().len(), 1);
+        return;
+    }
+    settle(&mut client, &mut server, &mut wire, &mut sessions());
+    assert_eq!(client.given_back, ["c1"]);
+}
