@@ -226,5 +226,32 @@ mod tests {
         ] {
             assert!(ascii::places(address).is_some(), "{address}");
         }
+        // So do those at the limits: of a part, of a domain name, and of a label in it.
+        let part = "a".repeat(MAX_PART_LEN);
+        let label = "a".repeat(63);
+        let name = format!("{label}.{label}.{label}.{}", &label[..61]);
+        assert_eq!(name.len(), 253);
+        for address in [
+            format!("{part}@{name}/{part}"),
+            name.clone(),
+            format!("b/{part}"),
+        ] {
+            assert!(ascii::places(&address).is_some(), "{address}");
+        }
+    }
+
+    /// Nothing is put into lower case that is so already.
+    #[test]
+    fn upper_case_is_seen_before_the_resourcepart_alone() {
+        for (address, upper) in [
+            ("juliet@example.org/Balcony", false),
+            ("juLiet@example.org", true),
+            ("juliet@example.Org", true),
+            ("example.org/A", false),
+            ("Example.org", true),
+        ] {
+            let places = ascii::places(address).unwrap();
+            assert_eq!(places.upper, upper, "{address}");
+        }
     }
 }
