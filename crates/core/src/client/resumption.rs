@@ -25,11 +25,43 @@ use crate::unacknowledged::Unacknowledged;
 /// shows neither.
 ///
 /// ```
-/// use xmppwire::{Resumption, SavedSessionError};
+/// use xmppwire::{
+///     Client, ClientConfig, Connection, Entropy, Instant, Jid, Resumption, SavedSessionError,
+///     StreamManagement,
+/// };
+///
+/// /// Connects again after the loss of a connection, with the session that it left, if it left one.
+/// fn reconnect(mut old: Connection<Client>, config: ClientConfig, now: Instant) -> Connection<Client> {
+///     let session = old.take_resumption();
+///     let mut client = Client::new(config, Entropy::from_seed([7; 32]), now); // random in real use
+///     match session.map(|session| client.resume(session)) {
+///         // The outcome is the event `Resumed` or `NotResumed`.
+///         Some(Ok(())) => {}
+///         Some(Err(refused)) => {
+///             for one in refused.resumption.into_unacknowledged() {
+///                 println!("perhaps not delivered: {:?}", one.stanza);
+///             }
+///         }
+///         None => {
+///             for one in old.take_unacknowledged() {
+///                 println!("perhaps not delivered: {:?}", one.stanza);
+///             }
+///         }
+///     }
+///     client
+/// }
+///
+/// let config = ClientConfig::new(Jid::new("juliet@example.org")?, "s3cr3t")?
+///     .with_stream_management(StreamManagement::new());
+/// let entropy = Entropy::from_seed([8; 32]);
+/// let first = Client::new(config.clone(), entropy, Instant::ORIGIN);
+/// let second = reconnect(first, config, Instant::ORIGIN);
+/// assert!(second.output().starts_with(b"<?xml"));
 ///
 /// // What a file holds may be anything.
 /// let error = Resumption::from_bytes(b"not a session").unwrap_err();
 /// assert_eq!(error, SavedSessionError::Kind);
+/// # Ok::<_, Box<dyn core::error::Error>>(())
 /// ```
 pub struct Resumption {
     pub(crate) session: Session,
