@@ -11,6 +11,7 @@ use super::report::{Command, FederationEvent, Order, Report, What};
 use super::roads::Roads;
 use super::{
     Federation, FederationConfig, Inbound, Key, NotRouted, Outbound, Overload, Step, Told,
+    Undelivered,
 };
 use crate::find::Mode;
 use crate::log::log;
@@ -150,6 +151,10 @@ impl Hub {
             What::Authorised(pair, trust) => {
                 self.guests.set_proven(key);
                 Some(FederationEvent::Authorised(pair, trust))
+            }
+            What::Unsendable(stanza, why) => {
+                let undelivered = Undelivered::invalid(stanza, &why);
+                Some(FederationEvent::Undelivered(Box::new(undelivered)))
             }
             What::Stanza(stanza) => {
                 self.pool.told(now, key, Told::Used);

@@ -1,7 +1,7 @@
 //! What connections are told, and what they tell.
 
-use xmppwire::Stanza;
 use xmppwire::s2s::{Pair, Trust, VerifyAnswer, VerifyRequest};
+use xmppwire::{InvalidStanza, Stanza};
 
 use super::{Key, Told, Undelivered};
 
@@ -41,6 +41,8 @@ pub(super) enum What {
     Ready(Pair, Trust),
     Authorised(Pair, Trust),
     Stanza(Stanza),
+    /// A stanza that no stream would take.
+    Unsendable(Stanza, InvalidStanza),
     /// A malformed stanza arrived, and this is its answer.
     Malformed(Stanza),
     Verify(VerifyRequest),
@@ -70,7 +72,9 @@ impl Report {
         /// Two domains, a stream id and a key of the lengths that dialback accepts.
         const NAMES: usize = 4 * 1024;
         let heap = match &self.what {
-            What::Stanza(stanza) | What::Malformed(stanza) => stanza.heap_size(),
+            What::Stanza(stanza) | What::Malformed(stanza) | What::Unsendable(stanza, _) => {
+                stanza.heap_size()
+            }
             // What was not sent was counted as queued before.
             What::Told(Told::Closed { .. } | Told::Flushed | Told::Connected | Told::Used) => 0,
             What::Told(_) | What::Ready(..) | What::Authorised(..) | What::Verify(_) => NAMES,

@@ -12,12 +12,15 @@ use xmppwire::s2s::{
     Incoming, IncomingEvent, KeyRequest, Outgoing, OutgoingEvent, Pair, PairAdded, PeerRequest,
     Refusal, Trust, Verdict, VerifyAnswer, VerifyRequest,
 };
-use xmppwire::{CloseReason, Endpoint, Instant, Role, Stanza, StanzaErrorCondition, StanzaFault};
+use xmppwire::{
+    ApiMisuse, CloseReason, Endpoint, Instant, Role, Stanza, StanzaErrorCondition, StanzaFault,
+};
 
 use super::report::{Command, Order, What};
 use super::{DomainPolicy, End, FederationConfig, Purpose, Told};
 use crate::find::Mode;
 use crate::link::{Handshake, Link, LinkError, Secured, Wire, Wired};
+use crate::log::log;
 
 /// Bytes of output above which a stanza waits in the session.
 const SEND_AHEAD: usize = 64 * 1024;
@@ -225,10 +228,18 @@ impl<R: ServerRole> Session<R> {
             && link.backlog() <= SEND_AHEAD
             && let Some(stanza) = self.waiting.pop_front()
         {
-            if link.connection_mut().send(&stanza).is_err() {
-                self.waiting.push_front(stanza);
-                link.connection_mut().close(now, None);
-                self.ending = true;
+            match link.connection_mut().send(&stanza) {
+                Ok(()) => {}
+                // No other stream would take it, and those behind it have done nothing wrong.
+                Err(ApiMisuse::InvalidStanza(why)) => {
+                    log!(warn, %why, "a stanza cannot be sent to another server");
+                    return Poll::Ready(Some(Progress::Told(What::Unsendable(stanza, why))));
+                }
+                Err(_) => {
+                    self.waiting.push_front(stanza);
+                    link.connection_mut().close(now, None);
+                    self.ending = true;
+                }
             }
         }
         if self.owing && !self.ending && self.waiting.is_empty() && link.backlog() == 0 {

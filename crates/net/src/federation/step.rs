@@ -4,7 +4,7 @@ use std::fmt;
 
 use xmppwire::s2s::{Pair, Refusal, VerifyAnswer, VerifyRequest};
 use xmppwire::{
-    CloseReason, ErrorType, Stanza, StanzaError, StanzaErrorCondition as Condition,
+    CloseReason, ErrorType, InvalidStanza, Stanza, StanzaError, StanzaErrorCondition as Condition,
     StreamErrorCondition,
 };
 
@@ -217,13 +217,26 @@ pub struct Undelivered {
 }
 
 impl Undelivered {
+    /// A stanza that cannot be sent over any stream: the sender has to change it.
+    pub(super) fn invalid(stanza: Stanza, why: &InvalidStanza) -> Self {
+        let condition = match why {
+            InvalidStanza::TooLarge | InvalidStanza::TooLargeForPeer { .. } => {
+                Condition::PolicyViolation
+            }
+            _ => Condition::BadRequest,
+        };
+        let error = StanzaError::new(condition).with_type(ErrorType::Modify);
+        Self { stanza, error }
+    }
+
     /// The stanza.
     pub const fn stanza(&self) -> &Stanza {
         &self.stanza
     }
 
     /// Why it could not be delivered: `remote-server-not-found`, `remote-server-timeout` or
-    /// `internal-server-error` (RFC 6120 §10.4, XEP-0220 §2.1.1).
+    /// `internal-server-error` (RFC 6120 §10.4, XEP-0220 §2.1.1); `bad-request` where XML cannot carry
+    /// it, `policy-violation` where it is longer than the other server accepts.
     pub const fn error(&self) -> &StanzaError {
         &self.error
     }

@@ -327,6 +327,19 @@ pub fn what_cannot_be_delivered_in_time_comes_back_and_the_end_is_seen<A_: Adapt
     assert!(sites[0].federation.send(message(A, B, "Ciao")).is_err());
 }
 
+/// What no stream would take comes back, and what is behind it goes on.
+pub fn a_stanza_that_cannot_be_written_holds_nothing_up<A_: Adapter>() {
+    let mut sites = pair::<A_>(Mode::StartTls, Proof::Certificate, |it| it);
+    sites[0].send(A, B, "before");
+    sites[0].send(A, B, "\u{1}");
+    sites[0].send(A, B, "after");
+    until(&mut sites, |[a, b]| {
+        b.arrived.len() == 2 && a.undelivered.len() == 1
+    });
+    assert_eq!(sites[1].bodies(), ["before", "after"]);
+    assert_eq!(sites[0].undelivered, [Condition::BadRequest]);
+}
+
 pub fn streams_are_closed_in_order_at_the_end<A_: Adapter>() {
     let mut sites = pair::<A_>(Mode::StartTls, Proof::Certificate, |it| it);
     sites[0].send(A, B, "Ciao");

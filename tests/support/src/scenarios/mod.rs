@@ -90,6 +90,7 @@ macro_rules! scenarios {
                 a_key_of_a_strict_domain_is_refused_under_another_header,
                 a_server_with_a_foreign_certificate_gets_nothing,
                 what_cannot_be_delivered_in_time_comes_back_and_the_end_is_seen,
+                a_stanza_that_cannot_be_written_holds_nothing_up,
                 streams_are_closed_in_order_at_the_end,
                 what_waits_for_a_server_is_sent_when_it_is_there,
                 records_lead_to_the_other_server,
