@@ -257,11 +257,11 @@ impl<R: SessionRole> Session<R> {
         }
         if fits && !over {
             let endpoint = self.link.connection_mut();
-            match endpoint.send(answer) {
-                Ok(()) => self.sent.add(endpoint.sent()),
-                // It repeats an id and an address, which XML carried before, and text of the
-                // profile.
-                Err(_) => log!(warn, "an answer cannot be written"),
+            if endpoint.send(answer).is_ok() {
+                self.sent.add(endpoint.sent());
+            } else {
+                // It repeats an id and an address, which XML carried before, and text of the profile.
+                log!(warn, "an answer cannot be written");
             }
         }
         self.unsent = None;
