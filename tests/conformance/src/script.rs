@@ -252,7 +252,10 @@ impl<M: Machine> Player<M> {
             match step {
                 Step::Client(text) if M::IS_CLIENT => self.expect(text, &place),
                 Step::Server(text) if !M::IS_CLIENT => self.expect(text, &place),
-                Step::Client(text) | Step::Server(text) => self.feed(text),
+                Step::Client(text) | Step::Server(text) => {
+                    self.goes_on(&place);
+                    self.feed(text);
+                }
                 Step::Event(text) => {
                     assert!(
                         !self.events.is_empty(),
@@ -266,7 +269,10 @@ impl<M: Machine> Player<M> {
                         "{place}: got {event}, expected {text}"
                     );
                 }
-                Step::Act(action) => self.act(action, &place),
+                Step::Act(action) => {
+                    self.goes_on(&place);
+                    self.act(action, &place);
+                }
             }
         }
         self.pump();
@@ -282,6 +288,12 @@ impl<M: Machine> Player<M> {
                 || self.machine.connection().poll_timeout().is_none(),
             "{name}: a finished connection waits for nothing"
         );
+    }
+
+    /// Checks that the connection has not ended before this step, unless the script knows of it.
+    fn goes_on(&self, place: &str) {
+        let end = self.events.iter().find(|event| event.starts_with("closed"));
+        assert_eq!(end, None, "{place}: the end came before");
     }
 
     fn feed(&mut self, text: &str) {
