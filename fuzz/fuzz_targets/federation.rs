@@ -381,7 +381,8 @@ impl World {
             Some(Machine::Out(outbound)) => outbound.next(now),
         };
         let address = match next {
-            Next::Drive => return false,
+            // Every dial is answered at once, so no connection is waited for.
+            Next::Drive | Next::Wait(_) => return false,
             Next::Report(report) => {
                 self.hear(server, report);
                 return true;
@@ -403,8 +404,12 @@ impl World {
                     outbound.looked_up(Some(SrvAnswers::failed(LookupError::TimedOut)));
                     outbound.resolved(Err(std::io::ErrorKind::NotFound.into()));
                 }
-                Some(_) if opened => outbound.opened(now, Ok(())),
-                Some(_) => outbound.opened(now, Err(std::io::ErrorKind::ConnectionRefused.into())),
+                Some(address) if opened => outbound.opened(now, address, Ok(())),
+                Some(address) => outbound.opened(
+                    now,
+                    address,
+                    Err(std::io::ErrorKind::ConnectionRefused.into()),
+                ),
             }
         }
         true
