@@ -148,7 +148,9 @@ mod redact {
 
     fn attributes(mut copy: ElementBuilder, element: ElementRef<'_>) -> ElementBuilder {
         for attr in element.attrs() {
-            copy = match SECRET_NAMES.contains(&attr.name) {
+            // The id of a managed session lets its account resume it (XEP-0198 §10).
+            let is_session = element.ns() == ns::SM && matches!(attr.name, "id" | "previd");
+            copy = match is_session || SECRET_NAMES.contains(&attr.name) {
                 true => copy.attr_ns(attr.name, attr.ns, &hidden(attr.value)),
                 false => copy.attr_ns(attr.name, attr.ns, attr.value),
             };
@@ -252,6 +254,9 @@ mod redact {
                 "<message xmlns='jabber:client'><x xmlns='jabber:x:conference' jid='r@m' \
                  password='S3CR3T'/></message>"
                     .into(),
+                "<enabled xmlns='urn:xmpp:sm:3' id='S3CR3T' resume='true'/>".into(),
+                "<resume xmlns='urn:xmpp:sm:3' previd='S3CR3T' h='1'/>".into(),
+                "<resumed xmlns='urn:xmpp:sm:3' previd='S3CR3T' h='1'/>".into(),
                 "<iq xmlns='jabber:client'><slot xmlns='urn:xmpp:http:upload:0'><put url='u'>\
                  <header name='Authorization'>S3CR3T</header></put></slot></iq>"
                     .into(),

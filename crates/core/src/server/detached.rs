@@ -101,6 +101,7 @@ impl fmt::Debug for Detached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Detached")
             .field("jid", self.jid())
+            .field("handled", &self.handled())
             .field("sent", &self.sent())
             .field("acknowledged", &self.session.parked.acknowledged)
             .finish_non_exhaustive()

@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use xmppwire_jid::{BareJid, FullJid};
@@ -12,6 +13,7 @@ use super::detached::Detached;
 use super::question::{ResumeAnswer, ResumeRequest};
 use crate::error::InvalidStanza;
 use crate::stanza::Stanza;
+use crate::stream::management::{OVERHEAD, written};
 use crate::time::Instant;
 
 /// Bytes that a session counts besides its stanzas: id, address, and the tables of
@@ -87,7 +89,7 @@ impl Default for DetachedLimits {
 /// assert!(sessions.is_empty());
 /// assert_eq!(sessions.poll_timeout(), None);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DetachedSessions {
     limits: DetachedLimits,
     sessions: BTreeMap<Box<str>, Waiting>,
@@ -111,6 +113,17 @@ struct Waiting {
 impl Waiting {
     fn bytes(&self) -> usize {
         self.detached.queued_bytes().saturating_add(SESSION)
+    }
+}
+
+impl fmt::Debug for DetachedSessions {
+    /// Omits the ids, which are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remembered = self.remembered.iter().filter_map(|id| self.handled.get(id));
+        f.debug_struct("DetachedSessions")
+            .field("sessions", &self.sessions.values().collect::<Vec<_>>())
+            .field("remembered", &remembered.collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 
@@ -208,18 +221,15 @@ impl DetachedSessions {
     pub fn push(&mut self, jid: &FullJid, stanza: &Stanza) -> Result<u64, PushError> {
         let id = self.id(jid).ok_or(PushError::Unknown)?.to_owned();
         let waiting = self.sessions.get_mut(&*id).ok_or(PushError::Unknown)?;
-        let before = waiting.detached.queued_bytes();
-        // What it takes at most, so that nothing has to be taken back.
-        let size = stanza.heap_size();
-        if before.saturating_add(size) > self.limits.session_bytes
-            || self.bytes.saturating_add(size) > self.limits.total_bytes
-        {
+        let stanza = written(stanza)?;
+        let added = stanza.len().saturating_add(OVERHEAD);
+        let of_session = waiting.detached.queued_bytes().saturating_add(added);
+        let of_all = self.bytes.saturating_add(added);
+        if of_session > self.limits.session_bytes || of_all > self.limits.total_bytes {
             return Err(PushError::Full);
         }
-        let number = waiting.detached.push(stanza)?;
-        let added = waiting.detached.queued_bytes().saturating_sub(before);
-        self.bytes = self.bytes.saturating_add(added);
-        Ok(number)
+        self.bytes = of_all;
+        Ok(waiting.detached.session.parked.push_written(&stanza))
     }
 
     /// Takes the session of this address, because its user has logged out in another way, or the

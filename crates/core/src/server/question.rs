@@ -352,7 +352,6 @@ impl BindRequest {
 /// The session may be [detached](crate::Detached), or still have its old connection, from which
 /// [`Endpoint::detach`](crate::Endpoint::detach) takes it.
 #[must_use = "a dropped question ends the connection by time-out"]
-#[derive(Debug)]
 pub struct ResumeRequest {
     pub(super) serial: u64,
     pub(super) account: BareJid,
@@ -379,6 +378,16 @@ impl ResumeRequest {
     /// How many stanzas the client has handled, modulo 2^32.
     pub const fn handled(&self) -> u32 {
         self.handled
+    }
+}
+
+impl fmt::Debug for ResumeRequest {
+    /// Omits the id, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeRequest")
+            .field("account", &self.account)
+            .field("handled", &self.handled)
+            .finish_non_exhaustive()
     }
 }
 

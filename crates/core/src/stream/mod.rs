@@ -335,7 +335,8 @@ impl Stream {
         content_ns: &'static str,
     ) -> Result<(), ApiMisuse> {
         let over = self.end.is_some() || self.closing;
-        if over && (self.management.is_none() || self.queue_is_overfull()) {
+        let keeps = self.bound && self.management.is_some() && !self.queue_is_overfull();
+        if over && !keeps {
             return Ok(());
         }
         if !self.bound {

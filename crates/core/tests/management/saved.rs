@@ -37,9 +37,19 @@ fn a_session_is_the_same_after_it_was_stored() {
 
 #[test]
 fn debug_shows_no_secret() {
-    let (resumption, detached) = both();
-    let text = format!("{resumption:?} {detached:?}");
-    for secret in [detached.id(), "romeo"] {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = (Juliet::new(&policy, 1, None), Verona::new(&policy, 2));
+    let (mut wire, mut waiting) = (Wire::default(), sessions());
+    settle(&mut client, &mut server, &mut wire, &mut waiting);
+    server.machine.send(&message("1")).unwrap();
+    let connections = format!("{:?} {:?}", client.machine, server.machine);
+    let detached = server.machine.detach().unwrap();
+    let id = detached.id().to_owned();
+    let resumption = client.machine.take_resumption().unwrap();
+    let session = format!("{detached:?} {resumption:?}");
+    assert!(waiting.insert(START, detached).is_empty());
+    let text = format!("{connections} {session} {waiting:?}");
+    for secret in [&id, "romeo"] {
         assert!(!text.contains(secret), "{text}");
     }
 }

@@ -8,6 +8,7 @@ mod queue;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use xmppwire_xml::{Element, ElementRef};
 
@@ -15,7 +16,8 @@ pub(crate) use self::elements::{
     Enabled, acknowledgement, enable, enabled, enabled_answer, failed, failed_condition, handled,
     resume, resumed_answer, wish,
 };
-pub(crate) use self::parked::{Parked, StanzaReader};
+pub(crate) use self::parked::{Parked, StanzaReader, written};
+pub(crate) use self::queue::OVERHEAD;
 use self::queue::Queue;
 use super::Stream;
 use super::wait::Wait;
@@ -30,7 +32,6 @@ use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 /// The management of one session.
 ///
 /// It is small while nothing is sent: the rest is allocated for the time that stanzas wait.
-#[derive(Debug)]
 pub(crate) struct Management {
     policy: Arc<StreamManagement>,
     /// The number of the last stanza that the peer acknowledged. The first stanza after the start
@@ -234,6 +235,22 @@ impl Management {
             max: self.max,
         };
         (parked, terms)
+    }
+}
+
+impl fmt::Debug for Management {
+    /// Omits the id, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Management")
+            .field("acknowledged", &self.acknowledged)
+            .field("handled", &self.handled)
+            .field("confirmed", &self.confirmed)
+            .field("uncounted", &self.uncounted)
+            .field("is_resumable", &self.id.is_some())
+            .field("location", &self.location)
+            .field("max", &self.max)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
 }
 

@@ -49,15 +49,13 @@ impl Parked {
 
     /// Adds a stanza, which is sent when the session continues. Returns its number.
     pub(crate) fn push(&mut self, stanza: &Stanza) -> Result<u64, InvalidStanza> {
-        if stanza.is_error() && stanza.error().is_none() {
-            return Err(InvalidStanza::NoError);
-        }
-        let mut bytes = Vec::new();
-        Writer::new(ns::CLIENT)
-            .element(&mut bytes, stanza.element().root())
-            .map_err(InvalidStanza::Xml)?;
-        self.queue.push_bytes(&bytes, false);
-        Ok(self.sent())
+        Ok(self.push_written(&written(stanza)?))
+    }
+
+    /// The same with the bytes of the stanza.
+    pub(crate) fn push_written(&mut self, stanza: &[u8]) -> u64 {
+        self.queue.push_bytes(stanza, false);
+        self.sent()
     }
 
     /// The same on the side of a client, which sends no `from`.
@@ -84,6 +82,18 @@ impl Parked {
             })
             .collect()
     }
+}
+
+/// A stanza as it is written to the stream of a client.
+pub(crate) fn written(stanza: &Stanza) -> Result<Vec<u8>, InvalidStanza> {
+    if stanza.is_error() && stanza.error().is_none() {
+        return Err(InvalidStanza::NoError);
+    }
+    let mut bytes = Vec::new();
+    Writer::new(ns::CLIENT)
+        .element(&mut bytes, stanza.element().root())
+        .map_err(InvalidStanza::Xml)?;
+    Ok(bytes)
 }
 
 /// Reads stanzas that this library wrote.
