@@ -227,7 +227,7 @@ impl<M: Party, A: Adversary> Alone<M, A> {
         for element in std::mem::take(&mut self.end.monitor.said) {
             if matches!(
                 Item::of(&element),
-                Item::Success | Item::Success2 | Item::Bound2 | Item::Continue
+                Item::Success | Item::Success2 | Item::Bound2 | Item::Resumed2 | Item::Continue
             ) {
                 let login = &self.login;
                 ensure(self.adversary.has_earned(login), || {

@@ -388,7 +388,7 @@ impl<M: Party> End<M> {
                 ensure(bound && told, || "it tells of a stanza before it is bound")?;
                 ensure(M::believes(&stanza), || "the peer speaks for someone else")?;
             }
-            Told::Refused | Told::ClientState => {}
+            Told::Refused | Told::ClientState | Told::Aside => {}
             Told::Closed(reason) => {
                 ensure(self.is_over(), || "it tells of its end before that")?;
                 self.monitor.closed(&reason)?;

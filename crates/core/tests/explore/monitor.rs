@@ -33,6 +33,8 @@ pub struct Monitor {
     /// The same as pieces of bytes, each with whether TLS protects it.
     pub packets: Vec<(bool, Vec<u8>)>,
     pub rules: u128,
+    /// Whether the session can go on elsewhere, so that it is left without a closing tag.
+    resumable: bool,
 }
 
 impl Monitor {
@@ -56,6 +58,7 @@ impl Monitor {
             said: Vec::new(),
             packets: Vec::new(),
             rules: 0,
+            resumable: false,
         }
     }
 
@@ -99,7 +102,11 @@ impl Monitor {
                         item => item,
                     };
                     let expected = match item {
-                        Item::Success | Item::Success2 | Item::Bound2 | Item::Continue => genuine,
+                        Item::Success
+                        | Item::Success2
+                        | Item::Bound2
+                        | Item::Resumed2
+                        | Item::Continue => genuine,
                         Item::ComponentHandshake => genuine || self.side == Side::Component,
                         Item::Result | Item::Error if self.phase != Phase::Bound => {
                             element.attr("id") == self.iq_id.as_deref()
@@ -264,8 +271,11 @@ impl Monitor {
         if !matches!(self.phase, Phase::Sasl | Phase::Sasl2 | Phase::Tasks) {
             self.mechanism.clear();
         }
-        if matches!(item, Item::Success2 | Item::Bound2) {
+        if matches!(item, Item::Success2 | Item::Bound2 | Item::Resumed2) {
             self.authenticated = true;
+            let bound = element.and_then(|success| success.child("bound", ns::BIND2));
+            let managed = bound.is_some_and(|bound| bound.child("enabled", ns::SM).is_some());
+            self.resumable = managed || item == Item::Resumed2;
         }
         if item == Item::Success && element.is_some() {
             self.authenticated = true;
@@ -337,7 +347,8 @@ impl Monitor {
     /// handed to TLS (RFC 6120 §4.4).
     fn parted(&self, reason: &CloseReason) -> Result<(), String> {
         let open = self.header_said && !self.end_said && self.phase != Phase::Tls;
-        if open && !matches!(reason, CloseReason::TransportEof) {
+        let lost = matches!(reason, CloseReason::TimedOut(_)) && self.resumable;
+        if open && !lost && !matches!(reason, CloseReason::TransportEof) {
             return Err(format!("it leaves without a closing tag: {reason:?}"));
         }
         Ok(())

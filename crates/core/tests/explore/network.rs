@@ -311,6 +311,8 @@ fn honest(question: &Question, serve: &Answer) -> Answer {
         Question::Domain(_) => Answer::Serve,
         Question::Attach(_) => Answer::Attach,
         Question::Task(_) => Answer::TaskDone,
+        Question::Resume(_) => Answer::Forget,
+        Question::Token(_) => Answer::TokenUnknown,
         Question::ClientTask(_) => Answer::TaskAbort,
     }
 }

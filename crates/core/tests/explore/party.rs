@@ -10,10 +10,12 @@ use xmppwire::component::{
 use xmppwire::negotiation;
 use xmppwire::{
     ApiMisuse, BindAnswer, BindRequest, ChannelBindings, Client, ClientEvent, CloseReason,
-    Credentials, DerivationRequest, Endpoint, Host, HostAnswer, HostRequest, Jid, Mechanism,
-    Resourcepart, Role, SaltedPassword, Sasl2, SaslAnswer, SaslCondition, SaslFailure,
-    SaslQuestion, SaslRequest, ScramKeys, Server, ServerEvent, Stanza, StanzaError,
-    StanzaErrorCondition, StartTls, TaskAnswer, TaskQuestion, TaskRequest, TaskVerdict, TlsOffer,
+    Credentials, DerivationRequest, Detached, Endpoint, Host, HostAnswer, HostRequest, IssuedToken,
+    Jid, Mechanism, Resourcepart, ResumeAnswer, ResumeRequest, Role, SaltedPassword, Sasl2,
+    SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest, ScramKeys, Server,
+    ServerEvent, Stanza, StanzaError, StanzaErrorCondition, StartTls, StreamManagement, TaskAnswer,
+    TaskQuestion, TaskRequest, TaskVerdict, TlsOffer, TokenAnswer, TokenLookup, TokenPolicy,
+    TokenSlots,
 };
 use xmppwire_sasl::{ClientExchange, ClientStep, Offer, wire};
 
@@ -27,6 +29,8 @@ pub enum Told {
     Stanza(Stanza),
     Refused,
     ClientState,
+    /// What has invariants of its own elsewhere.
+    Aside,
     Closed(CloseReason),
     Unknown(String),
 }
@@ -44,6 +48,8 @@ pub enum Question {
     Task(TaskQuestion),
     /// A client is asked for a task.
     ClientTask(TaskRequest),
+    Resume(ResumeRequest),
+    Token(TokenLookup),
 }
 
 /// An answer of the application to it.
@@ -71,6 +77,15 @@ pub enum Answer {
     Attach,
     /// A domain that requires TLS and offers SASL2 with Bind 2.
     Sasl2,
+    /// The same with tasks, managed streams and tokens.
+    Sasl2Returning,
+    Resume,
+    Forget,
+    /// The token of Juliet's client.
+    TokenKnown,
+    /// The same, expired.
+    TokenExpired,
+    TokenUnknown,
     /// The same with tasks.
     Sasl2WithTasks,
     TaskDone,
@@ -113,6 +128,12 @@ impl Question {
                 Answer::TaskContinue,
                 Answer::TaskData,
                 Answer::TaskFail,
+            ],
+            Self::Resume(_) => &[Answer::Resume, Answer::Forget],
+            Self::Token(_) => &[
+                Answer::TokenKnown,
+                Answer::TokenExpired,
+                Answer::TokenUnknown,
             ],
             Self::ClientTask(_) => &[Answer::TaskChoose, Answer::TaskData, Answer::TaskAbort],
         }
@@ -206,6 +227,12 @@ impl Party for Server {
             ServerEvent::Opened(request) => Told::Question(Question::Host(request)),
             ServerEvent::StartTls(request) => Told::StartTls(request),
             ServerEvent::Sasl(request) => Told::Question(Question::Sasl(request)),
+            ServerEvent::Resume(request) => Told::Question(Question::Resume(request)),
+            ServerEvent::Token(lookup) => Told::Question(Question::Token(lookup)),
+            ServerEvent::Resumed { .. }
+            | ServerEvent::Managed(_)
+            | ServerEvent::Detached(_)
+            | ServerEvent::Tokens(_) => Told::Aside,
             ServerEvent::Task(question) => Told::Question(Question::Task(question)),
             ServerEvent::Authenticated(_) => Told::Authenticated,
             ServerEvent::Bind(request) => Told::Question(Question::Bind(request)),
@@ -237,6 +264,23 @@ impl Party for Server {
                     _ => TaskVerdict::Fail(SaslFailure::new(SaslCondition::NotAuthorized)),
                 };
                 endpoint.decide_task(question, verdict)
+            }
+            Question::Resume(request) => {
+                let answer = match answer {
+                    Answer::Resume => ResumeAnswer::Resume(detached()),
+                    _ => ResumeAnswer::Unknown { handled: None },
+                };
+                endpoint.answer_resume(request, answer).map(drop)
+            }
+            Question::Token(lookup) => {
+                let current = match answer {
+                    Answer::TokenKnown => Some(issued(2000)),
+                    Answer::TokenExpired => Some(issued(1000)),
+                    _ => None,
+                };
+                let new = None;
+                let slots = TokenSlots { current, new };
+                endpoint.answer_token(lookup, TokenAnswer::Slots(slots))
             }
             Question::Derivation(_) | Question::ClientTask(_) => Err(ApiMisuse::StaleRequest),
             Question::Bind(request) => {
@@ -361,6 +405,12 @@ fn host_answer(answer: &Answer) -> HostAnswer {
         Answer::TlsOptional => serve(TlsOffer::Optional),
         Answer::NoTls => serve(TlsOffer::Unavailable),
         Answer::Sasl2 => with_sasl2(Sasl2::new()),
+        Answer::Sasl2Returning => {
+            let tokens = TokenPolicy::new(1000).with_lifetime(std::time::Duration::from_secs(1));
+            let sasl2 = Sasl2::new().with_tasks().with_tokens(tokens);
+            let host = host(TlsOffer::Required).with_sasl2(sasl2);
+            HostAnswer::Serve(host.with_stream_management(StreamManagement::new()))
+        }
         Answer::Sasl2WithTasks => with_sasl2(Sasl2::new().with_tasks()),
         Answer::HostGone => HostAnswer::Gone,
         Answer::ElsewhereHost => HostAnswer::SeeOtherHost("moved.example".into()),
@@ -413,6 +463,43 @@ fn another_salted() -> SaltedPassword {
     });
     ANOTHER.clone()
 }
+
+/// A session of Juliet without a stream.
+fn detached() -> Detached {
+    let mut bytes = [b"XWSM".as_slice(), &[1, 2], &[0; 12], &[0, 0, 1, 0]].concat();
+    for text in ["session", "juliet@example.org/x", ""] {
+        push_text(&mut bytes, text);
+    }
+    bytes.extend([0; 4]);
+    Detached::from_bytes(&bytes).expect("a saved session")
+}
+
+/// The token of Juliet's client, with which it logged in once.
+fn issued(expires: u64) -> IssuedToken {
+    let mut bytes = [
+        b"XWTI".as_slice(),
+        &[1],
+        &[0, 0, 0, 1],
+        &expires.to_be_bytes(),
+    ]
+    .concat();
+    for text in ["HT-SHA-256-NONE", TOKEN] {
+        push_text(&mut bytes, text);
+    }
+    IssuedToken::from_bytes(&bytes).expect("a saved token")
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(
+        u32::try_from(text.len())
+            .expect("a short text")
+            .to_be_bytes(),
+    );
+    bytes.extend(text.as_bytes());
+}
+
+/// The token of Juliet's client.
+pub const TOKEN: &str = "a-token-of-the-server";
 
 /// Juliet's password.
 pub const PASSWORD: &str = "s3cr3t";

@@ -8,13 +8,13 @@ use xmppwire::{
     ChannelBindings, Credentials, DecoyKey, Domainpart, Element, Entropy, Mechanism, Server,
     ServerConfig, TlsInfo,
 };
-use xmppwire_sasl::{ClientExchange, Offer, wire};
+use xmppwire_sasl::{ClientExchange, Offer, TokenLogin, TokenMechanism, wire};
 
 use super::alone::{Adversary, Alone, Bindings};
 use super::end::{End, START, limits};
-use super::party::{Answer, PASSWORD};
+use super::party::{Answer, PASSWORD, TOKEN};
 use super::search::{Report, explore};
-use super::words::{CLIENT, SASL2_CLIENT, SCRAM_CLIENT, Word};
+use super::words::{CLIENT, SASL2_CLIENT, SASL2_RETURNING, SCRAM_CLIENT, Word};
 
 /// Explores every server.
 pub fn explore_all() -> Report {
@@ -46,10 +46,15 @@ pub fn explore_all() -> Report {
             "a server of SASL2 that asks for tasks",
             Answer::Sasl2WithTasks,
         ),
+        (
+            "a server of SASL2 with sessions and tokens",
+            Answer::Sasl2Returning,
+        ),
     ] {
         let alone = || {
             let server = direct(ChannelBindings::none(), config(2, 1));
-            Alone::new(server, FalseClient::of_sasl2()).of_sasl2(answer.clone())
+            let returning = answer == Answer::Sasl2Returning;
+            Alone::new(server, FalseClient::of_sasl2(returning)).of_sasl2(answer.clone())
         };
         report.add(&explore(name, alone));
     }
@@ -82,6 +87,8 @@ fn direct(bindings: ChannelBindings, config: ServerConfig) -> End<Server> {
 struct FalseClient {
     scram: bool,
     sasl2: bool,
+    /// Whether it resumes a session or uses a token.
+    returning: bool,
     bindings: Option<ChannelBindings>,
     challenge: Option<String>,
 }
@@ -95,9 +102,10 @@ impl FalseClient {
         }
     }
 
-    fn of_sasl2() -> Self {
+    fn of_sasl2(returning: bool) -> Self {
         Self {
             sasl2: true,
+            returning,
             ..Self::default()
         }
     }
@@ -143,6 +151,9 @@ impl FalseClient {
 
 impl Adversary for FalseClient {
     fn words(&self) -> Vec<Word> {
+        if self.returning {
+            return SASL2_RETURNING.to_vec();
+        }
         if self.sasl2 {
             return SASL2_CLIENT.to_vec();
         }
@@ -167,7 +178,14 @@ impl Adversary for FalseClient {
             let exchange = self.exchange(kind, PASSWORD)?;
             Some(wire::encode(&exchange.initial_response()))
         };
+        let token = |token: &str| {
+            let (mechanism, none) = (TokenMechanism::Unbound, ChannelBindings::none());
+            let login = TokenLogin::new(mechanism, "juliet", &token.into(), &none).ok()?;
+            Some(wire::encode(&login.initial_response()))
+        };
         match name {
+            "token" => token(TOKEN),
+            "another-token" => token("another"),
             "first" => first(""),
             "first-plus" => first("plus"),
             "first-downgraded" => first("downgraded"),
@@ -186,11 +204,19 @@ impl Adversary for FalseClient {
         let mechanism = login.iter().take_while(|word| !word.starts_with("Task"));
         let mechanism: Vec<_> = mechanism
             .copied()
-            .filter(|word| !word.starts_with("Bind") && *word != "Conflict")
+            .filter(|word| !word.starts_with("Bind"))
+            .filter(|word| !["Conflict", "Resume", "Forget"].contains(word))
             .collect();
         matches!(
             mechanism.as_slice(),
-            [
+            ["SASL2 token", "TokenKnown"]
+                | [
+                    "SASL2 PLAIN, resume" | "SASL2 PLAIN, resume, bind",
+                    "Accept"
+                ]
+                // It is refused after the mechanism has succeeded, and after a task.
+                | ["SASL2 PLAIN, resume too high", "Accept"]
+                | [
                 "SASL2 PLAIN" | "SASL2 PLAIN, bind" | "SASL2 PLAIN, bind, message",
                 "Accept"
             ] | [

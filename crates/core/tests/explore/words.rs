@@ -349,6 +349,20 @@ pub const SASL2_SERVER: &[Word] = words! {
     "SASL2 task data" = sasl2!("task-data", "");
 };
 
+/// The words of a client that resumes its session or uses a token, in SASL2.
+#[rustfmt::skip]
+pub const SASL2_RETURNING: &[Word] = words! {
+    "header from Juliet" = header!("to='example.org' from='juliet@example.org' version='1.0'");
+    "header from Romeo" = header!("to='example.org' from='romeo@example.org' version='1.0'");
+    "SASL2 PLAIN, resume" = authenticate!("PLAIN", concat!(initial!("AGp1bGlldABzM2NyM3Q="), "<resume xmlns='urn:xmpp:sm:3' previd='session' h='0'/>"));
+    "SASL2 PLAIN, resume, bind" = authenticate!("PLAIN", concat!(initial!("AGp1bGlldABzM2NyM3Q="), "<resume xmlns='urn:xmpp:sm:3' previd='session' h='0'/><bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>"));
+    "SASL2 PLAIN, resume too high" = authenticate!("PLAIN", concat!(initial!("AGp1bGlldABzM2NyM3Q="), "<resume xmlns='urn:xmpp:sm:3' previd='session' h='9'/>"));
+    "SASL2 token" = authenticate!("HT-SHA-256-NONE", concat!(initial!("{token}"), "<user-agent id='a'/><fast xmlns='urn:xmpp:fast:0' count='2'/>"));
+    "SASL2 token, old count" = authenticate!("HT-SHA-256-NONE", concat!(initial!("{token}"), "<user-agent id='a'/><fast xmlns='urn:xmpp:fast:0' count='1'/>"));
+    "SASL2 another token" = authenticate!("HT-SHA-256-NONE", concat!(initial!("{another-token}"), "<user-agent id='a'/><fast xmlns='urn:xmpp:fast:0' count='2'/>"));
+    "SASL2 next" = "<next xmlns='urn:xmpp:sasl:2' task='T'/>";
+};
+
 /// The words of a client in SASL2.
 #[rustfmt::skip]
 pub const SASL2_CLIENT: &[Word] = words! {
