@@ -30,12 +30,17 @@ const TIGHT: XmlLimits = {
 
 /// Compares the lanes for one read, for reads of several sizes, and for two reads divided at every
 /// place.
+/// Compares the lanes on this content, behind the usual header.
 fn compare(limits: XmlLimits, content: &[u8]) {
-    let input = [HEADER.as_bytes(), content].concat();
+    compare_from(limits, HEADER.len(), &[HEADER.as_bytes(), content].concat());
+}
+
+/// Compares the lanes on a whole stream, cut at each place from `first` on.
+fn compare_from(limits: XmlLimits, first: usize, input: &[u8]) {
     let ours = |pieces: &mut dyn Iterator<Item = &[u8]>| run_reader(Reader::new(limits), pieces);
-    let checked = run_reader(Reader::checked_only(limits), &mut [&*input].into_iter());
-    let text = String::from_utf8_lossy(content);
-    assert_eq!(ours(&mut [&*input].into_iter()), checked, "whole: {text:?}");
+    let checked = run_reader(Reader::checked_only(limits), &mut [input].into_iter());
+    let text = String::from_utf8_lossy(input);
+    assert_eq!(ours(&mut [input].into_iter()), checked, "whole: {text:?}");
     for size in [1, 2, 3, 5, 16, 100, 1400] {
         assert_eq!(
             ours(&mut input.chunks(size)),
@@ -43,7 +48,7 @@ fn compare(limits: XmlLimits, content: &[u8]) {
             "by {size}: {text:?}"
         );
     }
-    for cut in HEADER.len()..input.len() {
+    for cut in first..input.len() {
         let (one, two) = input.split_at(cut);
         assert_eq!(
             ours(&mut [one, two].into_iter()),
@@ -57,11 +62,11 @@ fn unit() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => prop::sample::select(&[
             "<a>", "</a>", "<b>", "</b>", "<a/>", "<b c='d'/>", "<a b='1' c=\"2\">", "<a xmlns='u'>", "text",
-            "<message to='a@b' type='chat'>", "</message>", "<body>hello</body>", "é€😀", "&amp;", "&#65;",
+            "<stream:a>", "</stream:a>", "<message to='a@b' type='chat'>", "</message>", "<body>hello</body>", "é€😀", "&amp;", "&#65;",
         ][..]).prop_map(String::from),
         3 => prop::sample::select(&[
             "<", ">", "/", "&", "'", "\"", "=", " ", "\n", "\t", "\r", "]", "]]>", "<!", "<?", "<![CDATA[x]]>",
-            "<!--", "-->", "<p:a/>", "<stream:a/>", "<a xmlns:p='u'>", "<a xml:lang='en'>", "<a xml:b=''/>",
+            "<!--", "-->", "<p:a/>", "<stream:a/>", "<stream:a xmlns='u'>", "<stream:b xmlns:stream='u'/>", "</stream:b>", "<stream:>", "<stream>", "<a xmlns:p='u'>", "<a xml:lang='en'>", "<a xml:b=''/>",
             "<a b='' b=''/>", "<a b='&lt;&quot;'>", "<a b='<'>", "<a b='\t'>", "<a b ='c'/>", "<a b= 'c'/>",
             "<a  \n b='c' />", "</a >", "&x;", "&#0;", "&#x1F600;", "&#0000000065;", "&lt", "<a xmlns=''>",
             "<a xmlns='u' xmlns='u'/>", "<a xmlns='http://www.w3.org/XML/1998/namespace'/>", "\u{FFFE}", "\u{1}",
@@ -94,6 +99,119 @@ proptest! {
 }
 
 /// Each limit below, at and above the value that a stanza needs.
+/// A header with declarations and attributes that may be strange, and the first bytes after it.
+fn header() -> impl Strategy<Value = String> {
+    let lead = prop::sample::select(
+        &[
+            "",
+            "",
+            "<?xml version='1.0'?>",
+            "<?xml version='1.0'?>\n ",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+            "<?xml version='1.1'?>",
+            "<?xml version='1.0'?><?xml version='1.0'?>",
+            " ",
+        ][..],
+    );
+    let name = prop::sample::select(
+        &[
+            "stream:stream",
+            "stream:stream",
+            "stream:stream",
+            "s:stream",
+            "stream",
+            "stream:other",
+            "stream:stream:stream",
+            "xml:stream",
+        ][..],
+    );
+    let part = prop::sample::select(
+        &[
+            " xmlns='jabber:client'",
+            " xmlns=\"jabber:server\"",
+            " xmlns:stream='http://etherx.jabber.org/streams'",
+            " xmlns:stream='http://etherx.jabber.org/streams'",
+            " xmlns:s='http://etherx.jabber.org/streams'",
+            " xmlns='http://etherx.jabber.org/streams'",
+            " xmlns:db='jabber:server:dialback'",
+            " to='example.org'",
+            " from=\"juliet@example.org\"",
+            " id='a-[1]'",
+            "\n version='1.0'",
+            " xml:lang='en'",
+            " xml:lang='en_US'",
+            " xml:lang=''",
+            " other='x'",
+            " xmlns=''",
+            " xmlns:p=''",
+            " xmlns:xml='u'",
+            " xmlns:xml='http://www.w3.org/XML/1998/namespace'",
+            " xmlns:xmlns='u'",
+            " xmlns:p='http://www.w3.org/2000/xmlns/'",
+            " xmlns='http://www.w3.org/XML/1998/namespace'",
+            " stream:to='a'",
+            " p:to='a'",
+            " to='&lt;'",
+            " to='é'",
+            " to='a]]>'",
+            " to='a>b'",
+            " to='\t'",
+            " to='\r'",
+            " to='\u{7F}'",
+            " to ='a'",
+            "to='a'",
+            " 1='a'",
+            "/",
+            "<",
+        ][..],
+    );
+    let long = (0_usize..1100, 0_usize..3).prop_map(|(len, kind)| {
+        let name = [" xmlns:q", " id", " xmlns"][kind];
+        format!("{name}='{}'", "u".repeat(len))
+    });
+    let parts = vec(
+        prop_oneof![12 => part.prop_map(String::from), 1 => long],
+        1..9,
+    );
+    (lead, name, parts).prop_map(|(lead, name, parts)| {
+        let ns = " xmlns:stream='http://etherx.jabber.org/streams'";
+        let usual = if parts.len() % 2 == 0 { ns } else { "" };
+        format!(
+            "{lead}<{name}{usual}{}><stream:a><b/></stream:a><db:c/><c/>",
+            parts.concat()
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn the_lanes_agree_on_headers(stream in header(), tight in any::<bool>()) {
+        let limits = if tight { TIGHT } else { XmlLimits::default() };
+        compare_from(limits, 0, stream.as_bytes());
+    }
+}
+
+#[test]
+fn the_lanes_agree_about_limits_of_headers() {
+    let stream = format!(
+        "{}<a/>",
+        HEADER.replace("version='1.0'>", "to='example.org' xml:lang='en'>")
+    );
+    for value in 0..200 {
+        for set in [
+            |limits: &mut XmlLimits, value: usize| limits.max_header_bytes = value,
+            |limits: &mut XmlLimits, value: usize| limits.max_token_bytes = value,
+            |limits: &mut XmlLimits, value: usize| limits.max_attributes = value,
+        ] {
+            let mut limits = XmlLimits::default();
+            set(&mut limits, value);
+            compare_from(limits, 0, stream.as_bytes());
+        }
+    }
+}
+
 #[test]
 fn the_lanes_agree_about_limits() {
     for stanza in [
@@ -102,6 +220,7 @@ fn the_lanes_agree_about_limits() {
         "<a b='&amp;&amp;' xmlns='jabber'/>",
         "<a><b><c><d>&lt;</d></c></b></a>",
         "<a b='cccccccccccccccccccccccc' xml:lang='deeeeeeee'/>",
+        "<stream:features><bind xmlns='u'/></stream:features>",
     ] {
         for value in 0..80 {
             for set in [

@@ -2,7 +2,6 @@
 //! up.
 
 use super::fast::{Found, Gathered};
-use super::root::Root;
 use super::{Event, Level, Place, Reader, Step};
 use crate::element::{Element, Tree};
 use crate::error::ReadError;
@@ -10,9 +9,9 @@ use crate::error::ReadError;
 impl Reader {
     /// Reads a child of the root from its first byte in the fast lane.
     pub(super) fn fast(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        let default = self.root.as_ref().and_then(Root::default_ns);
-        let found = match default {
-            Some(default) => self.lane.read(input, default, &self.limits),
+        let root = self.root.as_ref();
+        let found = match root.and_then(|root| Some((root.default_ns()?, root.stream_prefix()))) {
+            Some((default, prefix)) => self.lane.read(input, default, prefix, &self.limits),
             None => Found::Doubt,
         };
         match found {

@@ -2,14 +2,15 @@
 
 use alloc::boxed::Box;
 
-use rxml::RawEvent;
+use rxml::{NcName, RawEvent};
 
 use super::classify::{MISPLACED_DECLARATION, judge_outside};
 use super::declaration::Declaration;
 use super::feed::Fed;
+use super::header::RootTag;
 use super::lead::{Lead, Markup, is_space};
 use super::root::Root;
-use super::{Event, LOOSE_TEXT, Level, OUTSIDE_ROOT, Place, Reader, Step, header};
+use super::{Event, LOOSE_TEXT, Level, OUTSIDE_ROOT, Place, Reader, Step, fast};
 use crate::element::Element;
 use crate::error::{ReadError, ReadErrorKind};
 use crate::limits::XmlLimits;
@@ -18,10 +19,13 @@ impl Reader {
     /// Before the root only white space, a declaration and a start tag are allowed. The first byte
     /// identifies some encodings (XML 1.0 appendix F).
     pub(super) fn prolog(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
+        let at_start = matches!(self.place, Place::Start);
+        if at_start && let Some(event) = self.plain_header(input) {
+            return Ok(Step::Event(event));
+        }
         let Some(byte) = self.next_byte(input, self.limits.max_header_bytes)? else {
             return Ok(Step::Wait);
         };
-        let at_start = matches!(self.place, Place::Start);
         match byte {
             b'<' => {
                 let level = if at_start {
@@ -45,6 +49,19 @@ impl Reader {
             // a byte order mark.
             byte => Err(judge_outside(byte, BEFORE_ROOT)),
         }
+    }
+
+    /// Reads a plain header that is whole in the input, in the fast lane.
+    fn plain_header(&mut self, input: &mut &[u8]) -> Option<Event> {
+        if self.checked_only {
+            return None;
+        }
+        let (tag, len) = fast::header(input, &self.limits)?;
+        let header = tag.header().ok()?;
+        self.root = Some(Root::new(&tag));
+        *input = input.get(len..).unwrap_or_default();
+        self.place = Place::Between;
+        Some(Event::Header(Box::new(header)))
     }
 
     pub(super) fn declaration(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
@@ -132,8 +149,10 @@ impl Reader {
         }
         let (prefix, tree) = checked.assembler.settle();
         let element = Element::from_tree(tree);
-        let header = header::header(prefix, &element, &checked.assembler.scope)?;
-        let root = Root::new(&header.prefix, element.name(), &checked.assembler.scope);
+        let prefix = prefix.as_ref().map_or("", NcName::as_str);
+        let tag = RootTag::checked(prefix, &element, &checked.assembler.scope);
+        let header = tag.header()?;
+        let root = Root::new(&tag);
         checked.feed.set_root_tag(root.bare_tag());
         // The parser would return the end of `<stream:stream/>` without another byte. A driver that
         // waits for bytes would not ask for it, and a stream that ends at its start has no use.

@@ -6,8 +6,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::namespaces::Scope;
+use super::header::RootTag;
 use crate::escape::{self, Context, Unspeakable};
+use crate::ns::STREAMS_NS;
 
 /// The start tag of the root: its name and what it declares, without its attributes.
 pub(super) struct Root {
@@ -23,43 +24,69 @@ pub(super) struct Root {
 /// In a box of its own, because streams have none.
 struct TextNs(String);
 
-/// What most streams have. They need no memory for it.
-const USUAL: [&str; 2] = [
-    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
-    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>",
+/// What most streams have, which needs no memory: the default namespace, and the tag.
+const USUAL: [(&str, &str); 2] = [
+    (
+        "jabber:client",
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+    ),
+    (
+        "jabber:server",
+        "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>",
+    ),
 ];
 
+/// Where the name ends and where the default namespace begins in a tag of [`USUAL`].
+const USUAL_NAME_END: u32 = 14;
+const USUAL_DEFAULT: u32 = 22;
+
 impl Root {
-    /// The start tag with that prefix and name, and with the declarations of `scope`.
-    pub(super) fn new(prefix: &str, name: &str, scope: &Scope) -> Self {
+    /// The start tag without its attributes.
+    pub(super) fn new(root: &RootTag<'_>) -> Self {
+        let is_usual = root.prefix == "stream"
+            && root.name == "stream"
+            && matches!(*root.declared, [("stream", STREAMS_NS)]);
+        let usual = USUAL.into_iter().find(|(ns, _)| *ns == root.default_ns);
+        if let Some((ns, tag)) = usual.filter(|_| is_usual) {
+            return Self {
+                tag: tag.into(),
+                name_end: USUAL_NAME_END,
+                default: Some((USUAL_DEFAULT, USUAL_DEFAULT.saturating_add(ns.len() as u32))),
+                text_ns: None,
+            };
+        }
         let mut tag = Vec::new();
         tag.push(b'<');
-        if !prefix.is_empty() {
-            tag.extend_from_slice(prefix.as_bytes());
+        if !root.prefix.is_empty() {
+            tag.extend_from_slice(root.prefix.as_bytes());
             tag.push(b':');
         }
-        tag.extend_from_slice(name.as_bytes());
+        tag.extend_from_slice(root.name.as_bytes());
         let name_end = tag.len();
-        let default_ns = scope.default_ns();
-        let default = declare(&mut tag, "", default_ns);
-        for (prefix, ns) in scope.declared() {
+        let default = declare(&mut tag, "", root.default_ns);
+        for (prefix, ns) in &root.declared {
             declare(&mut tag, prefix, ns);
         }
         tag.push(b'>');
         // All of it was UTF-8.
         let tag = String::from_utf8(tag).unwrap_or_default();
-        let usual = USUAL.into_iter().find(|usual| *usual == tag);
         // The header is shorter than 4 GiB, or places are cut off and lead nowhere.
         let place = (default.start as u32, default.end as u32);
         Self {
-            default: (default.len() == default_ns.len()).then_some(place),
-            tag: match usual {
-                Some(usual) => usual.into(),
-                None => tag.into_boxed_str().into_string().into(),
-            },
+            default: (default.len() == root.default_ns.len()).then_some(place),
+            tag: tag.into_boxed_str().into_string().into(),
             name_end: name_end as u32,
             text_ns: None,
         }
+    }
+
+    /// The prefix of the stream namespace. Empty if there is none that the children may use.
+    pub(super) fn stream_prefix(&self) -> &str {
+        if self.text_ns.is_some() {
+            return "";
+        }
+        let name = self.tag.get(1..self.name_end as usize).unwrap_or_default();
+        name.split_once(':').map_or("", |(prefix, _)| prefix)
     }
 
     /// Forgets what the tag declares. `ns` is the default namespace.
@@ -108,4 +135,31 @@ fn declare(tag: &mut Vec<u8>, prefix: &str, ns: &str) -> Range<usize> {
     let place = start..tag.len();
     tag.push(b'\'');
     place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tags that need no memory are those that would be made.
+    #[test]
+    fn usual_tags() {
+        for (ns, tag) in USUAL {
+            let root = Root::new(&RootTag {
+                prefix: "stream",
+                name: "stream",
+                default_ns: ns,
+                declared: [("stream", STREAMS_NS)].into(),
+                ..RootTag::default()
+            });
+            let mut made = b"<stream:stream".to_vec();
+            declare(&mut made, "", ns);
+            declare(&mut made, "stream", STREAMS_NS);
+            made.push(b'>');
+            assert_eq!((root.tag(), tag.as_bytes()), (tag, &*made));
+            assert_eq!(root.default_ns(), Some(ns));
+            assert_eq!(root.bare_tag(), "<stream:stream>");
+            assert_eq!(root.stream_prefix(), "stream");
+        }
+    }
 }

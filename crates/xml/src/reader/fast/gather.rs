@@ -44,10 +44,21 @@ pub(crate) enum Gathered {
 const STEP: usize = 256;
 
 impl Lane {
-    /// Reads the stanza at the front of the input, in a stream with the default namespace `default`.
-    pub(crate) fn read(&mut self, input: &[u8], default: &str, limits: &XmlLimits) -> Found {
+    /// Reads the stanza at the front of the input, in a stream with the default namespace `default`
+    /// and with `prefix` for the stream namespace, which is empty for none.
+    pub(crate) fn read(
+        &mut self,
+        input: &[u8],
+        default: &str,
+        prefix: &str,
+        limits: &XmlLimits,
+    ) -> Found {
         let memory = (mem::take(&mut self.words), mem::take(&mut self.resolved));
         let mut scan = Scan::new(memory, default);
+        // A stanza that is cut inside of the prefix is for the checked lane.
+        if has_prefix(input, prefix) {
+            scan.set_prefix(prefix);
+        }
         scan.reserve(input.len());
         let found = match scan.run(input, limits) {
             Outcome::Whole(len) => {
@@ -115,6 +126,13 @@ impl Lane {
         let spare = self.words.capacity() * size_of::<u32>() + self.resolved.capacity();
         spare + self.bytes.capacity() + self.cut.as_ref().map_or(0, |scan| scan.held())
     }
+}
+
+/// Whether the outermost element has the prefix.
+fn has_prefix(input: &[u8], prefix: &str) -> bool {
+    let name = input.get(1..).unwrap_or_default();
+    let rest = name.strip_prefix(prefix.as_bytes());
+    !prefix.is_empty() && rest.is_some_and(|rest| rest.first() == Some(&b':'))
 }
 
 /// The tree of a stanza of `len` gathered bytes, and that length. It takes the buffer if no input is

@@ -43,8 +43,12 @@ pub(crate) struct Scan {
     pub(super) words: Vec<u32>,
     /// Values and texts with references, resolved.
     pub(super) resolved: Vec<u8>,
-    /// The default namespace around the stanza.
+    /// The default namespace around the stanza or, if the outermost element has the stream's prefix,
+    /// in it.
     pub(super) default: Span,
+    /// Bytes of the prefix of the outermost element, with the colon. It is that of the stream
+    /// namespace.
+    pub(super) prefix: u32,
     /// The innermost open element.
     pub(super) current: u32,
     pub(super) depth: usize,
@@ -103,6 +107,12 @@ impl Scan {
             })
         };
         scan
+    }
+
+    /// Says that the outermost element has the prefix of the stream namespace.
+    pub(crate) fn set_prefix(&mut self, prefix: &str) {
+        // The bytes of a header are fewer than 2^30.
+        self.prefix = (prefix.len() as u32).saturating_add(1);
     }
 
     /// The memory, for another scan.
@@ -302,12 +312,21 @@ impl Scan {
 
     // --- The finished table ---
 
-    /// The namespace of the element `index`, which is the default namespace in it.
-    pub(super) fn ns_of(&self, index: u32) -> Option<Span> {
-        let [_, _, _, _, start, len, ..] = *self.words.get(index as usize..)? else {
-            return None;
-        };
-        Some(Span { start, len })
+    /// The default namespace at the present place: the namespace of the innermost element, unless
+    /// that has a prefix.
+    pub(super) fn default_here(&self) -> Span {
+        match self.words.get(self.current as usize..) {
+            Some([_, _, _, _, start, len, ..]) if !self.is_in_prefixed() => Span {
+                start: *start,
+                len: *len,
+            },
+            _ => self.default,
+        }
+    }
+
+    /// Whether the innermost element is the outermost one and has a prefix.
+    pub(super) fn is_in_prefixed(&self) -> bool {
+        self.prefix > 0 && self.depth == 1
     }
 
     /// Gives the places in `resolved` their final values, now that the length of the stanza is

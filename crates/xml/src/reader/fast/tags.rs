@@ -7,7 +7,7 @@ use super::scan::{Place, Scan, Stop, Tag};
 use super::text::{NAME, NAME_START, SPACE, is, skip, skip_value};
 use crate::element::{ATTR_WORDS, ELEMENT_WORDS, Span, declaration_bytes, shared_span};
 use crate::limits::XmlLimits;
-use crate::ns::{XML_NS, XMLNS_NS};
+use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
 
 /// Longest name that may be cut, because the scan resumes at its first byte.
 const MAX_CUT_NAME: usize = 128;
@@ -18,8 +18,15 @@ const MAX_ATTRS: u32 = 24;
 impl Scan {
     /// A start tag up to the end of the name.
     pub(super) fn start_tag(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
-        let start = self.at + 1;
+        let is_prefixed = self.prefix > 0 && self.depth == 0;
+        let start = match is_prefixed {
+            true => self.at + 1 + self.prefix as usize,
+            false => self.at + 1,
+        };
         let end = self.name(bytes, start, limits)?;
+        if end - self.at > limits.max_token_bytes {
+            return Err(Stop::Doubt);
+        }
         let follows = bytes.get(end).copied().unwrap_or_default();
         // The checked lane reads prefixes.
         if !is(follows, SPACE) && follows != b'>' && follows != b'/' {
@@ -28,15 +35,18 @@ impl Scan {
         if self.depth >= limits.max_depth || self.nodes > limits.max_children {
             return Err(Stop::Doubt);
         }
-        let default = self.ns_of(self.current).unwrap_or(self.default);
+        let ns = match is_prefixed {
+            true => shared_span(STREAMS_NS).unwrap_or_default(),
+            false => self.default_here(),
+        };
         let index = self.words.len() as u32;
         self.words.extend_from_slice(&[
             self.current,
             0,
             start as u32,
             (end - start) as u32,
-            default.start,
-            default.len,
+            ns.start,
+            ns.len,
         ]);
         self.current = index;
         self.depth += 1;
@@ -84,7 +94,7 @@ impl Scan {
                     self.check_duplicates(bytes)?;
                     self.at = start + 1;
                     self.place = Place::Content;
-                    if self.depth == 1 {
+                    if self.depth == 1 && self.prefix == 0 {
                         self.content.start = self.at as u32;
                     }
                     return Ok(());
@@ -240,7 +250,11 @@ impl Scan {
         tag.declares = true;
         self.declared = self.declared.saturating_add(declaration_bytes(ns.len));
         let ns = if ns.is_empty() { Span::NONE } else { ns };
-        if let Some([_, _, _, _, start, len, ..]) = self.words.get_mut(self.current as usize..) {
+        if self.is_in_prefixed() {
+            self.default = ns;
+        } else if let Some([_, _, _, _, start, len, ..]) =
+            self.words.get_mut(self.current as usize..)
+        {
             (*start, *len) = (ns.start, ns.len);
         }
         Ok(())
@@ -275,8 +289,12 @@ impl Scan {
         let Some([_, _, start, len, ..]) = self.words.get(self.current as usize..) else {
             return Err(Stop::Doubt);
         };
-        let start = *start as usize;
-        let name = bytes.get(start..start + *len as usize);
+        let end = (*start + *len) as usize;
+        let start = match self.is_in_prefixed() {
+            true => (*start - self.prefix) as usize,
+            false => *start as usize,
+        };
+        let name = bytes.get(start..end);
         let name = name.unwrap_or_default();
         let tail = bytes.get(self.at + 2..).unwrap_or_default();
         match tail.strip_prefix(name) {
@@ -285,7 +303,7 @@ impl Scan {
             None if name.starts_with(tail) && tail.len() < MAX_CUT_NAME => return Err(Stop::Cut),
             _ => return Err(Stop::Doubt),
         }
-        if self.depth == 1 {
+        if self.depth == 1 && self.prefix == 0 {
             self.content.len = (self.at as u32).saturating_sub(self.content.start);
         }
         self.at += name.len() + 3;
