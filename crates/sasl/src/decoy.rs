@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 #[cfg(feature = "std")]
 use crate::error::EntropyUnavailable;
 use crate::mechanism::ScramHash;
-use crate::scram::crypto::hmac;
+use crate::scram::crypto::hmacs;
 use crate::scram::keys::ScramKeys;
 
 /// The secret from which a server makes up keys for unknown users.
@@ -90,21 +90,23 @@ impl DecoyKey {
 
     /// Returns keys that match no password. The same name always gets the same keys.
     pub(crate) fn keys(&self, hash: ScramHash, username: &str) -> ScramKeys {
-        let made_up = |what: &[u8], hash: ScramHash| {
-            let scheme = hash.scheme().as_bytes();
-            let name = username.as_bytes();
-            // The longest hash, so that its output can be truncated to the length of every other.
-            hmac(
-                ScramHash::Sha512,
-                self.secret.as_slice(),
-                &[what, b"\0", scheme, b"\0", name],
-            )
+        let (scheme, name) = (hash.scheme().as_bytes(), username.as_bytes());
+        let [salt, stored_key, server_key]: [&[&[u8]]; 3] = [
+            &[b"salt\0", scheme, b"\0", name],
+            &[b"stored key\0", scheme, b"\0", name],
+            &[b"server key\0", scheme, b"\0", name],
+        ];
+        // Every login pays for this, and SHA-256 is the cheapest. Only the keys of SHA-512 are
+        // longer than its output.
+        let made_up_with = match hash {
+            ScramHash::Sha512 => ScramHash::Sha512,
+            _ => ScramHash::Sha256,
         };
-        let mut salt = made_up(b"salt", hash);
+        let messages = [salt, stored_key, server_key];
+        let [mut salt, mut stored_key, mut server_key] =
+            hmacs(made_up_with, self.secret.as_slice(), messages);
         salt.truncate(self.salt_len);
-        let mut stored_key = made_up(b"stored key", hash);
         stored_key.truncate(hash.output_len());
-        let mut server_key = made_up(b"server key", hash);
         server_key.truncate(hash.output_len());
         ScramKeys::made_up(hash, &salt, self.iterations, stored_key, server_key)
     }

@@ -15,27 +15,40 @@ pub(crate) type Secret = Zeroizing<Vec<u8>>;
 
 /// `HMAC(key, part1 part2 …)`
 pub(crate) fn hmac(hash: ScramHash, key: &[u8], parts: &[&[u8]]) -> Secret {
+    let [mac] = hmacs(hash, key, [parts]);
+    mac
+}
+
+/// The HMACs of several messages with one key, which is hashed only once.
+pub(crate) fn hmacs<const N: usize>(
+    hash: ScramHash,
+    key: &[u8],
+    messages: [&[&[u8]]; N],
+) -> [Secret; N] {
     match hash {
-        ScramHash::Sha1 => hmac_with::<Sha1>(key, parts),
-        ScramHash::Sha256 => hmac_with::<Sha256>(key, parts),
-        ScramHash::Sha512 => hmac_with::<Sha512>(key, parts),
+        ScramHash::Sha1 => hmacs_with::<Sha1, N>(key, messages),
+        ScramHash::Sha256 => hmacs_with::<Sha256, N>(key, messages),
+        ScramHash::Sha512 => hmacs_with::<Sha512, N>(key, messages),
     }
 }
 
-fn hmac_with<D>(key: &[u8], parts: &[&[u8]]) -> Secret
+fn hmacs_with<D, const N: usize>(key: &[u8], messages: [&[&[u8]]; N]) -> [Secret; N]
 where
     D: EagerHash,
-    Hmac<D>: Mac + KeyInit,
+    Hmac<D>: Mac + KeyInit + Clone,
 {
     #[expect(
         clippy::expect_used,
         reason = "HMAC takes a key of any length (RFC 2104 §3)"
     )]
-    let mut mac = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length");
-    for part in parts {
-        mac.update(part);
-    }
-    Zeroizing::new(mac.finalize().into_bytes().to_vec())
+    let keyed = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length");
+    messages.map(|parts| {
+        let mut mac = keyed.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        Zeroizing::new(mac.finalize().into_bytes().to_vec())
+    })
 }
 
 /// `H(data)`

@@ -100,8 +100,9 @@ pub struct SaltedPassword {
 impl SaltedPassword {
     /// `ClientKey` and `ServerKey`.
     pub(crate) fn keys(&self) -> (Secret, Secret) {
-        let key = |name: &[u8]| crypto::hmac(self.parameters.hash, &self.octets, &[name]);
-        (key(b"Client Key"), key(b"Server Key"))
+        let names: [&[&[u8]]; 2] = [&[b"Client Key"], &[b"Server Key"]];
+        let [client_key, server_key] = crypto::hmacs(self.parameters.hash, &self.octets, names);
+        (client_key, server_key)
     }
 
     pub(crate) fn is_for(&self, parameters: &Parameters) -> bool {

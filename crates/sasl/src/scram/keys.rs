@@ -227,8 +227,8 @@ fn check_salt(salt: &[u8], iterations: u32) -> Result<(), KeysError> {
 /// `StoredKey` and `ServerKey` (RFC 5802 §3).
 fn derive(hash: ScramHash, password: &[u8], salt: &[u8], iterations: u32) -> (Secret, Secret) {
     let salted = crypto::salted_password(hash, password, salt, iterations);
-    let client_key = crypto::hmac(hash, &salted, &[b"Client Key"]);
-    let server_key = crypto::hmac(hash, &salted, &[b"Server Key"]);
+    let names: [&[&[u8]]; 2] = [&[b"Client Key"], &[b"Server Key"]];
+    let [client_key, server_key] = crypto::hmacs(hash, &salted, names);
     (crypto::digest(hash, &client_key), server_key)
 }
 
