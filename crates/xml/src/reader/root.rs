@@ -15,6 +15,8 @@ pub(super) struct Root {
     tag: Cow<'static, str>,
     /// The name with its prefix ends here.
     name_end: u32,
+    /// The prefix ends here. 0 if there is none.
+    prefix_end: u32,
     /// The place of the default namespace, unless it has characters that are escaped.
     default: Option<(u32, u32)>,
     /// The default namespace of a text that is no stream, which declares nothing else.
@@ -36,7 +38,8 @@ const USUAL: [(&str, &str); 2] = [
     ),
 ];
 
-/// Where the name ends and where the default namespace begins in a tag of [`USUAL`].
+/// Where the prefix and the name end and where the default namespace begins in a tag of [`USUAL`].
+const USUAL_PREFIX_END: u32 = 7;
 const USUAL_NAME_END: u32 = 14;
 const USUAL_DEFAULT: u32 = 22;
 
@@ -51,14 +54,17 @@ impl Root {
             return Self {
                 tag: tag.into(),
                 name_end: USUAL_NAME_END,
+                prefix_end: USUAL_PREFIX_END,
                 default: Some((USUAL_DEFAULT, USUAL_DEFAULT.saturating_add(ns.len() as u32))),
                 text_ns: None,
             };
         }
         let mut tag = Vec::new();
         tag.push(b'<');
+        let mut prefix_end = 0;
         if !root.prefix.is_empty() {
             tag.extend_from_slice(root.prefix.as_bytes());
+            prefix_end = tag.len();
             tag.push(b':');
         }
         tag.extend_from_slice(root.name.as_bytes());
@@ -76,6 +82,7 @@ impl Root {
             default: (default.len() == root.default_ns.len()).then_some(place),
             tag: tag.into_boxed_str().into_string().into(),
             name_end: name_end as u32,
+            prefix_end: prefix_end as u32,
             text_ns: None,
         }
     }
@@ -85,8 +92,8 @@ impl Root {
         if self.text_ns.is_some() {
             return "";
         }
-        let name = self.tag.get(1..self.name_end as usize).unwrap_or_default();
-        name.split_once(':').map_or("", |(prefix, _)| prefix)
+        let prefix = self.tag.get(1..self.prefix_end as usize);
+        prefix.unwrap_or_default()
     }
 
     /// Forgets what the tag declares. `ns` is the default namespace.

@@ -237,7 +237,7 @@ impl Scan {
                     Some(_) => self.text(bytes, limits, None)?,
                 },
                 Place::Text(start) => self.text(bytes, limits, Some(start))?,
-                Place::Tag(tag) => self.tag(bytes, limits, tag)?,
+                Place::Tag(tag) => self.resume_tag(bytes, limits, tag)?,
             }
             if self.current == NO_ELEMENT {
                 return Ok(());

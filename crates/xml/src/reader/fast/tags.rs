@@ -4,7 +4,7 @@
 //! them do not overflow.
 
 use super::scan::{Place, Scan, Stop, Tag};
-use super::text::{NAME, NAME_START, SPACE, is, skip, skip_value};
+use super::text::{NAME_START, SPACE, is, skip, skip_name, skip_value};
 use crate::element::{ATTR_WORDS, ELEMENT_WORDS, Span, declaration_bytes, shared_span};
 use crate::limits::XmlLimits;
 use crate::ns::{STREAMS_NS, XML_NS, XMLNS_NS};
@@ -16,7 +16,7 @@ const MAX_CUT_NAME: usize = 128;
 const MAX_ATTRS: u32 = 24;
 
 impl Scan {
-    /// A start tag up to the end of the name.
+    /// A start tag.
     pub(super) fn start_tag(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
         let is_prefixed = self.prefix > 0 && self.depth == 0;
         let start = match is_prefixed {
@@ -52,8 +52,7 @@ impl Scan {
         self.depth += 1;
         self.nodes += 1;
         self.at = end;
-        self.place = Place::Tag(Tag::default());
-        Ok(())
+        self.tag(bytes, limits, Tag::default())
     }
 
     /// The end of the name that starts at `start`, if another byte follows.
@@ -63,7 +62,7 @@ impl Scan {
             Some(_) => return Err(Stop::Doubt),
             None => return Err(Stop::Cut),
         }
-        let end = skip(bytes, start, NAME);
+        let end = skip_name(bytes, start);
         let len = end - start;
         if len >= limits.max_token_bytes {
             return Err(Stop::Doubt);
@@ -77,23 +76,47 @@ impl Scan {
         Ok(end)
     }
 
+    /// The rest of a start tag that was cut.
+    #[cold]
+    pub(super) fn resume_tag(
+        &mut self,
+        bytes: &[u8],
+        limits: &XmlLimits,
+        tag: Tag,
+    ) -> Result<(), Stop> {
+        self.tag(bytes, limits, tag)
+    }
+
     /// The rest of a start tag.
-    pub(super) fn tag(
+    #[inline(always)]
+    fn tag(
         &mut self,
         bytes: &[u8],
         limits: &XmlLimits,
         mut tag: Tag,
     ) -> Result<(), Stop> {
+        let outcome = self.attributes(bytes, limits, &mut tag);
+        self.place = match outcome {
+            Ok(()) => Place::Content,
+            Err(_) => Place::Tag(tag),
+        };
+        outcome
+    }
+
+    /// Attributes up to the end of the start tag. If it is cut, `tag` and `at` are those of the last
+    /// whole attribute.
+    fn attributes(&mut self, bytes: &[u8], limits: &XmlLimits, tag: &mut Tag) -> Result<(), Stop> {
         loop {
-            let start = skip(bytes, self.at, SPACE);
+            let start = match bytes.get(self.at..) {
+                Some([b' ', next, ..]) if !is(*next, SPACE) => self.at + 1,
+                _ => skip(bytes, self.at, SPACE),
+            };
             tag.spaced |= start > self.at;
             self.at = start;
-            self.place = Place::Tag(tag);
             match bytes.get(start..) {
                 Some([b'>', ..]) => {
                     self.check_duplicates(bytes)?;
                     self.at = start + 1;
-                    self.place = Place::Content;
                     if self.depth == 1 && self.prefix == 0 {
                         self.content.start = self.at as u32;
                     }
@@ -107,12 +130,11 @@ impl Scan {
                         None => return Err(Stop::Cut),
                     }
                     self.at = start + 2;
-                    self.place = Place::Content;
                     self.close();
                     return Ok(());
                 }
                 None | Some([]) => return Err(Stop::Cut),
-                Some(_) if tag.spaced => self.attribute(bytes, limits, &mut tag)?,
+                Some(_) if tag.spaced => self.attribute(bytes, limits, tag)?,
                 Some(_) => return Err(Stop::Doubt),
             }
         }

@@ -26,11 +26,17 @@ pub(super) fn survey(bytes: &[u8]) -> Survey {
     };
     let (blocks, tail) = bytes.as_chunks();
     blocks.iter().for_each(&mut look);
-    let mut last = [b' '; BLOCK];
-    if let Some(front) = last.get_mut(..tail.len()) {
-        front.copy_from_slice(tail);
+    // Bytes may be examined twice.
+    match bytes.last_chunk() {
+        Some(last) => look(last),
+        None => {
+            let mut last = [b' '; BLOCK];
+            if let Some(front) = last.get_mut(..tail.len()) {
+                front.copy_from_slice(tail);
+            }
+            look(&last);
+        }
     }
-    look(&last);
     let any = |lanes: [u8; BLOCK]| lanes.iter().fold(0, |all, lane| all | lane);
     Survey {
         control: any(low) != 0 && has_control(bytes),
@@ -142,29 +148,56 @@ pub(super) fn skip(bytes: &[u8], at: usize, class: u8) -> usize {
     at + count.unwrap_or(rest.len())
 }
 
+/// The place after the bytes of a name from `at` on.
+///
+/// It looks at eight bytes at once for the first that is no lower-case letter, because that ends
+/// most names.
+#[inline]
+pub(super) fn skip_name(bytes: &[u8], at: usize) -> usize {
+    let letters = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    let letters = letters.map_or(0, |word| {
+        let word = u64::from_le_bytes(*word);
+        let low = word & !HIGHS;
+        // Sets the highest bit of a byte from `a` on, and of a byte after `z`.
+        let from_a = low.wrapping_add(ONES * (0x80 - b'a' as u64));
+        let after_z = low.wrapping_add(ONES * (0x7F - b'z' as u64));
+        let others = !(from_a & !after_z & !word) & HIGHS;
+        (others.trailing_zeros() / 8) as usize
+    });
+    skip(bytes, at + letters, NAME)
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
 /// The place of the first byte from `at` on that may not be in the value of an attribute as it is:
 /// `quote`, a `<`, a `&`, or a control character.
 ///
 /// It looks at eight bytes at once: values are too short for a search with vector instructions.
 #[inline]
-pub(super) fn skip_value(bytes: &[u8], mut at: usize, quote: u8) -> usize {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    // The highest bit of each byte that is below `limit`, and perhaps of bytes after the first one
-    // such, from which the subtraction borrows.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
-    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+pub(super) fn skip_value(bytes: &[u8], at: usize, quote: u8) -> usize {
+    // A quote differs from `&` in one bit, so one comparison finds both.
+    let bit = quote ^ b'&';
+    let (bits, either) = (ONES * u64::from(bit), ONES * u64::from(b'&' | bit));
+    const LESS: u64 = ONES * b'<' as u64;
+    let mut at = at;
+    let (words, tail) = bytes.get(at..).unwrap_or_default().as_chunks();
+    for word in words {
         let word = u64::from_le_bytes(*word);
-        let found = below(word, 0x20) | equal(word, quote) | equal(word, b'<') | equal(word, b'&');
+        // The highest bit of each byte that is below 0x20, and of each that is zero in one of the
+        // differences. Bytes after the first one such may have it too, because the subtraction
+        // borrows.
+        let below = word.wrapping_sub(ONES * 0x20);
+        let quoted = ((word | bits) ^ either).wrapping_sub(ONES);
+        let less = (word ^ LESS).wrapping_sub(ONES);
+        let found = (below | quoted | less) & !word & HIGHS;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
     let ends = |byte: &u8| *byte == quote || *byte < 0x20 || matches!(byte, b'<' | b'&');
-    at + rest.iter().position(ends).unwrap_or(rest.len())
+    at + tail.iter().position(ends).unwrap_or(tail.len())
 }
 
 #[cfg(test)]
@@ -188,6 +221,32 @@ mod tests {
                     bytes.resize(before + 1 + after, b'x');
                     let expected = if ends { before } else { bytes.len() };
                     assert_eq!(skip_value(&bytes, 0, b'\''), expected, "{bytes:?}");
+                    // The other quote, with the two exchanged.
+                    for byte in &mut bytes {
+                        *byte = match *byte {
+                            b'\'' => b'"',
+                            b'"' => b'\'',
+                            other => other,
+                        };
+                    }
+                    assert_eq!(skip_value(&bytes, 0, b'"'), expected, "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    /// A name ends at the first byte that is none of a name, wherever it begins.
+    #[test]
+    fn names_end_at_the_same_byte_wherever_they_begin() {
+        for end in 0..=255 {
+            for before in 0..20 {
+                for name in ["abcdefghijklmnopqrstuvwxyz", "a-B.c_1zZ09-aAz."] {
+                    let mut bytes = name.as_bytes().repeat(2);
+                    bytes.truncate(before);
+                    bytes.push(end);
+                    bytes.extend_from_slice(b"abcdefgh=");
+                    let expected = skip(&bytes, 0, NAME);
+                    assert_eq!(skip_name(&bytes, 0), expected, "{bytes:?}");
                 }
             }
         }
