@@ -281,21 +281,24 @@ impl<R: Role> Endpoint<R> {
 
     /// The next event, if there is one.
     pub(crate) fn next_event(&mut self) -> Option<R::Event> {
-        if let Some(event) = self.event.take() {
+        // Most calls end here, without a move of the event for each of the other sources.
+        if self.event.is_some() {
             self.stream.event_taken();
+            return self.event.take();
+        }
+        if let Some(event) = self.role.next_event(&self.stream) {
             return Some(event);
         }
-        self.role
-            .next_event(&self.stream)
-            .or_else(|| {
-                let request = self.stream.poll_start_tls()?;
-                Some(R::tell(News::StartTls(request)))
-            })
-            .or_else(|| {
-                self.stream.end_reason()?;
-                self.role.parting(&mut self.stream)
-            })
-            .or_else(|| Some(R::tell(News::Closed(self.stream.poll_closed()?))))
+        if let Some(request) = self.stream.poll_start_tls() {
+            return Some(R::tell(News::StartTls(request)));
+        }
+        if self.stream.end_reason().is_some()
+            && let Some(event) = self.role.parting(&mut self.stream)
+        {
+            return Some(event);
+        }
+        let reason = self.stream.poll_closed()?;
+        Some(R::tell(News::Closed(reason)))
     }
 
     /// The number of bytes of written stanzas that can be sent now without ending the stream. It

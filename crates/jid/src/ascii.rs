@@ -14,6 +14,8 @@ pub(crate) const NOT_LOCAL: u8 = 1 << 2;
 pub(crate) const NOT_HOST: u8 = 1 << 3;
 /// The part has ASCII control characters.
 pub(crate) const CONTROL: u8 = 1 << 4;
+/// The part has a hyphen.
+const HYPHEN: u8 = 1 << 5;
 
 /// Where the parts of an address are that needs no preparation except lower case.
 pub(crate) struct Places {
@@ -25,82 +27,129 @@ pub(crate) struct Places {
     pub(crate) upper: bool,
 }
 
-/// Looks at each byte of an address once. `None` if it is not plain: not ASCII, an IP address, an
+/// Where the parts of an address are. `None` if it is not plain: not ASCII, an IP address, an
 /// internationalized label, or wrong.
 pub(crate) fn places(input: &str) -> Option<Places> {
     let bytes = input.as_bytes();
     // The first part, which is the localpart if an `@` follows.
-    let mut seen = 0;
-    let mut end = 0;
-    let mut separator = 0;
-    for byte in bytes {
+    let (mut seen, mut end) = (0, 0);
+    // Most localparts begin with lower-case letters and digits, which need no flags.
+    while let Some(word) = bytes.get(end..).and_then(|rest| rest.first_chunk()) {
+        let count = lowercase(u64::from_le_bytes(*word));
+        end += count;
+        if count < 8 {
+            break;
+        }
+    }
+    while let Some(byte) = bytes.get(end) {
         let flags = flags(*byte);
         if flags & (NOT_LOCAL | NON_ASCII) != 0 {
-            separator = *byte;
             break;
         }
         seen |= flags;
         end += 1;
     }
-    let mut places = Places {
-        local_len: 0,
-        bare_len: end,
-        upper: seen & UPPER != 0,
+    let (local_len, start) = match bytes.get(end) {
+        Some(b'@') => (end, end + 1),
+        _ => (0, 0),
     };
-    if separator == b'@' {
-        let domain = bytes.get(end + 1..)?;
-        let mut len = 0;
-        seen = 0;
-        for byte in domain {
-            let flags = flags(*byte);
-            if flags & (NOT_HOST | NON_ASCII) != 0 {
-                break;
-            }
-            seen |= flags;
-            len += 1;
-        }
-        if end == 0 || end > MAX_PART_LEN || !is_plain_host(domain.get(..len)?) {
-            return None;
-        }
-        places.local_len = end;
-        places.bare_len = end + 1 + len;
-        places.upper |= seen & UPPER != 0;
-    } else if seen & NOT_HOST != 0 || !is_plain_host(bytes.get(..end)?) {
+    if local_len > MAX_PART_LEN || (start > 0 && local_len == 0) {
         return None;
     }
-    match bytes.get(places.bare_len..)? {
-        [] => Some(places),
-        [b'/', resource @ ..] => {
-            let seen = resource.iter().fold(0, |seen, byte| seen | flags(*byte));
-            let is_plain = seen & (NON_ASCII | CONTROL) == 0;
-            let fits = (1..=MAX_PART_LEN).contains(&resource.len());
-            (is_plain && fits).then_some(places)
+    let host = host(bytes.get(start..)?)?;
+    // What was seen of a domainpart is the same.
+    let upper = (seen | host.seen) & UPPER != 0;
+    let bare_len = start + host.len;
+    match bytes.get(bare_len..)? {
+        [] => {}
+        [b'/', resource @ ..] if (1..=MAX_PART_LEN).contains(&resource.len()) => {
+            if !is_plain_resource(resource) {
+                return None;
+            }
         }
-        _ => None,
+        _ => return None,
     }
+    Some(Places {
+        local_len,
+        bare_len,
+        upper,
+    })
 }
 
-/// Whether a name of letters, digits, hyphens, underscores and dots is a domain name without
-/// internationalized labels, and not an IP address.
-fn is_plain_host(name: &[u8]) -> bool {
-    // Longer names are for the other path, and so are final dots.
-    if name.len() > 253 || name.last().is_none_or(|last| matches!(last, b'.' | b'-')) {
-        return false;
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// The highest bit of each byte of ASCII that is `least` or more.
+const fn from(word: u64, least: u8) -> u64 {
+    word.wrapping_add(ONES * (0x80 - least as u64))
+}
+
+/// How many of the first of eight bytes are lower-case letters and digits.
+const fn lowercase(word: u64) -> usize {
+    let low = word & !HIGHS;
+    let letters = from(low, b'a') & !from(low, b'z' + 1);
+    let digits = from(low, b'0') & !from(low, b'9' + 1);
+    let others = !((letters | digits) & !word) & HIGHS;
+    (others.trailing_zeros() / 8) as usize
+}
+
+/// Whether all bytes are ASCII without control characters.
+fn is_plain_resource(resource: &[u8]) -> bool {
+    let (words, tail) = resource.as_chunks();
+    let mut wrong = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let low = word & !HIGHS;
+        wrong |= word | !from(low, 0x20) | from(low, 0x7F);
     }
-    let mut rest = name;
-    loop {
-        let len = rest.iter().take_while(|byte| **byte != b'.').count();
-        let (label, tail) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-        let is_plain = match label {
-            [] | [b'-', ..] | [.., b'-'] | [_, _, b'-', b'-', ..] => false,
-            label => label.len() <= 63,
-        };
-        match tail {
-            _ if !is_plain => return false,
-            // Names that end in a digit may be addresses.
-            [] => return label.first().is_some_and(|first| !first.is_ascii_digit()),
-            [_, tail @ ..] => rest = tail,
+    let tail = tail.iter().fold(0, |seen, byte| seen | flags(*byte));
+    wrong & HIGHS == 0 && tail & (NON_ASCII | CONTROL) == 0
+}
+
+/// The host at the front of some bytes.
+struct HostName {
+    len: usize,
+    seen: u8,
+}
+
+/// Reads a domain name of letters, digits, hyphens, underscores and dots, up to the first other byte.
+/// `None` if it is no domain name, has an internationalized label or may be an IP address. Longer
+/// names are for the other path, and so are final dots.
+fn host(bytes: &[u8]) -> Option<HostName> {
+    let (mut len, mut seen) = (0, 0);
+    // The label that is read begins here.
+    let mut label = 0;
+    for byte in bytes {
+        let flags = flags(*byte);
+        if flags & (NOT_HOST | NON_ASCII) != 0 {
+            break;
         }
+        if *byte == b'.' {
+            if len == label {
+                return None;
+            }
+            label = len + 1;
+        }
+        seen |= flags;
+        len += 1;
+    }
+    let name = bytes.get(..len)?;
+    // Names that end in a digit may be addresses.
+    let last = name.get(label..)?.first()?;
+    if len > 253 || last.is_ascii_digit() {
+        return None;
+    }
+    // Shorter names have no longer labels.
+    let is_plain = len <= 63 && seen & HYPHEN == 0;
+    (is_plain || name.split(|byte| *byte == b'.').all(is_plain_label))
+        .then_some(HostName { len, seen })
+}
+
+/// Whether a label that is not empty may stand in a domain name, and is no A-label.
+fn is_plain_label(label: &[u8]) -> bool {
+    match label {
+        [b'-', ..] | [.., b'-'] | [_, _, b'-', b'-', ..] => false,
+        label => label.len() <= 63,
     }
 }
 
@@ -170,6 +219,9 @@ const fn ascii_flags(byte: u8) -> u8 {
     }
     if byte.is_ascii_control() {
         flags |= CONTROL;
+    }
+    if byte == b'-' {
+        flags |= HYPHEN;
     }
     flags
 }

@@ -358,7 +358,7 @@ impl Endpoint<Host> {
         };
         match checked {
             Ok(Ok(mut stanza)) => {
-                if stanza.lang().is_none() && self.role.peer_lang.is_some() {
+                if self.role.peer_lang.is_some() && stanza.lang().is_none() {
                     stanza.set_lang(self.role.peer_lang.as_deref());
                 }
                 self.event = Some(HostEvent::Stanza(stanza));

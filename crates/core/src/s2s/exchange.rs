@@ -337,7 +337,7 @@ impl Exchange {
         }
         self.news.push_back(match parsed {
             Ok(mut stanza) => {
-                if stanza.lang().is_none() && self.peer_lang.is_some() {
+                if self.peer_lang.is_some() && stanza.lang().is_none() {
                     stanza.set_lang(self.peer_lang.as_deref());
                 }
                 News::Stanza(stanza)

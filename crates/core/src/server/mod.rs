@@ -480,11 +480,14 @@ impl Endpoint<Server> {
         let State::Bound(jid) = &self.role.state else {
             return;
         };
-        if self.role.csi && Item::of(&element) == Item::ClientState {
+        let is = |name| element.is(name, ns::CLIENT);
+        let is_stanza = is("message") || is("presence") || is("iq");
+        let item = (!is_stanza).then(|| Item::of(&element));
+        if self.role.csi && item == Some(Item::ClientState) {
             self.event = Some(ServerEvent::Active(element.name() == "active"));
             return;
         }
-        if !Item::of(&element).is_stanza() {
+        if item.is_some_and(|item| !item.is_stanza()) {
             if !self.stream.is_closing() {
                 self.unexpected(&element);
             }
@@ -501,7 +504,7 @@ impl Endpoint<Server> {
                 {
                     presence.set_from(Some(jid.to_bare().into()));
                 }
-                if stanza.lang().is_none() && self.role.peer_lang.is_some() {
+                if self.role.peer_lang.is_some() && stanza.lang().is_none() {
                     stanza.set_lang(self.role.peer_lang.as_deref());
                 }
                 match self.answer_legacy(&stanza) {

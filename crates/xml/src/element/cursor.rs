@@ -60,22 +60,25 @@ impl<'a> ElementRef<'a> {
 
     /// Whether this is the element `name` of the namespace `ns`.
     pub fn is(self, name: &str, ns: &str) -> bool {
-        self.name() == name && self.ns() == ns
+        self.node().is_some_and(|node| {
+            !node.is_text() && self.tree.is(node.span, name) && self.tree.is(node.ns(), ns)
+        })
     }
 
     /// The value of the attribute `name` that has no namespace.
     pub fn attr(self, name: &str) -> Option<&'a str> {
         let node = self.node()?;
         let mut attrs = self.tree.attrs(&node);
-        let attr = attrs.find(|attr| attr.ns.is_empty() && self.tree.str(attr.name) == name)?;
+        let attr = attrs.find(|attr| attr.ns.is_empty() && self.tree.is(attr.name, name))?;
         Some(self.tree.str(attr.value))
     }
 
     /// The value of the attribute `name` of the namespace `ns`.
     pub fn attr_ns(self, name: &str, ns: &str) -> Option<&'a str> {
-        self.attrs()
-            .find(|attr| attr.name == name && attr.ns == ns)
-            .map(|attr| attr.value)
+        let node = self.node()?;
+        let mut attrs = self.tree.attrs(&node);
+        let attr = attrs.find(|attr| self.tree.is(attr.name, name) && self.tree.is(attr.ns, ns))?;
+        Some(self.tree.str(attr.value))
     }
 
     /// The element's own `xml:lang`, not an inherited one. `None` if it has none, or if its value

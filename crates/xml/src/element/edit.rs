@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::namespaces::Recent;
-use super::records::Span;
+use super::records::{Attribute, Span};
 use super::tree::Tree;
 
 use super::{Element, ElementRef, NodeRef};
@@ -110,9 +110,15 @@ impl Element {
 impl Tree {
     /// Sets an attribute of the element `index`, or removes it. The element is open or the root.
     pub(super) fn set_attr(&mut self, index: u32, name: &str, ns: Span, value: Option<&str>) {
-        self.remove_attrs(index, |tree, attr| {
-            tree.str(attr.name) == name && tree.str(attr.ns) == tree.str(ns)
-        });
+        let is_it = |tree: &Self, attr: Attribute| {
+            tree.is(attr.name, name) && tree.is(attr.ns, tree.str(ns))
+        };
+        if let Some(value) = value
+            && self.replace_value(index, value, is_it)
+        {
+            return;
+        }
+        self.remove_attrs(index, is_it);
         if let Some(value) = value {
             if !ns.is_empty() && self.str(ns) != XML_NS {
                 self.count_declaration(ns);

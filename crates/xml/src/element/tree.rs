@@ -108,6 +108,18 @@ impl Tree {
         }
     }
 
+    /// Whether the part is this string. Most differ in length already.
+    #[inline]
+    pub(crate) fn is(&self, span: Span, string: &str) -> bool {
+        if span.len as usize != string.len() {
+            return false;
+        }
+        match self.text.as_bytes().get(span.start as usize..span.end()) {
+            Some(bytes) => bytes == string.as_bytes(),
+            None => shared(span) == string,
+        }
+    }
+
     /// An element's local name, or a text node's text.
     pub(crate) fn content(&self, node: &Node) -> &str {
         self.str(node.span)
@@ -273,6 +285,38 @@ impl Tree {
             self.words.splice(place..place, attr.words());
         }
         self.resize_attrs(index, node.attr_count.saturating_add(1));
+    }
+
+    /// Gives another value to the attribute of the element `index` that `is_it` holds for. Returns
+    /// false if there is none, or no room.
+    pub(super) fn replace_value(
+        &mut self,
+        index: u32,
+        value: &str,
+        is_it: impl Fn(&Self, Attribute) -> bool,
+    ) -> bool {
+        let Some(node) = self.node(index) else {
+            return false;
+        };
+        let found = self
+            .attrs(&node)
+            .enumerate()
+            .find(|(_, attr)| is_it(self, *attr));
+        let Some((number, attr)) = found else {
+            return false;
+        };
+        if self.is(attr.value, value) {
+            return true;
+        }
+        if self.room(self.text.len(), value.len()).is_none() {
+            return false;
+        }
+        let value = self.push_str(value);
+        let at = (node.attrs_start() as usize).saturating_add(number.saturating_mul(ATTR_WORDS));
+        if let Some([_, _, start, len, ..]) = self.words.get_mut(at..) {
+            (*start, *len) = (value.start, value.len);
+        }
+        true
     }
 
     /// Removes the attributes of the element `index` that `is_gone` holds for.

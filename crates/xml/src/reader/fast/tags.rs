@@ -89,12 +89,7 @@ impl Scan {
 
     /// The rest of a start tag.
     #[inline(always)]
-    fn tag(
-        &mut self,
-        bytes: &[u8],
-        limits: &XmlLimits,
-        mut tag: Tag,
-    ) -> Result<(), Stop> {
+    fn tag(&mut self, bytes: &[u8], limits: &XmlLimits, mut tag: Tag) -> Result<(), Stop> {
         let outcome = self.attributes(bytes, limits, &mut tag);
         self.place = match outcome {
             Ok(()) => Place::Content,
