@@ -1,6 +1,5 @@
 //! The primitives of RFC 5802 §2.2, for every hash.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
@@ -58,23 +57,6 @@ pub(crate) fn digest(hash: ScramHash, data: &[u8]) -> Secret {
         ScramHash::Sha256 => Sha256::digest(data).to_vec(),
         ScramHash::Sha512 => Sha512::digest(data).to_vec(),
     })
-}
-
-/// `Hi(password, salt, iterations)`: PBKDF2 with an output of one block. It takes most of the time
-/// of a login.
-pub(crate) fn salted_password(
-    hash: ScramHash,
-    password: &[u8],
-    salt: &[u8],
-    iterations: u32,
-) -> Secret {
-    let mut out = Zeroizing::new(vec![0; hash.output_len()]);
-    match hash {
-        ScramHash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut out),
-        ScramHash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut out),
-        ScramHash::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut out),
-    }
-    out
 }
 
 /// `a XOR b`, as long as the shorter of the two.

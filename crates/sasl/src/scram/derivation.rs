@@ -7,6 +7,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::crypto::{self, Secret};
+use super::hi::hi;
 use crate::mechanism::ScramHash;
 
 /// The salted password that a SCRAM client has to compute before it can answer the server.
@@ -61,7 +62,7 @@ impl Derivation {
             salt,
             iterations,
         } = &self.parameters;
-        let octets = crypto::salted_password(*hash, self.password.as_bytes(), salt, *iterations);
+        let octets = hi(*hash, self.password.as_bytes(), salt, *iterations);
         SaltedPassword {
             parameters: self.parameters.clone(),
             octets,

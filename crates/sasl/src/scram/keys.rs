@@ -11,6 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::crypto::{self, Secret};
+use super::hi::hi;
 use crate::error::KeysError;
 use crate::limits::{MAX_PASSWORD, MAX_SALT};
 use crate::mechanism::ScramHash;
@@ -226,7 +227,7 @@ fn check_salt(salt: &[u8], iterations: u32) -> Result<(), KeysError> {
 
 /// `StoredKey` and `ServerKey` (RFC 5802 §3).
 fn derive(hash: ScramHash, password: &[u8], salt: &[u8], iterations: u32) -> (Secret, Secret) {
-    let salted = crypto::salted_password(hash, password, salt, iterations);
+    let salted = hi(hash, password, salt, iterations);
     let names: [&[&[u8]]; 2] = [&[b"Client Key"], &[b"Server Key"]];
     let [client_key, server_key] = crypto::hmacs(hash, &salted, names);
     (crypto::digest(hash, &client_key), server_key)

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod crypto;
 pub(crate) mod derivation;
+mod hi;
 pub(crate) mod keys;
 mod message;
 pub(crate) mod server;
