@@ -193,6 +193,16 @@ proptest! {
     }
 }
 
+/// The checked lane that an empty read begins does not outlive the header.
+#[test]
+fn an_empty_read_before_the_header_changes_nothing() {
+    let stream = format!(
+        "{}<db:a/><![CDATA[",
+        HEADER.replace(" version='1.0'>", " xmlns:db='jabber:server:dialback'>")
+    );
+    compare_from(XmlLimits::default(), 0, stream.as_bytes());
+}
+
 #[test]
 fn the_lanes_agree_about_limits_of_headers() {
     let stream = format!(

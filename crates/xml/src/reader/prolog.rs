@@ -59,6 +59,8 @@ impl Reader {
         let (tag, len) = fast::header(input, &self.limits)?;
         let header = tag.header().ok()?;
         self.root = Some(Root::new(&tag));
+        // An empty read may have begun it without the root.
+        self.checked = None;
         *input = input.get(len..).unwrap_or_default();
         self.place = Place::Between;
         Some(Event::Header(Box::new(header)))
