@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::element::{Span, Tree};
 use crate::error::WriteError;
 
 /// Where a string is written: quotes and white space are escaped in values only.
@@ -22,20 +23,59 @@ pub(crate) enum Unspeakable {
 }
 
 /// Writes a string and replaces the characters that are markup by references.
+#[inline]
 pub(crate) fn write(
     out: &mut Vec<u8>,
     string: &str,
     context: Context,
     unspeakable: Unspeakable,
 ) -> Result<(), WriteError> {
+    match write_plain(out, string.as_bytes(), context) {
+        Ok(()) => Ok(()),
+        Err(plain) => escape(out, string, plain, context, unspeakable),
+    }
+}
+
+/// Writes bytes of UTF-8 if none of them needs an escape. The error is the place of the first that
+/// may need one, and nothing was written.
+#[inline]
+fn write_plain(out: &mut Vec<u8>, bytes: &[u8], context: Context) -> Result<(), usize> {
+    let plain = skip(bytes, 0, context);
+    if plain < bytes.len() {
+        return Err(plain);
+    }
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// Writes a part of a tree like [`write`].
+#[inline]
+pub(crate) fn write_part(
+    out: &mut Vec<u8>,
+    tree: &Tree,
+    part: Span,
+    context: Context,
+    unspeakable: Unspeakable,
+) -> Result<(), WriteError> {
+    match write_plain(out, tree.bytes(part), context) {
+        Ok(()) => Ok(()),
+        Err(plain) => escape(out, tree.str(part), plain, context, unspeakable),
+    }
+}
+
+/// Writes a string whose first characters up to `plain` need no escape.
+#[inline(never)]
+fn escape(
+    out: &mut Vec<u8>,
+    string: &str,
+    plain: usize,
+    context: Context,
+    unspeakable: Unspeakable,
+) -> Result<(), WriteError> {
     let bytes = string.as_bytes();
     // The start of the run that is copied next, and the place up to which it is plain.
-    let (mut start, mut at) = (0, 0);
+    let (mut start, mut at) = (0, plain);
     loop {
-        at = match context {
-            Context::Text => skip_text(bytes, at),
-            Context::Attribute => skip_value(bytes, at),
-        };
         // Every byte that stops the search is the first of a character.
         let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) else {
             break;
@@ -55,7 +95,7 @@ pub(crate) fn write(
             }
             start = after;
         }
-        at = after;
+        at = skip(bytes, after, context);
     }
     out.extend_from_slice(bytes.get(start..).unwrap_or_default());
     Ok(())
@@ -117,50 +157,48 @@ const fn all(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The highest bit of each byte that is below `limit`, and perhaps of bytes that follow such a byte.
-const fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(all(limit)) & !word & all(0x80)
+/// Marks bytes in their highest bits: the first one that stops the search in text or in values, if
+/// there is one, and perhaps bytes after it, from which the subtraction borrows.
+const fn find(word: u64, context: Context) -> u64 {
+    /// Each byte that is zero.
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(all(1))
+    }
+    let control = word.wrapping_sub(all(0x20));
+    // `<` and `>` differ in one bit, and so do `&` and `'`.
+    let angle = zero((word | all(0x02)) ^ all(b'>'));
+    let quoted = match context {
+        Context::Text => zero(word ^ all(b'&')),
+        Context::Attribute => zero((word | all(0x01)) ^ all(b'\'')),
+    };
+    let ascii = (control | angle | quoted) & !word;
+    let other = zero(word ^ all(0xEF)) & word;
+    (ascii | other) & all(0x80)
 }
 
-/// The same for each byte that equals `byte`.
-const fn equal(word: u64, byte: u8) -> u64 {
-    below(word ^ all(byte), 1)
-}
-
-/// The place from `at` on up to which a text can be copied as it is.
-fn skip_text(bytes: &[u8], at: usize) -> usize {
-    skip(bytes, at, TEXT, |word| {
-        // `<` and `>` differ in one bit.
-        equal(word | all(0x02), b'>') | equal(word, b'&') | below(word, 0x20) | equal(word, 0xEF)
-    })
-}
-
-/// The place from `at` on up to which a value can be copied as it is.
-fn skip_value(bytes: &[u8], at: usize) -> usize {
-    skip(bytes, at, VALUE, |word| {
-        // So do `&` and `'`.
-        let escaped = equal(word | all(0x02), b'>') | equal(word | all(0x01), b'\'');
-        escaped | below(word, 0x20) | equal(word, 0xEF)
-    })
-}
-
-/// The place from `at` on of the first byte that stops the search. `find` marks the first byte in
-/// eight that may be one.
+/// The place from `at` on up to which a string can be copied as it is.
 #[inline]
-fn skip(bytes: &[u8], mut at: usize, context: u8, find: impl Fn(u64) -> u64) -> usize {
+fn skip(bytes: &[u8], mut at: usize, context: Context) -> usize {
     /// Bytes that are tested together, in vector registers.
     const BLOCK: usize = 64;
-    let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<BLOCK>();
-    let clean = |block: &[u8; BLOCK]| {
-        !block.iter().fold(false, |stop, byte| {
-            let escaped = (*byte == b'&') | (*byte == b'<') | (*byte == b'>') | (*byte == 0xEF);
-            let in_value = (context == VALUE) & (*byte == b'\'');
-            stop | escaped | in_value | (*byte < 0x20)
-        })
+    let class = match context {
+        Context::Text => TEXT,
+        Context::Attribute => VALUE,
     };
-    at += BLOCK * blocks.iter().take_while(|block| clean(block)).count();
+    let rest = bytes.get(at..).unwrap_or_default();
+    if rest.len() >= BLOCK {
+        let (blocks, _) = rest.as_chunks::<BLOCK>();
+        let clean = |block: &[u8; BLOCK]| {
+            !block.iter().fold(false, |stop, byte| {
+                let escaped = (*byte == b'&') | (*byte == b'<') | (*byte == b'>') | (*byte == 0xEF);
+                let in_value = (class == VALUE) & (*byte == b'\'');
+                stop | escaped | in_value | (*byte < 0x20)
+            })
+        };
+        at += BLOCK * blocks.iter().take_while(|block| clean(block)).count();
+    }
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        let found = find(u64::from_le_bytes(*word));
+        let found = find(u64::from_le_bytes(*word), context);
         if found == 0 {
             at += 8;
             continue;
@@ -168,12 +206,12 @@ fn skip(bytes: &[u8], mut at: usize, context: u8, find: impl Fn(u64) -> u64) -> 
         at += (found.trailing_zeros() / 8) as usize;
         match bytes.get(at) {
             // A line feed in text, for instance.
-            Some(byte) if !stops(*byte, context) => at += 1,
+            Some(byte) if !stops(*byte, class) => at += 1,
             _ => return at,
         }
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    let found = rest.iter().position(|byte| stops(*byte, context));
+    let found = rest.iter().position(|byte| stops(*byte, class));
     at + found.unwrap_or(rest.len())
 }
 

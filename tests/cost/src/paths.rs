@@ -6,7 +6,7 @@ use xmppwire::{
     Client, ClientEvent, Connection, Element, Instant, Jid, Message, Server, ServerEvent, Stanza,
     XmlLimits, ns,
 };
-use xmppwire_xml::{Event, Reader, Writer};
+use xmppwire_xml::{Event, NodeRef, Reader, Writer};
 
 use crate::Work;
 use crate::login::{Pair, Site};
@@ -36,6 +36,7 @@ pub fn all() -> Vec<(String, Make)> {
         all.push((format!("read/{kind}"), read));
         all.push((format!("read-1400/{kind}"), read_packets));
         all.push((format!("write/{kind}"), write));
+        all.push((format!("write-built/{kind}"), write_built));
         all.push((format!("client/{kind}"), client));
         all.push((format!("server/{kind}"), server));
         all.push((format!("route/{kind}"), route));
@@ -100,16 +101,14 @@ fn read_checked(name: &str) -> Path {
 }
 
 fn write(name: &str) -> Path {
-    let mut all = Vec::new();
-    let traffic = traffic(name);
-    elements(
-        Reader::new(XmlLimits::DEFAULT),
-        &traffic.stream(),
-        READ,
-        |element| {
-            all.push(element);
-        },
-    );
+    write_all(name, received(name))
+}
+
+fn write_built(name: &str) -> Path {
+    write_all(name, built(&received(name)))
+}
+
+fn write_all(name: &str, all: Vec<Element>) -> Path {
     let mut out = Vec::with_capacity(4 * BYTES);
     path(name, all.len(), move || {
         let writer = Writer::new(ns::CLIENT);
@@ -121,6 +120,32 @@ fn write(name: &str) -> Path {
         }
         black_box(&out);
     })
+}
+
+fn received(name: &str) -> Vec<Element> {
+    let mut all = Vec::new();
+    let (reader, stream) = (Reader::new(XmlLimits::DEFAULT), traffic(name).stream());
+    elements(reader, &stream, READ, |element| all.push(element));
+    all
+}
+
+/// The same elements as an application builds them: nothing is left of the bytes that arrived.
+pub fn built(elements: &[Element]) -> Vec<Element> {
+    let copy = |element: &Element| {
+        let root = element.root();
+        let mut builder = Element::builder(root.name(), root.ns());
+        for attr in root.attrs() {
+            builder = builder.attr_ns(attr.name, attr.ns, attr.value);
+        }
+        for node in root.nodes() {
+            builder = match node {
+                NodeRef::Element(child) => builder.append(child),
+                NodeRef::Text(text) => builder.text(text),
+            };
+        }
+        builder.build()
+    };
+    elements.iter().map(copy).collect()
 }
 
 /// Gives a client all bytes, and takes its stanzas.

@@ -65,6 +65,11 @@ impl Node {
         self.index
     }
 
+    /// Its name, or the text.
+    pub(crate) fn content_span(&self) -> Span {
+        self.span
+    }
+
     pub(crate) fn ns(&self) -> Span {
         self.ns
     }

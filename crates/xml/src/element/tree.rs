@@ -108,16 +108,23 @@ impl Tree {
         }
     }
 
+    /// The bytes of a part.
+    #[inline]
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        let bytes = self.text.as_bytes();
+        match bytes.get(span.start as usize..span.end()) {
+            Some(bytes) => bytes,
+            None => shared(span).as_bytes(),
+        }
+    }
+
     /// Whether the part is this string. Most differ in length already.
     #[inline]
     pub(crate) fn is(&self, span: Span, string: &str) -> bool {
         if span.len as usize != string.len() {
             return false;
         }
-        match self.text.as_bytes().get(span.start as usize..span.end()) {
-            Some(bytes) => bytes == string.as_bytes(),
-            None => shared(span) == string,
-        }
+        self.bytes(span) == string.as_bytes()
     }
 
     /// An element's local name, or a text node's text.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::in_scope::InScope;
 use super::names::{Prefix, Scope, Style};
 use super::open::{Open, OpenTags};
-use crate::element::{ElementRef, Node, Tree};
+use crate::element::{ElementRef, Node, Span, Tree};
 use crate::error::WriteError;
 use crate::escape::{self, Context, Unspeakable, is_ncname};
 
@@ -103,8 +103,8 @@ impl<'a> Job<'a, '_> {
         while let Some(node) = tree.node(index).filter(|_| index < end) {
             self.close_until(&mut open, index);
             if node.is_text() {
-                let text = tree.content(&node);
-                escape::write(self.out, text, Context::Text, self.unspeakable)?;
+                let text = node.content_span();
+                escape::write_part(self.out, tree, text, Context::Text, self.unspeakable)?;
                 index = node.end();
                 continue;
             }
@@ -129,18 +129,18 @@ impl<'a> Job<'a, '_> {
     /// of a tree whose content did not change, and its namespace is the default namespace in its
     /// content, as it was where it was read.
     fn verbatim(&self, node: &Node, tag: &Open<'a>) -> Option<&'a str> {
-        let is_root = node.is_root();
+        if !node.is_root() || self.unspeakable != Unspeakable::Refuse {
+            return None;
+        }
         let same_default = tag.default_span == Some(node.ns());
         let content = self.tree.verbatim();
-        let copies = is_root && same_default && !content.is_empty();
-        (copies && self.unspeakable == Unspeakable::Refuse).then_some(content)
+        (same_default && !content.is_empty()).then_some(content)
     }
 
     /// Writes the end tags that are due before the record `index`.
     fn close_until(&mut self, open: &mut OpenTags<'a>, index: u32) {
-        while let Some(tag) = open.pop_ended(index) {
+        while let Some(name) = open.pop_ended(index) {
             self.out.extend_from_slice(b"</");
-            let name = tag.name_start..tag.name_start.saturating_add(tag.name_len);
             self.out.extend_from_within(name);
             self.out.push(b'>');
         }
@@ -154,8 +154,7 @@ impl<'a> Job<'a, '_> {
         is_top: bool,
     ) -> Result<Open<'a>, Stop> {
         let tree = self.tree;
-        let name = tree.content(node);
-        self.check_name(name)?;
+        self.check_name(node.content_span())?;
         self.in_scope.enter(node);
         let mut default = parent.map_or(self.scope.default, |open| open.default);
         let mut default_span = None;
@@ -179,7 +178,7 @@ impl<'a> Job<'a, '_> {
         };
         self.out.push(b'<');
         let name_start = self.out.len();
-        self.qualified_name(prefix, name);
+        self.qualified_name(prefix, tree.bytes(node.content_span()));
         let name_len = self.out.len().saturating_sub(name_start);
         if let Some(ns) = declared {
             self.declare(None, ns)?;
@@ -204,10 +203,9 @@ impl<'a> Job<'a, '_> {
         let tree = self.tree;
         self.made_up.clear();
         for attr in tree.attrs(node) {
-            let name = tree.str(attr.name);
-            self.check_name(name)?;
+            self.check_name(attr.name)?;
             let prefix = if attr.ns.is_empty() {
-                if name == "xmlns" && self.unspeakable == Unspeakable::Refuse {
+                if tree.is(attr.name, "xmlns") && self.unspeakable == Unspeakable::Refuse {
                     return Err(WriteError::InvalidName.into());
                 }
                 Prefix::None
@@ -215,8 +213,11 @@ impl<'a> Job<'a, '_> {
                 self.attribute_prefix(tree.str(attr.ns))?
             };
             self.out.push(b' ');
-            self.qualified_name(prefix, name);
-            self.quoted(tree.str(attr.value))?;
+            self.qualified_name(prefix, tree.bytes(attr.name));
+            self.out.extend_from_slice(b"='");
+            let context = Context::Attribute;
+            escape::write_part(self.out, tree, attr.value, context, self.unspeakable)?;
+            self.out.push(b'\'');
         }
         Ok(())
     }
@@ -229,9 +230,9 @@ impl<'a> Job<'a, '_> {
     }
 
     /// Checks a name if the tree has a bad one. Names are checked when they are added to a tree.
-    fn check_name(&self, name: &str) -> Result<(), WriteError> {
+    fn check_name(&self, name: Span) -> Result<(), WriteError> {
         let must_look = self.tree.has_bad_names() && self.unspeakable == Unspeakable::Refuse;
-        if must_look && !is_ncname(name) {
+        if must_look && !is_ncname(self.tree.str(name)) {
             return Err(WriteError::InvalidName);
         }
         Ok(())

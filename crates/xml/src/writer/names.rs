@@ -153,7 +153,16 @@ impl<'a> Job<'a, '_> {
         Ok(())
     }
 
-    pub(super) fn qualified_name(&mut self, prefix: Prefix<'_>, name: &str) {
+    #[inline]
+    pub(super) fn qualified_name(&mut self, prefix: Prefix<'_>, name: &[u8]) {
+        if !matches!(prefix, Prefix::None) {
+            self.prefix(prefix);
+        }
+        self.out.extend_from_slice(name);
+    }
+
+    /// Writes a prefix with its colon.
+    fn prefix(&mut self, prefix: Prefix<'_>) {
         match prefix {
             Prefix::None => {}
             Prefix::Known(prefix) => {
@@ -165,7 +174,6 @@ impl<'a> Job<'a, '_> {
                 self.out.push(b':');
             }
         }
-        self.out.extend_from_slice(name.as_bytes());
     }
 
     pub(super) fn made_up_prefix(&mut self, number: usize) {

@@ -1,6 +1,7 @@
 //! The elements whose end tags are not written yet.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::element::Span;
 
@@ -45,12 +46,13 @@ impl<'a> OpenTags<'a> {
         }
     }
 
-    /// Removes the innermost element if it ends at `index` or before.
-    pub(super) fn pop_ended(&mut self, index: u32) -> Option<Open<'a>> {
-        let last = *self.last().filter(|tag| tag.end <= index)?;
+    /// Removes the innermost element if it ends at `index` or before. Returns the place of its name.
+    pub(super) fn pop_ended(&mut self, index: u32) -> Option<Range<usize>> {
+        let last = self.last().filter(|tag| tag.end <= index)?;
+        let name = last.name_start..last.name_start.saturating_add(last.name_len);
         if self.inner.pop().is_none() {
             self.len = self.len.saturating_sub(1);
         }
-        Some(last)
+        Some(name)
     }
 }
