@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use xmppwire_cost::login::Site;
-use xmppwire_cost::paths::{self, addresses};
+use xmppwire_cost::paths::addresses;
 use xmppwire_cost::traffic::{self, Traffic};
 
 use contenders as c;
@@ -148,7 +148,7 @@ fn read(table: &mut Table, traffic: &Traffic, stream: &[u8], peers: &mut Peers, 
 
 fn write_elements(table: &mut Table, traffic: &Traffic, stream: &[u8], rounds: usize) {
     let received = c::parsed(stream);
-    let built = paths::built(&received);
+    let built = c::built(&received);
     let theirs = c::minidom_elements(&traffic.stanzas);
     let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
     let turns = vec![

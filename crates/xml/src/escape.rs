@@ -75,11 +75,8 @@ fn escape(
     let bytes = string.as_bytes();
     // The start of the run that is copied next, and the place up to which it is plain.
     let (mut start, mut at) = (0, plain);
-    loop {
-        // Every byte that stops the search is the first of a character.
-        let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) else {
-            break;
-        };
+    // Every byte that stops the search is the first of a character.
+    while let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) {
         let after = at.saturating_add(c.len_utf8());
         if let Some(reference) = reference(c, context) {
             out.extend_from_slice(bytes.get(start..at).unwrap_or_default());

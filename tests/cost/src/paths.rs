@@ -40,6 +40,7 @@ pub fn all() -> Vec<(String, Make)> {
         all.push((format!("client/{kind}"), client));
         all.push((format!("server/{kind}"), server));
         all.push((format!("route/{kind}"), route));
+        all.push((format!("fan-out/{kind}"), fan_out));
     }
     all.push(("read-1/chat".into(), read_bytes));
     all.push(("read-checked/chat".into(), read_checked));
@@ -214,6 +215,25 @@ fn route(name: &str) -> Path {
             black_box(to.output());
             to.consume_output(usize::MAX);
         });
+    })
+}
+
+/// Stanzas of one client, written to the streams of ten others: the cost of one copy.
+fn fan_out(name: &str) -> Path {
+    let mut site = Site::default();
+    let mut from = site.bound().server;
+    let mut all: Vec<_> = (0..10).map(|_| site.bound().server).collect();
+    let traffic = traffic(name);
+    let mut stanzas = Vec::new();
+    to_server(&mut from, &traffic.content(), |stanza| stanzas.push(stanza));
+    path(name, stanzas.len() * all.len(), move || {
+        for stanza in &stanzas {
+            for to in &mut all {
+                to.send(stanza).expect("a good stanza");
+                black_box(to.output());
+                to.consume_output(usize::MAX);
+            }
+        }
     })
 }
 

@@ -115,6 +115,37 @@ fn a_connection_gives_back_what_stanzas_needed() {
     }
 }
 
+/// A stanza for many resources is copied once for each: one allocation, of about its own size.
+#[test]
+fn a_fan_out_copies_a_stanza_once_for_each_resource() {
+    let mut site = Site::default();
+    let mut from = site.bound().server;
+    for kind in traffic::KINDS {
+        let traffic = traffic::make(kind, 1, 1);
+        let mut stanzas = Vec::new();
+        to_server(&mut from, &traffic.content(), |stanza| stanzas.push(stanza));
+        let stanza = stanzas.pop().unwrap();
+        for resources in [1, 10, 50] {
+            let mut all: Vec<_> = (0..resources).map(|_| site.bound().server).collect();
+            let ((), info) = measured(|| {
+                for to in &mut all {
+                    to.send(&stanza).unwrap();
+                }
+            });
+            let written: usize = all.iter().map(|to| to.output().len()).sum();
+            assert!(written >= resources * (traffic.bytes() - 100));
+            // The buffer of the output grows to its size in one or two steps.
+            let (count, bytes) = (info.count_total, info.bytes_total);
+            println!("{kind} to {resources}: {count} allocations, {bytes} bytes for {written}");
+            assert!(count <= 2 * resources as u64, "{kind}: {count}");
+            assert!(
+                bytes <= 2 * written as u64 + 1024 * resources as u64,
+                "{kind}: {bytes}"
+            );
+        }
+    }
+}
+
 /// Text, table, and an address or two.
 #[test]
 fn a_stanza_takes_four_allocations() {

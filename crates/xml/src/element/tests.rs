@@ -62,7 +62,7 @@ fn attributes_can_be_set_late_and_again() {
         .build();
     assert_eq!(
         element.to_xml(),
-        "<a xmlns='u' x='4' y='2' xmlns:ns1='v' ns1:x='5'>one<b z='3'/>twothree</a>"
+        "<a xmlns='u' y='2' x='4' xmlns:ns1='v' ns1:x='5'>one<b z='3'/>twothree</a>"
     );
     assert_eq!(element.nodes().count(), 3);
 }

@@ -294,8 +294,8 @@ impl Tree {
         self.resize_attrs(index, node.attr_count.saturating_add(1));
     }
 
-    /// Gives another value to the attribute of the element `index` that `is_it` holds for. Returns
-    /// false if there is none, or no room.
+    /// Gives another value to the attribute of the element `index` that `is_it` holds for, and makes
+    /// it the last. Returns false if there is none, or no room.
     pub(super) fn replace_value(
         &mut self,
         index: u32,
@@ -312,16 +312,20 @@ impl Tree {
         let Some((number, attr)) = found else {
             return false;
         };
-        if self.is(attr.value, value) {
-            return true;
+        let mut attr = attr;
+        if !self.is(attr.value, value) {
+            if self.room(self.text.len(), value.len()).is_none() {
+                return false;
+            }
+            attr.value = self.push_str(value);
         }
-        if self.room(self.text.len(), value.len()).is_none() {
-            return false;
-        }
-        let value = self.push_str(value);
         let at = (node.attrs_start() as usize).saturating_add(number.saturating_mul(ATTR_WORDS));
-        if let Some([_, _, start, len, ..]) = self.words.get_mut(at..) {
-            (*start, *len) = (value.start, value.len);
+        let Some(rest) = self.words.get_mut(at..node.content() as usize) else {
+            return false;
+        };
+        rest.rotate_left(ATTR_WORDS);
+        if let Some(last) = rest.last_chunk_mut() {
+            *last = attr.words();
         }
         true
     }

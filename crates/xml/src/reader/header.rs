@@ -72,7 +72,10 @@ impl<'a> RootTag<'a> {
         header.from = self.from.map(String::from);
         header.id = self.id.map(String::from);
         header.version = self.version.map(String::from);
-        header.lang = self.lang.filter(|tag| lang::is_tag(tag)).map(String::from);
+        header.lang = self
+            .lang
+            .filter(|tag| lang::is_language_tag(tag))
+            .map(String::from);
         self.check_declared()?;
         for (other, ns) in &self.declared {
             if self.prefix != *other {
