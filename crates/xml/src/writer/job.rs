@@ -113,6 +113,9 @@ impl<'a> Job<'a, '_> {
             if tag.end > index {
                 self.out.push(b'>');
                 if let Some(content) = self.verbatim(&node, &tag) {
+                    // The end tag follows, and would make the output grow once more.
+                    let more = content.len().saturating_add(tag.name_len).saturating_add(3);
+                    self.out.reserve(more);
                     self.out.extend_from_slice(content.as_bytes());
                     index = tag.end;
                 }
