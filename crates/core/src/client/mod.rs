@@ -529,7 +529,7 @@ impl Endpoint<Client> {
     // --- The steps of negotiation -----------------------------------------------------------------
 
     fn handle_features(&mut self, element: &Element) {
-        let features = StreamFeatures::new(element.clone());
+        let features = StreamFeatures::new(element.compacted());
         log!(debug, features = %element.to_xml(), "the server offers features");
         self.stream.obey(features.limits());
         let next = self.choose(&features);

@@ -125,6 +125,18 @@ impl Element {
         Self { tree }
     }
 
+    /// A copy in as little memory as it needs, for an element that is kept for long: the text of one
+    /// that was read has its markup too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn compacted(&self) -> Self {
+        let mut tree = Tree::default();
+        tree.copy_from(&self.tree, 0);
+        tree.text.shrink_to_fit();
+        tree.words.shrink_to_fit();
+        Self::from_tree(tree)
+    }
+
     /// A cursor on the root.
     pub fn root(&self) -> ElementRef<'_> {
         ElementRef {

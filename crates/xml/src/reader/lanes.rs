@@ -11,7 +11,11 @@ impl Reader {
     pub(super) fn fast(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
         let root = self.root.as_ref();
         let found = match root.and_then(|root| Some((root.default_ns()?, root.stream_prefix()))) {
-            Some((default, prefix)) => self.lane.read(input, default, prefix, &self.limits),
+            Some((default, prefix)) => {
+                self.lane
+                    .get_or_insert_default()
+                    .read(input, default, prefix, &self.limits)
+            }
             None => Found::Doubt,
         };
         match found {
@@ -30,7 +34,7 @@ impl Reader {
 
     /// Continues a child of the root that was cut in the fast lane.
     pub(super) fn gather(&mut self, input: &mut &[u8]) -> Result<Step, ReadError> {
-        match self.lane.push(input, &self.limits) {
+        match self.lane.get_or_insert_default().push(input, &self.limits) {
             Gathered::Cut => {
                 *input = &[];
                 Ok(Step::Wait)
@@ -84,7 +88,7 @@ impl Reader {
         if !rest.is_empty() {
             return;
         }
-        self.lane.release();
+        self.lane = None;
         if is_plain && !self.checked_only {
             self.checked = None;
         } else if let Some(checked) = &mut self.checked {

@@ -61,7 +61,8 @@ pub struct Reader {
     place: Place,
     /// Whether the fast lane is left out.
     checked_only: bool,
-    lane: Lane,
+    /// The fast lane, while it holds memory.
+    lane: Option<Box<Lane>>,
     /// The checked lane, while it is needed.
     checked: Option<Box<Checked>>,
     /// The start tag of the root, once it was read.
@@ -111,7 +112,7 @@ impl Reader {
             limits,
             place: Place::Start,
             checked_only: cfg!(feature = "checked-only"),
-            lane: Lane::default(),
+            lane: None,
             checked: None,
             root: None,
         }

@@ -115,11 +115,6 @@ impl Lane {
         Gathered::Cut
     }
 
-    /// Frees the memory.
-    pub(crate) fn release(&mut self) {
-        *self = Self::default();
-    }
-
     /// Bytes of memory held.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
