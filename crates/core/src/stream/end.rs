@@ -61,7 +61,7 @@ impl Stream {
             return Due::Nothing;
         }
         let mut due = Due::Nothing;
-        match self.end.as_deref() {
+        match self.ended() {
             // The peer does not read: what it is owed is dropped, so that the connection can be freed.
             Some(End { since: Some(_), .. }) => self.mute(),
             Some(_) => {}
@@ -86,7 +86,7 @@ impl Stream {
             None => self.time_out(timer, awaited.error()),
         }
         // This call carries the time, so the wait for the last bytes starts here.
-        if let Some(end) = &mut self.end {
+        if let Some(end) = self.end.as_mut().filter(|_| self.over) {
             end.since.get_or_insert(now);
         }
         due
@@ -106,7 +106,7 @@ impl Stream {
 
     /// The next deadline, and what ends when it passes.
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        if let Some(end) = &self.end {
+        if let Some(end) = self.ended() {
             let when = |since| since + self.limits.close_timeout;
             // The time of the end is unknown: a deadline in the past makes the driver tell it.
             (!self.out.is_empty()).then(|| (end.since.map_or(Instant::ORIGIN, when), Timer::Close))
@@ -140,7 +140,7 @@ impl Stream {
 
     /// The local side closes (RFC 6120 §4.4): with an error at once, else by handshake.
     pub(crate) fn close(&mut self, now: Instant, error: Option<StreamError>) {
-        if self.end.is_some() {
+        if self.over {
             return;
         }
         match error {
@@ -167,7 +167,7 @@ impl Stream {
 
     /// Sends a stream error where that is still possible, and ends (RFC 6120 §4.9.1.1).
     pub(crate) fn close_with(&mut self, error: StreamError, reason: CloseReason) {
-        if self.end.is_some() {
+        if self.over {
             return;
         }
         if !self.is_mute() && !self.closing {
@@ -188,13 +188,17 @@ impl Stream {
     /// Closes with a closing tag, without an error, and waits for that of the peer (RFC 6120 §4.4).
     /// Then the stream ends for this reason.
     pub(crate) fn close_for(&mut self, reason: CloseReason) {
-        if self.end.is_some() || self.closing {
+        if self.over || self.closing {
             return;
         }
         self.write_footer();
         self.closing = true;
         self.since = None;
-        self.farewell = Some(Box::new(reason));
+        self.end = Some(Box::new(End {
+            reason: Some(reason),
+            unclean: false,
+            since: None,
+        }));
     }
 
     /// Ends with a closing tag at once, without an error.
@@ -204,7 +208,7 @@ impl Stream {
     }
 
     pub(super) fn write_footer(&mut self) {
-        if self.end.is_none() && !self.closing && !self.is_mute() {
+        if !self.over && !self.closing && !self.is_mute() {
             self.write_header();
             self.writer.end(self.out.end());
             self.wire.other(Way::Sent, CLOSING_TAG);
@@ -212,8 +216,9 @@ impl Stream {
     }
 
     pub(super) fn finish(&mut self, reason: CloseReason) {
-        if self.end.is_none() {
-            let reason = self.farewell.take().map_or(reason, |reason| *reason);
+        if !self.over {
+            let announced = self.end.take().and_then(|end| end.reason);
+            let reason = announced.unwrap_or(reason);
             log!(debug, ?reason, "the stream ended");
             let unclean = !self.closing && leaves_session(&reason);
             self.end = Some(Box::new(End {
@@ -221,17 +226,24 @@ impl Stream {
                 unclean,
                 since: None,
             }));
+            self.over = true;
         }
+    }
+
+    /// The end, once the stream is over.
+    fn ended(&self) -> Option<&End> {
+        self.end.as_deref().filter(|_| self.over)
     }
 
     /// The reason of the end while the event was not taken.
     pub(crate) fn end_reason(&self) -> Option<&CloseReason> {
-        self.end.as_ref()?.reason.as_ref()
+        self.ended()?.reason.as_ref()
     }
 
     /// The reason of the end, once.
     pub(crate) fn poll_closed(&mut self) -> Option<CloseReason> {
-        self.end.as_mut()?.reason.take()
+        let end = self.end.as_mut().filter(|_| self.over)?;
+        end.reason.take()
     }
 
     /// Whether bytes written now would disturb a TLS handshake.

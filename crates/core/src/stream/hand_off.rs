@@ -51,7 +51,7 @@ impl Stream {
     pub(crate) fn poll_start_tls(&mut self) -> Option<StartTls> {
         match &mut self.tls {
             TlsState::HandOff { serial, step, .. } if *step == HandOff::Announced => {
-                if self.end.is_some() || !self.out.is_empty() {
+                if self.over || !self.out.is_empty() {
                     return None;
                 }
                 *step = HandOff::Requested;
@@ -72,7 +72,7 @@ impl Stream {
                 serial,
                 step,
                 skips_white_space,
-            } if *serial == request.serial && *step == HandOff::Requested && self.end.is_none() => {
+            } if *serial == request.serial && *step == HandOff::Requested && !self.over => {
                 let handoff = TlsHandoff {
                     serial: *serial,
                     skips_white_space: *skips_white_space,

@@ -205,7 +205,7 @@ impl Stream {
 
     /// Whether stanzas are exchanged, so that the peer may be checked.
     pub(crate) fn may_check(&self) -> bool {
-        self.bound && self.end.is_none() && !self.closing
+        self.bound && !self.over && !self.closing
     }
 
     fn send_check(&mut self, ping: Option<(String, Element)>) {

@@ -74,9 +74,10 @@ pub struct Stream {
     management: Option<Box<Management>>,
     /// Whether this side has sent its closing tag, without an error, and waits for the peer's.
     closing: bool,
-    /// Why this side closes, where it is not the application that does.
-    farewell: Option<Box<CloseReason>>,
+    /// The end, once the stream is over. While this side closes for another reason than that the
+    /// application does, it has that reason already.
     end: Option<Box<End>>,
+    over: bool,
     wire: Wire,
 }
 
@@ -111,7 +112,7 @@ impl Stream {
             restarted: false,
             since: Some(now),
             closing: false,
-            farewell: None,
+            over: false,
             management: None,
             end: None,
             wire: Wire::new(),
@@ -146,11 +147,11 @@ impl Stream {
     }
 
     pub(crate) const fn is_over(&self) -> bool {
-        self.end.is_some()
+        self.over
     }
 
     pub(crate) fn wants_read(&self) -> bool {
-        self.end.is_none()
+        !self.over
             && !matches!(self.tls, TlsState::HandOff { .. })
             && (self.is_closing() || self.has_room_to_answer())
     }
@@ -174,7 +175,7 @@ impl Stream {
     /// The same where the queue of unacknowledged stanzas does not count: it shrinks only if this side
     /// reads, which it may not do while an answer has no room.
     pub(crate) fn room_for_answers(&self) -> usize {
-        if self.end.is_some() || self.is_closing() {
+        if self.over || self.is_closing() {
             return 0;
         }
         self.limits.room().saturating_sub(self.out.len())
@@ -188,7 +189,7 @@ impl Stream {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.reason.is_none()) && self.out.is_empty()
+        self.over && self.end_reason().is_none() && self.out.is_empty()
     }
 
     // --- Bytes in ---------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ impl Stream {
     }
 
     pub(crate) fn receive_eof(&mut self) {
-        if self.end.is_none() {
+        if !self.over {
             self.mute();
             self.finish(CloseReason::TransportEof);
         }
@@ -306,7 +307,7 @@ impl Stream {
     /// Queues an element that the machine made itself. It fits: nothing that needs an answer is read while
     /// the output has no room for one.
     pub(crate) fn push_own(&mut self, element: &Element) {
-        if self.end.is_some() || self.closing {
+        if self.over || self.closing {
             return;
         }
         let before = self.out.len();
@@ -334,7 +335,7 @@ impl Stream {
         stanza: &Stanza,
         content_ns: &'static str,
     ) -> Result<(), ApiMisuse> {
-        let over = self.end.is_some() || self.closing;
+        let over = self.over || self.closing;
         let keeps = self.bound && self.management.is_some() && !self.queue_is_overfull();
         if over && !keeps {
             return Ok(());
@@ -398,7 +399,7 @@ impl Stream {
         let room = self.room_for_answers();
         if room >= element.to_xml().len() {
             self.push_own(element);
-        } else if self.end.is_none() && !self.closing {
+        } else if !self.over && !self.closing {
             let why = PeerMisbehaved::BacklogExceeded;
             self.fail(StreamErrorCondition::PolicyViolation, why);
         }

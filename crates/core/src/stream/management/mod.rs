@@ -371,7 +371,7 @@ impl Stream {
         // Where the output is full, the question can wait: the peer has to read first.
         let asked = self.management.as_ref().and_then(|m| m.queue.as_ref());
         let is_open = asked.is_some_and(|out| out.asked.is_some());
-        if is_open || self.end.is_some() || self.closing || !self.has_room_to_answer() {
+        if is_open || self.over || self.closing || !self.has_room_to_answer() {
             return;
         }
         self.push_own(&Element::builder("r", ns::SM).build());
@@ -445,7 +445,7 @@ impl Stream {
         log!(debug, stanzas = parked.queue.len(), "the session continues");
         self.manage(Management::restored(policy, parked, terms));
         self.acknowledge(handled);
-        if self.end.is_some() {
+        if self.over {
             return None;
         }
         let management = self.management.as_mut()?;
@@ -487,7 +487,7 @@ impl Stream {
 
     /// Whether the stream ended so that its session can continue on another one.
     pub(crate) fn ended_resumably(&self) -> bool {
-        self.is_resumable() && self.end.as_ref().is_some_and(|end| end.unclean)
+        self.is_resumable() && self.over && self.end.as_ref().is_some_and(|end| end.unclean)
     }
 
     /// Takes the session out of the stream.
@@ -504,7 +504,7 @@ impl Stream {
 
     /// The stanzas that the peer has not acknowledged, once, after the end.
     pub(crate) fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
-        if self.end.is_none() {
+        if !self.over {
             return Vec::new();
         }
         self.park()
