@@ -35,7 +35,7 @@ impl Registry {
     /// Gives copies of a message to the resources of the account that want them, except to those
     /// that sent or get it.
     pub(crate) fn copy(
-        &self,
+        &mut self,
         stanza: &Stanza,
         account: &BareJid,
         direction: &str,
@@ -48,8 +48,8 @@ impl Registry {
             return;
         }
         for jid in self.wanting_copies(account) {
-            if !except.contains(jid) {
-                self.hand_copy(jid, wrap(message, account, jid, direction));
+            if !except.contains(&jid) {
+                self.hand_copy(&jid, wrap(message, account, &jid, direction));
             }
         }
     }

@@ -35,6 +35,7 @@ impl Attachment {
             match self.peer.next().await? {
                 Step::Event(event) => self.handle(event)?,
                 Step::Silent => self.ping()?,
+                Step::Displaced => self.peer.displaced(),
                 Step::Over => return Ok(()),
             }
         }

@@ -37,6 +37,7 @@ mod queue;
 mod registry;
 mod servers;
 mod session;
+mod sessions;
 mod strangers;
 
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ use xmppwire_tokio::component::{HostConfig, Terms};
 use xmppwire_tokio::tls::{Identity, ServerTls};
 use xmppwire_tokio::{
     ComponentHostConnection, DecoyKey, Domainpart, Limits, LinkError, ServerConfig,
-    ServerConnection,
+    ServerConnection, TokenStore,
 };
 
 use accounts::{Accounts, InFile, InMemory, Keys};
@@ -74,6 +75,8 @@ const MAX_STANZA: usize = 128 * 1024;
 /// What all connections share.
 struct Shared {
     accounts: Mutex<Box<dyn Accounts>>,
+    /// Tokens that were issued instead of passwords (FAST). They are forgotten at the end.
+    tokens: Mutex<TokenStore>,
     registry: Mutex<Registry>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
@@ -157,7 +160,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
         ));
     }
 
-    told_to_stop.as_mut().await;
+    let expiring = {
+        let shared = Arc::clone(&shared);
+        async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                lock(&shared.registry).expire();
+            }
+        }
+    };
+    tokio::select! {
+        () = told_to_stop.as_mut() => {}
+        () = expiring => {}
+    }
     drop(stop);
     // Each stream is closed in order; a peer that does not answer gets 5 seconds.
     while tasks.join_next().await.is_some() {}
@@ -175,6 +190,7 @@ impl Shared {
         let registry = Registry::new(&options.domains, components, accounts.names());
         Ok(Self {
             accounts: Mutex::new(accounts),
+            tokens: Mutex::new(TokenStore::new(20, 10_000)),
             registry: Mutex::new(registry),
             strangers: Mutex::default(),
             log: Mutex::new(Log::new()),

@@ -49,6 +49,8 @@ pub(crate) enum Step<E> {
     Event(E),
     /// The peer was silent for half of the idle time.
     Silent,
+    /// A newer connection has taken the place: see [`Peer::displaced`].
+    Displaced,
     Over,
 }
 
@@ -115,11 +117,7 @@ impl<R: Role> Peer<R> {
                             self.write(&queued);
                         }
                     }
-                    Moved::Displaced => {
-                        self.inbox = None;
-                        self.ticket = Some(Ticket::new(&self.shared, self.address));
-                        self.close(StreamErrorCondition::Conflict);
-                    }
+                    Moved::Displaced => return Ok(Step::Displaced),
                     Moved::Written => {}
                     Moved::Relieved => self.crowded = None,
                     Moved::Over => return Ok(Step::Over),
@@ -147,6 +145,13 @@ impl<R: Role> Peer<R> {
             Some(reply) => self.connection.connection_mut().send(&reply),
             None => Ok(()),
         }
+    }
+
+    /// The peer has to go, because a newer connection has taken its place.
+    pub(crate) fn displaced(&mut self) {
+        self.inbox = None;
+        self.ticket = Some(Ticket::new(&self.shared, self.address));
+        self.close(StreamErrorCondition::Conflict);
     }
 
     /// Reads nothing from the peer while the queue that it has crowded is so, for two seconds at

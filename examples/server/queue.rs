@@ -166,6 +166,13 @@ impl Inbox {
         self.stanzas.close();
     }
 
+    /// The next stanza that is left.
+    pub(crate) fn next_left(&mut self) -> Option<Arc<Queued>> {
+        let queued = self.stanzas.try_recv().ok()?;
+        self.level.take(queued.size);
+        Some(queued)
+    }
+
     /// The next stanza that is left and that nobody else was given or will be.
     pub(crate) fn next_undelivered(&mut self) -> Option<Arc<Queued>> {
         loop {

@@ -12,6 +12,7 @@ use xmppwire_tokio::{
 use crate::answers::answer;
 use crate::carbons;
 use crate::queue::{Budget, Crowded, Inbox, Outlet, Queued, queue};
+use crate::sessions::Sessions;
 
 /// Clients at a time, and of them those of one account.
 const MAX_CLIENTS: usize = 500;
@@ -29,6 +30,7 @@ pub(crate) struct Registry {
     /// Stanzas for other servers, where they are reached.
     servers: Option<Outlet>,
     budget: Budget,
+    pub(crate) sessions: Sessions,
     /// The queue that the last stanza crowded.
     crowded: Cell<Option<Crowded>>,
 }
@@ -38,9 +40,9 @@ struct Account {
     connected: BTreeMap<FullJid, Connected>,
 }
 
-struct Connected {
+pub(crate) struct Connected {
     /// Dropped when a newer connection takes the resource.
-    outlet: Outlet,
+    pub(crate) outlet: Outlet,
     /// The last presence that it broadcast, while it is available.
     presence: Option<Available>,
     /// It wants copies of the messages of the other resources.
@@ -88,13 +90,15 @@ impl Registry {
             components: components.collect(),
             servers: None,
             budget: Budget::default(),
+            sessions: Sessions::default(),
             crowded: Cell::default(),
         }
     }
 
     /// Takes a resource in, unless there are too many. An older connection of the same name has to
     /// go (RFC 6120 §7.7.2.2).
-    pub(crate) fn enter(&mut self, jid: &FullJid) -> Option<Inbox> {
+    pub(crate) fn enter(&mut self, jid: &FullJid, wants_copies: bool) -> Option<Inbox> {
+        self.replace(jid);
         self.broadcast(jid, Presence::unavailable().with_from(jid.clone()));
         let accounts = self.accounts.values();
         let clients: usize = accounts.map(|account| account.connected.len()).sum();
@@ -107,10 +111,24 @@ impl Registry {
         let connected = Connected {
             outlet,
             presence: None,
-            wants_copies: false,
+            wants_copies,
         };
         account.connected.insert(jid.clone(), connected);
         Some(inbox)
+    }
+
+    /// Another connection continues the session of a resource.
+    pub(crate) fn reconnect(&mut self, jid: &FullJid) -> Option<Inbox> {
+        let (outlet, inbox) = queue();
+        self.connected_mut(jid)?.outlet = outlet;
+        Some(inbox)
+    }
+
+    /// A resource is gone.
+    pub(crate) fn remove(&mut self, jid: &FullJid) {
+        if let Some(account) = self.accounts.get_mut(&jid.to_bare()) {
+            account.connected.remove(jid);
+        }
     }
 
     /// Removes a resource, unless a newer connection has taken it. What its client did not get goes
@@ -224,7 +242,7 @@ impl Registry {
     }
 
     /// Gives an error to the sender of a stanza that was not delivered, wherever it is.
-    fn refuse(&mut self, stanza: &Stanza, condition: StanzaErrorCondition) {
+    pub(crate) fn refuse(&mut self, stanza: &Stanza, condition: StanzaErrorCondition) {
         if let Some(error) = stanza.error_reply(&condition.into()) {
             self.tell(error);
         }
@@ -244,33 +262,42 @@ impl Registry {
 
     /// Gives a stanza to all these resources. Returns an error for the sender where none could take
     /// it.
-    fn deliver(&self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
+    fn deliver(&mut self, to: &[FullJid], stanza: Stanza) -> Option<Stanza> {
         let is_presence = matches!(stanza, Stanza::Presence(_));
-        let outlets = to.iter().filter_map(|jid| {
-            let connected = self.accounts.get(&jid.to_bare())?.connected.get(jid)?;
-            Some(&connected.outlet)
-        });
+        // Where there is no connection at the moment, it waits in the session.
+        let sessions = &mut self.sessions.detached;
+        let waits = to.iter().filter(|jid| sessions.push(jid, &stanza).is_ok());
+        let waits = waits.count() > 0;
         if let Some(account) = to.first().map(FullJid::to_bare) {
             self.copy(&stanza, &account, "received", to);
         }
+        let outlets = to.iter().filter_map(|jid| {
+            let connected = self.accounts.get(&jid.to_bare())?.connected.get(jid)?;
+            let is_open = !connected.outlet.is_closed();
+            is_open.then_some(&connected.outlet)
+        });
         let error = self.hand_out(outlets, stanza);
-        error.filter(|_| !is_presence)
+        error.filter(|_| !is_presence && !waits)
     }
 
-    fn connected_mut(&mut self, jid: &FullJid) -> Option<&mut Connected> {
+    pub(crate) fn connected_mut(&mut self, jid: &FullJid) -> Option<&mut Connected> {
         let account = self.accounts.get_mut(&jid.to_bare())?;
         account.connected.get_mut(jid)
     }
 
     /// The resources of an account that want copies of messages.
-    pub(crate) fn wanting_copies(&self, account: &BareJid) -> impl Iterator<Item = &FullJid> {
+    pub(crate) fn wanting_copies(&self, account: &BareJid) -> Vec<FullJid> {
         let connected = self.accounts.get(account).map(|account| &account.connected);
         let connected = connected.into_iter().flatten();
-        connected.filter_map(|(jid, connected)| connected.wants_copies.then_some(jid))
+        let wanting = connected.filter(|(_, connected)| connected.wants_copies);
+        wanting.map(|(jid, _)| jid.clone()).collect()
     }
 
     /// Gives a copy of a message to a resource. One without room does without it.
-    pub(crate) fn hand_copy(&self, jid: &FullJid, copy: Stanza) {
+    pub(crate) fn hand_copy(&mut self, jid: &FullJid, copy: Stanza) {
+        if self.sessions.detached.push(jid, &copy).is_ok() {
+            return;
+        }
         let account = self.accounts.get(&jid.to_bare());
         let connected = account.and_then(|account| account.connected.get(jid));
         if let (Some(connected), Ok(queued)) = (connected, self.budget.hold(copy)) {
@@ -322,7 +349,7 @@ impl Registry {
 
     /// Tells the available resources of an account, itself included, about one of them, and a new
     /// one about the others (RFC 6121 §4.2.2, §4.4.2, §4.5.2).
-    fn broadcast(&mut self, from: &FullJid, presence: Presence) {
+    pub(crate) fn broadcast(&mut self, from: &FullJid, presence: Presence) {
         let Some(account) = self.accounts.get_mut(&from.to_bare()) else {
             return;
         };
@@ -346,7 +373,9 @@ impl Registry {
         }
         for (jid, connected) in &account.connected {
             // A resource without room for a presence does without it.
-            if connected.presence.is_some() || jid == from {
+            let wants = connected.presence.is_some() || jid == from;
+            let sessions = &mut self.sessions.detached;
+            if wants && sessions.push(jid, queued.stanza()).is_err() {
                 connected.outlet.send(&queued);
             }
         }

@@ -2,16 +2,20 @@
 
 use std::error::Error;
 use std::sync::MutexGuard;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use xmppwire_tokio::{
-    ApiMisuse, BindAnswer, BindRequest, FullJid, Host, HostAnswer, HostRequest, Mechanism,
-    SaslAnswer, SaslCondition, SaslFailure, ScramHash, Server, ServerEvent, StanzaErrorCondition,
-    TlsOffer,
+    ApiMisuse, BindAnswer, BindRequest, Detached, FullJid, Host, HostAnswer, HostRequest,
+    Mechanism, ResumeAnswer, ResumeRequest, Sasl2, SaslAnswer, SaslCondition, SaslFailure,
+    ScramHash, Server, ServerEvent, StanzaErrorCondition, StreamManagement, TlsOffer, TokenAnswer,
+    TokenPolicy,
 };
 
 use crate::lock;
 use crate::peer::{Peer, Step};
+use crate::queue::Inbox;
 use crate::registry::Registry;
+use crate::sessions::Found;
 
 /// Best first. The -PLUS variants are offered where TLS has something to bind to.
 const MECHANISMS: [Mechanism; 5] = [
@@ -22,22 +26,47 @@ const MECHANISMS: [Mechanism; 5] = [
     Mechanism::Plain,
 ];
 
+/// How long a connection may take to give its session away.
+const HANDING_OVER: Duration = Duration::from_secs(2);
+
+/// The time, in seconds since the beginning of 1970 in UTC.
+fn seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
+}
+
 pub(crate) struct Session {
     peer: Peer<Server>,
     /// The address that the client has bound.
     jid: Option<FullJid>,
+    /// What arrives for a session that is being resumed.
+    resuming: Option<Inbox>,
+    /// The session, where its connection is lost and its client may come back.
+    detached: Option<Detached>,
 }
 
 impl Session {
     pub(crate) const fn new(peer: Peer<Server>) -> Self {
-        Self { peer, jid: None }
+        Self {
+            peer,
+            jid: None,
+            resuming: None,
+            detached: None,
+        }
     }
 
     /// Serves the client until it or the server stops.
     pub(crate) async fn run(mut self) {
         let ended = self.serve().await;
-        if let (Some(inbox), Some(jid)) = (self.peer.take_inbox(), &self.jid) {
-            self.registry().leave(jid, inbox);
+        if ended.is_err() && self.detached.is_none() {
+            // The connection broke below the stream, which does not know it.
+            self.detached = self.peer.connection.connection_mut().detach();
+        }
+        let inbox = self.peer.take_inbox().or_else(|| self.resuming.take());
+        match (inbox, self.detached.take(), &self.jid) {
+            (Some(inbox), Some(detached), _) => self.registry().park(inbox, detached),
+            (Some(inbox), None, Some(jid)) => self.registry().leave(jid, inbox),
+            _ => {}
         }
         if let Err(error) = ended {
             self.peer.log(error);
@@ -46,8 +75,11 @@ impl Session {
 
     async fn serve(&mut self) -> Result<(), Box<dyn Error>> {
         loop {
-            match self.peer.next().await? {
+            let step = self.peer.next().await?;
+            match step {
+                Step::Event(ServerEvent::Resume(request)) => self.resume(request).await?,
                 Step::Event(event) => self.handle(event)?,
+                Step::Displaced => self.give_way(),
                 Step::Silent => self.ping()?,
                 Step::Over => return Ok(()),
             }
@@ -70,6 +102,34 @@ impl Session {
                 connection.answer_sasl(request, answer)
             }
             ServerEvent::Bind(request) => self.bind(request),
+            ServerEvent::Token(lookup) => {
+                let (account, user_agent) = (lookup.account(), lookup.user_agent().id());
+                let slots = lock(&self.peer.shared.tokens).slots(account, user_agent);
+                let connection = self.peer.connection.connection_mut();
+                connection.answer_token(lookup, TokenAnswer::Slots(slots))
+            }
+            ServerEvent::Tokens(update) => {
+                lock(&self.peer.shared.tokens).update(update);
+                Ok(())
+            }
+            ServerEvent::Managed(managed) => {
+                if let (Some(jid), Some(id)) = (&self.jid, managed.id()) {
+                    self.registry().manage(jid, id);
+                }
+                Ok(())
+            }
+            ServerEvent::Resumed { jid, .. } => {
+                self.peer.log(format!("is {jid} again"));
+                if let Some(inbox) = self.resuming.take() {
+                    self.peer.settle(inbox);
+                }
+                self.jid = Some(jid);
+                Ok(())
+            }
+            ServerEvent::Detached(detached) => {
+                self.detached = Some(detached);
+                Ok(())
+            }
             ServerEvent::Stanza(stanza) => self.peer.route(stanza),
             ServerEvent::Active(active) => {
                 self.peer.set_active(active);
@@ -94,6 +154,12 @@ impl Session {
             Some(tls) => {
                 self.peer.connection.set_tls(tls.clone());
                 let host = Host::new(TlsOffer::Required, MECHANISMS)
+                    .with_sasl2(
+                        Sasl2::new()
+                            .with_carbons()
+                            .with_tokens(TokenPolicy::new(seconds())),
+                    )
+                    .with_stream_management(StreamManagement::new())
                     .with_stream_limits()
                     .with_csi();
                 HostAnswer::Serve(host)
@@ -106,7 +172,7 @@ impl Session {
 
     fn bind(&mut self, request: BindRequest) -> Result<(), ApiMisuse> {
         let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
-        let inbox = self.registry().enter(&jid);
+        let inbox = self.registry().enter(&jid, request.wants_carbons());
         let answer = match inbox {
             Some(inbox) => {
                 self.peer.log(format!("is {jid}"));
@@ -118,6 +184,40 @@ impl Session {
         };
         let connection = self.peer.connection.connection_mut();
         connection.answer_bind(request, answer)
+    }
+
+    /// Continues a session on this connection: one that has none, or that of a connection which is
+    /// dead and does not know it.
+    async fn resume(&mut self, request: ResumeRequest) -> Result<(), ApiMisuse> {
+        let found = self.registry().find(&request);
+        let (answer, inbox) = match found {
+            Found::Here(answer, inbox) => (*answer, Some(inbox)),
+            Found::Unknown(answer) => (*answer, None),
+            Found::Elsewhere(detached, inbox) => {
+                match tokio::time::timeout(HANDING_OVER, detached).await {
+                    Ok(Ok(detached)) => (ResumeAnswer::Resume(detached), Some(inbox)),
+                    _ => (ResumeAnswer::Unknown { handled: None }, None),
+                }
+            }
+        };
+        let connection = self.peer.connection.connection_mut();
+        let refused = connection.answer_resume(request, answer)?;
+        match (refused, inbox) {
+            (Some(detached), Some(inbox)) => self.registry().park(inbox, detached),
+            (_, inbox) => self.resuming = inbox,
+        }
+        Ok(())
+    }
+
+    /// A newer connection has the place, and perhaps wants the session.
+    fn give_way(&mut self) {
+        let taker = self.jid.as_ref().and_then(|jid| self.registry().taker(jid));
+        if let Some(taker) = taker {
+            let detached = self.peer.connection.connection_mut().detach();
+            // Where the taker is gone, so is its connection, and the session is lost with it.
+            detached.map(|detached| taker.send(detached));
+        }
+        self.peer.displaced();
     }
 
     fn ping(&mut self) -> Result<(), ApiMisuse> {

@@ -31,7 +31,8 @@ const once = (emitter, event) => new Promise((resolve) => emitter.once(event, re
 /** A client that remembers what it saw: messages, and the elements of its last login. */
 function make(account, options = {}) {
   const service = `xmpp://${get("ADDRESS")}:${get("PORT")}`;
-  const it = client({ service, domain, ...account, ...options });
+  const { username } = account;
+  const it = client({ service, domain, username, credentials: account, ...options });
   it.reconnect.delay = 50;
   it.inbox = [];
   it.sent = [];

@@ -33,12 +33,16 @@ fn report(relay: &Relay, seen: &[Seen; 2]) {
     let cuts = relay.cut_so_far();
     println!("{cuts} connections were cut: {seen:?}");
     assert!(cuts >= CUTS, "only {cuts} connections were cut");
+    // Where the old connection of ejabberd has read stanzas that it has not routed yet, the old
+    // process routes them beside the new one, which the client sends them to once more.
+    if get("SERVER") != "ejabberd" {
+        for side in seen {
+            assert_eq!((side.late, side.doubled), (0, 0), "{seen:?}");
+        }
+    }
 }
 
 /// The connections are cut at random bytes, also in the middle of a stanza, a TLS record or a login.
-///
-/// ejabberd does not keep the order where the session of a sender is resumed: the process of its old
-/// connection still routes what it has read while the new one routes what follows.
 pub(crate) fn cut_at_random_bytes<A: Adapter>() {
     const MOST: u64 = 120_000;
     let relay = Relay::cutting(server(), 198, CUTS, MOST);
@@ -54,6 +58,4 @@ pub(crate) fn cut_between_stanzas<A: Adapter>() {
         relay.cut();
     });
     report(&relay, &seen);
-    let late: usize = seen.iter().map(|side| side.late).sum();
-    assert_eq!(late, 0, "the order changed");
 }
