@@ -208,7 +208,10 @@ impl Endpoint<Server> {
                 bind: self.jid().is_none(),
                 csi: hosting.is_some_and(|hosting| hosting.host.csi),
                 limits,
-                management: hosting.is_some_and(|hosting| hosting.host.management.is_some()),
+                // A session that is managed since Bind 2 would take the offer for that of another one:
+                // @xmpp/client asks to resume its session then.
+                management: !self.stream.is_managed()
+                    && hosting.is_some_and(|hosting| hosting.host.management.is_some()),
                 extra: hosting.map_or(&[], |hosting| &hosting.host.features),
             }
             .to_element();
