@@ -48,9 +48,11 @@ pub use split::ReconnectingDriver;
 /// ```
 ///
 /// All work happens inside its methods, most of it in [`next_event`](Self::next_event): nothing is
-/// connected or read in the background. Stanzas are not kept for the next session. What was sent
-/// shortly before a connection broke may be lost, as with every stream without stream management
-/// (XEP-0198).
+/// connected or read in the background. Where the server manages the stream (XEP-0198), the next
+/// connection continues the session ([`ReconnectEvent::Resumed`]), and what was sent and not
+/// acknowledged is sent again. Where a session is over, that comes back once
+/// ([`ReconnectEvent::Undelivered`]). Without management, what was sent shortly before a connection
+/// broke may be lost.
 pub type ReconnectingClient = Reconnecting<Client>;
 
 /// A component that attaches again when the connection is lost: after a random delay, which grows

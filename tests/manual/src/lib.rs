@@ -29,6 +29,7 @@ pages! {
     payloads "docs/manual/src/payloads.md"
     requests "docs/manual/src/requests.md"
     reconnecting "docs/manual/src/reconnecting.md"
+    never_lose "docs/manual/src/never-lose.md"
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
     limits "docs/manual/src/limits.md"
