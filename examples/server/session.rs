@@ -215,7 +215,9 @@ impl Session {
         if let Some(taker) = taker {
             let detached = self.peer.connection.connection_mut().detach();
             // Where the taker is gone, so is its connection, and the session is lost with it.
-            detached.map(|detached| taker.send(detached));
+            if let Some(detached) = detached {
+                drop(taker.send(detached));
+            }
         }
         self.peer.displaced();
     }

@@ -54,7 +54,7 @@ fn is_back<A: Adapter>(test: &str) {
     server.signal("CONT");
     loop {
         match next() {
-            ReconnectEvent::Connected(_) => return,
+            ReconnectEvent::Connected(_) | ReconnectEvent::Resumed(_) => return,
             ReconnectEvent::Disconnected { .. } => {}
             event => panic!("{event:?}"),
         }

@@ -30,6 +30,9 @@ pub(crate) fn connector(server: &Server, address: &str, password: &str) -> Conne
     Connector::new(account)
         .expect("a domain")
         .with_tls(tls)
+        // A client without management loses its place with its connection. Its tests are here; those
+        // of sessions that are resumed are in tests/interop.
+        .with_stream_management(None)
         .with_server(
             server.address.ip().to_string(),
             server.address.port(),
