@@ -206,6 +206,10 @@ impl<M: Party, A: Adversary> Alone<M, A> {
             self.half.clear();
         }
         if !self.end.monitor.end_said {
+            // Another `<auth/>` replaces the login that is under way (RFC 6120 §6.4.2).
+            if word.text.starts_with("<auth ") {
+                self.login.clear();
+            }
             self.note(word.name.into());
         }
         Ok(())

@@ -35,6 +35,9 @@ pub struct Monitor {
     pub rules: u128,
     /// Whether the session can go on elsewhere, so that it is left without a closing tag.
     resumable: bool,
+    /// Whether a second `<auth/>` passed in phase Sasl (RFC 6120 §6.4.2). A server that asks its
+    /// application about the first one reads it later: it then answers both.
+    second_auth: bool,
 }
 
 impl Monitor {
@@ -59,6 +62,7 @@ impl Monitor {
             packets: Vec::new(),
             rules: 0,
             resumable: false,
+            second_auth: false,
         }
     }
 
@@ -136,7 +140,9 @@ impl Monitor {
             if self.end_said || self.fatal.is_some() {
                 return Ok(());
             }
+            let before = self.phase;
             if self.step(self.side.peer(), item, element).is_ok() {
+                self.second_auth |= (before, item) == (Phase::Sasl, Item::Auth);
                 return Ok(());
             }
             // A word that has no place yet may have one after the answer to the word before it.
@@ -237,8 +243,17 @@ impl Monitor {
         if element.is("iq", ns::CLIENT) {
             self.iq_id = element.attr("id").map(Into::into);
         }
+        let phase = self.phase;
         if self.step(self.side, item, Some(&element)).is_err() {
-            return Err(format!("it writes {item} in phase {:?}", self.phase));
+            let answers = matches!(item, Item::SaslFailure | Item::Success | Item::Challenge);
+            let second = answers && core::mem::take(&mut self.second_auth);
+            let peer = self.side.peer();
+            if !second
+                || self.step(peer, Item::Auth, None).is_err()
+                || self.step(self.side, item, Some(&element)).is_err()
+            {
+                return Err(format!("it writes {item} in phase {phase:?}"));
+            }
         }
         self.said.push(element);
         Ok(())
