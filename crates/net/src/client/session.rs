@@ -299,6 +299,10 @@ impl<R: SessionRole> Session<R> {
     /// it before each [`send`](Self::send): a caller that stops waiting has sent nothing. A caller
     /// that only sends learns from it that the stream has ended.
     pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
+        // What failed to be written after the end, such as the closing tag, is no news.
+        if self.link.is_ending() {
+            return Poll::Ready(Err(Error::NotConnected));
+        }
         if self.link.write_error().is_none()
             && let Poll::Ready(error) = self.poll_arrivals(now)
         {
