@@ -1,6 +1,6 @@
 //! What the display says about the login.
 
-use shared::{Details, Script, hex};
+use shared::{AFTER_STARTTLS, Details, Script, hex};
 use xmppwire::ns;
 use xmppwire_net::tls::TlsSummary;
 use xmppwire_sasl::wire;
@@ -11,6 +11,7 @@ use crate::DOMAIN;
 pub(crate) const SCRIPT: Script = Script {
     rows: ROWS,
     element: scram,
+    tls_title: AFTER_STARTTLS,
     tls,
 };
 
@@ -64,17 +65,23 @@ const SCRAM: &[(&str, &str)] = &[
 
 /// Explains the attributes of a SCRAM message.
 fn scram(element: &Element) -> Details {
+    match element.ns() {
+        ns::SASL => attributes(element.name(), &element.text()),
+        _ => Details::new(),
+    }
+}
+
+/// Explains the attributes of this message in base64, in which `step` is the name of its element
+/// in RFC 6120.
+pub(crate) fn attributes(step: &str, base64: &str) -> Details {
     let mut details = Details::new();
-    let Ok(message) = wire::decode(&element.text()) else {
+    let Ok(message) = wire::decode(base64) else {
         return details;
     };
-    if element.ns() != ns::SASL {
-        return details;
-    }
     let message = String::from_utf8_lossy(&message);
     for attribute in message.split(',').filter(|attribute| !attribute.is_empty()) {
         let (letter, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        let key = format!("{} {letter}", element.name());
+        let key = format!("{step} {letter}");
         let meaning = SCRAM.iter().find(|(of, _)| *of == key);
         let meaning = meaning.map_or("", |(_, meaning)| meaning);
         details.push((attribute.into(), meaning.into()));
@@ -90,7 +97,7 @@ fn scram(element: &Element) -> Details {
 }
 
 /// What the login needs of TLS.
-fn tls(summary: &TlsSummary) -> Details {
+pub(crate) fn tls(summary: &TlsSummary) -> Details {
     let verified = "verified in its certificate (§13.7.2.1)";
     let mut details = vec![(DOMAIN.into(), verified.into())];
     if let Some(exporter) = &summary.exporter {

@@ -1,6 +1,6 @@
 //! What the display says about the streams between the servers.
 
-use shared::{Details, Script};
+use shared::{AFTER_STARTTLS, Details, Script};
 use xmppwire::ns;
 use xmppwire_sasl::wire;
 use xmppwire_xml::Element;
@@ -9,6 +9,7 @@ use xmppwire_xml::Element;
 pub(crate) const EXTERNAL: Script = Script {
     rows: EXTERNAL_ROWS,
     element: explain,
+    tls_title: AFTER_STARTTLS,
     tls: |_| {
         vec![
             named(
@@ -27,6 +28,7 @@ pub(crate) const EXTERNAL: Script = Script {
 pub(crate) const DIALBACK: Script = Script {
     rows: DIALBACK_ROWS,
     element: explain,
+    tls_title: AFTER_STARTTLS,
     tls: |_| {
         vec![named(
             "the receiver's certificate",
@@ -39,6 +41,7 @@ pub(crate) const DIALBACK: Script = Script {
 pub(crate) const VERIFICATION: Script = Script {
     rows: VERIFICATION_ROWS,
     element: explain,
+    tls_title: AFTER_STARTTLS,
     tls: |_| {
         vec![named(
             "the receiver's certificate",

@@ -1,13 +1,13 @@
 //! One end of a connection.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::ops::DerefMut;
 use std::time::Duration;
 
 use rustls::{ConnectionCommon, SideData, StreamOwned};
-use xmppwire::{Connection, Instant, Role, StartTls};
+use xmppwire::{Connection, Instant, Role, StartTls, TlsInfo};
 use xmppwire_net::tls::{TlsError, TlsSummary};
 
 use crate::trace::Wire;
@@ -69,6 +69,30 @@ impl<R: Role> End<R> {
         })
     }
 
+    /// The same with TLS from the first byte (XEP-0368). The machine is made of what TLS found out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket and of TLS.
+    pub fn direct<T, S>(
+        mut tcp: TcpStream,
+        mut tls: T,
+        summary: impl FnOnce(&T) -> std::result::Result<TlsSummary, TlsError>,
+        machine: impl FnOnce(TlsInfo) -> Connection<R>,
+        wire: Option<Wire>,
+    ) -> Result<Self>
+    where
+        T: DerefMut<Target = ConnectionCommon<S>> + 'static,
+        S: SideData + 'static,
+    {
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tls.complete_io(&mut tcp)?;
+        let summary = summary(&tls)?;
+        let mut end = Self::new(machine(summary.info()), tcp, wire)?;
+        end.encrypt(tls, &summary)?;
+        Ok(end)
+    }
+
     /// The time since the connection began: the machine reads no clock.
     pub fn now(&self) -> Instant {
         Instant::from_origin(self.clock.elapsed())
@@ -99,9 +123,11 @@ impl<R: Role> End<R> {
             } else if self.machine.wants_read() {
                 if self.input.is_empty() {
                     let mut buffer = [0; 4096];
-                    match self.transport.read(&mut buffer)? {
-                        0 => self.machine.receive_eof(self.now()),
-                        n => self.input.extend(buffer.iter().take(n)),
+                    match self.transport.read(&mut buffer) {
+                        Ok(0) => self.machine.receive_eof(self.now()),
+                        Ok(n) => self.input.extend(buffer.iter().take(n)),
+                        Err(error) if is_loss(&error) => self.machine.receive_eof(self.now()),
+                        Err(error) => return Err(error.into()),
                     }
                 }
                 // Bytes that are not consumed are offered again when the machine wants to read.
@@ -118,6 +144,21 @@ impl<R: Role> End<R> {
     pub fn close(&mut self) {
         let now = self.now();
         self.machine.close(now, None);
+    }
+
+    /// Breaks the connection, as a network may: what the machine has written is lost on its way.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub fn cut(&mut self) -> Result<()> {
+        let lost = self.machine.take_output();
+        if let Some(wire) = &mut self.wire {
+            wire.sent(&lost);
+        }
+        self.tcp.shutdown(Shutdown::Both)?;
+        self.machine.receive_eof(self.now());
+        Ok(())
     }
 
     /// Hands the socket to TLS, as the machine asked.
@@ -139,17 +180,42 @@ impl<R: Role> End<R> {
         self.input.clear();
         tls.complete_io(&mut self.tcp)?;
         let summary = summary(&tls)?;
-        self.transport = Box::new(StreamOwned::new(tls, self.tcp.try_clone()?));
-        if let Some(wire) = &self.wire {
-            wire.tls(&summary);
-        }
+        self.encrypt(tls, &summary)?;
         Ok(self
             .machine
             .tls_established(self.now(), handoff, summary.info())?)
+    }
+
+    /// Moves all bytes through this TLS session from now on.
+    fn encrypt<T, S>(&mut self, tls: T, summary: &TlsSummary) -> io::Result<()>
+    where
+        T: DerefMut<Target = ConnectionCommon<S>> + 'static,
+        S: SideData + 'static,
+    {
+        self.transport = Box::new(StreamOwned::new(tls, self.tcp.try_clone()?));
+        if let Some(wire) = &self.wire {
+            wire.tls(summary);
+        }
+        Ok(())
+    }
+
+    /// The display so far.
+    pub const fn wire(&self) -> Option<&Wire> {
+        self.wire.as_ref()
     }
 
     /// The display, when the connection is over.
     pub fn into_wire(self) -> Option<Wire> {
         self.wire
     }
+}
+
+/// Whether the connection is gone. Without the closing message of TLS that is an error of its own,
+/// because anyone on the path can cut a connection.
+fn is_loss(error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
 }

@@ -12,4 +12,4 @@ mod trace;
 pub use command_line::{help, host_and_port, password};
 pub use end::{End, Result};
 pub use style::{Side, Style, say};
-pub use trace::{Details, Script, Speaker, Trace, Wire, hex};
+pub use trace::{AFTER_STARTTLS, Details, Script, Speaker, Trace, Wire, hex};

@@ -164,10 +164,11 @@ fn lay_out(raw: &str, indent: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// Breaks a tag between its attributes.
+/// Breaks a tag between its attributes, and shortens those that are longer than a line.
 fn fill(tag: &str, indent: usize, lines: &mut Vec<String>) {
     let mut line = " ".repeat(indent);
     for attribute in tag.split_inclusive("' ") {
+        let attribute = &elided(attribute, WIDTH - indent - 4);
         if line.len() + attribute.trim_end().len() > WIDTH && !line.trim().is_empty() {
             lines.push(
                 std::mem::replace(&mut line, " ".repeat(indent + 4))

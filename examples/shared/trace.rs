@@ -9,6 +9,9 @@ use xmppwire_xml::{Element, Event, Reader, XmlLimits};
 
 use crate::style::{BOLD, DIM, Side, Style, say};
 
+/// The usual [`Script::tls_title`].
+pub const AFTER_STARTTLS: &str = "TLS 1.3, on the same connection";
+
 /// What is said about the items on a connection.
 pub struct Script {
     /// For each item its meaning, and the section that defines it. A row without an item begins a
@@ -21,7 +24,9 @@ pub struct Script {
     pub rows: &'static [(&'static str, &'static str, &'static str)],
     /// Explains what is inside an element.
     pub element: fn(&Element) -> Details,
-    /// The chapter of TLS.
+    /// The title of the chapter of TLS.
+    pub tls_title: &'static str,
+    /// What that chapter shows.
     pub tls: fn(&TlsSummary) -> Details,
 }
 
@@ -102,6 +107,8 @@ impl Trace {
             opener: Direction::new(opener),
             other: Direction::new(other),
             is_brief: false,
+            by_opener: false,
+            round_trips: 0,
         }
     }
 }
@@ -113,6 +120,9 @@ pub struct Wire {
     opener: Direction,
     other: Direction,
     is_brief: bool,
+    /// Whether the opener spoke last, and how often it has begun to speak.
+    by_opener: bool,
+    round_trips: usize,
 }
 
 /// The bytes that one side sends. The library's reader finds where an element ends.
@@ -158,7 +168,17 @@ impl Wire {
         self.pass(false, bytes);
     }
 
+    /// How often the opener has spoken, and waited for an answer before it spoke again. The
+    /// handshakes of TCP and TLS do not count.
+    pub const fn round_trips(&self) -> usize {
+        self.round_trips
+    }
+
     fn pass(&mut self, by_opener: bool, mut bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.round_trips += usize::from(by_opener && !self.by_opener);
+            self.by_opener = by_opener;
+        }
         while !bytes.is_empty() {
             let direction = match by_opener {
                 true => &mut self.opener,
@@ -232,7 +252,7 @@ impl Wire {
     /// Shows what is known of TLS.
     pub(crate) fn tls(&self, summary: &TlsSummary) {
         if !self.is_brief {
-            self.trace.begin_chapter("TLS 1.3, on the same connection");
+            self.trace.begin_chapter(self.script.tls_title);
             self.details((self.script.tls)(summary));
         }
     }
