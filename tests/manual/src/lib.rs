@@ -30,6 +30,7 @@ pages! {
     requests "docs/manual/src/requests.md"
     reconnecting "docs/manual/src/reconnecting.md"
     never_lose "docs/manual/src/never-lose.md"
+    tokens "docs/manual/src/tokens.md"
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
     limits "docs/manual/src/limits.md"

@@ -33,7 +33,7 @@ use xmppwire_net::client::Connector;
 pub use authority::Authority;
 pub use black_hole::BlackHole;
 pub use deadline::{PATIENCE, both, within, within_time};
-pub use porter::{Login, Porter, config, host, keys};
+pub use porter::{Login, Porter, Tokens, config, host, keys};
 pub use relay::Relay;
 pub use zone::Zone;
 

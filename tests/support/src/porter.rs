@@ -1,12 +1,14 @@
 //! The application of a server with one account, Juliet's.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use xmppwire::{
-    BindAnswer, DecoyKey, Endpoint, FullJid, Host, HostAnswer, Mechanism, SaslAnswer,
-    SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig, ServerEvent,
-    StreamManagement, TlsOffer,
+    BareJid, BindAnswer, DecoyKey, Endpoint, FullJid, Host, HostAnswer, Mechanism, Sasl2,
+    SaslAnswer, SaslCondition, SaslFailure, ScramHash, ScramKeys, Server, ServerConfig,
+    ServerEvent, StreamManagement, TlsOffer, TokenAnswer, TokenPolicy, TokenStore,
 };
 
-use crate::{DOMAIN, PASSWORD};
+use crate::{DOMAIN, JULIET, PASSWORD};
 
 pub fn config() -> ServerConfig {
     ServerConfig::new(DecoyKey::new([0x17; 32]))
@@ -24,12 +26,52 @@ pub struct Porter {
     mechanism: Option<Mechanism>,
     login: Option<Login>,
     management: Option<StreamManagement>,
+    tokens: Option<Tokens>,
 }
 
 /// A complete login.
 pub struct Login {
-    pub mechanism: Mechanism,
+    /// `None` for a login by token.
+    pub mechanism: Option<Mechanism>,
     pub jid: FullJid,
+}
+
+/// The tokens that a server has issued, and its clock. Clones share them.
+#[derive(Clone)]
+pub struct Tokens(Arc<Mutex<Issued>>);
+
+struct Issued {
+    store: TokenStore,
+    now: u64,
+}
+
+impl Tokens {
+    pub fn new() -> Self {
+        let store = TokenStore::new(20, 20);
+        Self(Arc::new(Mutex::new(Issued {
+            store,
+            now: 1_800_000_000,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Issued> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the clock of the server advance.
+    pub fn advance(&self, days: u64) {
+        self.lock().now += days * 86_400;
+    }
+
+    /// Forgets the tokens of Juliet.
+    pub fn revoke(&self) {
+        self.lock().store.revoke(&BareJid::new(JULIET).unwrap());
+    }
+
+    /// Whether no client has a token.
+    pub fn is_empty(&self) -> bool {
+        self.lock().store.is_empty()
+    }
 }
 
 impl Default for Porter {
@@ -46,6 +88,15 @@ impl Porter {
             mechanism: None,
             login: None,
             management: None,
+            tokens: None,
+        }
+    }
+
+    /// Offers SASL2, Bind 2, and tokens of 14 days.
+    pub fn issuing(tokens: &Tokens) -> Self {
+        Self {
+            tokens: Some(tokens.clone()),
+            ..Self::default()
         }
     }
 
@@ -64,7 +115,12 @@ impl Porter {
                 let answer = match request.domain().as_str() {
                     domain if domain == self.domain => {
                         let management = self.management.clone();
-                        HostAnswer::Serve(host().with_stream_management(management))
+                        let mut host = host().with_stream_management(management);
+                        if let Some(tokens) = &self.tokens {
+                            let policy = TokenPolicy::new(tokens.lock().now);
+                            host = host.with_sasl2(Sasl2::new().with_tokens(policy));
+                        }
+                        HostAnswer::Serve(host)
                     }
                     _ => HostAnswer::Unknown,
                 };
@@ -78,10 +134,23 @@ impl Porter {
                 };
                 server.answer_sasl(request, answer).unwrap();
             }
+            ServerEvent::Token(lookup) => {
+                let tokens = self.tokens.as_ref().expect("tokens are on offer").lock();
+                let slots = tokens
+                    .store
+                    .slots(lookup.account(), lookup.user_agent().id());
+                self.mechanism = None;
+                let answer = TokenAnswer::Slots(slots);
+                server.answer_token(lookup, answer).unwrap();
+            }
+            ServerEvent::Tokens(update) => {
+                let tokens = self.tokens.as_ref().expect("tokens are on offer");
+                tokens.lock().store.update(update);
+            }
             ServerEvent::Authenticated(_) => {}
             ServerEvent::Bind(request) => {
                 let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
-                let mechanism = self.mechanism.expect("authentication comes before binding");
+                let mechanism = self.mechanism;
                 self.login = Some(Login { mechanism, jid });
                 server
                     .answer_bind(request, BindAnswer::Bind(resource))

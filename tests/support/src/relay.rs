@@ -29,6 +29,8 @@ struct Shared {
     begun: AtomicBool,
     /// The connections that are open.
     open: Mutex<Vec<Weak<Line>>>,
+    /// How often the server answered on the connection that was opened last.
+    answers: AtomicUsize,
     over: AtomicBool,
     numbers: Mutex<Numbers>,
 }
@@ -39,6 +41,8 @@ struct Line {
     server: TcpStream,
     /// Bytes that may still pass; `None` without a limit.
     left: Mutex<Option<usize>>,
+    /// Whether the last bytes went to the server.
+    asks: AtomicBool,
     is_cut: AtomicBool,
 }
 
@@ -73,6 +77,7 @@ impl Relay {
             most,
             begun: AtomicBool::new(false),
             open: Mutex::default(),
+            answers: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             numbers: Mutex::new(Numbers(seed)),
         });
@@ -108,6 +113,12 @@ impl Relay {
     /// How many connections were cut.
     pub fn cut_so_far(&self) -> usize {
         self.shared.cut.load(Ordering::Relaxed)
+    }
+
+    /// Round trips so far on the connection that was opened last: how often bytes of the server
+    /// came after bytes of the client.
+    pub fn round_trips(&self) -> usize {
+        self.shared.answers.load(Ordering::SeqCst)
     }
 
     /// Cuts every connection that is open now.
@@ -152,9 +163,11 @@ impl Shared {
             client,
             server,
             left: Mutex::new(left),
+            asks: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
         });
         lock(&self.open).push(Arc::downgrade(&line));
+        self.answers.store(0, Ordering::SeqCst);
         for to_server in [true, false] {
             let (line, shared) = (Arc::clone(&line), Arc::clone(self));
             thread::spawn(move || line.pass(to_server, &shared));
@@ -179,6 +192,9 @@ impl Line {
                 Ok(read) => read,
                 Err(_) => return self.end(),
             };
+            if is_answer(&self.asks, to_server) {
+                shared.answers.fetch_add(1, Ordering::SeqCst);
+            }
             let (pass, cut) = {
                 let mut left = lock(&self.left);
                 let pass = left.map_or(read, |left| left.min(read));
@@ -212,6 +228,11 @@ impl Line {
         let _ = self.client.shutdown(Shutdown::Both);
         let _ = self.server.shutdown(Shutdown::Both);
     }
+}
+
+/// Notes the direction of some bytes. Returns whether they are the first of an answer.
+fn is_answer(asks: &AtomicBool, to_server: bool) -> bool {
+    asks.swap(to_server, Ordering::SeqCst) && !to_server
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

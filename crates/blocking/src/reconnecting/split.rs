@@ -57,13 +57,21 @@ impl<R: SessionRole> Reconnecting<R> {
         let budget = machine.inbox_bytes();
         let mut session = None;
         let carried = machine.take_carried();
+        // What was not given by `next_event` yet comes first.
+        let told = machine.take_events_after();
         let machine = machine.map(|client| {
             let (pump, present) = client.into_parts();
             session = Some(present);
             pump
         });
-        let (handle, events, mut driving) = share(session, budget, move || clock.now());
+        let (handle, events, mut driving) = share(None, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        for event in told {
+            driving.tell(event);
+        }
+        if let Some(session) = session {
+            driving.attach(None, session);
+        }
         driving.carry(carried);
         let driver = ReconnectingDriver {
             machine,
@@ -101,6 +109,9 @@ impl<R: SessionRole> ReconnectingDriver<R> {
     ///
     /// The reason why another attempt to connect cannot help.
     pub fn run(mut self) -> Result<(), Error> {
+        if let Some(told) = self.machine.take_after() {
+            told?;
+        }
         let waker = rouse(self.waker.clone());
         loop {
             let now = self.clock.now();
@@ -171,6 +182,9 @@ impl<R: SessionRole> ReconnectingDriver<R> {
             Outcome::Done(result) => *result,
         };
         let now = self.clock.now();
+        for event in self.machine.take_news() {
+            self.driving.tell(event);
+        }
         match result {
             Ok(client) => {
                 let (address, mode) = (client.address().clone(), client.mode());

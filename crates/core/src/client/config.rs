@@ -289,6 +289,12 @@ impl ClientConfig {
         self
     }
 
+    /// Takes the token out that [`with_token`](Self::with_token) has set, to keep it elsewhere.
+    pub fn take_token(&mut self) -> Option<Token> {
+        self.settings.sasl2.token.as_ref()?;
+        self.change().sasl2.token.take().map(|token| *token)
+    }
+
     /// Invalidates the token with this login, as at a logout (XEP-0484 §3.6):
     /// [`ClientEvent::TokenGone`](crate::ClientEvent::TokenGone) tells that the server did it.
     #[must_use]

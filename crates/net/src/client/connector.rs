@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use xmppwire::{
-    Client, ClientConfig, Instant, Jid, KeepAlive, Password, Resumption, StreamManagement,
+    Client, ClientConfig, Instant, Jid, KeepAlive, Password, Resumption, StreamManagement, Token,
+    TokenEnd, UserAgent,
 };
 
 use super::continuity::Continuity;
@@ -75,7 +76,8 @@ impl Connector {
     /// # Errors
     ///
     /// [`InvalidDomain`] if the domain cannot be a host name.
-    pub fn new(account: ClientConfig) -> Result<Self, InvalidDomain> {
+    pub fn new(mut account: ClientConfig) -> Result<Self, InvalidDomain> {
+        let token = account.take_token();
         let settings = ClientSettings {
             domain: Domain::parse(account.jid().domainpart())?,
             account: account.with_inline_iterations(INLINE_ITERATIONS),
@@ -86,7 +88,11 @@ impl Connector {
             redirects_in_clear: false,
             management: Some(StreamManagement::new()),
         };
-        Ok(Self::with_role(settings, Vec::new()))
+        let connector = Self::with_role(settings, Vec::new());
+        Ok(match token {
+            Some(token) => connector.with_token(token),
+            None => connector,
+        })
     }
 
     /// Connects as this JID with this password, with the defaults for everything else.
@@ -184,6 +190,79 @@ impl Connector {
     /// Takes back a session that no client has resumed.
     pub fn take_resumption(&self) -> Option<Resumption> {
         self.continuity.take_session()
+    }
+
+    fn map_account(mut self, change: impl FnOnce(ClientConfig) -> ClientConfig) -> Self {
+        self.role.account = change(self.role.account);
+        self
+    }
+
+    /// Sets the installation that SASL2 shows to the server, and asks for a token with each login
+    /// by password where the server issues tokens (FAST, XEP-0484). See
+    /// [`ClientConfig::with_user_agent`].
+    ///
+    /// The connector keeps the newest token and logs in with it: in one round trip less, and without
+    /// the computation of SCRAM. To use it in a later run of the program, store the id of the
+    /// user agent once, and the token whenever it changes.
+    ///
+    /// ```
+    /// use xmppwire::{Entropy, Token, UserAgent};
+    /// use xmppwire_net::client::Connector;
+    ///
+    /// # fn connector(stored: Option<(String, Vec<u8>)>) -> Result<Connector, Box<dyn std::error::Error>> {
+    /// let connector = Connector::account("juliet@example.org", "s3cr3t")?;
+    /// Ok(match stored {
+    ///     Some((id, token)) => connector
+    ///         .with_user_agent(UserAgent::from_id(&id)?)
+    ///         .with_token(Token::from_bytes(&token)?),
+    ///     // Store its id.
+    ///     None => connector.with_user_agent(UserAgent::new(&mut Entropy::from_os()?)),
+    /// })
+    /// # }
+    /// ```
+    pub fn with_user_agent(self, user_agent: UserAgent) -> Self {
+        self.map_account(|account| account.with_user_agent(user_agent))
+    }
+
+    /// Sets the name of the software at the beginning of the resource that the server generates
+    /// with Bind 2; see [`ClientConfig::with_bind_tag`].
+    pub fn with_bind_tag(self, tag: impl Into<String>) -> Self {
+        self.map_account(|account| account.with_bind_tag(tag))
+    }
+
+    /// Logs in with this token, which an earlier run of the program has stored, if it is of this
+    /// account and of the [user agent](Self::with_user_agent). See [`ClientConfig::with_token`].
+    ///
+    /// It goes over TLS only. If the server refuses it, the client logs in with the password on the
+    /// same stream, and asks for another token. Without a password
+    /// ([`ClientConfig::token`]) the login fails as
+    /// [`CloseReason::AuthFailed`](xmppwire::CloseReason::AuthFailed).
+    ///
+    /// A connector and its clones share the newest token. A client that reconnects goes on with a
+    /// copy of its own, and tells each change of it:
+    /// [`ReconnectEvent::Token`](super::ReconnectEvent::Token),
+    /// [`ReconnectEvent::TokenGone`](super::ReconnectEvent::TokenGone).
+    pub fn with_token(self, token: Token) -> Self {
+        self.continuity.with_tokens(|tokens| tokens.set(token));
+        self
+    }
+
+    /// Invalidates the token with the next login that uses it, as at a logout (XEP-0484 §3.6).
+    pub fn with_token_invalidated(self) -> Self {
+        self.map_account(ClientConfig::with_token_invalidated)
+    }
+
+    /// The token for the next login, to be stored after each one, also after one that failed: the
+    /// server may have issued another one, and each attempt is counted in it. `None` if the server
+    /// issued none or refused the last one; a stored one should be deleted then.
+    pub fn token(&self) -> Option<Token> {
+        self.continuity
+            .with_tokens(|tokens| tokens.newest().cloned())
+    }
+
+    /// Why the last token that went was of no use any more; told once.
+    pub fn take_token_end(&self) -> Option<TokenEnd> {
+        self.continuity.with_tokens(super::tokens::Tokens::take_end)
     }
 
     /// Follows `<see-other-host/>` also when it arrives in clear text, which is not done by
@@ -328,7 +407,10 @@ impl<R: SessionRole> SessionConnector<R> {
 
     /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
     pub(super) fn link(&self, now: Instant, secured: Option<Secured>) -> Result<Link<R>, Error> {
-        let mut link = R::link(&self.role, now, secured)?;
+        let token = self
+            .continuity
+            .with_tokens(|tokens| tokens.newest().cloned());
+        let mut link = R::link(&self.role, token, now, secured)?;
         link.connection_mut().set_keep_alive(self.keep_alive);
         Ok(link)
     }

@@ -1,4 +1,4 @@
-//! What outlives a connection: the session without one, and what several tasks wait for.
+//! What outlives a connection: the session without one, the token, and what several tasks wait for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +8,7 @@ use super::SessionRole;
 use super::acks::Acks;
 use super::duties::Duties;
 use super::requests::Requests;
+use super::tokens::Tokens;
 use crate::find::Redirect;
 
 /// A session on its way from one connection to the next, and stanzas of sessions that are over.
@@ -22,6 +23,7 @@ pub(crate) struct Continuity(Arc<Mutex<Between>>);
 struct Between {
     session: Option<Parked>,
     settled: Option<Settled>,
+    tokens: Tokens,
 }
 
 /// A session without a connection.
@@ -47,10 +49,21 @@ impl Continuity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same in another place, where nothing else takes it.
+    /// The same in another place, where nothing else takes it. A token stays here too, because it
+    /// can be used more than once.
     pub(super) fn take_over(&self) -> Self {
-        let between = std::mem::take(&mut *self.lock());
-        Self(Arc::new(Mutex::new(between)))
+        let mut between = self.lock();
+        let taken = Between {
+            session: between.session.take(),
+            settled: between.settled.take(),
+            tokens: between.tokens.clone(),
+        };
+        Self(Arc::new(Mutex::new(taken)))
+    }
+
+    /// Gives access to the token.
+    pub(super) fn with_tokens<T>(&self, work: impl FnOnce(&mut Tokens) -> T) -> T {
+        work(&mut self.lock().tokens)
     }
 
     /// Keeps a session that lost its connection at this time.

@@ -130,6 +130,14 @@ impl<R: SessionRole> Login<R> {
                         unacknowledged,
                     });
                 }
+                Some(News::Token(token)) => {
+                    let continuity = &self.connector.continuity;
+                    continuity.with_tokens(|tokens| tokens.told(*token));
+                }
+                Some(News::TokenGone(end)) => {
+                    let continuity = &self.connector.continuity;
+                    continuity.with_tokens(|tokens| tokens.gone(end));
+                }
                 Some(News::Derive(request)) => return Poll::Ready(Ok(LoginStep::Derive(request))),
                 Some(News::Closed(reason)) => {
                     let in_clear = link.tls().is_none() && R::expects_tls(&self.connector.role);

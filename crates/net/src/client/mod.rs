@@ -32,6 +32,7 @@ mod requests;
 mod role;
 mod session;
 mod shared;
+mod tokens;
 mod verdict;
 
 pub use acks::AckId;

@@ -1,8 +1,9 @@
 //! A client that reconnects.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use xmppwire::{Client, CloseReason, Instant, Resumption, Stanza, Unacknowledged};
+use xmppwire::{Client, CloseReason, Instant, Resumption, Stanza, Token, TokenEnd, Unacknowledged};
 
 use super::acks::Acks;
 use super::continuity::{Carried, Left};
@@ -34,6 +35,12 @@ pub enum ReconnectEvent<R: SessionRole = Client> {
     /// again should keep their id, so that a recipient can recognise a second copy. Comes before the
     /// event that tells of the end, or of the new session.
     Undelivered(Vec<Unacknowledged>),
+    /// The token for the next login has changed: store it in the place of the one before it. The
+    /// client uses it by itself. Comes before the event that tells what became of the login.
+    Token(Token),
+    /// The token is of no use any more, and a stored one should be deleted. The client logs in with
+    /// its password, and asks for another token.
+    TokenGone(TokenEnd),
     /// The connection was lost, or an attempt to connect failed.
     Disconnected {
         /// Why.
@@ -101,8 +108,8 @@ pub struct Reconnecting<C, R: SessionRole = Client> {
     carried: Option<Carried>,
     /// Stanzas to give back before `next`.
     undelivered: Vec<Unacknowledged>,
-    /// What is told after the stanzas that are given back.
-    after: Option<Result<Option<ReconnectEvent<R>>, Error>>,
+    /// What is told after the event that was given last, in this order.
+    after: VecDeque<Result<Option<ReconnectEvent<R>>, Error>>,
     state: State<C>,
 }
 
@@ -165,7 +172,7 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
             acks: Acks::default(),
             carried: None,
             undelivered: Vec::new(),
-            after: None,
+            after: VecDeque::new(),
             state: State::Waiting { until: now },
         }
     }
@@ -271,7 +278,8 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
         self.carried.take()
     }
 
-    /// What to tell the application: this, after the stanzas that are given back.
+    /// What to tell the application: this, after what came before it, which are stanzas that are
+    /// given back and the changes of the token.
     ///
     /// # Errors
     ///
@@ -284,17 +292,43 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
             let left = self.abandon();
             self.undelivered.extend(left.unacknowledged);
         }
-        if self.undelivered.is_empty() {
+        let news = self.take_news();
+        self.after.extend(news.map(|event| Ok(Some(event))));
+        if self.after.is_empty() && self.undelivered.is_empty() {
             return told;
         }
-        self.after = Some(told);
-        let undelivered = std::mem::take(&mut self.undelivered);
-        Ok(Some(ReconnectEvent::Undelivered(undelivered)))
+        if !self.undelivered.is_empty() {
+            let undelivered = std::mem::take(&mut self.undelivered);
+            let event = ReconnectEvent::Undelivered(undelivered);
+            self.after.push_back(Ok(Some(event)));
+        }
+        self.after.push_back(told);
+        self.take_after().unwrap_or(Ok(None))
     }
 
     /// What is still to be told after the last event, before [`next`](Self::next) is asked.
     pub fn take_after(&mut self) -> Option<Result<Option<ReconnectEvent<R>>, Error>> {
-        self.after.take()
+        self.after.pop_front()
+    }
+
+    /// The same as far as it is events, for a client that is [shared](super::share) from now on. The
+    /// end that may follow stays, for the driver to take.
+    pub fn take_events_after(&mut self) -> Vec<ReconnectEvent<R>> {
+        let mut events = Vec::new();
+        while let Some(Ok(Some(_))) = self.after.front() {
+            events.extend(self.after.pop_front().and_then(Result::ok).flatten());
+        }
+        events
+    }
+
+    /// What became of the token in the last attempt, to be told before the attempt's own event where
+    /// the session is [shared](super::share); otherwise [`tell`](Self::tell) does.
+    pub fn take_news(&mut self) -> impl Iterator<Item = ReconnectEvent<R>> + use<C, R> {
+        let continuity = &self.connector.continuity;
+        let news = continuity.with_tokens(super::tokens::Tokens::take_news);
+        let end = news.end.map(ReconnectEvent::TokenGone);
+        end.into_iter()
+            .chain(news.newest.map(ReconnectEvent::Token))
     }
 
     /// No connection came about.

@@ -6,7 +6,7 @@ use xmppwire::component::{Component, ComponentEvent};
 use xmppwire::{
     ApiMisuse, Client, ClientEvent, CloseReason, DerivationRequest, Domainpart, Endpoint, Entropy,
     FullJid, Instant, IqTracker, Resumption, Role, SaltedPassword, Stanza, StanzaFault,
-    StreamErrorCondition, TlsPolicy, Unacknowledged,
+    StreamErrorCondition, TlsPolicy, Token, TokenEnd, Unacknowledged,
 };
 
 use super::duties::Duties;
@@ -48,9 +48,11 @@ pub trait SessionRole: Role + sealed::Sealed {
     ) -> Result<(), ApiMisuse>;
 
     /// The link over a connection: over TLS after a finished handshake, otherwise in clear text.
+    /// The token is for the login, if there is one.
     #[doc(hidden)]
     fn link(
         settings: &Self::Settings,
+        token: Option<Token>,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error>;
@@ -123,6 +125,10 @@ pub enum News {
     Unmanaged,
     /// A salted password has to be computed.
     Derive(DerivationRequest),
+    /// The token for the next login.
+    Token(Box<Token>),
+    /// The token is of no use any more.
+    TokenGone(TokenEnd),
     Stanza(Stanza),
     Refused(StanzaFault),
     Closed(CloseReason),
@@ -145,6 +151,8 @@ impl SessionRole for Client {
             ClientEvent::Acknowledged(number) => News::Acknowledged(number),
             ClientEvent::Unmanaged(_) => News::Unmanaged,
             ClientEvent::Derivation(request) => News::Derive(request),
+            ClientEvent::Token(token) => News::Token(Box::new(token)),
+            ClientEvent::TokenGone(end) => News::TokenGone(end),
             ClientEvent::Stanza(stanza) => News::Stanza(stanza),
             ClientEvent::Refused(fault) => News::Refused(fault),
             ClientEvent::Closed(reason) => News::Closed(reason),
@@ -170,11 +178,15 @@ impl SessionRole for Client {
 
     fn link(
         settings: &ClientSettings,
+        token: Option<Token>,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error> {
         let entropy = Entropy::from_os()?;
         let mut account = settings.account.clone();
+        if let Some(token) = token {
+            account = account.with_token(token);
+        }
         if let Some(management) = &settings.management {
             account = account.with_stream_management(management.clone());
         }
@@ -270,6 +282,7 @@ impl SessionRole for Component {
 
     fn link(
         settings: &ComponentSettings,
+        _: Option<Token>,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error> {

@@ -208,6 +208,8 @@ impl<R: SessionRole> Session<R> {
                 | News::Resumed(_)
                 | News::NotResumed(..)
                 | News::Derive(_)
+                | News::Token(_)
+                | News::TokenGone(_)
                 | News::Other => {}
             }
         }

@@ -57,13 +57,21 @@ impl<R: SessionRole> Reconnecting<R> {
         let budget = machine.inbox_bytes();
         let mut session = None;
         let carried = machine.take_carried();
+        // What was not given by `next_event` yet comes first.
+        let told = machine.take_events_after();
         let machine = machine.map(|client| {
             let (pump, present) = client.into_parts();
             session = Some(present);
             pump
         });
-        let (handle, events, mut driving) = share(session, budget, move || clock.now());
+        let (handle, events, mut driving) = share(None, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        for event in told {
+            driving.tell(event);
+        }
+        if let Some(session) = session {
+            driving.attach(None, session);
+        }
         driving.carry(carried);
         let running = Running {
             machine,
@@ -124,6 +132,9 @@ struct Running<R: SessionRole> {
 
 impl<R: SessionRole> Running<R> {
     async fn run(mut self) -> Result<(), Error> {
+        if let Some(told) = self.machine.take_after() {
+            told?;
+        }
         loop {
             match self.machine.next(self.clock.now()) {
                 Next::Connect => {
@@ -183,6 +194,9 @@ impl<R: SessionRole> Running<R> {
     fn connected(&mut self, result: Result<Session<R>, ConnectError>) -> Result<(), Error> {
         self.attempt = None;
         let now = self.clock.now();
+        for event in self.machine.take_news() {
+            self.driving.tell(event);
+        }
         match result {
             Ok(client) => {
                 let (address, mode) = (client.address().clone(), client.mode());

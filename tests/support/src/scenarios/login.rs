@@ -16,7 +16,7 @@ fn logs_in_and_talks<A: Adapter>(mode: Mode) {
     let server = move || {
         let mut client = site.accept::<A>(mode);
         let login = log_in(&mut client).unwrap();
-        assert_eq!(login.mechanism, Mechanism::ScramSha256Plus);
+        assert_eq!(login.mechanism, Some(Mechanism::ScramSha256Plus));
         assert_eq!(client.tls().unwrap().version, TlsVersion::Tls13);
         let message = next_message(&mut client);
         let from = message.from().map(|from| from.as_str());
@@ -81,7 +81,7 @@ fn by_tls_1_2<A: Adapter>(server: ServerConfig, mechanism: Mechanism) {
         let mut client = A::accept(site.socket(), server, Some(site.tls.clone())).unwrap();
         let login = log_in(&mut client).unwrap();
         client.flush();
-        assert_eq!(login.mechanism, mechanism);
+        assert_eq!(login.mechanism, Some(mechanism));
         end(&mut client);
     };
     let client = move || {

@@ -24,6 +24,7 @@ pub mod resume;
 pub mod scram;
 pub mod srv;
 pub mod tcp;
+pub mod tokens;
 
 /// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list
 /// of all scenarios.
@@ -166,6 +167,13 @@ macro_rules! scenarios {
             tcp:
                 a_client_uses_one_connection_and_closes_it,
                 a_server_uses_the_connection_that_it_accepted_and_closes_it;
+            tokens:
+                a_token_saves_a_round_trip,
+                a_new_token_is_used_next,
+                a_refused_token_leads_to_the_password,
+                without_a_password_a_refused_token_ends_the_attempts,
+                a_token_is_invalidated_at_the_logout,
+                a_token_never_goes_without_tls;
         }
         // For clients and for components.
         $crate::scenarios! { each role with $adapter;

@@ -30,7 +30,7 @@ pub fn logs_in_over_tls<A: Adapter>(mechanism: Mechanism) {
                 assert!(client.tls().is_some());
                 client.flush();
                 end(&mut client);
-                Some(login.mechanism)
+                login.mechanism
             };
             let client = move || match A::connect_with(&connector) {
                 Ok(client) => {

@@ -41,12 +41,11 @@ impl<R: SessionRole> Driving<R> {
         self.0.with(|state| work(&mut Driven(state)))
     }
 
-    /// A session is up, of which this event tells. Without effect on the stanzas that still wait to
-    /// be received.
-    pub fn attach(&mut self, event: ReconnectEvent<R>, session: Session<R>) {
-        self.0.with(|state| {
-            state.attach(Some(event), session);
-        });
+    /// A session is up, of which this event tells unless it was told before. Without effect on the
+    /// stanzas that still wait to be received.
+    pub fn attach(&mut self, event: impl Into<Option<ReconnectEvent<R>>>, session: Session<R>) {
+        let event = event.into();
+        self.0.with(|state| state.attach(event, session));
     }
 
     /// Keeps what the last session had besides its stream, before the client was shared.
