@@ -134,6 +134,38 @@ fn what_the_output_cannot_take_is_given_back() {
     assert_eq!(client.machine.take_unacknowledged().len(), sent);
 }
 
+/// A question that has no room is put off, also by a policy that asks at once: a deadline that stays in
+/// the past would make the driver call without end while the peer reads nothing.
+#[test]
+fn a_question_without_room_is_put_off() {
+    let mut limits = Limits::default();
+    limits.output_backlog = 100_000;
+    let policy = StreamManagement::new()
+        .with_ask_after(u32::MAX, usize::MAX)
+        .with_ask_after_silence(Duration::ZERO);
+    let config = client_config(&policy).with_limits(limits);
+    let mut client = managed(&policy);
+    client.machine = resumed_with(config, client.machine);
+    // Fill the output to the byte.
+    let empty = message("").element().to_xml().len() - " xmlns='jabber:client'".len();
+    while client.machine.room() > 2 * empty {
+        client.machine.send(&message("")).unwrap();
+    }
+    let id = "1".repeat(client.machine.room() - empty);
+    client.machine.send(&message(&id)).unwrap();
+    assert_eq!(client.machine.room(), 0);
+    hear(&mut client, QUESTION);
+    for _ in 0..5 {
+        client.machine.handle_timeout(at(1));
+    }
+    assert!(client.machine.poll_timeout() > Some(at(1)));
+    // Once there is room, the question is asked.
+    let unasked = said(&mut client);
+    client.machine.handle_timeout(at(3));
+    assert_eq!(said(&mut client), QUESTION);
+    assert!(!unasked.contains(QUESTION));
+}
+
 /// The same session with another configuration.
 fn resumed_with(
     config: xmppwire::ClientConfig,

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use xmppwire_xml::{Element, ElementRef};
 
@@ -28,6 +29,9 @@ use crate::stream_management::StreamManagement;
 use crate::time::Instant;
 use crate::unacknowledged::Unacknowledged;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
+
+/// How long a question is put off, at least, for which the output has no room.
+const PUT_OFF: Duration = Duration::from_secs(1);
 
 /// The management of one session.
 ///
@@ -184,6 +188,15 @@ impl Management {
                 }
             }
             (None, Some(_)) => Asking::Ask,
+        }
+    }
+
+    /// The question was written at this time, or had no room in the output.
+    fn was_asked(&mut self, now: Instant) {
+        let put_off = PUT_OFF.saturating_sub(self.policy.ask_after_silence());
+        match &mut self.queue {
+            Some(out) if out.asked.is_none() => out.since = Some(now + put_off),
+            _ => self.not_reading(now),
         }
     }
 
@@ -463,12 +476,8 @@ impl Stream {
         match due {
             Some(Asking::Ask) => {
                 self.ask();
-                // Where the output is full, the next try is later.
-                if let Some(out) = self.management.as_mut().and_then(|m| m.queue.as_mut()) {
-                    match &mut out.asked {
-                        Some(wait) => wait.not_reading(now),
-                        None => out.since = Some(now),
-                    }
+                if let Some(management) = self.management.as_mut() {
+                    management.was_asked(now);
                 }
             }
             Some(Asking::Gone) => self.cut(CloseReason::TimedOut(Timer::Acknowledgement)),
