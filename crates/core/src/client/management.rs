@@ -183,6 +183,7 @@ impl Endpoint<Client> {
             log!(debug, %jid, "resumed");
             self.stream.forget_negotiation();
             self.event = Some(ClientEvent::Resumed { jid, acknowledged });
+            self.tell_state();
         }
     }
 

@@ -143,14 +143,16 @@ pub struct Client {
     misnamed: bool,
     /// Whether carbons were enabled together with the binding.
     carbons: bool,
+    /// Whether the server wants to know the state of the client, where no features say so.
+    csi: bool,
     /// Stanzas that arrived before the legacy session is there.
     kept: Option<Box<Kept>>,
     /// Whether the user looks at the client, as the application says.
     active: bool,
+    /// The same, as the server knows it. Every stream begins as active (XEP-0352 §5.1).
+    told_active: bool,
     /// The session to resume, until the server has decided.
     resumption: Option<Box<Resumption>>,
-    /// What the server knows of it. Every stream begins as active (XEP-0352 §5.1).
-    told_active: bool,
     /// The token to try, until it was tried.
     token: Option<Box<Token>>,
 }
@@ -261,6 +263,7 @@ impl Client {
             stream_lang: None,
             misnamed: false,
             carbons: false,
+            csi: false,
             kept: None,
             active: true,
             resumption: None,
@@ -311,7 +314,7 @@ impl Endpoint<Client> {
 
     /// Tells the server the state of the client, if it does not know it and wants to.
     pub(super) fn tell_state(&mut self) {
-        let offered = self.features().is_some_and(StreamFeatures::csi);
+        let offered = self.features().map_or(self.role.csi, StreamFeatures::csi);
         let bound = matches!(self.role.state, State::Bound(_)) && !self.is_done();
         if self.role.active != self.role.told_active && offered && bound {
             self.role.told_active = self.role.active;

@@ -17,6 +17,7 @@ use crate::stream::management;
 use crate::wire::features::StreamFeatures;
 use crate::wire::sasl;
 use crate::wire::stream_error::StreamErrorCondition;
+use crate::wire::stream_limits::StreamLimits;
 
 impl Endpoint<Client> {
     /// Whether carbons were enabled together with the binding, as
@@ -113,8 +114,9 @@ impl Endpoint<Client> {
             if !login.resumes {
                 return self.malformed("a session is resumed that was not asked for");
             }
-            self.stream.set_authenticated_in_place();
-            self.role.features = None;
+            let features = self.forget_offer();
+            // No other features follow (XEP-0198 §9.2).
+            self.role.csi = features.is_some_and(|offer| offer.bind2_feature(ns::CSI));
             self.handle_resumed(resumed);
             told.extend(self.event.take());
             return self.tell_all(told);
@@ -130,8 +132,7 @@ impl Endpoint<Client> {
         }
         let Some(bound) = success.child("bound", ns::BIND2) else {
             // A resource is bound as in RFC 6120 §7, as soon as the features offer it.
-            self.stream.set_authenticated_in_place();
-            self.role.features = None;
+            self.forget_offer();
             self.role.state = State::Offering;
             return self.tell_all(told);
         };
@@ -141,8 +142,7 @@ impl Endpoint<Client> {
         let Ok(jid) = FullJid::try_from(jid) else {
             return self.malformed("a resource is bound, and the JID has none");
         };
-        self.stream.set_authenticated_in_place();
-        self.role.features = None;
+        self.forget_offer();
         self.role.carbons = wish.carbons;
         self.role.told_active = !wish.inactive;
         self.bound(jid);
@@ -160,6 +160,13 @@ impl Endpoint<Client> {
             told.extend(self.event.take());
         }
         self.tell_all(told);
+    }
+
+    /// The client is authenticated: what the server offered and announced before holds no longer.
+    fn forget_offer(&mut self) -> Option<StreamFeatures> {
+        self.stream.set_authenticated_in_place();
+        self.stream.obey(StreamLimits::default());
+        self.role.features.take()
     }
 
     /// Tells events one after the other.

@@ -209,10 +209,7 @@ impl Endpoint<Server> {
         let jid = session.jid.clone();
         let (parked, terms) = session.into_parts();
         self.stream.set_bound();
-        self.stream.forget_negotiation();
-        self.role.management = Some(Arc::clone(&policy));
-        self.role.host = None;
-        self.role.account = None;
+        self.forget_negotiation();
         self.role.state = State::Bound(jid.clone());
         if let Some(acknowledged) = self.stream.continue_session(policy, parked, terms, handled) {
             log!(debug, %jid, "resumed");

@@ -1,6 +1,6 @@
 //! Stream management inside SASL2 and Bind 2 (XEP-0198 §9.2, §9.3).
 
-use xmppwire::StreamManagement;
+use xmppwire::{Message, StreamManagement};
 
 use crate::support::{Juliet, Login, START, Verona, Wire, message, read, sessions, settle, write};
 
@@ -153,4 +153,57 @@ fn a_session_that_comes_too_late_is_not_lost() {
     }
     settle(&mut client, &mut server, &mut wire, &mut sessions());
     assert_eq!(client.given_back, ["c1"]);
+}
+
+/// Loses a session and resumes it, on a host that offers more, with an inactive client.
+fn resumed(
+    login: Login,
+    offer: impl Fn(xmppwire::Host) -> xmppwire::Host,
+) -> (Juliet, Verona, xmppwire::DetachedSessions) {
+    let policy = StreamManagement::new();
+    let mut client = Juliet::with_login(&policy, login, 1, None);
+    let mut server = Verona::new(&policy, 2).offering(&offer);
+    let mut sessions = sessions();
+    talk(&mut client, &mut server, &mut sessions);
+    let resumption = client.machine.take_resumption().unwrap();
+    server.machine.receive_eof(START);
+    while server.poll(&mut sessions) {}
+
+    let mut client = Juliet::with_login(&policy, login, 3, Some(resumption));
+    client.machine.set_active(false);
+    let mut server = Verona::new(&policy, 4).offering(offer);
+    talk(&mut client, &mut server, &mut sessions);
+    assert_eq!(client.told.events, ["resumed"]);
+    (client, server, sessions)
+}
+
+/// A session that continues begins as active (XEP-0352 §5.2), and the client can say otherwise.
+#[test]
+fn a_resumed_client_tells_its_state() {
+    for login in [Login::Sasl, Login::Sasl2] {
+        let (mut client, mut server, mut sessions) = resumed(login, xmppwire::Host::with_csi);
+        assert_eq!(server.told.events, ["resumed", "inactive"], "{login:?}");
+        client.machine.set_active(true);
+        talk(&mut client, &mut server, &mut sessions);
+        assert_eq!(server.told.events, ["resumed", "inactive", "active"]);
+
+        // A server that does not offer it is told nothing.
+        let (mut client, mut server, mut sessions) = resumed(login, |host| host);
+        client.machine.set_active(true);
+        talk(&mut client, &mut server, &mut sessions);
+        assert_eq!(server.told.events, ["resumed"], "{login:?}");
+    }
+}
+
+/// What a server announces of its limits before authentication (XEP-0478) does not hold after it.
+#[test]
+fn a_resumed_client_does_not_keep_the_limits_of_strangers() {
+    for login in [Login::Sasl, Login::Sasl2] {
+        let (mut client, mut server, mut sessions) =
+            resumed(login, xmppwire::Host::with_stream_limits);
+        let long = Message::chat("romeo@example.net", "O".repeat(20_000)).unwrap();
+        client.machine.send(&long.with_id("long").into()).unwrap();
+        talk(&mut client, &mut server, &mut sessions);
+        assert_eq!(server.told.stanzas, ["long"], "{login:?}");
+    }
 }

@@ -153,6 +153,12 @@ impl Verona {
         }
     }
 
+    /// Changes what the host offers.
+    pub fn offering(mut self, change: impl FnOnce(Host) -> Host) -> Self {
+        self.host = change(self.host);
+        self
+    }
+
     /// Takes one event. A session that is asked for comes from the table or from the old connection.
     pub fn poll(&mut self, sessions: &mut DetachedSessions) -> bool {
         let Some(event) = self.machine.poll_event() else {
@@ -196,6 +202,10 @@ impl Verona {
                 self.told.events.push("resumed".into());
             }
             ServerEvent::Managed(managed) => self.managed = managed.id().map(Into::into),
+            ServerEvent::Active(active) => {
+                let state = if active { "active" } else { "inactive" };
+                self.told.events.push(state.into());
+            }
             ServerEvent::Acknowledged(upto) => self.told.acknowledged = upto,
             ServerEvent::Stanza(stanza) => self.told.stanza(&stanza),
             ServerEvent::Detached(detached) => {
