@@ -193,17 +193,11 @@ pub struct TokenSlots {
     pub new: Option<IssuedToken>,
 }
 
-/// One of the [`TokenSlots`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    Current,
-    New,
-}
-
 /// A login by token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Used {
-    slot: Slot,
+    /// Names the token: which slot it is in may change before the slots are updated.
+    secret: Password,
     pub(crate) mechanism: TokenMechanism,
     count: Option<u32>,
     pub(crate) invalidates: bool,
@@ -218,7 +212,19 @@ pub(crate) struct Fast {
     pub(crate) invalidates: bool,
 }
 
+impl Used {
+    /// Whether this is the token that was used. Both secrets are the server's own, so the time of the
+    /// comparison tells nothing to a peer.
+    fn is(&self, token: &IssuedToken) -> bool {
+        token.secret.expose() == self.secret.expose()
+    }
+}
+
 impl TokenSlots {
+    const fn is_empty(&self) -> bool {
+        self.current.is_none() && self.new.is_none()
+    }
+
     /// Finds the token of a login, and returns how it was used and what proves that the server
     /// knows it. The tokens of both slots are compared in constant time.
     pub(crate) fn check(
@@ -235,9 +241,7 @@ impl TokenSlots {
             Some((slot.clone()?, answer?))
         };
         let (new, current) = (answer(&self.new), answer(&self.current));
-        let new = new.map(|(token, answer)| (Slot::New, token, answer));
-        let current = current.map(|(token, answer)| (Slot::Current, token, answer));
-        let (slot, token, answer) = new.or(current).ok_or(Condition::NotAuthorized)?;
+        let (token, answer) = new.or(current).ok_or(Condition::NotAuthorized)?;
         let repeated = fast.count.is_some_and(|count| count <= token.count);
         if token.mechanism != proof.mechanism() || repeated {
             return Err(Condition::NotAuthorized);
@@ -246,11 +250,11 @@ impl TokenSlots {
             return Err(Condition::CredentialsExpired);
         }
         let used = Used {
-            slot,
             mechanism: token.mechanism,
             count: fast.count,
             invalidates: fast.invalidates,
             is_due: policy.is_due(&token),
+            secret: token.secret,
         };
         Ok((used, answer))
     }
@@ -284,21 +288,28 @@ impl TokenUpdate {
 
     /// Whether the client has invalidated its token, as at a logout (XEP-0484 §3.6).
     pub fn invalidates(&self) -> bool {
-        self.used.is_some_and(|used| used.invalidates)
+        self.used.as_ref().is_some_and(|used| used.invalidates)
     }
 
     /// Changes the stored tokens of this client. A token that was used for the first time takes the
     /// place of the one before it, and a new one takes the place of one that was never used.
+    ///
+    /// The slots may have changed since [`ServerEvent::Token`](crate::ServerEvent::Token), by another
+    /// login of the client. Where they are empty, because the tokens were revoked meanwhile, they stay
+    /// so: the client then has to log in without a token.
     pub fn apply(self, slots: &mut TokenSlots) {
-        if let Some(used) = self.used {
-            if used.slot == Slot::New {
-                slots.current = slots.new.take();
-            }
-            if let (Some(token), Some(count)) = (&mut slots.current, used.count) {
-                token.count = token.count.max(count);
-            }
+        if let Some(used) = &self.used {
             if used.invalidates {
                 *slots = TokenSlots::default();
+            } else if slots.is_empty() {
+                return;
+            }
+            if slots.new.as_ref().is_some_and(|token| used.is(token)) {
+                slots.current = slots.new.take();
+            }
+            let current = slots.current.as_mut().filter(|token| used.is(token));
+            if let (Some(token), Some(count)) = (current, used.count) {
+                token.count = token.count.max(count);
             }
         }
         if let Some(issued) = self.issued {
@@ -329,5 +340,129 @@ impl Fast {
             count: fast.attr("count").and_then(|count| count.parse().ok()),
             invalidates: fast.attr("invalidate").is_some_and(flag),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmppwire_sasl::TokenLogin;
+
+    const NOW: u64 = 1_000_000;
+
+    fn policy(now: u64) -> TokenPolicy {
+        TokenPolicy::new(now).with_lifetime(Duration::from_secs(100))
+    }
+
+    fn update(used: Option<Used>, issued: Option<IssuedToken>) -> TokenUpdate {
+        TokenUpdate {
+            account: BareJid::new("juliet@example.org").unwrap(),
+            user_agent: Box::new(UserAgent::new(&mut Entropy::from_seed([3; 32]))),
+            used,
+            issued,
+        }
+    }
+
+    fn issue(seed: u8, now: u64) -> IssuedToken {
+        policy(now).issue(
+            TokenMechanism::Unbound,
+            &mut Entropy::from_seed([seed; 32]),
+        )
+    }
+
+    fn fast(count: u32) -> Fast {
+        Fast {
+            count: Some(count),
+            invalidates: false,
+        }
+    }
+
+    /// A login with the token, on slots as one connection has looked them up.
+    fn log_in(
+        slots: &TokenSlots,
+        token: &IssuedToken,
+        fast: Fast,
+        now: u64,
+    ) -> Result<Used, Condition> {
+        let none = ChannelBindings::none();
+        let login = TokenLogin::new(token.mechanism, "juliet", &token.secret, &none).unwrap();
+        let message = login.initial_response();
+        let proof = TokenProof::parse(token.mechanism, &message, &none).unwrap();
+        slots.check(&proof, fast, &policy(now)).map(|(used, _)| used)
+    }
+
+    fn is(slot: &Option<IssuedToken>, token: &IssuedToken) -> bool {
+        slot.as_ref()
+            .is_some_and(|slot| slot.secret.expose() == token.secret.expose())
+    }
+
+    /// Two connections log in with a new token at the same time, as after a network change: both have
+    /// looked the tokens up before either changes them.
+    #[test]
+    fn logins_at_the_same_time_lose_no_token() {
+        let (first, second) = (issue(1, NOW), issue(2, NOW));
+        let mut slots = TokenSlots {
+            current: Some(first.clone()),
+            new: Some(second.clone()),
+        };
+        let seen = slots.clone();
+        for count in [1, 2] {
+            let used = log_in(&seen, &second, fast(count), NOW).unwrap();
+            update(Some(used), None).apply(&mut slots);
+            assert!(is(&slots.current, &second) && slots.new.is_none());
+        }
+        assert!(log_in(&slots, &second, fast(2), NOW).is_err(), "a replay");
+        assert!(log_in(&slots, &second, fast(3), NOW).is_ok());
+        assert!(log_in(&slots, &first, fast(9), NOW).is_err());
+    }
+
+    /// The tokens of an account are revoked while a client logs in with one: no new one takes its place.
+    #[test]
+    fn a_token_that_was_revoked_meanwhile_is_not_replaced() {
+        let token = issue(1, NOW);
+        let mut slots = TokenSlots {
+            current: Some(token.clone()),
+            new: None,
+        };
+        let used = log_in(&slots, &token, fast(1), NOW + 60).unwrap();
+        assert!(used.is_due);
+        slots = TokenSlots::default();
+        update(Some(used), Some(issue(2, NOW + 60))).apply(&mut slots);
+        assert!(slots.current.is_none() && slots.new.is_none());
+    }
+
+    /// A client that lost the answer to its first login uses the older token again, and is given
+    /// another new one.
+    #[test]
+    fn a_lost_token_is_replaced() {
+        let (first, lost, last) = (issue(1, NOW), issue(2, NOW + 60), issue(3, NOW + 61));
+        let mut slots = TokenSlots {
+            current: Some(first.clone()),
+            new: None,
+        };
+        for (count, issued) in [(1, &lost), (2, &last)] {
+            let used = log_in(&slots, &first, fast(count), NOW + 60).unwrap();
+            update(Some(used), Some(issued.clone())).apply(&mut slots);
+            assert!(is(&slots.current, &first) && is(&slots.new, issued));
+        }
+        let used = log_in(&slots, &last, fast(1), NOW + 62).unwrap();
+        update(Some(used), None).apply(&mut slots);
+        assert!(is(&slots.current, &last) && slots.new.is_none());
+    }
+
+    #[test]
+    fn an_invalidated_token_is_gone() {
+        let token = issue(1, NOW);
+        let mut slots = TokenSlots {
+            current: None,
+            new: Some(token.clone()),
+        };
+        let invalidate = Fast {
+            count: None,
+            invalidates: true,
+        };
+        let used = log_in(&slots, &token, invalidate, NOW).unwrap();
+        update(Some(used), None).apply(&mut slots);
+        assert!(slots.current.is_none() && slots.new.is_none());
     }
 }

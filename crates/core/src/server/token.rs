@@ -187,7 +187,7 @@ impl Endpoint<Server> {
     /// issued where the client asked for one, and where the one that it used is due for another.
     pub(super) fn update_tokens(&mut self, admitted: &Admitted) -> Option<TokenUpdate> {
         let user_agent = admitted.user_agent.clone()?;
-        let mechanism = match (admitted.token, admitted.used) {
+        let mechanism = match (admitted.token, &admitted.used) {
             (Some(requested), _) => Some(requested),
             (None, Some(used)) if used.is_due && !used.invalidates => Some(used.mechanism),
             _ => None,
@@ -197,7 +197,7 @@ impl Endpoint<Server> {
         (issued.is_some() || admitted.used.is_some()).then(|| TokenUpdate {
             account: admitted.account.clone(),
             user_agent,
-            used: admitted.used,
+            used: admitted.used.clone(),
             issued,
         })
     }
