@@ -10,14 +10,13 @@ use xmppwire_sasl::{ChannelBindings, Condition, Password, TokenMechanism, TokenP
 use xmppwire_xml::{Element, ElementBuilder};
 
 use super::UserAgent;
-use super::token::SavedTokenError;
+use super::saved::{Head, SavedTokenError};
 use crate::entropy::Entropy;
 use crate::ns;
-use crate::saved_session::{Input, write};
+use crate::saved_session::Input;
 use crate::wire::date_time;
 
-const MAGIC: &[u8; 4] = b"XWTI";
-const VERSION: u8 = 1;
+const MAGIC: [u8; 4] = *b"XWTI";
 
 /// Which tokens a server issues and accepts (FAST, XEP-0484).
 ///
@@ -119,15 +118,11 @@ impl IssuedToken {
 
     /// The token as bytes, in a format with a version. They are as secret as the token.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.extend_from_slice(MAGIC);
-        out.push(VERSION);
-        out.extend_from_slice(&self.count.to_be_bytes());
-        out.extend_from_slice(&self.expires.to_be_bytes());
-        for text in [self.mechanism.name(), self.secret.expose()] {
-            write(&mut out, text.as_bytes());
-        }
-        out
+        let head = Head {
+            count: self.count,
+            expires: self.expires,
+        };
+        head.save(MAGIC, &[self.mechanism.name(), self.secret.expose()])
     }
 
     /// Reads a token from bytes, which may be anything.
@@ -137,14 +132,7 @@ impl IssuedToken {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedTokenError> {
         use SavedTokenError as E;
         let mut input = Input(bytes);
-        if input.array() != Some(*MAGIC) {
-            return Err(E::Kind);
-        }
-        if input.array() != Some([VERSION]) {
-            return Err(E::Version);
-        }
-        let count = input.number().ok_or(E::Damaged)?;
-        let expires = input.array().map(u64::from_be_bytes).ok_or(E::Damaged)?;
+        let Head { count, expires } = Head::load(&mut input, MAGIC)?;
         let mechanism = input.text().ok_or(E::Damaged)?;
         let mechanism = TokenMechanism::from_name(mechanism).ok_or(E::Version)?;
         let secret = input.text().ok_or(E::Damaged)?;
@@ -364,10 +352,7 @@ mod tests {
     }
 
     fn issue(seed: u8, now: u64) -> IssuedToken {
-        policy(now).issue(
-            TokenMechanism::Unbound,
-            &mut Entropy::from_seed([seed; 32]),
-        )
+        policy(now).issue(TokenMechanism::Unbound, &mut Entropy::from_seed([seed; 32]))
     }
 
     fn fast(count: u32) -> Fast {
@@ -388,7 +373,9 @@ mod tests {
         let login = TokenLogin::new(token.mechanism, "juliet", &token.secret, &none).unwrap();
         let message = login.initial_response();
         let proof = TokenProof::parse(token.mechanism, &message, &none).unwrap();
-        slots.check(&proof, fast, &policy(now)).map(|(used, _)| used)
+        slots
+            .check(&proof, fast, &policy(now))
+            .map(|(used, _)| used)
     }
 
     fn is(slot: &Option<IssuedToken>, token: &IssuedToken) -> bool {

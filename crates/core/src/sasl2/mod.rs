@@ -4,6 +4,7 @@
 mod authenticate;
 mod issued;
 mod offer;
+mod saved;
 mod store;
 mod token;
 mod user_agent;
@@ -13,6 +14,7 @@ pub(crate) use self::issued::{Fast, Used};
 pub use self::issued::{IssuedToken, TokenPolicy, TokenSlots, TokenUpdate};
 pub(crate) use self::offer::Inline;
 pub use self::offer::Sasl2;
+pub use self::saved::SavedTokenError;
 pub use self::store::TokenStore;
-pub use self::token::{SavedTokenError, Token};
+pub use self::token::Token;
 pub use self::user_agent::{InvalidUserAgentId, UserAgent};

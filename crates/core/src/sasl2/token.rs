@@ -8,11 +8,11 @@ use xmppwire_jid::BareJid;
 use xmppwire_sasl::{Password, TokenMechanism};
 use xmppwire_xml::ElementRef;
 
-use crate::saved_session::{Input, write};
+use super::saved::{Head, SavedTokenError};
+use crate::saved_session::Input;
 use crate::wire::date_time;
 
-const MAGIC: &[u8; 4] = b"XWTK";
-const VERSION: u8 = 1;
+const MAGIC: [u8; 4] = *b"XWTK";
 
 /// The longest token that a client keeps, in bytes.
 const MAX_TOKEN: usize = 1024;
@@ -42,21 +42,6 @@ pub struct Token {
     pub(crate) secret: Password,
     pub(crate) expires: Option<u64>,
     pub(crate) count: u32,
-}
-
-/// Why bytes are no saved token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SavedTokenError {
-    /// They do not begin as a token of this kind.
-    #[error("not a saved token")]
-    Kind,
-    /// A later version of this library wrote them, or it has a mechanism that this one lacks.
-    #[error("a saved token of another version")]
-    Version,
-    /// They are cut, too long, or contradict themselves.
-    #[error("a damaged token")]
-    Damaged,
 }
 
 impl Token {
@@ -117,20 +102,17 @@ impl Token {
 
     /// The token as bytes, in a format with a version. They are as secret as the token.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.extend_from_slice(MAGIC);
-        out.push(VERSION);
-        out.extend_from_slice(&self.count.to_be_bytes());
-        out.extend_from_slice(&self.expires.unwrap_or(u64::MAX).to_be_bytes());
-        for text in [
+        let head = Head {
+            count: self.count,
+            expires: self.expires.unwrap_or(u64::MAX),
+        };
+        let texts = [
             self.account.as_str(),
             &self.user_agent,
             self.mechanism.name(),
             self.secret.expose(),
-        ] {
-            write(&mut out, text.as_bytes());
-        }
-        out
+        ];
+        head.save(MAGIC, &texts)
     }
 
     /// Reads a token from bytes, which may be anything.
@@ -140,14 +122,7 @@ impl Token {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedTokenError> {
         use SavedTokenError as E;
         let mut input = Input(bytes);
-        if input.array() != Some(*MAGIC) {
-            return Err(E::Kind);
-        }
-        if input.array() != Some([VERSION]) {
-            return Err(E::Version);
-        }
-        let count = input.number().ok_or(E::Damaged)?;
-        let expires = input.array().map(u64::from_be_bytes).ok_or(E::Damaged)?;
+        let Head { count, expires } = Head::load(&mut input, MAGIC)?;
         let mut text = || input.text().ok_or(E::Damaged);
         let account = BareJid::new(text()?).map_err(|_| E::Damaged)?;
         let user_agent = text()?.into();
