@@ -47,6 +47,8 @@ pub(crate) struct Connected {
     presence: Option<Available>,
     /// It wants copies of the messages of the other resources.
     wants_copies: bool,
+    /// The id of its session, if a connection has it and it can be resumed.
+    pub(crate) session: Option<String>,
 }
 
 struct Available {
@@ -112,6 +114,7 @@ impl Registry {
             outlet,
             presence: None,
             wants_copies,
+            session: None,
         };
         account.connected.insert(jid.clone(), connected);
         Some(inbox)
@@ -283,6 +286,13 @@ impl Registry {
     pub(crate) fn connected_mut(&mut self, jid: &FullJid) -> Option<&mut Connected> {
         let account = self.accounts.get_mut(&jid.to_bare())?;
         account.connected.get_mut(jid)
+    }
+
+    /// The resource of an account whose connection has the session with this id.
+    pub(crate) fn connected_with(&self, account: &BareJid, id: &str) -> Option<FullJid> {
+        let mut connected = self.accounts.get(account)?.connected.iter();
+        let of_session = connected.find(|(_, it)| it.session.as_deref() == Some(id));
+        of_session.map(|(jid, _)| jid.clone())
     }
 
     /// The resources of an account that want copies of messages.

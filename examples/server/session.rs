@@ -193,10 +193,17 @@ impl Session {
         let (answer, inbox) = match found {
             Found::Here(answer, inbox) => (*answer, Some(inbox)),
             Found::Unknown(answer) => (*answer, None),
-            Found::Elsewhere(detached, inbox) => {
-                match tokio::time::timeout(HANDING_OVER, detached).await {
-                    Ok(Ok(detached)) => (ResumeAnswer::Resume(detached), Some(inbox)),
-                    _ => (ResumeAnswer::Unknown { handled: None }, None),
+            Found::Elsewhere(mut handed, inbox) => {
+                let waited = tokio::time::timeout(HANDING_OVER, &mut handed).await;
+                // From here on it is either taken or stays with its connection.
+                handed.close();
+                let detached = match waited {
+                    Ok(handed) => handed.ok(),
+                    Err(_) => handed.try_recv().ok(),
+                };
+                match detached {
+                    Some(detached) => (ResumeAnswer::Resume(detached), Some(inbox)),
+                    None => (ResumeAnswer::Unknown { handled: None }, None),
                 }
             }
         };
@@ -211,13 +218,9 @@ impl Session {
 
     /// A newer connection has the place, and perhaps wants the session.
     fn give_way(&mut self) {
-        let taker = self.jid.as_ref().and_then(|jid| self.registry().taker(jid));
-        if let Some(taker) = taker {
-            let detached = self.peer.connection.connection_mut().detach();
-            // Where the taker is gone, so is its connection, and the session is lost with it.
-            if let Some(detached) = detached {
-                drop(taker.send(detached));
-            }
+        let detached = self.peer.connection.connection_mut().detach();
+        if let (Some(detached), Some(inbox)) = (detached, self.peer.take_inbox()) {
+            self.registry().park(inbox, detached);
         }
         self.peer.displaced();
     }

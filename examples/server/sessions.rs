@@ -9,17 +9,15 @@ use xmppwire_tokio::{
     Stanza, StanzaErrorCondition,
 };
 
-use crate::queue::{Inbox, Outlet};
+use crate::queue::Inbox;
 use crate::registry::Registry;
 
 /// Bytes of memory of all sessions without a connection.
 const ALL_SESSIONS: usize = 64 * 1024 * 1024;
 
-/// The sessions without a connection, and which connections have sessions that can be resumed.
+/// The sessions without a connection, and who wants those of connections.
 pub(crate) struct Sessions {
     pub(crate) detached: DetachedSessions,
-    /// By the id of each session with a connection.
-    live: BTreeMap<String, FullJid>,
     /// Who waits for a session that another connection still has.
     takers: BTreeMap<FullJid, oneshot::Sender<Detached>>,
     start: Instant,
@@ -31,7 +29,6 @@ impl Default for Sessions {
         limits.total_bytes = ALL_SESSIONS;
         Self {
             detached: DetachedSessions::new(limits),
-            live: BTreeMap::new(),
             takers: BTreeMap::new(),
             start: Instant::now(),
         }
@@ -54,9 +51,11 @@ pub(crate) enum Found {
 }
 
 impl Registry {
-    /// The session of this resource can be resumed by this id.
+    /// A connection has the session of this resource, which can be resumed by this id.
     pub(crate) fn manage(&mut self, jid: &FullJid, id: &str) {
-        self.sessions.live.insert(id.to_owned(), jid.clone());
+        if let Some(connected) = self.connected_mut(jid) {
+            connected.session = Some(id.to_owned());
+        }
     }
 
     /// Looks for the session that a client wants to resume.
@@ -65,11 +64,10 @@ impl Registry {
         if let ResumeAnswer::Resume(detached) = &answer
             && let Some(inbox) = self.reconnect(&detached.jid().clone())
         {
+            self.manage(&detached.jid().clone(), request.id());
             return Found::Here(Box::new(answer), inbox);
         }
-        let live = self.sessions.live.get(request.id()).cloned();
-        let live = live.filter(|jid| jid.bare_str() == request.account().as_str());
-        if let Some(jid) = live
+        if let Some(jid) = self.connected_with(request.account(), request.id())
             && let Some(inbox) = self.reconnect(&jid)
         {
             let (taker, detached) = oneshot::channel();
@@ -79,27 +77,30 @@ impl Registry {
         Found::Unknown(Box::new(answer))
     }
 
-    /// The one who waits for the session of a connection that has lost its place.
-    pub(crate) fn taker(&mut self, jid: &FullJid) -> Option<oneshot::Sender<Detached>> {
-        self.sessions.takers.remove(jid)
-    }
-
-    /// A connection is lost, and its session waits for its client. What was not given to it yet
-    /// waits with it.
+    /// A connection gives its session away, because it is lost or a newer one has its place. The
+    /// session goes to the connection that asked for it, or waits for its client. What was not given to
+    /// the old connection yet goes with it.
     pub(crate) fn park(&mut self, mut inbox: Inbox, mut detached: Detached) {
         inbox.close();
-        let jid = detached.jid().clone();
-        self.sessions.live.remove(detached.id());
-        let outlet = self.connected_mut(&jid).map(|connected| &connected.outlet);
-        if !outlet.is_some_and(Outlet::is_closed) {
-            // A newer connection has taken the resource.
-            return self.end(detached, false);
-        }
         while let Some(queued) = inbox.next_left() {
-            // The reason can only be that it cannot be written, which its sender was told.
+            // An error says that it cannot be written, which its sender was told.
             let _ = detached.push(queued.stanza());
             queued.set_delivered();
         }
+        let jid = detached.jid().clone();
+        if let Some(taker) = self.sessions.takers.remove(&jid) {
+            match taker.send(detached) {
+                Ok(()) => return,
+                // It did not wait so long.
+                Err(back) => detached = back,
+            }
+        }
+        let connected = self.connected_mut(&jid);
+        let Some(connected) = connected.filter(|connected| connected.outlet.is_closed()) else {
+            // A newer connection has bound the resource.
+            return self.end(detached, false);
+        };
+        connected.session = None;
         let now = self.sessions.now();
         for ended in self.sessions.detached.insert(now, detached) {
             self.end(ended, true);

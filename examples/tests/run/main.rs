@@ -14,6 +14,7 @@ mod duet;
 mod event_loop;
 mod exchange;
 mod federation;
+mod hanging;
 mod help;
 #[cfg(target_os = "linux")]
 mod limits;
