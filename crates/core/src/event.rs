@@ -25,3 +25,26 @@ pub enum News {
     Refused(StanzaFault),
     Closed(CloseReason),
 }
+
+/// Implements [`RoleEvent`] for events with the variants `StartTls` and `Closed`.
+macro_rules! role_event {
+    ($event:ty) => {
+        impl crate::event::RoleEvent for $event {
+            fn into_start_tls(self) -> Result<StartTls, Self> {
+                match self {
+                    Self::StartTls(request) => Ok(request),
+                    other => Err(other),
+                }
+            }
+
+            fn close_reason(&self) -> Option<&CloseReason> {
+                match self {
+                    Self::Closed(reason) => Some(reason),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use role_event;

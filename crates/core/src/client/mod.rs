@@ -1,20 +1,22 @@
 //! The client's end of a stream.
 
+mod activity;
 mod bind;
 mod config;
 mod derivation;
+mod event;
 mod login;
 mod management;
 mod resumption;
 mod sasl2;
 mod session;
+mod state;
 mod task;
 mod token;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use xmppwire_jid::{Domainpart, FullJid};
 use xmppwire_sasl::MechanismPolicy;
@@ -24,85 +26,28 @@ use self::bind::answers;
 use self::config::Settings;
 pub use self::config::{AccountError, ClientConfig, TlsPolicy};
 pub use self::derivation::DerivationRequest;
-use self::login::Login;
+pub use self::event::ClientEvent;
 pub use self::resumption::{ResumeRefused, Resumption, WhyNotResumed};
-use self::session::{Asked, Kept};
+use self::session::Kept;
+use self::state::State;
 pub use self::task::{TaskAnswer, TaskRequest};
 pub use self::token::TokenEnd;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
 use crate::error::{CloseReason, PeerIncompatible, PeerMisbehaved};
-use crate::event::{News, RoleEvent};
+use crate::event::News;
 use crate::log::log;
-use crate::managed::Managed;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
 use crate::sasl2::Token;
-use crate::stanza::{Parsed, Stanza, StanzaErrorCondition, StanzaFault};
+use crate::stanza::{Parsed, Stanza};
 use crate::stream::Stream;
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsInfo};
-use crate::unacknowledged::Unacknowledged;
+use crate::tls::TlsInfo;
 use crate::wire::features::StreamFeatures;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
-
-/// An event of a [`Client`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
-    StartTls(StartTls),
-    /// The SCRAM login needs a derivation that is not computed in line: answer with
-    /// [`Endpoint::answer_derivation`]. Only with [`ClientConfig::with_inline_iterations`].
-    Derivation(DerivationRequest),
-    /// A token to store in the place of the one before it, for
-    /// [`ClientConfig::with_token`] of later connections: the server issued it, or the client has
-    /// just tried to log in with it, which its count says. Only with
-    /// [`ClientConfig::with_user_agent`].
-    Token(Token),
-    /// The stored token is of no use any more, and should be deleted.
-    TokenGone(TokenEnd),
-    /// The mechanism has succeeded, and the server asks for more: answer with
-    /// [`Endpoint::answer_task`]. Only with [`ClientConfig::with_tasks`].
-    Task(TaskRequest),
-    /// The login is complete. Stanzas may be sent, from this address.
-    Bound(FullJid),
-    /// A stanza arrived.
-    Stanza(Stanza),
-    /// The server has agreed to manage the stream (XEP-0198 §3). What is sent has
-    /// [numbers](Endpoint::sent) since [`Bound`](Self::Bound). Only with
-    /// [`ClientConfig::with_stream_management`].
-    Managed(Managed),
-    /// The server has refused to manage the stream, although it offered to. The stream goes on, and
-    /// the numbers of what was sent are void.
-    Unmanaged(StanzaErrorCondition),
-    /// The server has handled all stanzas up to the one with this [number](Endpoint::sent).
-    Acknowledged(u64),
-    /// The session continues on this connection (XEP-0198 §5), in place of [`Bound`](Self::Bound):
-    /// what the server has not handled was sent again, and presence, roster and all other state are as
-    /// they were. See [`Endpoint::resume`].
-    Resumed {
-        /// The address of the session.
-        jid: FullJid,
-        /// The server has handled all stanzas up to the one with this number.
-        acknowledged: u64,
-    },
-    /// The session could not be resumed and is over. A resource is bound next.
-    NotResumed {
-        /// The server has handled all stanzas up to the one with this number.
-        acknowledged: u64,
-        /// The stanzas after it, in the order in which they were sent. The server may have handled
-        /// them or not.
-        unacknowledged: Vec<Unacknowledged>,
-    },
-    /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one and
-    /// its `from` is an address; otherwise it was dropped.
-    Refused(StanzaFault),
-    /// The connection has ended. This is the last event.
-    Closed(CloseReason),
-}
 
 /// The role of a client: logs in, then exchanges stanzas (RFC 6120 §2.3).
 ///
@@ -155,78 +100,6 @@ pub struct Client {
     resumption: Option<Box<Resumption>>,
     /// The token to try, until it was tried.
     token: Option<Box<Token>>,
-}
-
-/// The state of the negotiation. Each variant holds the data that only its phase needs.
-#[derive(Debug)]
-enum State {
-    Answering,
-    Offering,
-    StartingTls,
-    Tls,
-    Sasl(Box<Login>),
-    /// The application is asked for the salted password.
-    Deriving {
-        serial: u64,
-        login: Box<Login>,
-    },
-    /// The server's part of a task is awaited.
-    Tasks(Box<Login>),
-    /// The application is asked for its part of a task, or for its choice of one.
-    TaskQuestion {
-        serial: u64,
-        login: Box<Login>,
-    },
-    Binding {
-        id: Box<str>,
-    },
-    Session(Box<Asked>),
-    /// The server was asked to resume the session.
-    Resuming,
-    Bound(FullJid),
-}
-
-impl State {
-    fn phase(&self) -> Phase {
-        match self {
-            Self::Answering => Phase::Answering,
-            Self::Offering => Phase::Offering,
-            Self::StartingTls => Phase::StartingTls,
-            Self::Tls => Phase::Tls,
-            Self::Sasl(login) | Self::Deriving { login, .. } => login.profile.phase(),
-            Self::Tasks(_) | Self::TaskQuestion { .. } => Phase::Tasks,
-            Self::Binding { .. } => Phase::Binding,
-            Self::Session(_) => Phase::Session,
-            Self::Resuming => Phase::Resuming,
-            Self::Bound(_) => Phase::Bound,
-        }
-    }
-}
-
-impl State {
-    /// Whether neither a resource nor a session is asked for.
-    const fn is_before_binding(&self) -> bool {
-        !matches!(
-            self,
-            Self::Binding { .. } | Self::Session(_) | Self::Resuming | Self::Bound(_)
-        )
-    }
-}
-
-impl RoleEvent for ClientEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
 }
 
 impl Client {
@@ -292,40 +165,6 @@ impl Endpoint<Client> {
     /// present stream said (§4.7.4); `None` where that said nothing.
     pub fn stream_lang(&self) -> Option<&str> {
         self.role.stream_lang.as_deref()
-    }
-}
-
-/// Client State Indication (XEP-0352).
-impl Endpoint<Client> {
-    /// Tells the server whether the user looks at the client (XEP-0352), so that it can hold back
-    /// what has time. A client begins as active.
-    ///
-    /// May be called at any time. Before a resource is bound the wish is kept, and a server that
-    /// does not offer this ([`StreamFeatures::csi`]) is told nothing.
-    pub fn set_active(&mut self, active: bool) {
-        self.role.active = active;
-        self.tell_state();
-    }
-
-    /// Whether the user looks at the client, as the application said last.
-    pub const fn is_active(&self) -> bool {
-        self.role.active
-    }
-
-    /// Tells the server the state of the client, if it does not know it and wants to.
-    pub(super) fn tell_state(&mut self) {
-        let offered = self.features().map_or(self.role.csi, StreamFeatures::csi);
-        let bound = matches!(self.role.state, State::Bound(_)) && !self.is_done();
-        if self.role.active != self.role.told_active && offered && bound {
-            self.role.told_active = self.role.active;
-            let name = if self.role.active {
-                "active"
-            } else {
-                "inactive"
-            };
-            self.stream
-                .push_application(&Element::builder(name, ns::CSI).build());
-        }
     }
 }
 

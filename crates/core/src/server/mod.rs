@@ -4,19 +4,19 @@ mod bind;
 mod config;
 mod detached;
 mod detached_sessions;
+mod event;
 mod host;
 mod login;
 mod management;
 mod question;
 mod sasl2;
+mod state;
 mod task;
 mod token;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use xmppwire_jid::{BareJid, Domainpart, FullJid};
 use xmppwire_sasl::Condition;
@@ -26,85 +26,28 @@ use self::config::Settings;
 pub use self::config::{Host, ServerConfig, TlsOffer};
 pub use self::detached::Detached;
 pub use self::detached_sessions::{DetachedLimits, DetachedSessions, PushError};
-use self::login::Login;
+pub use self::event::ServerEvent;
 pub use self::question::{
     BindAnswer, BindRequest, HostAnswer, HostRequest, ResumeAnswer, ResumeRequest, SaslAnswer,
     SaslQuestion, SaslRequest,
 };
-use self::sasl2::Admitted;
+use self::state::State;
 pub use self::task::{TaskQuestion, TaskStep, TaskVerdict};
-use self::token::Presented;
 pub use self::token::{TokenAnswer, TokenLookup};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
 use crate::entropy::Entropy;
-use crate::error::{CloseReason, PeerMisbehaved};
-use crate::event::{News, RoleEvent};
-use crate::managed::Managed;
+use crate::error::PeerMisbehaved;
+use crate::event::News;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
-use crate::sasl2::TokenUpdate;
-use crate::stanza::{Iq, Parsed, Stanza, StanzaFault};
+use crate::stanza::{Parsed, Stanza};
 use crate::stream::Stream;
 use crate::stream_management::StreamManagement;
 use crate::time::Instant;
-use crate::tls::{StartTls, TlsInfo};
+use crate::tls::TlsInfo;
 use crate::wire::sasl::Profile;
 use crate::wire::stream_error::StreamErrorCondition;
-
-/// An event of a [`Server`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// A stream was opened to a domain: answer with [`Endpoint::choose_host`].
-    Opened(HostRequest),
-    /// The transport has to change to TLS: give the token to [`Connection::begin_tls`].
-    StartTls(StartTls),
-    /// A client logs in: answer with [`Endpoint::answer_sasl`].
-    Sasl(SaslRequest),
-    /// A client logs in with a token: answer with [`Endpoint::answer_token`]. Only with
-    /// [`Sasl2::with_tokens`](crate::Sasl2::with_tokens).
-    Token(TokenLookup),
-    /// A token was issued, or used: [apply](TokenUpdate::apply) this to the tokens that are stored
-    /// for the client, before the next event is taken.
-    Tokens(TokenUpdate),
-    /// The mechanism of SASL2 has succeeded, or the client sent its part of a task: answer with
-    /// [`Endpoint::decide_task`]. Only with [`Sasl2::with_tasks`](crate::Sasl2::with_tasks).
-    Task(TaskQuestion),
-    /// The client has proven to be this account.
-    Authenticated(BareJid),
-    /// The client wants to bind a resource: answer with [`Endpoint::answer_bind`].
-    Bind(BindRequest),
-    /// A stanza arrived. Its `from` is the bound address, whatever the client wrote
-    /// (RFC 6120 §8.1.2.1).
-    Stanza(Stanza),
-    /// The client says whether its user looks at it (XEP-0352). What has to wait for an inactive
-    /// client, and when it goes out, is up to the application.
-    Active(bool),
-    /// The client wants to resume a session instead of binding a resource (XEP-0198 §5): answer with
-    /// [`Endpoint::answer_resume`]. Only with [`Host::with_stream_management`].
-    Resume(ResumeRequest),
-    /// The session continues on this connection: what the client has not handled was sent again, and
-    /// its presence is as it was.
-    Resumed {
-        /// The address of the session, which is bound again.
-        jid: FullJid,
-        /// The client has handled all stanzas up to the one with this number.
-        acknowledged: u64,
-    },
-    /// The client has asked to manage the stream, and it is managed from now on (XEP-0198 §3).
-    Managed(Managed),
-    /// The client has handled all stanzas up to the one with this [number](Endpoint::sent).
-    Acknowledged(u64),
-    /// The connection of a session that can be resumed is lost. The session is still there: the
-    /// application keeps it, and with it the presence of the resource, until it is resumed or its time
-    /// is over. Comes before [`Closed`](Self::Closed).
-    Detached(Detached),
-    /// A malformed stanza arrived. It was answered with an error if RFC 6120 §8 requires one.
-    Refused(StanzaFault),
-    /// The connection has ended. This is the last event.
-    Closed(CloseReason),
-}
 
 /// The role of a server towards a client: authenticates it, then exchanges stanzas (RFC 6120 §2.3).
 ///
@@ -185,118 +128,6 @@ struct Queue {
 struct Hosting {
     domain: Domainpart,
     host: Host,
-}
-
-/// The state of the negotiation. Each variant holds the data that only its phase needs.
-#[derive(Debug)]
-enum State {
-    Opening,
-    /// The application is asked for the host.
-    ChoosingHost {
-        serial: u64,
-        domain: Domainpart,
-    },
-    Choosing,
-    Tls,
-    Sasl(Box<Login>),
-    /// The application is asked for the user's keys.
-    SaslQuestion {
-        serial: u64,
-        login: Box<Login>,
-    },
-    /// The application is asked for the tokens of the client.
-    TokenQuestion {
-        serial: u64,
-        presented: Box<Presented>,
-    },
-    /// The client's part of a task is awaited, or its choice of one.
-    Tasks {
-        offered: Vec<String>,
-        admitted: Box<Admitted>,
-    },
-    /// The application is asked about a task. `begun` tells whether the client was told that there
-    /// are tasks.
-    TaskQuestion {
-        serial: u64,
-        begun: bool,
-        admitted: Box<Admitted>,
-    },
-    /// The application is asked for the session that continues with the success of SASL2.
-    InlineResuming {
-        serial: u64,
-        begun: bool,
-        admitted: Box<Admitted>,
-    },
-    /// The application is asked for the resource that goes with the success of SASL2.
-    InlineBinding {
-        serial: u64,
-        begun: bool,
-        admitted: Box<Admitted>,
-    },
-    /// The application is asked for the resource.
-    Binding {
-        serial: u64,
-        request: Box<Iq>,
-    },
-    /// The application is asked for the session to resume.
-    Resuming {
-        serial: u64,
-    },
-    Bound(FullJid),
-}
-
-impl State {
-    fn phase(&self) -> Phase {
-        match self {
-            Self::Opening => Phase::Opening,
-            Self::ChoosingHost { .. } => Phase::Answering,
-            Self::Choosing => Phase::Choosing,
-            Self::Tls => Phase::Tls,
-            Self::Sasl(login) | Self::SaslQuestion { login, .. } => login.profile.phase(),
-            Self::TokenQuestion { .. } => Phase::Sasl2,
-            Self::TaskQuestion { begun: false, .. }
-            | Self::InlineResuming { begun: false, .. }
-            | Self::InlineBinding { begun: false, .. } => Phase::Sasl2,
-            Self::Tasks { .. }
-            | Self::TaskQuestion { .. }
-            | Self::InlineResuming { .. }
-            | Self::InlineBinding { .. } => Phase::Tasks,
-            Self::Binding { .. } => Phase::Binding,
-            Self::Resuming { .. } => Phase::Resuming,
-            Self::Bound(_) => Phase::Bound,
-        }
-    }
-
-    /// Whether a question to the application is open: nothing is read until it is answered.
-    const fn is_question(&self) -> bool {
-        matches!(
-            self,
-            Self::ChoosingHost { .. }
-                | Self::SaslQuestion { .. }
-                | Self::Resuming { .. }
-                | Self::TokenQuestion { .. }
-                | Self::TaskQuestion { .. }
-                | Self::InlineResuming { .. }
-                | Self::InlineBinding { .. }
-                | Self::Binding { .. }
-        )
-    }
-}
-
-impl RoleEvent for ServerEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
 }
 
 impl Server {

@@ -4,7 +4,7 @@ use xmppwire_xml::Element;
 
 use super::PeerRequest;
 use crate::error::CloseReason;
-use crate::event::RoleEvent;
+use crate::event::role_event;
 use crate::s2s::exchange::News;
 use crate::s2s::question::{KeyRequest, VerifyRequest};
 use crate::s2s::{Pair, Refusal, Trust};
@@ -46,21 +46,7 @@ pub enum IncomingEvent {
     Closed(CloseReason),
 }
 
-impl RoleEvent for IncomingEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
-}
+role_event!(IncomingEvent);
 
 impl IncomingEvent {
     /// The event for what dialback has to tell.

@@ -3,7 +3,7 @@
 use xmppwire_xml::Element;
 
 use crate::error::CloseReason;
-use crate::event::RoleEvent;
+use crate::event::role_event;
 use crate::s2s::exchange::News;
 use crate::s2s::question::{KeyRequest, VerifyAnswer, VerifyRequest};
 use crate::s2s::{Pair, Refusal, Trust};
@@ -49,21 +49,7 @@ pub enum OutgoingEvent {
     Closed(CloseReason),
 }
 
-impl RoleEvent for OutgoingEvent {
-    fn into_start_tls(self) -> Result<StartTls, Self> {
-        match self {
-            Self::StartTls(request) => Ok(request),
-            other => Err(other),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Closed(reason) => Some(reason),
-            _ => None,
-        }
-    }
-}
+role_event!(OutgoingEvent);
 
 impl From<News> for OutgoingEvent {
     fn from(news: News) -> Self {
