@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
-use crate::endpoint::{Endpoint, Role, Step};
+use crate::endpoint::Endpoint;
 use crate::error::{ApiMisuse, HandoffError};
 use crate::negotiation::Side;
+use crate::role::{Role, Step};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsHandoff, TlsInfo};
 

@@ -114,6 +114,7 @@ mod limits;
 mod log;
 mod managed;
 pub mod negotiation;
+mod role;
 pub mod routing;
 pub mod s2s;
 mod sasl2;
@@ -148,7 +149,7 @@ pub use self::client::{
     TaskAnswer, TaskRequest, TlsPolicy, TokenEnd, WhyNotResumed,
 };
 pub use self::connection::Connection;
-pub use self::endpoint::{Endpoint, Role};
+pub use self::endpoint::Endpoint;
 pub use self::entropy::Entropy;
 pub use self::error::{
     ApiMisuse, CloseReason, HandoffError, InvalidStanza, PeerIncompatible, PeerMisbehaved, Timer,
@@ -158,6 +159,7 @@ pub use self::identities::CertificateIdentities;
 pub use self::keep_alive::{KeepAlive, Probe};
 pub use self::limits::{Limits, XmlLimits};
 pub use self::managed::Managed;
+pub use self::role::Role;
 pub use self::sasl2::{
     InvalidUserAgentId, IssuedToken, Sasl2, SavedTokenError, Token, TokenPolicy, TokenSlots,
     TokenStore, TokenUpdate, UserAgent,

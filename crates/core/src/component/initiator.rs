@@ -7,13 +7,14 @@ use xmppwire_xml::{Element, StreamHeader};
 
 use super::ComponentConfig;
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Pinged, Role, Step, Steps};
+use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::{News, RoleEvent};
 use crate::log::log;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
+use crate::role::{Pinged, Role, Step, Steps};
 use crate::stanza::{Parsed, Stanza, StanzaFault};
 use crate::time::Instant;
 use crate::tls::{StartTls, TlsInfo};

@@ -66,8 +66,9 @@ pub use self::host::{Host, HostEvent};
 pub use self::initiator::{Component, ComponentEvent};
 pub use self::question::{AttachAnswer, AttachRequest, DomainAnswer, DomainRequest};
 pub use self::secret::{Secret, ShortSecret};
-use crate::endpoint::{Endpoint, Role};
+use crate::endpoint::Endpoint;
 use crate::ns;
+use crate::role::Role;
 
 impl<R: Role> Endpoint<R> {
     /// Ends a component's stream because of an element that has no place in this phase. Stanzas may

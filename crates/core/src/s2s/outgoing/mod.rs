@@ -10,12 +10,13 @@ use xmppwire_xml::{Element, StreamHeader};
 
 pub use self::event::OutgoingEvent;
 use crate::connection::Connection;
-use crate::endpoint::{Endpoint, Role, Step, Steps};
+use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::{ApiMisuse, CloseReason, PeerMisbehaved};
 use crate::event::News;
 use crate::negotiation::{self, Item, Phase};
 use crate::ns;
+use crate::role::{Role, Step, Steps};
 use crate::s2s::config::OutgoingConfig;
 use crate::s2s::dialback::MAX_OPAQUE;
 use crate::s2s::exchange::{Exchange, Policy, is_certified};
