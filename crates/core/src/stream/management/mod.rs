@@ -1,15 +1,15 @@
 //! Stream management below the roles (XEP-0198): what the peer was sent and has handled, and what
 //! was handled of the peer.
 
+mod asking;
+mod continuing;
 mod elements;
 mod parked;
 mod queue;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
-use core::time::Duration;
 
 use xmppwire_xml::{Element, ElementRef};
 
@@ -22,16 +22,10 @@ pub(crate) use self::queue::OVERHEAD;
 use self::queue::Queue;
 use super::Stream;
 use super::wait::Wait;
-use crate::error::{CloseReason, PeerMisbehaved, Timer};
-use crate::log::log;
-use crate::ns;
+use crate::error::PeerMisbehaved;
 use crate::stream_management::StreamManagement;
 use crate::time::Instant;
-use crate::unacknowledged::Unacknowledged;
 use crate::wire::stream_error::{StreamError, StreamErrorCondition};
-
-/// How long a question is put off, at least, for which the output has no room.
-const PUT_OFF: Duration = Duration::from_secs(1);
 
 /// The management of one session.
 ///
@@ -92,20 +86,6 @@ impl Management {
         }
     }
 
-    /// A session that continues. Its stanzas are not in the output yet.
-    fn restored(policy: Arc<StreamManagement>, parked: Parked, terms: Terms) -> Self {
-        let outstanding = Outstanding {
-            queue: parked.queue,
-            ..Outstanding::default()
-        };
-        Self {
-            acknowledged: parked.acknowledged,
-            handled: parked.handled,
-            queue: (!outstanding.queue.is_empty()).then(|| Box::new(outstanding)),
-            ..Self::new(policy, true, terms)
-        }
-    }
-
     fn unacknowledged(&self) -> usize {
         self.queue.as_ref().map_or(0, |out| out.queue.len())
     }
@@ -114,16 +94,6 @@ impl Management {
     fn sent(&self) -> u64 {
         self.acknowledged
             .saturating_add(self.unacknowledged() as u64)
-    }
-
-    /// Whether the peer should be asked now, by how much it was sent.
-    fn wants_answer(&self) -> bool {
-        self.confirmed
-            && self.queue.as_ref().is_some_and(|out| {
-                let much = out.unasked >= self.policy.ask_after_stanzas()
-                    || out.unasked_bytes >= self.policy.ask_after_bytes();
-                out.asked.is_none() && much
-            })
     }
 
     /// Notes a stanza that lies in the output between these two places.
@@ -156,56 +126,6 @@ impl Management {
         Some(self.acknowledged)
     }
 
-    /// When [`due`](Self::due) has to be asked.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let out = self.queue.as_ref().filter(|_| self.confirmed)?;
-        match &out.asked {
-            Some(wait) => Some(wait.deadline()),
-            None if out.unasked == 0 => None,
-            // The time of the stanza is unknown: a deadline in the past makes the driver tell it.
-            None => Some(out.since.map_or(Instant::ORIGIN, |since| {
-                since + self.policy.ask_after_silence()
-            })),
-        }
-    }
-
-    /// What to do at the deadline.
-    pub(super) fn due(&mut self, now: Instant) -> Asking {
-        let Some(out) = &mut self.queue else {
-            return Asking::Nothing;
-        };
-        match (&mut out.asked, out.since) {
-            (Some(wait), _) => match wait.is_over(now) {
-                true => Asking::Gone,
-                false => Asking::Nothing,
-            },
-            (None, None) => {
-                out.since = Some(now);
-                // A policy without patience for silence asks at once.
-                match self.policy.ask_after_silence().is_zero() {
-                    true => Asking::Ask,
-                    false => Asking::Nothing,
-                }
-            }
-            (None, Some(_)) => Asking::Ask,
-        }
-    }
-
-    /// The question was written at this time, or had no room in the output.
-    fn was_asked(&mut self, now: Instant) {
-        let put_off = PUT_OFF.saturating_sub(self.policy.ask_after_silence());
-        match &mut self.queue {
-            Some(out) if out.asked.is_none() => out.since = Some(now + put_off),
-            _ => self.not_reading(now),
-        }
-    }
-
-    pub(super) fn not_reading(&mut self, now: Instant) {
-        if let Some(wait) = self.queue.as_mut().and_then(|out| out.asked.as_mut()) {
-            wait.not_reading(now);
-        }
-    }
-
     /// These bytes leave the output.
     pub(super) fn written(&mut self, bytes: &[u8]) {
         if let Some(out) = &mut self.queue {
@@ -233,22 +153,6 @@ impl Management {
         out.queue.salvage(output);
         out.queue.push_bytes(stanza, false);
     }
-
-    /// What of the session outlives its connection. `output` holds what was not written.
-    fn park(mut self, output: &[u8]) -> (Parked, Terms) {
-        self.salvage(output);
-        let parked = Parked {
-            acknowledged: self.acknowledged,
-            handled: self.handled,
-            queue: self.queue.map(|out| out.queue).unwrap_or_default(),
-        };
-        let terms = Terms {
-            id: self.id,
-            location: self.location,
-            max: self.max,
-        };
-        (parked, terms)
-    }
 }
 
 impl fmt::Debug for Management {
@@ -265,16 +169,6 @@ impl fmt::Debug for Management {
             .field("queue", &self.queue)
             .finish_non_exhaustive()
     }
-}
-
-/// What a deadline of stream management asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asking {
-    Nothing,
-    /// The peer has to be asked.
-    Ask,
-    /// The peer has not answered in time.
-    Gone,
 }
 
 // --- What the endpoint calls ----------------------------------------------------------------------
@@ -369,41 +263,6 @@ impl Stream {
         }
     }
 
-    /// Asks the peer what it has handled, unless a question is open or there is nothing to ask about.
-    pub(crate) fn ask(&mut self) {
-        let confirmed = self.management.as_ref().filter(|m| m.confirmed);
-        let out = confirmed.and_then(|m| m.queue.as_ref());
-        if out.is_some_and(|out| !out.queue.is_empty()) {
-            self.push_request();
-        }
-    }
-
-    /// Sends `<r/>`, unless the last one is not answered. With unacknowledged stanzas the answer is
-    /// awaited.
-    pub(super) fn push_request(&mut self) {
-        // Where the output is full, the question can wait: the peer has to read first.
-        let asked = self.management.as_ref().and_then(|m| m.queue.as_ref());
-        let is_open = asked.is_some_and(|out| out.asked.is_some());
-        if is_open || self.over || self.closing || !self.has_room_to_answer() {
-            return;
-        }
-        self.push_own(&Element::builder("r", ns::SM).build());
-        let behind = self.out.len();
-        if let Some(management) = &mut self.management
-            && let Some(out) = &mut management.queue
-        {
-            let patience = management.policy.patience();
-            out.asked = Some(Box::new(Wait::new(patience, None, behind)));
-            (out.unasked, out.unasked_bytes, out.since) = (0, 0, None);
-        }
-    }
-
-    fn ask_by_policy(&mut self) {
-        if self.management.as_ref().is_some_and(|m| m.wants_answer()) {
-            self.ask();
-        }
-    }
-
     /// Takes the peer's count of handled stanzas: returns the number of the last one that is
     /// acknowledged now if it was not before. A count that is too high ends the stream (§4).
     pub(crate) fn acknowledge(&mut self, handled: u32) -> Option<u64> {
@@ -434,91 +293,6 @@ impl Stream {
             self.fail(StreamErrorCondition::InvalidXml, why);
         }
         handled
-    }
-
-    /// Keeps a session in a stream that does not continue it, so that its stanzas can be taken.
-    pub(crate) fn keep_session(
-        &mut self,
-        policy: Arc<StreamManagement>,
-        parked: Parked,
-        terms: Terms,
-    ) {
-        self.manage(Management::restored(policy, parked, terms));
-    }
-
-    /// Continues a session on this stream. Returns the number of the last stanza that the peer
-    /// acknowledged, or `None` where its count was too high, which ends the stream.
-    pub(crate) fn continue_session(
-        &mut self,
-        policy: Arc<StreamManagement>,
-        parked: Parked,
-        terms: Terms,
-        handled: u32,
-    ) -> Option<u64> {
-        log!(debug, stanzas = parked.queue.len(), "the session continues");
-        self.manage(Management::restored(policy, parked, terms));
-        self.acknowledge(handled);
-        if self.over {
-            return None;
-        }
-        let management = self.management.as_mut()?;
-        if let Some(out) = &mut management.queue {
-            out.queue.resend(&mut self.out);
-        }
-        let acknowledged = management.acknowledged;
-        self.ask();
-        Some(acknowledged)
-    }
-
-    /// Acts on the deadline of stream management.
-    pub(super) fn management_due(&mut self, now: Instant) {
-        let due = self.management.as_mut().map(|m| m.due(now));
-        match due {
-            Some(Asking::Ask) => {
-                self.ask();
-                if let Some(management) = self.management.as_mut() {
-                    management.was_asked(now);
-                }
-            }
-            Some(Asking::Gone) => self.cut(CloseReason::TimedOut(Timer::Acknowledgement)),
-            Some(Asking::Nothing) | None => {}
-        }
-    }
-
-    // --- What outlives the stream -----------------------------------------------------------------
-
-    /// Whether the session could continue on another stream, if this one ended without a closing
-    /// tag.
-    pub(crate) fn is_resumable(&self) -> bool {
-        let managed = |m: &Management| m.confirmed && m.id.is_some();
-        self.management.as_deref().is_some_and(managed)
-    }
-
-    /// Whether the stream ended so that its session can continue on another one.
-    pub(crate) fn ended_resumably(&self) -> bool {
-        self.is_resumable() && self.over && self.end.as_ref().is_some_and(|end| end.unclean)
-    }
-
-    /// Takes the session out of the stream.
-    pub(crate) fn park(&mut self) -> Option<(Parked, Terms)> {
-        let management = self.management.take()?;
-        Some(management.park(self.out.pending()))
-    }
-
-    /// Ends the stream without a word, so that the session can continue on another one.
-    pub(crate) fn cut(&mut self, reason: CloseReason) {
-        self.mute();
-        self.finish(reason);
-    }
-
-    /// The stanzas that the peer has not acknowledged, once, after the end.
-    pub(crate) fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
-        if !self.over {
-            return Vec::new();
-        }
-        self.park()
-            .map(|(parked, _)| parked.unacknowledged())
-            .unwrap_or_default()
     }
 }
 
