@@ -10,6 +10,7 @@ mod accounts;
 mod bot;
 mod client;
 mod component;
+mod cuts;
 mod duet;
 mod event_loop;
 mod exchange;

@@ -1,5 +1,7 @@
 //! `server` keeps its clients apart, answers what it is asked, and says goodbye.
 
+use std::net::SocketAddr;
+
 use tokio::time::timeout;
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
 use xmppwire_tokio::{
@@ -20,8 +22,19 @@ async fn try_login(server: &Server, address: &str, password: &str) -> Result<Cli
     Client::connect_with(&connector(server, address, password)).await
 }
 
-/// An account that trusts the server, and knows where it is.
+/// An account that trusts the server and knows where it is, without stream management: its sessions
+/// end with their connections.
 pub(crate) fn connector(server: &Server, address: &str, password: &str) -> Connector {
+    managed_connector(server, server.address, address, password).with_stream_management(None)
+}
+
+/// An account that trusts the server and connects to this place, which may be a relay.
+pub(crate) fn managed_connector(
+    server: &Server,
+    place: SocketAddr,
+    address: &str,
+    password: &str,
+) -> Connector {
     let roots = std::fs::read(server.certificate()).expect("a certificate");
     let tls = ClientTls::builder(roots_from_pem(&roots).expect("roots"))
         .build()
@@ -30,14 +43,7 @@ pub(crate) fn connector(server: &Server, address: &str, password: &str) -> Conne
     Connector::new(account)
         .expect("a domain")
         .with_tls(tls)
-        // A client without management loses its place with its connection. Its tests are here; those
-        // of sessions that are resumed are in tests/interop.
-        .with_stream_management(None)
-        .with_server(
-            server.address.ip().to_string(),
-            server.address.port(),
-            Mode::StartTls,
-        )
+        .with_server(place.ip().to_string(), place.port(), Mode::StartTls)
 }
 
 /// Logs in as `user/resource` at the server's first domain and becomes available.

@@ -1,6 +1,6 @@
 //! Two clients that send numbered messages to each other while their connections are cut.
 
-use std::sync::mpsc;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -9,24 +9,53 @@ use xmppwire_net::client::{Connector, NotAcknowledged, ReconnectEvent, Reconnect
 
 use crate::adapter::{Adapter, Handle, Reconnecting};
 
+/// How long nothing may happen before messages count as lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What one side has seen.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// How often its connection was lost, or could not be opened.
     pub lost: usize,
     /// How often its session went on.
     pub resumed: usize,
+    /// Messages of the other side that have come, each counted once.
+    pub arrived: usize,
     /// Messages that came after a later one.
     pub late: usize,
     /// Copies of messages that had come before.
     pub doubled: usize,
+    /// Messages of its own that the server returned with an error, and that have not arrived.
+    pub returned: usize,
+}
+
+/// What became of the messages to each side.
+struct Ledger {
+    sides: Mutex<[Side; 2]>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Default)]
+struct Side {
+    seen: Seen,
+    /// Of each message to this side.
+    fates: Vec<Fate>,
+    /// The highest number that has arrived.
+    highest: usize,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Open,
+    Arrived,
+    Returned,
 }
 
 /// Lets each client send numbered messages to the other one in rounds, over connections that are cut.
 ///
-/// Checks that each message arrives, that the server has acknowledged the last one of each
-/// round, and that none was given back. `cut` is called for each round: before it begins if
-/// `within`, otherwise after its end, when nothing is under way.
+/// Checks that each message arrives or comes back with an error, that the server has acknowledged
+/// the last one of each round, and that the adapter has given none back. `cut` is called for each
+/// round: before it begins if `within`, otherwise after its end, when nothing is under way.
 pub fn deliver<A: Adapter>(
     connectors: [Connector; 2],
     rounds: usize,
@@ -34,42 +63,45 @@ pub fn deliver<A: Adapter>(
     within: bool,
     mut cut: impl FnMut(),
 ) -> [Seen; 2] {
-    let (mut peers, mut sides) = (Vec::new(), Vec::new());
-    for connector in connectors {
-        let client = A::reconnecting(connector, ReconnectPolicy::at_once());
-        let (handle, events, driver) = client.split();
-        let driver = thread::spawn(driver);
-        let (bound, is_bound) = mpsc::channel();
-        let receiver = thread::spawn(move || receive(events, &bound, rounds * messages));
-        peers.push(is_bound.recv().expect("it logs in"));
-        // What is acknowledged shows that the server manages the session.
-        let managed = handle.send_acked(Presence::available());
-        managed.expect("it is managed");
-        sides.push((handle, driver, receiver));
-    }
-    peers.reverse();
-    for round in 0..rounds {
-        if within {
-            cut();
+    let ledger = Ledger::new(rounds * messages);
+    thread::scope(|scope| {
+        let (mut peers, mut sides) = (Vec::new(), Vec::new());
+        for (me, connector) in connectors.into_iter().enumerate() {
+            let client = A::reconnecting(connector, ReconnectPolicy::at_once());
+            let (handle, events, driver) = client.split();
+            let driver = scope.spawn(driver);
+            let (bound, is_bound) = mpsc::channel();
+            let ledger = &ledger;
+            scope.spawn(move || receive(me, events, &bound, ledger));
+            peers.push(is_bound.recv().expect("it logs in"));
+            // What is acknowledged shows that the server manages the session.
+            let managed = handle.send_acked(Presence::available());
+            managed.expect("it is managed");
+            sides.push((handle, driver));
         }
-        thread::scope(|scope| {
-            for ((handle, ..), peer) in sides.iter().zip(&peers) {
-                scope.spawn(move || send(handle, peer, round * messages, messages));
+        peers.reverse();
+        for round in 0..rounds {
+            if within {
+                cut();
             }
-        });
-        if !within {
-            cut();
+            thread::scope(|scope| {
+                for ((handle, _), peer) in sides.iter().zip(&peers) {
+                    scope.spawn(move || send(handle, peer, round * messages, messages));
+                }
+            });
+            if !within {
+                cut();
+            }
         }
-    }
-    let seen = sides.into_iter().map(|(handle, driver, receiver)| {
-        let seen = receiver.join().expect("it receives all");
-        handle.close();
-        // A cut may end the closing handshake.
-        let _ = driver.join().expect("no panic");
-        seen
+        let ended = ledger.wait();
+        for (handle, driver) in sides {
+            handle.close();
+            // A cut may end the closing handshake.
+            let _ = driver.join().expect("no panic");
+        }
+        ended.unwrap_or_else(|missing| panic!("{missing}"));
     });
-    let seen: Vec<Seen> = seen.collect();
-    seen.try_into().expect("two sides")
+    ledger.lock().clone().map(|side| side.seen)
 }
 
 /// Sends messages with these numbers, and waits until the server has the last one.
@@ -95,40 +127,110 @@ fn try_send(handle: &impl Handle, message: Message, is_last: bool) -> bool {
     }
 }
 
-/// Takes messages until all are there.
+/// Enters in the ledger what comes, until the client is closed.
 fn receive(
+    me: usize,
     events: impl Iterator<Item = ReconnectEvent>,
     bound: &mpsc::Sender<FullJid>,
-    messages: usize,
-) -> Seen {
-    let mut seen = Seen::default();
-    let mut arrived = vec![false; messages];
-    let (mut count, mut highest) = (0, 0);
+    ledger: &Ledger,
+) {
     for event in events {
         match event {
-            ReconnectEvent::Connected(jid) => {
-                assert_eq!(seen.resumed, 0, "the session was not resumed");
-                bound.send(jid).expect("it is awaited once");
-            }
-            ReconnectEvent::Resumed(_) => seen.resumed += 1,
-            ReconnectEvent::Disconnected { .. } => seen.lost += 1,
+            ReconnectEvent::Connected(jid) => bound.send(jid).expect("the session is resumed"),
+            ReconnectEvent::Resumed(_) => ledger.lock()[me].seen.resumed += 1,
+            ReconnectEvent::Disconnected { .. } => ledger.lock()[me].seen.lost += 1,
             ReconnectEvent::Undelivered(stanzas) => panic!("given back: {stanzas:?}"),
             ReconnectEvent::Stanza(Stanza::Message(message)) => {
-                let body = message.body().expect("a body");
-                let number: usize = body.parse().expect("a number");
-                if std::mem::replace(&mut arrived[number], true) {
-                    seen.doubled += 1;
-                    continue;
-                }
-                seen.late += usize::from(number < highest);
-                highest = highest.max(number);
-                count += 1;
-                if count == messages {
-                    return seen;
+                let number = message
+                    .id()
+                    .and_then(|id| id.strip_prefix('m')?.parse().ok());
+                let number: usize = number.expect("the id of a numbered message");
+                match message.is_error() {
+                    true => ledger.returned(me, number),
+                    false => ledger.arrived(me, number),
                 }
             }
             _ => {}
         }
     }
-    panic!("{count} of {messages} messages arrived");
+}
+
+impl Ledger {
+    fn new(messages: usize) -> Self {
+        let side = Side {
+            fates: vec![Fate::Open; messages],
+            ..Side::default()
+        };
+        Self {
+            sides: Mutex::new([side.clone(), side]),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Side; 2]> {
+        self.sides.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message came to this side.
+    fn arrived(&self, me: usize, number: usize) {
+        let mut sides = self.lock();
+        let was = sides[me].fates[number];
+        if was == Fate::Returned {
+            sides[1 - me].seen.returned -= 1;
+        }
+        let side = &mut sides[me];
+        match was {
+            Fate::Arrived => side.seen.doubled += 1,
+            Fate::Open | Fate::Returned => {
+                side.fates[number] = Fate::Arrived;
+                side.seen.arrived += 1;
+                side.seen.late += usize::from(number < side.highest);
+                side.highest = side.highest.max(number);
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    /// A message of this side came back with an error.
+    fn returned(&self, me: usize, number: usize) {
+        let mut sides = self.lock();
+        let fate = &mut sides[1 - me].fates[number];
+        if *fate == Fate::Open {
+            *fate = Fate::Returned;
+            sides[me].seen.returned += 1;
+        }
+        self.changed.notify_one();
+    }
+
+    /// Waits until every message has arrived or was returned; an error tells which have not, once
+    /// nothing more comes.
+    fn wait(&self) -> Result<(), String> {
+        let mut sides = self.lock();
+        loop {
+            let open = sides.each_ref().map(Side::open);
+            if open.iter().all(Vec::is_empty) {
+                return Ok(());
+            }
+            let (again, timed_out) = self
+                .changed
+                .wait_timeout(sides, PATIENCE)
+                .unwrap_or_else(PoisonError::into_inner);
+            sides = again;
+            if timed_out.timed_out() {
+                let seen = sides.each_ref().map(|side| &side.seen);
+                return Err(format!(
+                    "{seen:?}; messages that never came to a side: {open:?}"
+                ));
+            }
+        }
+    }
+}
+
+impl Side {
+    /// The messages to this side that have neither arrived nor come back.
+    fn open(&self) -> Vec<usize> {
+        let open = self.fates.iter().enumerate();
+        let open = open.filter(|(_, fate)| **fate == Fate::Open);
+        open.map(|(number, _)| number).collect()
+    }
 }
