@@ -77,8 +77,8 @@ use crate::waker::Waker;
 pub type ServerConnection = Driver<Server>;
 
 impl Driver<Server> {
-    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without
-    /// it, offer none. Returns at once; the socket is set to non-blocking mode.
+    /// Serves a client that begins in clear text. `tls` is used after STARTTLS; without it,
+    /// offer no STARTTLS. Returns at once; the socket is set to non-blocking mode.
     ///
     /// # Errors
     ///

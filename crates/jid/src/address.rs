@@ -240,7 +240,7 @@ mod tests {
         }
     }
 
-    /// Nothing is put into lower case that is so already.
+    /// An address without upper case before its resourcepart stays as it is.
     #[test]
     fn upper_case_is_seen_before_the_resourcepart_alone() {
         for (address, upper) in [

@@ -8,7 +8,7 @@ use socket2::TcpKeepalive;
 
 /// Sets the options of a connected TCP socket that XMPP is better with.
 ///
-/// - No delay: stanzas are written whole, so nothing is gained by holding the last segment back.
+/// - No delay: stanzas are written whole, so holding the last segment back would only delay it.
 /// - Keep-alive after two minutes of silence, which many NATs and firewalls need to keep their
 ///   state, and which finds out within two more minutes that the other host is gone. It costs the
 ///   application nothing. What it cannot notice is a process that hangs; see

@@ -72,8 +72,8 @@ use crate::pump::Pump;
 pub type ServerConnection<T = tokio::net::TcpStream> = Driver<Server, T>;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<Server, T> {
-    /// Serves a client that begins in clear text. `tls` is what STARTTLS is answered with; without
-    /// it, offer none.
+    /// Serves a client that begins in clear text. `tls` is used after STARTTLS; without it,
+    /// offer no STARTTLS.
     ///
     /// # Errors
     ///

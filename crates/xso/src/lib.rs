@@ -29,8 +29,8 @@
 //! # Errors
 //!
 //! A payload that arrives can be anything, so reading one gives a [`Result`]. Its [`Error`] is a
-//! value to look at, never a reason to end the stream: [`Error::condition`] is what a request is
-//! answered with.
+//! value to look at, never a reason to end the stream. Answer a request with its
+//! [condition](Error::condition).
 //!
 //! # Limits
 //!

@@ -66,8 +66,8 @@ const LISTENERS: usize = 1;
 /// Nothing that arrived waits for the application, beside the bytes that each connection has read
 /// last. Another thread that has something to send uses the [`waker`](Self::waker).
 ///
-/// What is lost with a connection is what was written to it and not read by the peer; without
-/// stream management nothing tells how much that is.
+/// With a connection the stanzas are lost that were written to it and that the peer has not read.
+/// Between servers there is no stream management, so it is not known which ones these are.
 pub struct Federation {
     hub: Hub,
     clock: Clock,

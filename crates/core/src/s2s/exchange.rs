@@ -378,7 +378,7 @@ impl Exchange {
             }
             Verdict::Invalid => {
                 self.answer(stream, pair, Verdict::Invalid);
-                // Nothing is left that the stream could be for (XEP-0220 §2.2.1).
+                // The stream has no other purpose (XEP-0220 §2.2.1).
                 stream.end_with_footer(CloseReason::Violation {
                     sent: None,
                     why: PeerMisbehaved::InvalidKey(pair.clone()),

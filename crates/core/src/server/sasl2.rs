@@ -123,8 +123,8 @@ impl Endpoint<Server> {
         }
     }
 
-    /// Nothing is left to be proven. A session is resumed before a resource is bound, and instead
-    /// of it (XEP-0386 §3.2).
+    /// Completes the login of a client that has proven all that it must. A session is resumed before
+    /// a resource is bound, and instead of it (XEP-0386 §3.2).
     pub(super) fn complete(&mut self, mut admitted: Box<Admitted>, begun: bool) {
         let account = admitted.account.clone();
         log!(debug, %account, "authenticated");

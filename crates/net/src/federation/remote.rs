@@ -43,13 +43,13 @@ pub(super) struct Lane {
 #[derive(Debug)]
 pub(super) struct Failures {
     backoff: Backoff,
-    /// Set while nothing is tried, after a failed attempt.
+    /// The pause after a failed attempt, while it lasts.
     pub(super) rest: Option<Rest>,
     /// When the failures are forgotten.
     forget: Option<Instant>,
 }
 
-/// The time after a failure in which nothing is tried.
+/// A pause after a failure: until it ends, no connection is tried.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rest {
     pub(super) until: Instant,
@@ -74,7 +74,7 @@ impl Remote {
         self.lanes.values().map(|lane| lane.queue.held()).sum()
     }
 
-    /// Whether nothing is known of it but that it failed.
+    /// Whether its failures are all that is known of it.
     pub(super) fn is_only_remembered(&self) -> bool {
         self.lanes.is_empty() && self.streams.is_empty()
     }
@@ -116,7 +116,7 @@ impl Remote {
         failures.fail(now, limits, failure, Duration::ZERO);
     }
 
-    /// Why nothing is tried for a sender domain now.
+    /// The pause that a sender domain has to wait for, if there is one.
     pub(super) fn rest(&self, sender: &Domainpart) -> Option<Rest> {
         let refused = || self.refused.get(sender)?.rest;
         self.failures.rest.or_else(refused)

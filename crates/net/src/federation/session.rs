@@ -153,7 +153,7 @@ impl<R: ServerRole> Session<R> {
                 self.line = Line::Over(Silence);
                 return;
             }
-            // Nothing is ordered before there is a stream.
+            // The pool orders nothing before there is a stream, and after its end orders have no effect.
             _ => return,
         };
         let endpoint = link.connection_mut();

@@ -117,7 +117,7 @@ impl Federation {
         self.settle_verifier(key);
     }
 
-    /// Closes a stream that nothing is asked of any more (XEP-0220 §2.1.2), and sets its deadline.
+    /// Closes a stream that has no question left (XEP-0220 §2.1.2), and sets its deadline.
     fn settle_verifier(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(&key).filter(|it| !it.closing) else {
             return;

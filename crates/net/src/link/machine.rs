@@ -236,8 +236,8 @@ impl<R: Role> Link<R> {
         Poll::Ready(false)
     }
 
-    /// Ready with `true` when nothing is left to write, be it that the connection has ended; with
-    /// `false` when `deadline` is over before. An event that arrives meanwhile is kept for
+    /// Ready with `true` when all is written or the connection has ended; with `false` when `deadline`
+    /// is over before. An event that arrives meanwhile is kept for
     /// [`poll_event`](Self::poll_event), and nothing is read beyond it: this is how to hold a peer
     /// back that sends more than it reads.
     pub fn poll_drained(&mut self, now: Instant, deadline: Instant) -> Poll<bool> {

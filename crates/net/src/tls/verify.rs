@@ -52,8 +52,7 @@ impl ServerVerifier {
         })
     }
 
-    /// The names that count in a certificate of which nothing is known yet but that the peer has
-    /// its key.
+    /// Verifies a certificate whose key the peer has proven, and returns the names that count in it.
     pub(super) fn verify(
         &self,
         certificate: &CertificateDer<'_>,

@@ -62,8 +62,8 @@ use crate::clock::Clock;
 /// [`FederationLimits::arrived`](crate::FederationLimits::arrived) bytes of memory, and beside that
 /// each connection holds what it is reading, and a batch of 8 KiB of what it has read.
 ///
-/// What is lost with a connection is what was written to it and not read by the peer; without
-/// stream management nothing tells how much that is.
+/// With a connection the stanzas are lost that were written to it and that the peer has not read.
+/// Between servers there is no stream management, so it is not known which ones these are.
 #[derive(Debug)]
 pub struct Federation {
     hub: Hub,

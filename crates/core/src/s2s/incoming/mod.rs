@@ -35,8 +35,8 @@ use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 /// It lets the peer prove its domains by SASL EXTERNAL or by dialback, passes the stanzas of the
 /// pairs that were authorised, and answers whether keys are of this server.
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the
-/// application calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
+/// in it.
 #[derive(Debug)]
 pub struct Incoming {
     config: IncomingConfig,

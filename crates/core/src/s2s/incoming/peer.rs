@@ -7,7 +7,7 @@ use xmppwire_jid::Domainpart;
 use crate::s2s::PeerPolicy;
 use crate::wire::stream_error::StreamError;
 
-/// Another server opened a stream: from whom is what accepted?
+/// Another server opened a stream. Asks what to accept from it.
 #[must_use = "a dropped question ends the connection by time-out"]
 #[derive(Debug)]
 pub struct PeerRequest {

@@ -36,8 +36,8 @@ use crate::wire::stream_error::StreamErrorCondition;
 /// the pairs that the peer authorised, and asks the peer whether it made the keys that others
 /// showed.
 ///
-/// [`new`](Self::new) gives a [`Connection`] for the driver; the [`Endpoint`] in it is what the
-/// application calls.
+/// [`new`](Self::new) gives a [`Connection`] for the driver. The application calls the [`Endpoint`]
+/// in it.
 #[derive(Debug)]
 pub struct Outgoing {
     config: OutgoingConfig,
