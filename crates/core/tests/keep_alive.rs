@@ -7,16 +7,16 @@
     reason = "a test may fail by panicking"
 )]
 
+mod bound;
+
 use core::time::Duration;
 
+use bound::{bound, bound_server};
 use xmppwire::{
-    BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey,
-    Entropy, Host, HostAnswer, Instant, Jid, KeepAlive, Limits, Mechanism, MechanismPolicy,
-    Message, Role, SaslAnswer, Server, ServerConfig, ServerEvent, Timer, TlsInfo, TlsOffer,
+    Client, ClientEvent, CloseReason, Connection, Instant, Jid, KeepAlive, Limits, Message, Role,
+    Server, ServerEvent, Timer,
 };
 
-const HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' \
-    xmlns:stream='http://etherx.jabber.org/streams' id='1' from='example.org'>";
 const SILENCE: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
@@ -66,32 +66,8 @@ fn attr<'a>(text: &'a str, name: &str) -> &'a str {
 
 /// A client that is bound as `juliet@example.org/balcony` at the origin.
 fn client(limits: Limits, keep_alive: Option<KeepAlive>) -> Connection<Client> {
-    let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t")
-        .unwrap()
-        .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
-        .with_limits(limits);
-    let now = Instant::ORIGIN;
-    let entropy = Entropy::from_seed([2; 32]);
-    let mut client = Client::with_direct_tls(config, entropy, now, TlsInfo::default());
+    let mut client = bound(limits);
     client.set_keep_alive(keep_alive);
-    let offer = "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
-        <mechanism>PLAIN</mechanism></mechanisms></stream:features>";
-    tell(&mut client, now, &format!("{HEADER}{offer}"));
-    tell(
-        &mut client,
-        now,
-        "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
-    );
-    let offer =
-        "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
-    let request = tell(&mut client, now, &format!("{HEADER}{offer}"));
-    let answer = format!(
-        "<iq type='result' id='{}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-         <jid>juliet@example.org/balcony</jid></bind></iq>",
-        attr(&request, "id")
-    );
-    tell(&mut client, now, &answer);
-    assert!(matches!(client.poll_event(), Some(ClientEvent::Bound(_))));
     client
 }
 
@@ -101,43 +77,8 @@ fn pinging() -> Connection<Client> {
 
 /// A server whose client is bound as `juliet@example.org/balcony` at the origin.
 fn server(keep_alive: KeepAlive) -> Connection<Server> {
-    let now = Instant::ORIGIN;
-    let config = ServerConfig::new(DecoyKey::new([1; 32]));
-    let entropy = Entropy::from_seed([3; 32]);
-    let mut server = Server::with_direct_tls(config, entropy, now, TlsInfo::default());
+    let mut server = bound_server(Limits::default());
     server.set_keep_alive(Some(keep_alive));
-    let header = HEADER.replace("id='1' from", "to");
-    for said in [
-        header.as_str(),
-        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzM2NyM3Q=</auth>",
-        header.as_str(),
-        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-         <resource>balcony</resource></bind></iq>",
-    ] {
-        tell(&mut server, now, said);
-        while let Some(event) = server.poll_event() {
-            match event {
-                ServerEvent::Opened(request) => {
-                    let host = Host::new(TlsOffer::Required, [Mechanism::Plain]);
-                    let answer = HostAnswer::Serve(host);
-                    server.choose_host(request, answer).unwrap();
-                }
-                ServerEvent::Sasl(request) => {
-                    let account = BareJid::new("juliet@example.org").unwrap();
-                    let answer = SaslAnswer::Accept(account);
-                    server.answer_sasl(request, answer).unwrap();
-                }
-                ServerEvent::Bind(request) => {
-                    let resource = request.suggested().clone();
-                    server
-                        .answer_bind(request, BindAnswer::Bind(resource))
-                        .unwrap();
-                }
-                _ => {}
-            }
-        }
-    }
-    server.take_output();
     server
 }
 
