@@ -28,7 +28,7 @@ fn connector() -> Connector {
 /// Sends a request, floods the client with copies of a stanza until it takes no more, and returns
 /// how many it took and the most memory that they held.
 fn flood(stanza: &str) -> (usize, usize) {
-    let mut session = session(&connector());
+    let mut session = session(&connector(), "");
     let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());
     let ping = ping.with_to(Jid::new("example.org").unwrap());
     let id = session.begin_request(NOW, &ping).unwrap();
@@ -82,7 +82,7 @@ fn a_flood_during_a_request_is_bounded_in_memory() {
 /// Floods the client with malformed stanzas that the application does not take, and returns the
 /// most memory that they held and what they still hold.
 fn flood_refused(stanza: &str) -> (usize, usize) {
-    let mut session = session(&connector());
+    let mut session = session(&connector(), "");
     let memory = measure(|| {
         for _ in 0..5_000_000 / stanza.len() {
             assert!(session.poll_next(NOW).is_pending());
@@ -117,7 +117,7 @@ fn open_requests_are_bounded_in_number_and_memory() {
     const MOST: usize = 10_000;
     let ping = Iq::get("", &Element::builder("ping", xmppwire::ns::PING).build());
     let ping = ping.with_to(Jid::new("example.org").unwrap());
-    let mut session = session(&connector().with_max_requests(MOST));
+    let mut session = session(&connector().with_max_requests(MOST), "");
     let mut open = Vec::with_capacity(MOST);
     let memory = measure(|| {
         for _ in 0..MOST {
@@ -147,7 +147,7 @@ fn a_flood_of_requests_stops_until_their_answers_are_read() {
     let mut limits = Limits::new();
     limits.output_backlog = 256 * 1024;
     for padding in [0, 1000] {
-        let mut session = session(&connector_with(limits.clone()));
+        let mut session = session(&connector_with(limits.clone()), "");
         let id = "i".repeat(padding);
         let (mut asked, mut answered) = (0, 0);
         let memory = measure(|| {

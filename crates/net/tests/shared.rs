@@ -121,7 +121,7 @@ impl World {
         let connector = connector_with(Limits::new())
             .with_inbox_bytes(inbox)
             .with_max_requests(most);
-        let session = session(&connector);
+        let session = session(&connector, "");
         let (handle, events, driving) = share(Some(session), inbox, || NOW);
         Self {
             random,

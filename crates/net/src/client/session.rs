@@ -253,7 +253,8 @@ impl<R: SessionRole> Session<R> {
         // What is queued after the end has no effect, and must not keep the end from being read.
         let over = self.closing || self.link.is_ending() || self.link.write_error().is_some();
         let endpoint = self.link.connection_mut();
-        let fits = answer.element().to_xml().len() <= endpoint.room();
+        // The queue of unacknowledged stanzas does not count: acknowledgements are read after this.
+        let fits = answer.element().to_xml().len() <= endpoint.room_for_answers();
         if !over && !fits && self.link.backlog() > 0 {
             return false;
         }

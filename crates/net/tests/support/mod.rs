@@ -14,8 +14,6 @@ const HEADER: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://
 const MECHANISMS: &str = "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
      <mechanism>ANONYMOUS</mechanism></mechanisms></stream:features>";
 const SUCCESS: &str = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
-const BIND: &str =
-    "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
 
 /// The client's output since the last call.
 pub(crate) fn written(wire: &mut dyn Wire) -> String {
@@ -24,10 +22,13 @@ pub(crate) fn written(wire: &mut dyn Wire) -> String {
     output
 }
 
-/// A client without TLS, logged in by fixed answers of a server.
-pub(crate) fn session(connector: &Connector) -> Session {
+/// A client without TLS, logged in by fixed answers of a server, which offers these features beside
+/// a resource.
+pub(crate) fn session(connector: &Connector, features: &str) -> Session {
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    let features = format!("<stream:features>{bind}{features}</stream:features>");
     let mut login = Login::new(connector, Mode::StartTls, NOW).unwrap();
-    for answer in [HEADER, MECHANISMS, SUCCESS, HEADER, BIND] {
+    for answer in [HEADER, MECHANISMS, SUCCESS, HEADER, &features] {
         assert!(login.poll(NOW).is_pending());
         written(login.wire());
         login.wire().receive(NOW, answer.as_bytes());
