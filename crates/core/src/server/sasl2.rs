@@ -207,14 +207,7 @@ impl Endpoint<Server> {
             let answer = self.start_managing(enable.root());
             success = success.append(&answer.unwrap_or_else(|| failed(condition, None)));
         }
-        success = success.close();
-        let tokens = self.update_tokens(&admitted);
-        if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
-            success = issued.write(success);
-        }
-        self.stream.push_own(&success.build());
-        self.tell_all(tokens.map(ServerEvent::Tokens));
-        self.stream.set_authenticated_in_place();
+        self.push_success(&admitted, success.close());
         self.bound(jid);
         let features = self.features();
         self.stream.push_own(&features);
@@ -226,7 +219,21 @@ impl Endpoint<Server> {
 
     /// Tells of the success with a session that continues. No features follow (XEP-0198 §9.2).
     pub(super) fn succeed_resumed(&mut self, admitted: &Admitted, jid: &FullJid, answer: &Element) {
-        let mut success = admitted.success(jid.as_str()).append(answer);
+        self.push_success(admitted, admitted.success(jid.as_str()).append(answer));
+    }
+
+    /// Tells of the success without a resource, which the client then binds as in RFC 6120 §7.
+    fn succeed(&mut self, admitted: Admitted) {
+        self.push_success(&admitted, admitted.success(admitted.account.as_str()));
+        self.role.account = Some(admitted.account);
+        self.role.state = State::Choosing;
+        let features = self.features();
+        self.stream.push_own(&features);
+    }
+
+    /// Sends `<success/>`, with a new token where one is due. The client is authenticated from here
+    /// on.
+    fn push_success(&mut self, admitted: &Admitted, mut success: ElementBuilder) {
         let tokens = self.update_tokens(admitted);
         if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
             success = issued.write(success);
@@ -234,22 +241,6 @@ impl Endpoint<Server> {
         self.stream.push_own(&success.build());
         self.tell_all(tokens.map(ServerEvent::Tokens));
         self.stream.set_authenticated_in_place();
-    }
-
-    /// Tells of the success without a resource, which the client then binds as in RFC 6120 §7.
-    fn succeed(&mut self, admitted: Admitted) {
-        let mut success = admitted.success(admitted.account.as_str());
-        let tokens = self.update_tokens(&admitted);
-        if let Some(issued) = tokens.as_ref().and_then(TokenUpdate::issued) {
-            success = issued.write(success);
-        }
-        self.stream.push_own(&success.build());
-        self.tell_all(tokens.map(ServerEvent::Tokens));
-        self.stream.set_authenticated_in_place();
-        self.role.account = Some(admitted.account);
-        self.role.state = State::Choosing;
-        let features = self.features();
-        self.stream.push_own(&features);
     }
 }
 
