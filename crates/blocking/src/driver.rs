@@ -132,10 +132,10 @@ impl<R: Role> Driver<R> {
     }
 
     /// Writes what is queued, even where an event waits to be taken, for at most `timeout`; returns
-    /// false if that was not enough. True means that nothing is left to write, be it that the
-    /// connection has ended, which [`next_event`](Self::next_event) tells. No more is read than one
-    /// event, so this holds a peer back that sends more than it reads. A peer that reads nothing
-    /// until it is read from uses up the time.
+    /// false if that was not enough. True means that all is written, or that the connection has ended,
+    /// which [`next_event`](Self::next_event) tells. At most one event is read meanwhile, so this
+    /// holds back a peer that sends more than it reads. It takes all the time with a peer that reads
+    /// only after it was read from.
     pub fn drain(&mut self, timeout: Duration) -> bool {
         let deadline = self.pump.now() + timeout;
         let drained = self
