@@ -1,21 +1,24 @@
 //! A client that has logged in, or a component that is attached.
 
+mod asking;
+mod continuing;
+mod sharing;
+
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use xmppwire::component::Component;
 use xmppwire::{
-    Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Iq, Stanza, StreamErrorCondition,
-    Unacknowledged,
+    Client, CloseReason, Domainpart, Entropy, FullJid, Instant, Stanza, Unacknowledged,
 };
 
-use super::acks::{AckId, Acks};
-use super::continuity::{Carried, Left, Own};
+use super::acks::Acks;
+use super::continuity::Own;
 use super::duties::Duties;
 use super::inbox::Inbox;
-use super::requests::{Answers, RequestId, Requests};
+use super::requests::Requests;
 use super::role::{News, SessionRole};
-use super::{Error, NotAcknowledged, RefusedStanzas, RequestError, SessionConnector, Suspended};
+use super::{Error, RefusedStanzas, SessionConnector};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
 #[cfg(feature = "tracing")]
@@ -352,215 +355,6 @@ impl<R: SessionRole> Session<R> {
         Poll::Pending
     }
 
-    // --- Asking ---
-
-    /// Sends a request. An unpredictable id replaces its own. Any number may be open, up to the
-    /// connector's [limit](SessionConnector::with_max_requests).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send`](Self::send), [`Error::NoRequest`] for an IQ that is none,
-    /// [`Error::TooManyRequests`], and [`Error::InboxFull`].
-    pub fn begin_request(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, RequestError> {
-        // Stanzas before the answer need room, or the answer cannot be reached.
-        if self.inbox.is_full() {
-            return Err(Error::InboxFull.into());
-        }
-        Ok(self.begin(now, iq)?)
-    }
-
-    fn begin(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, Error> {
-        if self.closing {
-            return Err(Error::NotConnected);
-        }
-        let (id, request) = self.requests.begin(now, iq)?;
-        match self.send(&request) {
-            Ok(()) => {
-                self.sent.add(self.link.connection().sent());
-                Ok(id)
-            }
-            Err(error) => {
-                self.forget_request(&id);
-                Err(error)
-            }
-        }
-    }
-
-    /// Waits for the answer to a request, and takes what arrives meanwhile into the inbox. The
-    /// request is forgotten when this is ready. While answers that were not taken use up the budget
-    /// of the inbox, nothing is read.
-    pub fn poll_answer(&mut self, now: Instant, id: &RequestId) -> Poll<Result<Iq, RequestError>> {
-        loop {
-            if let Some(answer) = self.requests.poll(id, None, &mut self.woken) {
-                return Poll::Ready(answer);
-            }
-            let error = match self.inbox.is_full() {
-                true => Error::InboxFull,
-                false => match self.poll_sorted(now) {
-                    Poll::Ready(Ok(Arrival::Stanza(stanza))) => {
-                        self.keep(stanza);
-                        continue;
-                    }
-                    Poll::Ready(Ok(Arrival::Answer)) => continue,
-                    Poll::Ready(Ok(Arrival::End)) => Error::NotConnected,
-                    Poll::Ready(Err(error)) => error,
-                    Poll::Pending => match self.requests.poll(id, None, &mut self.woken) {
-                        Some(answer) => return Poll::Ready(answer),
-                        None => return Poll::Pending,
-                    },
-                },
-            };
-            self.forget_request(id);
-            return Poll::Ready(Err(error.into()));
-        }
-    }
-
-    /// Forgets a request. Its answer is dropped when it comes.
-    pub fn forget_request(&mut self, id: &RequestId) {
-        self.requests.forget(id, &mut self.woken);
-    }
-
-    // --- Acknowledgements ---
-
-    /// Queues a stanza whose acknowledgement [`poll_acknowledged`](Self::poll_acknowledged) waits
-    /// for, and asks the server for it (XEP-0198 §4).
-    ///
-    /// # Errors
-    ///
-    /// [`NotAcknowledged::NotSent`] and [`NotAcknowledged::Unmanaged`].
-    pub fn send_watched(&mut self, stanza: &Stanza) -> Result<AckId, NotAcknowledged> {
-        if self.link.connection().sent().is_none() {
-            return Err(NotAcknowledged::Unmanaged);
-        }
-        self.send(stanza).map_err(NotAcknowledged::NotSent)?;
-        let endpoint = self.link.connection_mut();
-        let number = endpoint.sent().unwrap_or_default();
-        endpoint.request_acknowledgement();
-        Ok(self.acks.watch(number))
-    }
-
-    /// Waits until the server has handled a stanza, and takes what arrives meanwhile into the inbox.
-    /// The stanza is not watched any more when this is ready.
-    pub fn poll_acknowledged(
-        &mut self,
-        now: Instant,
-        id: AckId,
-    ) -> Poll<Result<(), NotAcknowledged>> {
-        if let Some(outcome) = self.acks.poll(id, None, &mut self.woken) {
-            return Poll::Ready(outcome);
-        }
-        let arrived = self.poll_arrivals(now);
-        if let Some(outcome) = self.acks.poll(id, None, &mut self.woken) {
-            return Poll::Ready(outcome);
-        }
-        let error = match arrived {
-            Poll::Ready(error) => error,
-            Poll::Pending if self.inbox.is_full() => Error::InboxFull,
-            Poll::Pending => return Poll::Pending,
-        };
-        self.forget_acknowledgement(id);
-        Poll::Ready(Err(NotAcknowledged::Lost(error)))
-    }
-
-    /// Watches a stanza no more.
-    pub fn forget_acknowledgement(&mut self, id: AckId) {
-        let given_back = self.acks.forget(id, &mut self.woken);
-        self.unacknowledged.extend(given_back);
-    }
-
-    /// What became of the stanza, if that is known; otherwise `waker` is called when it is.
-    pub(super) fn take_outcome(
-        &mut self,
-        id: AckId,
-        waker: &Waker,
-        woken: &mut Vec<Waker>,
-    ) -> Option<Result<(), NotAcknowledged>> {
-        self.acks.poll(id, Some(waker), woken)
-    }
-
-    /// Whether the session is that of an earlier connection.
-    pub const fn is_resumed(&self) -> bool {
-        self.resumed
-    }
-
-    /// Takes the stanzas of an earlier session, which is over, that its server has not acknowledged.
-    pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
-        std::mem::take(&mut self.unacknowledged)
-    }
-
-    /// Takes over what the last session has left, be it that this one continues it or replaces it.
-    pub(super) fn follow(
-        &mut self,
-        mut acks: Acks,
-        carried: Option<Carried>,
-        answers: &mut Answers,
-    ) {
-        acks.acknowledged(self.acknowledged, &mut self.woken);
-        match carried {
-            Some(carried) if self.resumed => {
-                self.requests = carried.requests;
-                self.duties = carried.duties;
-                self.unsent = carried.unsent;
-                self.sent = carried.own;
-                self.sent.acknowledged(self.acknowledged);
-            }
-            carried => {
-                let unacknowledged = self.take_unacknowledged();
-                let unacknowledged = match carried {
-                    Some(mut carried) => {
-                        carried.requests.finish(answers, &mut self.woken);
-                        carried.own.filter(unacknowledged)
-                    }
-                    None => unacknowledged,
-                };
-                if !self.resumed {
-                    self.unacknowledged = acks.end(unacknowledged, &mut self.woken);
-                }
-            }
-        }
-        self.acks = acks;
-    }
-
-    /// Takes the session out of the connection, which ends.
-    pub fn leave(&mut self, now: Instant) -> Left {
-        let endpoint = self.link.connection_mut();
-        let resumption = R::take_resumption(endpoint);
-        let mut acks = std::mem::take(&mut self.acks);
-        let mut unacknowledged = self.take_unacknowledged();
-        if resumption.is_none() {
-            let endpoint = self.link.connection_mut();
-            // Where the connection broke below the stream, the stream does not know it yet.
-            endpoint.close(now, Some(StreamErrorCondition::Reset.into()));
-            let lost = self.sent.filter(endpoint.take_unacknowledged());
-            unacknowledged.extend(acks.end(lost, &mut self.woken));
-        }
-        self.closing = true;
-        let requests = std::mem::replace(&mut self.requests, Requests::none());
-        Left {
-            acks,
-            carried: Carried {
-                requests,
-                duties: self.duties.take(),
-                unsent: self.unsent.take(),
-                own: std::mem::take(&mut self.sent),
-            },
-            resumption,
-            unacknowledged,
-        }
-    }
-
-    /// Takes the session out of the connection, which ends without a closing tag, so that it can
-    /// continue on another connection. What was not written yet is part of the session.
-    pub fn suspend(&mut self, now: Instant) -> Suspended {
-        let arrived = self.take_inbox().collect();
-        let left = self.leave(now);
-        Suspended {
-            resumption: left.resumption,
-            arrived,
-            unacknowledged: left.unacknowledged,
-        }
-    }
-
     // --- Checking ---
 
     /// Checks whether the server is there; see [`xmppwire::Endpoint::check_peer`].
@@ -586,94 +380,6 @@ impl<R: SessionRole> Session<R> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-    }
-}
-
-/// What several tasks need that [share](super::share) the session.
-impl<R: SessionRole> Session<R> {
-    /// The budget for what waits to be taken, in bytes of memory.
-    pub const fn inbox_bytes(&self) -> usize {
-        self.inbox.budget()
-    }
-
-    /// Takes the stanzas that wait to be taken.
-    pub(super) fn take_inbox(&mut self) -> impl Iterator<Item = Stanza> {
-        std::iter::from_fn(|| self.inbox.pop())
-    }
-
-    /// The next stanza for the application that arrives.
-    pub(super) fn poll_arrival(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
-        self.poll_stanza(now)
-    }
-
-    /// Handles the time-outs of the requests while nothing is read.
-    pub(super) fn handle_timeouts(&mut self, now: Instant) {
-        self.requests.handle_timeout(now, &mut self.woken);
-        self.link.set_alarm(self.requests.poll_timeout());
-    }
-
-    /// Whether a stanza may be sent without waiting. Where the output is dead, sending tells so.
-    pub(super) fn has_send_room(&self) -> bool {
-        self.link.backlog() <= SEND_AHEAD
-    }
-
-    /// Whether everything is written.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.link.backlog() == 0 && self.link.write_error().is_none()
-    }
-
-    /// Whether another request may begin.
-    pub(super) fn may_request(&self) -> bool {
-        self.requests.has_room()
-    }
-
-    /// Begins a request where [`may_request`](Self::may_request) and
-    /// [`has_send_room`](Self::has_send_room) allow it.
-    pub(super) fn ask(&mut self, now: Instant, iq: &Iq) -> Result<RequestId, Error> {
-        self.begin(now, iq)
-    }
-
-    /// Whether nothing is read until an answer is taken.
-    pub(super) const fn is_full_of_answers(&self) -> bool {
-        self.requests.is_full()
-    }
-
-    /// The answer, if it has come; otherwise `waker` is called when it does.
-    pub(super) fn take_answer(
-        &mut self,
-        id: &RequestId,
-        waker: &Waker,
-        woken: &mut Vec<Waker>,
-    ) -> Option<Result<Iq, RequestError>> {
-        self.requests.poll(id, Some(waker), woken)
-    }
-
-    /// Nothing takes requests any more: all are answered here from now on.
-    pub(super) fn drop_claims(&mut self) {
-        self.refuses = true;
-        if let Some(duties) = &mut self.duties {
-            duties.drop_claims();
-        }
-    }
-
-    /// Whether [`refuse`](Self::refuse) may be called.
-    pub(super) fn is_free_to_refuse(&mut self) -> bool {
-        self.send_answer()
-    }
-
-    /// Answers a request that was claimed.
-    pub(super) fn refuse(&mut self, stanza: &Stanza) {
-        if let Stanza::Iq(iq) = stanza {
-            self.unsent = match &self.duties {
-                Some(duties) => duties.answer(iq),
-                None => stanza.unsupported_reply(),
-            };
-        }
-    }
-
-    /// Takes the tasks that have become ready. To be called without a lock.
-    pub(super) fn take_woken(&mut self, woken: &mut Vec<Waker>) {
-        woken.append(&mut self.woken);
     }
 }
 
