@@ -26,6 +26,38 @@ impl Handle<Client> {
     pub fn jid(&self) -> Option<FullJid> {
         self.0.jid()
     }
+
+    /// Tells the server whether the user looks at the client, so that it can hold back what has time
+    /// (XEP-0352). A client begins as active. A server that does not offer this is told nothing.
+    ///
+    /// A client that reconnects tells it again in each session.
+    pub fn set_active(&self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    /// Enables carbons: copies of the messages that the user's other clients send and receive
+    /// (XEP-0280), which [`Carbon::open`](crate::Carbon::open) takes out of what arrives. Returns when
+    /// the server has done it; at once where the login has.
+    ///
+    /// A client that reconnects enables them in each new session, also after an error, unless the
+    /// server refused: with the binding where the server offers that (XEP-0386), otherwise by a
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub fn enable_carbons(&self) -> Result<(), RequestError> {
+        park::wait(self.0.enable_carbons())
+    }
+
+    /// Disables carbons, in later sessions of a client that reconnects too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub fn disable_carbons(&self) -> Result<(), RequestError> {
+        park::wait(self.0.disable_carbons())
+    }
 }
 
 impl Handle<Component> {

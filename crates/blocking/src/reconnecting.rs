@@ -367,7 +367,7 @@ impl<R: SessionRole> Reconnecting<R> {
         let now = self.clock.now();
         let event = match result {
             Ok(mut client) => {
-                self.machine.follow(client.session_mut());
+                self.machine.follow(now, client.session_mut());
                 let (address, mode) = (client.address().clone(), client.mode());
                 let resumed = client.is_resumed();
                 self.machine.connected(now, address, mode, client, resumed)
@@ -375,5 +375,52 @@ impl<R: SessionRole> Reconnecting<R> {
             Err(error) => self.machine.not_connected(now, error)?,
         };
         Ok(Poll::Ready(event))
+    }
+}
+
+impl Reconnecting<Client> {
+    /// Tells the server whether the user looks at the client, now and in each later session, as
+    /// [`Session::set_active`] does.
+    pub fn set_active(&mut self, active: bool) {
+        self.machine.wish_active(active);
+        if let Ok(client) = self.machine.client_mut() {
+            client.set_active(active);
+        }
+    }
+
+    /// Enables carbons, as [`Session::enable_carbons`] does, and in each new session after the present
+    /// one: with the binding where the server offers that (XEP-0386), otherwise by a request, of whose
+    /// answer nothing is told.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request). Later sessions enable them all the same, unless the server
+    /// refused.
+    pub fn enable_carbons(&mut self) -> Result<(), RequestError> {
+        self.machine.wish_carbons(true);
+        let enabled = self.machine.client_mut()?.enable_carbons();
+        self.switched(enabled)
+    }
+
+    /// Disables carbons, in later sessions too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub fn disable_carbons(&mut self) -> Result<(), RequestError> {
+        self.machine.wish_carbons(false);
+        let disabled = self.machine.client_mut()?.disable_carbons();
+        self.switched(disabled)
+    }
+
+    fn switched(&mut self, answer: Result<(), RequestError>) -> Result<(), RequestError> {
+        match answer {
+            Err(RequestError::Connection(error)) => Err(self.machine.refused(error).into()),
+            Err(error @ RequestError::Refused(_)) => {
+                self.machine.wish_carbons(false);
+                Err(error)
+            }
+            other => other,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use xmppwire::{self as core, FullJid, Password};
-use xmppwire_net::client::{ConnectError, Connector, Error};
+use xmppwire_net::client::{ConnectError, Connector, Error, RequestError};
 use xmppwire_net::find::Mode;
 
 use crate::session::Session;
@@ -129,5 +129,46 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// The address that is bound.
     pub const fn jid(&self) -> &FullJid {
         self.session().jid()
+    }
+
+    /// Tells the server whether the user looks at the client, so that it can hold back what has time
+    /// (XEP-0352). A client begins as active. A server that does not offer this is told nothing. It is
+    /// written while the next method is awaited.
+    pub fn set_active(&mut self, active: bool) {
+        self.session_mut().set_active(active);
+    }
+
+    /// Enables carbons: copies of the messages that the user's other clients send and receive
+    /// (XEP-0280), which [`Carbon::open`](core::Carbon::open) takes out of what arrives. Returns when
+    /// the server has done it; at once where the login has
+    /// ([`with_carbons`](crate::Connector::with_carbons)).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may have sent the request.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn enable_carbons(&mut self) -> Result<(), RequestError> {
+        match self.session().has_carbons() {
+            true => Ok(()),
+            false => self.switch_carbons(true).await,
+        }
+    }
+
+    /// Disables carbons.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn disable_carbons(&mut self) -> Result<(), RequestError> {
+        self.switch_carbons(false).await
+    }
+
+    async fn switch_carbons(&mut self, on: bool) -> Result<(), RequestError> {
+        self.request(core::Carbon::request(on)).await?;
+        self.session_mut().note_carbons(on);
+        Ok(())
     }
 }

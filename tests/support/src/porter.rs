@@ -27,6 +27,8 @@ pub struct Porter {
     login: Option<Login>,
     management: Option<StreamManagement>,
     tokens: Option<Tokens>,
+    /// Whether SASL2 and Bind 2 are offered, with carbons.
+    inline: bool,
 }
 
 /// A complete login.
@@ -34,6 +36,8 @@ pub struct Login {
     /// `None` for a login by token.
     pub mechanism: Option<Mechanism>,
     pub jid: FullJid,
+    /// Whether the client enabled carbons with its binding.
+    pub carbons: bool,
 }
 
 /// The tokens that a server has issued, and its clock. Clones share them.
@@ -89,6 +93,7 @@ impl Porter {
             login: None,
             management: None,
             tokens: None,
+            inline: false,
         }
     }
 
@@ -100,12 +105,18 @@ impl Porter {
         }
     }
 
-    /// Offers stream management (XEP-0198).
+    /// Offers stream management (XEP-0198) and client states (XEP-0352).
     pub fn managing() -> Self {
         Self {
             management: Some(StreamManagement::new()),
             ..Self::default()
         }
+    }
+
+    /// Offers the same inside SASL2 and Bind 2, and carbons.
+    #[must_use]
+    pub fn inline(self, inline: bool) -> Self {
+        Self { inline, ..self }
     }
 
     /// Answers one event; false if the event is not part of a login.
@@ -115,10 +126,13 @@ impl Porter {
                 let answer = match request.domain().as_str() {
                     domain if domain == self.domain => {
                         let management = self.management.clone();
-                        let mut host = host().with_stream_management(management);
+                        let mut host = host().with_stream_management(management).with_csi();
+                        let mut sasl2 = Sasl2::new().with_carbons();
                         if let Some(tokens) = &self.tokens {
-                            let policy = TokenPolicy::new(tokens.lock().now);
-                            host = host.with_sasl2(Sasl2::new().with_tokens(policy));
+                            sasl2 = sasl2.with_tokens(TokenPolicy::new(tokens.lock().now));
+                        }
+                        if self.inline || self.tokens.is_some() {
+                            host = host.with_sasl2(sasl2);
                         }
                         HostAnswer::Serve(host)
                     }
@@ -150,8 +164,11 @@ impl Porter {
             ServerEvent::Authenticated(_) => {}
             ServerEvent::Bind(request) => {
                 let (jid, resource) = (request.suggested_jid(), request.suggested().clone());
-                let mechanism = self.mechanism;
-                self.login = Some(Login { mechanism, jid });
+                self.login = Some(Login {
+                    mechanism: self.mechanism,
+                    jid,
+                    carbons: request.wants_carbons(),
+                });
                 server
                     .answer_bind(request, BindAnswer::Bind(resource))
                     .unwrap();

@@ -66,6 +66,7 @@ impl<R: SessionRole> Reconnecting<R> {
         });
         let (handle, events, mut driving) = share(None, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        driving.set_wishes(machine.wishes());
         for event in told {
             driving.tell(event);
         }
@@ -118,7 +119,11 @@ impl<R: SessionRole> ReconnectingDriver<R> {
             match self.machine.next(now) {
                 Next::Connect => {
                     while self.driving.poll_room(&waker).is_pending() {
-                        self.waker.wait(LONGEST);
+                        // Requests that wait for the next connection end in time.
+                        let now = self.clock.now();
+                        let timeout = self.driving.handle_timeouts(now);
+                        let wait = timeout.map_or(LONGEST, |time| time.saturating_since(now));
+                        self.waker.wait(wait.min(LONGEST));
                     }
                     match self.driving.poll_wish(&waker) {
                         Poll::Ready(Wish::Close) => return self.end(),
@@ -168,6 +173,7 @@ impl<R: SessionRole> ReconnectingDriver<R> {
     /// Connects, until a handle wants something else.
     fn connect(&mut self) -> Result<(), Error> {
         let attempt = self.attempt.take().unwrap_or_else(|| {
+            self.machine.set_wishes(self.driving.wishes());
             let attempts = self.machine.attempts(self.clock.now());
             Attempt::new(attempts, self.clock, self.waker.clone())
         });

@@ -10,6 +10,7 @@ use xmppwire::{
 
 use super::continuity::Continuity;
 use super::duties::Claims;
+use super::wishes::Wishes;
 use super::{ConnectError, Error, Profile, SessionRole};
 use crate::find::{Domain, InvalidDomain, Mode, NameServers, Redirect, Target};
 use crate::link::{Handshake, LazyTls, Link, LinkError, Secured};
@@ -28,8 +29,9 @@ pub struct SessionConnector<R: SessionRole> {
     max_requests: usize,
     inbox_bytes: usize,
     keep_alive: Option<KeepAlive>,
-    /// A session to resume.
+    /// A session to resume, and the newest token.
     pub(crate) continuity: Continuity,
+    pub(super) wishes: Wishes,
 }
 
 /// Where a client connects to, and how. Serves any number of connections.
@@ -224,6 +226,15 @@ impl Connector {
         self.map_account(|account| account.with_user_agent(user_agent))
     }
 
+    /// Enables carbons in every new session: copies of the messages that the user's other clients
+    /// send and receive (XEP-0280). It is done with the binding where the server offers that
+    /// (XEP-0386), otherwise by a request, of whose answer nothing is told. See
+    /// [`Carbon::open`](xmppwire::Carbon::open) for what then arrives.
+    pub const fn with_carbons(mut self) -> Self {
+        self.wishes.carbons = true;
+        self
+    }
+
     /// Sets the name of the software at the beginning of the resource that the server generates
     /// with Bind 2; see [`ClientConfig::with_bind_tag`].
     pub fn with_bind_tag(self, tag: impl Into<String>) -> Self {
@@ -289,6 +300,7 @@ impl<R: SessionRole> SessionConnector<R> {
             inbox_bytes: 1024 * 1024,
             keep_alive: Some(KeepAlive::ping()),
             continuity: Continuity::default(),
+            wishes: Wishes::default(),
         }
     }
 
@@ -410,7 +422,7 @@ impl<R: SessionRole> SessionConnector<R> {
         let token = self
             .continuity
             .with_tokens(|tokens| tokens.newest().cloned());
-        let mut link = R::link(&self.role, token, now, secured)?;
+        let mut link = R::link(&self.role, token, self.wishes, now, secured)?;
         link.connection_mut().set_keep_alive(self.keep_alive);
         Ok(link)
     }

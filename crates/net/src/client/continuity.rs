@@ -9,6 +9,7 @@ use super::acks::Acks;
 use super::duties::Duties;
 use super::requests::Requests;
 use super::tokens::Tokens;
+use super::wishes::Carbons;
 use crate::find::Redirect;
 
 /// A session on its way from one connection to the next, and stanzas of sessions that are over.
@@ -171,6 +172,7 @@ pub struct Carried {
     pub(super) duties: Option<Duties>,
     pub(super) unsent: Option<Stanza>,
     pub(super) own: Own,
+    pub(super) carbons: Carbons,
 }
 
 /// The numbers of the stanzas that the session itself has sent: requests whose failure is told

@@ -21,7 +21,8 @@ pub struct Login<R: SessionRole = Client> {
     connector: SessionConnector<R>,
     deadline: Instant,
     stage: Stage<R>,
-    complete: bool,
+    /// Since when it is.
+    complete: Option<Instant>,
     /// Whether a session continues.
     resumed: bool,
 }
@@ -92,7 +93,7 @@ impl<R: SessionRole> Login<R> {
             connector: connector.clone(),
             deadline,
             stage,
-            complete: false,
+            complete: None,
             resumed: false,
         })
     }
@@ -101,7 +102,7 @@ impl<R: SessionRole> Login<R> {
     /// login has failed.
     pub fn poll(&mut self, now: Instant) -> Poll<Result<LoginStep, Error>> {
         loop {
-            if self.complete {
+            if self.complete.is_some() {
                 return Poll::Ready(Ok(LoginStep::Complete));
             }
             if now >= self.deadline {
@@ -116,13 +117,13 @@ impl<R: SessionRole> Login<R> {
                 Stage::Stream(stream) => stream.link.as_mut().ok_or(Error::NotConnected)?,
             };
             match ready!(link.poll_event(now)?).map(R::news) {
-                Some(News::Ready) => self.complete = true,
+                Some(News::Ready) => self.complete = Some(now),
                 Some(News::Resumed(acknowledged)) => {
                     self.connector.continuity.settle(Settled {
                         acknowledged,
                         unacknowledged: Vec::new(),
                     });
-                    (self.resumed, self.complete) = (true, true);
+                    (self.resumed, self.complete) = (true, Some(now));
                 }
                 Some(News::NotResumed(acknowledged, unacknowledged)) => {
                     self.connector.continuity.settle(Settled {
@@ -178,10 +179,10 @@ impl<R: SessionRole> Login<R> {
     /// [`Error::NotConnected`] if the login is not complete, [`Error::Entropy`] if the operating
     /// system gives no randomness.
     pub fn into_session(self) -> Result<Session<R>, Error> {
-        match self.stage {
-            Stage::Stream(mut stream) if self.complete => {
+        match (self.stage, self.complete) {
+            (Stage::Stream(mut stream), Some(since)) => {
                 let link = stream.link.take().ok_or(Error::NotConnected)?;
-                Session::new(&self.connector, *link, self.resumed)
+                Session::new(&self.connector, *link, self.resumed, since)
             }
             _ => Err(Error::NotConnected),
         }

@@ -34,6 +34,7 @@ mod session;
 mod shared;
 mod tokens;
 mod verdict;
+mod wishes;
 
 pub use acks::AckId;
 pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};

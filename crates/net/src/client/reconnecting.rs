@@ -95,7 +95,7 @@ pub enum ReconnectEvent<R: SessionRole = Client> {
 /// for a client and not for a component: the other component of the domain may go away.
 #[derive(Debug)]
 pub struct Reconnecting<C, R: SessionRole = Client> {
-    connector: SessionConnector<R>,
+    pub(super) connector: SessionConnector<R>,
     backoff: Backoff,
     /// There was a session before.
     was_up: bool,
@@ -266,9 +266,10 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
 
     /// Gives a new session what the last one has left: call it before
     /// [`connected`](Self::connected), where the session is not [shared](super::share).
-    pub fn follow(&mut self, session: &mut Session<R>) {
+    pub fn follow(&mut self, now: Instant, session: &mut Session<R>) {
         let acks = std::mem::take(&mut self.acks);
         session.follow(acks, self.carried.take(), &mut Answers::default());
+        session.meet(now, self.connector.wishes);
         self.undelivered.extend(session.take_unacknowledged());
     }
 

@@ -10,6 +10,7 @@ use xmppwire::{
 };
 
 use super::duties::Duties;
+use super::wishes::Wishes;
 use super::{ClientSettings, Error, Verdict};
 use crate::component::ComponentSettings;
 use crate::find::{Domain, NameServers};
@@ -53,6 +54,7 @@ pub trait SessionRole: Role + sealed::Sealed {
     fn link(
         settings: &Self::Settings,
         token: Option<Token>,
+        wishes: Wishes,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error>;
@@ -97,6 +99,18 @@ pub trait SessionRole: Role + sealed::Sealed {
     /// Takes the session, if it can continue on another stream.
     #[doc(hidden)]
     fn take_resumption(endpoint: &mut Endpoint<Self>) -> Option<Resumption>;
+
+    /// Tells the server whether the user looks at the client.
+    #[doc(hidden)]
+    fn set_active(endpoint: &mut Endpoint<Self>, active: bool);
+
+    /// Whether the user looks at the client, as the application said last.
+    #[doc(hidden)]
+    fn is_active(endpoint: &Endpoint<Self>) -> bool;
+
+    /// Whether carbons were enabled together with the binding.
+    #[doc(hidden)]
+    fn has_carbons(endpoint: &Endpoint<Self>) -> bool;
 
     /// Whether another attempt can help after this failure.
     #[doc(hidden)]
@@ -179,6 +193,7 @@ impl SessionRole for Client {
     fn link(
         settings: &ClientSettings,
         token: Option<Token>,
+        wishes: Wishes,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error> {
@@ -187,16 +202,21 @@ impl SessionRole for Client {
         if let Some(token) = token {
             account = account.with_token(token);
         }
+        if wishes.carbons {
+            account = account.with_carbons();
+        }
         if let Some(management) = &settings.management {
             account = account.with_stream_management(management.clone());
         }
-        Ok(match secured {
+        let mut link = match secured {
             Some(secured) => {
                 let client = Self::with_direct_tls(account, entropy, now, secured.info());
                 Link::over_tls(client, secured)
             }
             None => Link::new(Self::new(account, entropy, now), Self::side(settings)),
-        })
+        };
+        link.connection_mut().set_active(!wishes.inactive);
+        Ok(link)
     }
 
     fn side(settings: &ClientSettings) -> Option<TlsSide> {
@@ -244,6 +264,18 @@ impl SessionRole for Client {
         endpoint.take_resumption()
     }
 
+    fn set_active(endpoint: &mut Endpoint<Self>, active: bool) {
+        endpoint.set_active(active);
+    }
+
+    fn is_active(endpoint: &Endpoint<Self>) -> bool {
+        endpoint.is_active()
+    }
+
+    fn has_carbons(endpoint: &Endpoint<Self>) -> bool {
+        endpoint.has_carbons()
+    }
+
     fn verdict(reason: &Error) -> Verdict {
         reason.verdict()
     }
@@ -283,6 +315,7 @@ impl SessionRole for Component {
     fn link(
         settings: &ComponentSettings,
         _: Option<Token>,
+        _: Wishes,
         now: Instant,
         secured: Option<Secured>,
     ) -> Result<Link<Self>, Error> {
@@ -336,6 +369,17 @@ impl SessionRole for Component {
 
     fn take_resumption(_: &mut Endpoint<Self>) -> Option<Resumption> {
         None
+    }
+
+    /// Neither client states nor carbons are for components.
+    fn set_active(_: &mut Endpoint<Self>, _: bool) {}
+
+    fn is_active(_: &Endpoint<Self>) -> bool {
+        true
+    }
+
+    fn has_carbons(_: &Endpoint<Self>) -> bool {
+        false
     }
 
     fn verdict(reason: &Error) -> Verdict {

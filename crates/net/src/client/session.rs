@@ -3,6 +3,7 @@
 mod asking;
 mod continuing;
 mod sharing;
+mod wishes;
 
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::duties::Duties;
 use super::inbox::Inbox;
 use super::requests::Requests;
 use super::role::{News, SessionRole};
+use super::wishes::Carbons;
 use super::{Error, RefusedStanzas, SessionConnector};
 use crate::link::{Link, Wire, Wired};
 use crate::log::log;
@@ -51,6 +53,7 @@ pub struct Session<R: SessionRole = Client> {
     acks: Acks,
     /// What the session itself has sent.
     sent: Own,
+    carbons: Carbons,
     /// Whether it continues a session of another connection.
     resumed: bool,
     /// The stanzas of the session before that its server has handled, if there was one.
@@ -87,11 +90,12 @@ impl Session<Component> {
 }
 
 impl<R: SessionRole> Session<R> {
-    /// The session over a link whose login is complete.
+    /// The session over a link whose login is complete since this time.
     pub(super) fn new(
         connector: &SessionConnector<R>,
         mut link: Link<R>,
         resumed: bool,
+        now: Instant,
     ) -> Result<Self, Error> {
         let own = R::address(link.connection()).ok_or(Error::NotConnected)?;
         let own = own.clone();
@@ -104,7 +108,11 @@ impl<R: SessionRole> Session<R> {
         link.set_alarm(None);
         log!(info, %own, resumed, tls = ?link.tls().map(|tls| tls.version), "connected");
         let settled = connector.continuity.take_settled().unwrap_or_default();
-        Ok(Self {
+        let carbons = match R::has_carbons(link.connection()) {
+            true => Carbons::On,
+            false => Carbons::Off,
+        };
+        let mut session = Self {
             link,
             duties: R::duties(&connector.role, &own),
             refuses: false,
@@ -115,12 +123,18 @@ impl<R: SessionRole> Session<R> {
             refused: RefusedStanzas::default(),
             acks: Acks::default(),
             sent: Own::default(),
+            carbons,
             resumed,
             acknowledged: settled.acknowledged,
             unacknowledged: settled.unacknowledged,
             closing: false,
             woken: Vec::new(),
-        })
+        };
+        // What a session that continues has is told by what it left.
+        if !resumed {
+            session.meet(now, connector.wishes);
+        }
+        Ok(session)
     }
 
     /// The address that the stream is for: that of the client, or the domain of the component.

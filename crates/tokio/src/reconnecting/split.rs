@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
-use xmppwire::Client;
+use xmppwire::{Client, Instant};
 use xmppwire_net::client::{
     ConnectError, Driving, Error, Events, Handle, Next, Reconnecting as Machine, SessionRole, Wish,
     share,
@@ -66,6 +66,7 @@ impl<R: SessionRole> Reconnecting<R> {
         });
         let (handle, events, mut driving) = share(None, budget, move || clock.now());
         driving.keep_refused(&mut refused);
+        driving.set_wishes(machine.wishes());
         for event in told {
             driving.tell(event);
         }
@@ -138,13 +139,32 @@ impl<R: SessionRole> Running<R> {
         loop {
             match self.machine.next(self.clock.now()) {
                 Next::Connect => {
-                    poll_fn(|cx| self.driving.poll_room(cx.waker())).await;
-                    let attempt = self.attempt.get_or_insert_with(|| {
-                        let attempts = self.machine.attempts(self.clock.now());
-                        Box::pin(connect::connect(attempts, self.clock))
-                    });
-                    match unless_wished(&mut self.driving, attempt.as_mut()).await {
-                        Ok(result) => self.connected(result)?,
+                    // Requests that wait for the next connection end in time.
+                    let now = self.clock.now();
+                    let timeout = self.driving.handle_timeouts(now);
+                    let has_room = {
+                        let room = pin!(poll_fn(|cx| self.driving.poll_room(cx.waker())));
+                        before(self.clock, timeout, room).await.is_some()
+                    };
+                    if !has_room {
+                        continue;
+                    }
+                    let attempt = match &mut self.attempt {
+                        Some(attempt) => attempt,
+                        None => {
+                            self.machine.set_wishes(self.driving.wishes());
+                            let attempts = self.machine.attempts(now);
+                            let attempt = connect::connect(attempts, self.clock);
+                            self.attempt.insert(Box::pin(attempt))
+                        }
+                    };
+                    let told = {
+                        let attempt = pin!(before(self.clock, timeout, attempt.as_mut()));
+                        unless_wished(&mut self.driving, attempt).await
+                    };
+                    match told {
+                        Ok(Some(result)) => self.connected(result)?,
+                        Ok(None) => {}
                         Err(Wish::Close) => {
                             self.attempt = None;
                             return self.end();
@@ -229,6 +249,25 @@ impl<R: SessionRole> Running<R> {
         self.driving.tell_left();
         Ok(())
     }
+}
+
+/// Waits for a future; `None` if this time comes before it is ready.
+async fn before<T>(
+    clock: Clock,
+    time: Option<Instant>,
+    mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+) -> Option<T> {
+    let mut sleep = pin!(async {
+        match time {
+            Some(time) => clock.sleep_until(time).await,
+            None => std::future::pending().await,
+        }
+    });
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// Waits for a future, unless a handle wants something else.

@@ -124,6 +124,13 @@ pub trait Handle<R: SessionRole = Client>: Clone + Send + Sync + 'static {
     fn network_changed(&self, patience: Duration);
 }
 
+/// What a client tells its server about itself: a session, one that reconnects, or a handle.
+pub trait Wishing {
+    fn set_active(&mut self, active: bool);
+    fn enable_carbons(&mut self) -> Result<(), RequestError>;
+    fn disable_carbons(&mut self) -> Result<(), RequestError>;
+}
+
 /// A server's connection to a client.
 pub trait Accepted: std::fmt::Debug + Sized {
     fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError>;

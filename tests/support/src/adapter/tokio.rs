@@ -195,6 +195,48 @@ impl<R: SessionRole> super::Session<R> for Session<R> {
     }
 }
 
+impl super::Wishing for Client {
+    fn set_active(&mut self, active: bool) {
+        Client::set_active(self, active);
+    }
+
+    fn enable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Client::enable_carbons(self))
+    }
+
+    fn disable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Client::disable_carbons(self))
+    }
+}
+
+impl super::Wishing for Reconnecting<xmppwire::Client> {
+    fn set_active(&mut self, active: bool) {
+        Reconnecting::<xmppwire::Client>::set_active(self, active);
+    }
+
+    fn enable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Reconnecting::<xmppwire::Client>::enable_carbons(self))
+    }
+
+    fn disable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Reconnecting::<xmppwire::Client>::disable_carbons(self))
+    }
+}
+
+impl super::Wishing for Handle {
+    fn set_active(&mut self, active: bool) {
+        Handle::set_active(self, active);
+    }
+
+    fn enable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Handle::enable_carbons(self))
+    }
+
+    fn disable_carbons(&mut self) -> Result<(), RequestError> {
+        run(Handle::disable_carbons(self))
+    }
+}
+
 impl super::Accepted for ServerConnection {
     fn next_event(&mut self) -> Result<Option<ServerEvent>, LinkError> {
         run(self.next_event())

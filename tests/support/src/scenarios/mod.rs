@@ -25,6 +25,7 @@ pub mod scram;
 pub mod srv;
 pub mod tcp;
 pub mod tokens;
+pub mod wishes;
 
 /// Makes a test of every scenario, for this [`Adapter`](crate::adapter::Adapter). This is the list
 /// of all scenarios.
@@ -152,7 +153,12 @@ macro_rules! scenarios {
                 a_stanza_is_acknowledged_over_a_cut,
                 a_server_that_forgot_the_session_gives_its_stanzas_back_once,
                 a_suspended_session_is_stored_and_resumed,
-                without_management_nothing_is_acknowledged;
+                without_management_nothing_is_acknowledged,
+                a_request_is_answered_over_a_cut,
+                a_request_of_a_session_that_is_over_fails,
+                a_request_ends_in_time_while_the_client_connects,
+                a_session_is_resumed_where_its_server_wants_it,
+                a_session_is_resumed_elsewhere_where_that_fails;
             scram:
                 each_mechanism_logs_in_over_tls,
                 many_iterations_are_computed;
@@ -174,6 +180,11 @@ macro_rules! scenarios {
                 without_a_password_a_refused_token_ends_the_attempts,
                 a_token_is_invalidated_at_the_logout,
                 a_token_never_goes_without_tls;
+            wishes:
+                each_new_session_gets_what_was_wanted,
+                the_state_is_told_again_after_a_resumption,
+                a_refusal_is_told,
+                carbons_can_be_a_part_of_the_login;
         }
         // For clients and for components.
         $crate::scenarios! { each role with $adapter;

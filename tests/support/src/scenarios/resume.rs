@@ -3,18 +3,22 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use xmppwire::{Detached, ResumeAnswer, Resumption, ServerEvent, StreamManagement};
-use xmppwire_net::client::{Connector, NotAcknowledged, ReconnectEvent};
+use xmppwire::{
+    Client, ClientConfig, ClientEvent, Detached, Element, Entropy, Instant, Iq, Jid, Mechanism,
+    MechanismPolicy, ResumeAnswer, Resumption, ServerEvent, Stanza, StreamManagement, TlsInfo,
+};
+use xmppwire_net::client::{Connector, Error, NotAcknowledged, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
 
 use super::reconnect::at_once;
 use crate::adapter::{Accepted, Adapter, Handle, Reconnecting, Session};
-use crate::site::{Site, body, message};
-use crate::{Porter, Relay, both};
+use crate::site::{CLOSED_PORT, Site, body, message};
+use crate::{Authority, DOMAIN, JULIET, PASSWORD, PATIENCE, Porter, Relay, both};
 
 /// A site that is reached through a relay.
-fn relayed() -> (Site, Relay, Connector) {
+pub(super) fn relayed() -> (Site, Relay, Connector) {
     let site = Site::new();
     let relay = Relay::new(SocketAddr::from(([127, 0, 0, 1], site.port)));
     let connector =
@@ -23,7 +27,7 @@ fn relayed() -> (Site, Relay, Connector) {
 }
 
 /// Lets a client log in, and waits until its stream is managed.
-fn welcome<A: Adapter>(site: &Site) -> A::Accepted {
+pub(super) fn welcome<A: Adapter>(site: &Site) -> A::Accepted {
     let mut client = site.accept::<A>(Mode::StartTls);
     let mut porter = Porter::managing();
     while let Some(event) = client.next_event().unwrap() {
@@ -37,7 +41,7 @@ fn welcome<A: Adapter>(site: &Site) -> A::Accepted {
 }
 
 /// Lets a client log in, and answers its request to resume a session.
-fn welcome_back<A: Adapter>(site: &Site, answer: ResumeAnswer) -> A::Accepted {
+pub(super) fn welcome_back<A: Adapter>(site: &Site, answer: ResumeAnswer) -> A::Accepted {
     let mut client = site.accept::<A>(Mode::StartTls);
     let (mut porter, mut answer) = (Porter::managing(), Some(answer));
     while let Some(event) = client.next_event().unwrap() {
@@ -58,7 +62,7 @@ fn welcome_back<A: Adapter>(site: &Site, answer: ResumeAnswer) -> A::Accepted {
 }
 
 /// The session of a client whose connection was cut, and the messages that arrived before.
-fn left(mut client: impl Accepted) -> (Detached, Vec<String>) {
+pub(super) fn left(mut client: impl Accepted) -> (Detached, Vec<String>) {
     let mut arrived = Vec::new();
     loop {
         match client.next_event() {
@@ -76,7 +80,7 @@ fn left(mut client: impl Accepted) -> (Detached, Vec<String>) {
 }
 
 /// The text of the next message.
-fn next_arrival(client: &mut impl Accepted) -> Option<String> {
+pub(super) fn next_arrival(client: &mut impl Accepted) -> Option<String> {
     loop {
         match client.next_event().unwrap()? {
             ServerEvent::Stanza(stanza) => return Some(body(Some(stanza))),
@@ -87,7 +91,7 @@ fn next_arrival(client: &mut impl Accepted) -> Option<String> {
 }
 
 /// The next event that is not about the connection.
-fn next(client: &mut impl Reconnecting) -> ReconnectEvent {
+pub(super) fn next(client: &mut impl Reconnecting) -> ReconnectEvent {
     loop {
         match client.next_event().unwrap().expect("an event") {
             ReconnectEvent::Disconnected { .. } => {}
@@ -96,12 +100,12 @@ fn next(client: &mut impl Reconnecting) -> ReconnectEvent {
     }
 }
 
-fn is_resumed(client: &mut impl Reconnecting) {
+pub(super) fn is_resumed(client: &mut impl Reconnecting) {
     let event = next(client);
     assert!(matches!(event, ReconnectEvent::Resumed(_)), "{event:?}");
 }
 
-fn is_connected(client: &mut impl Reconnecting) {
+pub(super) fn is_connected(client: &mut impl Reconnecting) {
     let event = next(client);
     assert!(matches!(event, ReconnectEvent::Connected(_)), "{event:?}");
 }
@@ -322,4 +326,213 @@ pub fn without_management_nothing_is_acknowledged<A: Adapter>() {
         assert!(client.suspend().resumption.is_none());
     };
     both(server, client);
+}
+
+/// A request to the server.
+fn question() -> Iq {
+    let payload = Element::builder("question", "urn:example:question").build();
+    Iq::get("", &payload).with_to(Jid::new("example.org").unwrap())
+}
+
+/// The next request of the client.
+fn next_question(client: &mut impl Accepted) -> Iq {
+    loop {
+        match client.next_event().unwrap().expect("the client is there") {
+            ServerEvent::Stanza(Stanza::Iq(iq)) => return iq,
+            ServerEvent::Acknowledged(_) => {}
+            event => panic!("no request: {event:?}"),
+        }
+    }
+}
+
+/// Asks with the handle of a client that reconnects, once its session is managed, and gives the answer.
+fn ask<A: Adapter>(connector: Connector) -> Result<Iq, RequestError> {
+    let (handle, events, driver) = A::reconnecting(connector, at_once()).split();
+    let driver = thread::spawn(driver);
+    let (connected, is_connected) = mpsc::channel();
+    let events = thread::spawn(move || {
+        for event in events {
+            match event {
+                ReconnectEvent::Connected(_) => drop(connected.send(())),
+                // The failure of a request is told by the request.
+                ReconnectEvent::Undelivered(stanzas) => panic!("{stanzas:?}"),
+                _ => {}
+            }
+        }
+    });
+    is_connected.recv().unwrap();
+    handle.send_acked(message("is it managed?")).unwrap();
+    let answer = handle.request(question());
+    handle.close();
+    let _ = driver.join().unwrap();
+    events.join().unwrap();
+    answer
+}
+
+pub fn a_request_is_answered_over_a_cut<A: Adapter>() {
+    let (site, relay, connector) = relayed();
+    let server = move || {
+        let mut client = welcome::<A>(&site);
+        assert!(next_arrival(&mut client).is_some());
+        let request = next_question(&mut client);
+        relay.cut();
+        let (detached, _) = left(client);
+        let mut client = welcome_back::<A>(&site, ResumeAnswer::Resume(detached));
+        client.send(request.result(None).unwrap());
+        while let Ok(Some(_)) = client.next_event() {}
+    };
+    let client = move || {
+        ask::<A>(connector).unwrap();
+    };
+    both(server, client);
+}
+
+pub fn a_request_of_a_session_that_is_over_fails<A: Adapter>() {
+    let (site, relay, connector) = relayed();
+    let server = move || {
+        let mut client = welcome::<A>(&site);
+        assert!(next_arrival(&mut client).is_some());
+        next_question(&mut client);
+        relay.cut();
+        drop(client);
+        let forgot = ResumeAnswer::Unknown { handled: None };
+        let mut client = welcome_back::<A>(&site, forgot);
+        while let Ok(Some(_)) = client.next_event() {}
+    };
+    let client = move || {
+        let error = ask::<A>(connector).unwrap_err();
+        assert!(
+            matches!(error, RequestError::Connection(Error::NotConnected)),
+            "{error:?}"
+        );
+    };
+    both(server, client);
+}
+
+/// Its time runs on while a server that never answers keeps the next attempt waiting.
+pub fn a_request_ends_in_time_while_the_client_connects<A: Adapter>() {
+    let (site, relay, connector) = relayed();
+    let connector = connector
+        .with_request_timeout(Duration::from_secs(1))
+        .with_total_timeout(2 * PATIENCE);
+    let (over, is_over) = mpsc::channel();
+    let server = move || {
+        let mut client = welcome::<A>(&site);
+        assert!(next_arrival(&mut client).is_some());
+        next_question(&mut client);
+        relay.cut();
+        drop(client);
+        // It is connected, and hears nothing.
+        let silent = site.socket();
+        is_over.recv().unwrap();
+        drop(silent);
+    };
+    let client = move || {
+        let error = ask::<A>(connector).unwrap_err();
+        assert!(matches!(error, RequestError::TimedOut), "{error:?}");
+        over.send(()).unwrap();
+    };
+    both(server, client);
+}
+
+/// Juliet's session, of which its server said that it is best resumed there.
+fn session_at(location: &str) -> Resumption {
+    const HEADER: &str = "<stream:stream xmlns='jabber:client' id='1' from='example.org' \
+        xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features>";
+    let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD)
+        .unwrap()
+        .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+        .with_stream_management(StreamManagement::new());
+    let (entropy, now) = (Entropy::from_seed([1; 32]), Instant::ORIGIN);
+    let mut client = Client::with_direct_tls(account, entropy, now, TlsInfo::default());
+    let mut tell = |text: &str| {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let taken = client.receive(now, rest);
+            rest = &rest[taken..];
+            let event = client.poll_event();
+            assert!(!matches!(event, Some(ClientEvent::Closed(_))), "{event:?}");
+        }
+        String::from_utf8(client.take_output()).unwrap()
+    };
+    tell(&format!(
+        "{HEADER}<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism>\
+         </mechanisms></stream:features>"
+    ));
+    tell("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    let bind = tell(&format!(
+        "{HEADER}<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/>\
+         </stream:features>"
+    ));
+    let id = bind
+        .split("id='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    tell(&format!(
+        "<iq type='result' id='{id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <jid>juliet@example.org/balcony</jid></bind></iq>\
+         <enabled xmlns='urn:xmpp:sm:3' resume='true' id='7' location='{location}'/>"
+    ));
+    client.take_resumption().unwrap()
+}
+
+/// Lets a client in whose session is not known any more, and closes.
+fn forget<A: Adapter>(site: &Site) {
+    let mut client = welcome_back::<A>(site, ResumeAnswer::Unknown { handled: None });
+    client.close(None);
+    while let Ok(Some(_)) = client.next_event() {}
+}
+
+/// The server of the location proves that it is the domain's as every other does.
+pub fn a_session_is_resumed_where_its_server_wants_it<A: Adapter>() {
+    let site = Site::new();
+    let tls = site.authority.server(DOMAIN);
+    let there = Site::at("127.0.0.1", Authority::new(), tls).unwrap();
+    let location = format!("127.0.0.1:{}", there.port);
+    let connector = site
+        .juliet(Mode::StartTls)
+        .with_resumption(session_at(&location));
+    let server = move || {
+        forget::<A>(&there);
+        assert!(!site.has_visitor());
+    };
+    let client = move || {
+        let mut client = A::connect_with(&connector).unwrap();
+        assert!(!client.is_resumed());
+        assert!(client.next().unwrap().is_none());
+    };
+    both(server, client);
+}
+
+pub fn a_session_is_resumed_elsewhere_where_that_fails<A: Adapter>() {
+    let site = Site::new();
+    let impostor = Site::new();
+    for location in [
+        format!("127.0.0.1:{CLOSED_PORT}"),
+        // It has a certificate of another authority.
+        format!("127.0.0.1:{}", impostor.port),
+        "no location".to_owned(),
+    ] {
+        let connector = site
+            .juliet(Mode::StartTls)
+            .with_resumption(session_at(&location));
+        let refused = location.ends_with(&impostor.port.to_string());
+        thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                if refused {
+                    let mut client = impostor.accept::<A>(Mode::StartTls);
+                    while let Ok(Some(event)) = client.next_event() {
+                        Porter::managing().answer(client.connection_mut(), event);
+                    }
+                }
+                forget::<A>(&site);
+            });
+            let mut client = A::connect_with(&connector).unwrap();
+            assert!(client.next().unwrap().is_none());
+            server.join().unwrap();
+        });
+    }
 }

@@ -91,6 +91,7 @@ impl<R: SessionRole> Session<R> {
                 self.duties = carried.duties;
                 self.unsent = carried.unsent;
                 self.sent = carried.own;
+                self.carbons = carried.carbons;
                 self.sent.acknowledged(self.acknowledged);
             }
             carried => {
@@ -132,6 +133,7 @@ impl<R: SessionRole> Session<R> {
                 duties: self.duties.take(),
                 unsent: self.unsent.take(),
                 own: std::mem::take(&mut self.sent),
+                carbons: self.carbons,
             },
             resumption,
             unacknowledged,

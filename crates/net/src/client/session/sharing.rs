@@ -21,7 +21,10 @@ impl<R: SessionRole> Session<R> {
     }
 
     /// The next stanza for the application that arrives.
-    pub(in crate::client) fn poll_arrival(&mut self, now: Instant) -> Poll<Result<Option<Stanza>, Error>> {
+    pub(in crate::client) fn poll_arrival(
+        &mut self,
+        now: Instant,
+    ) -> Poll<Result<Option<Stanza>, Error>> {
         self.poll_stanza(now)
     }
 

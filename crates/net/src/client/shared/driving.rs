@@ -5,6 +5,7 @@ use std::task::{Poll, Waker};
 use xmppwire::{Client, Instant, Resumption};
 
 use super::{Shared, State};
+use crate::client::wishes::Wishes;
 use crate::client::{
     Carried, Error, ReconnectEvent, RefusedStanzas, Session, SessionRole, Suspended,
 };
@@ -44,13 +45,25 @@ impl<R: SessionRole> Driving<R> {
     /// A session is up, of which this event tells unless it was told before. Without effect on the
     /// stanzas that still wait to be received.
     pub fn attach(&mut self, event: impl Into<Option<ReconnectEvent<R>>>, session: Session<R>) {
-        let event = event.into();
-        self.0.with(|state| state.attach(event, session));
+        let (now, event) = (self.0.now(), event.into());
+        self.0.with(|state| state.attach(now, event, session));
     }
 
     /// Keeps what the last session had besides its stream, before the client was shared.
     pub fn carry(&mut self, carried: Option<Carried>) {
         self.0.with(|state| state.carried = carried);
+    }
+
+    /// What the handles want of every session, for the next attempt to connect.
+    #[doc(hidden)]
+    pub fn wishes(&self) -> Wishes {
+        self.0.with(|state| state.wishes)
+    }
+
+    /// Keeps what the application wanted before the client was shared.
+    #[doc(hidden)]
+    pub fn set_wishes(&mut self, wishes: Wishes) {
+        self.0.with(|state| state.wishes = wishes);
     }
 
     /// Ends the requests whose time is over while there is no session. Returns when to call it again.

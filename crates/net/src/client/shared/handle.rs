@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use xmppwire::component::Component;
-use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza};
+use xmppwire::{Carbon, Client, Domainpart, FullJid, Iq, Stanza};
 
 use super::turns::Ticket;
 use super::{Shared, State, Wish};
 use crate::client::acks::AckId;
 use crate::client::requests::RequestId;
-use crate::client::{Error, NotAcknowledged, RequestError, SessionRole, Suspended};
+use crate::client::{Error, NotAcknowledged, RequestError, Session, SessionRole, Suspended};
 use crate::tls::TlsSummary;
 
 /// Sends, asks and closes, from any number of tasks: each has a clone.
@@ -30,6 +30,62 @@ impl Handle<Client> {
     /// client that reconnects.
     pub fn jid(&self) -> Option<FullJid> {
         self.address()
+    }
+
+    /// Tells the server whether the user looks at the client, so that it can hold back what has time
+    /// (XEP-0352). A client begins as active. A server that does not offer this is told nothing.
+    ///
+    /// A client that reconnects tells it again in each session.
+    pub fn set_active(&self, active: bool) {
+        self.0.with(|state| {
+            state.wishes.inactive = !active;
+            if let Some(session) = &mut state.session {
+                session.set_active(active);
+            }
+            state.wake_driver();
+        });
+    }
+
+    /// Enables carbons: copies of the messages that the user's other clients send and receive
+    /// (XEP-0280), which [`Carbon::open`] takes out of what arrives. Ready when the server has done
+    /// it; at once where the login has.
+    ///
+    /// A client that reconnects enables them in each new session, also after an error, unless the
+    /// server refused: with the binding where the server offers that (XEP-0386), otherwise by a
+    /// request.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn enable_carbons(&self) -> Result<(), RequestError> {
+        let has_them = self.0.with(|state| {
+            state.wishes.carbons = true;
+            state.session.as_ref().is_some_and(Session::has_carbons)
+        });
+        match has_them {
+            true => Ok(()),
+            false => self.switch_carbons(true).await,
+        }
+    }
+
+    /// Disables carbons, in later sessions of a client that reconnects too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`request`](Self::request).
+    pub async fn disable_carbons(&self) -> Result<(), RequestError> {
+        self.0.with(|state| state.wishes.carbons = false);
+        self.switch_carbons(false).await
+    }
+
+    async fn switch_carbons(&self, on: bool) -> Result<(), RequestError> {
+        let answer = self.request(Carbon::request(on)).await;
+        self.0.with(|state| match (&answer, &mut state.session) {
+            (Ok(_), Some(session)) => session.note_carbons(on),
+            (Err(RequestError::Refused(_)), _) => state.wishes.carbons = false,
+            _ => {}
+        });
+        answer.map(drop)
     }
 }
 

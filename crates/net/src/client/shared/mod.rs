@@ -33,6 +33,7 @@ use super::acks::{AckId, Acks};
 use super::continuity::Carried;
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId};
+use super::wishes::Wishes;
 use super::{
     Error, NotAcknowledged, ReconnectEvent, RefusedStanzas, RequestError, Session, SessionRole,
     Suspended,
@@ -63,6 +64,7 @@ pub fn share<R: SessionRole>(
         resumption: None,
         unacknowledged: Vec::new(),
         suspending: false,
+        wishes: session.as_ref().map(Session::wishes).unwrap_or_default(),
         handles: 1,
         receives: true,
         closing: false,
@@ -76,7 +78,7 @@ pub fn share<R: SessionRole>(
         woken: Vec::new(),
     };
     if let Some(session) = session {
-        state.attach(None, session);
+        state.attach(clock(), None, session);
     }
     let shared = Shared(Arc::new(Inner {
         state: Mutex::new(state),
@@ -148,6 +150,8 @@ struct State<R: SessionRole> {
     unacknowledged: Vec<Unacknowledged>,
     /// A handle wants the session without its connection.
     suspending: bool,
+    /// What the handles want of every session.
+    wishes: Wishes,
     handles: usize,
     /// There is a receiver.
     receives: bool,
@@ -170,9 +174,10 @@ struct State<R: SessionRole> {
 }
 
 impl<R: SessionRole> State<R> {
-    fn attach(&mut self, event: Option<ReconnectEvent<R>>, mut session: Session<R>) {
+    fn attach(&mut self, now: Instant, event: Option<ReconnectEvent<R>>, mut session: Session<R>) {
         let acks = std::mem::take(&mut self.acks);
         session.follow(acks, self.carried.take(), &mut self.answers);
+        session.meet(now, self.wishes);
         session.take_woken(&mut self.woken);
         let unacknowledged = session.take_unacknowledged();
         self.give_back(unacknowledged);
