@@ -4,7 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use xmppwire::component::Component;
-use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza, StanzaFault};
+use xmppwire::{Client, Domainpart, FullJid, Iq, Stanza, StanzaFault, Unacknowledged};
 use xmppwire_net::client::{
     self, Error, NotAcknowledged, ReconnectEvent, RequestError, SessionRole, Suspended,
 };
@@ -131,8 +131,12 @@ impl<R: SessionRole> Handle<R> {
     /// and the server confirms the end. A client that reconnects does so no more, and an attempt to
     /// connect is dropped. Stanzas that still arrive go to the receiver; one that takes none holds
     /// the end up for as long as the [limits](xmppwire::Limits::close_timeout) allow.
-    pub fn close(&self) {
-        park::wait(self.0.close());
+    ///
+    /// Returns the stanzas that the server has not acknowledged (XEP-0198), in the order in which they
+    /// were sent: it may have handled them or not. Each is given once: those of a client that
+    /// reconnects are in [`ReconnectEvent::Undelivered`], unless the receiver is gone.
+    pub fn close(&self) -> Vec<Unacknowledged> {
+        park::wait(self.0.close())
     }
 
     /// The address of the session, or of the last one: that of a client, or the domain of a

@@ -296,12 +296,14 @@ impl<R: SessionRole> Reconnecting<R> {
     ///
     /// # Errors
     ///
-    /// As for [`Session::close`].
-    pub fn close(self) -> Result<(), Error> {
-        match self.machine.into_client() {
+    /// As for [`Session::close`]. [`Error::Unacknowledged`] gives back what is left of earlier sessions
+    /// too.
+    pub fn close(mut self) -> Result<(), Error> {
+        let end = match self.machine.take_client() {
             Some(client) => client.close(),
             None => Ok(()),
-        }
+        };
+        self.machine.finish(end)
     }
 
     /// Pending when the deadline is over or the waker was used.

@@ -229,9 +229,10 @@ impl<R: SessionRole> Session<R> {
         self.machine.is_resumed()
     }
 
-    /// Takes the stanzas of an earlier session that its server has not acknowledged, in the order in
-    /// which they were sent, where the session could not be resumed: the server may have handled
-    /// them or not. Each is given once.
+    /// Takes the stanzas that the server has not acknowledged, in the order in which they were sent:
+    /// those of an earlier session that could not be resumed, and, after the end of this one, its own
+    /// if it was [closed](Self::begin_close). The server may have handled them or not. Each is given
+    /// once.
     pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
         self.machine.take_unacknowledged()
     }
@@ -320,15 +321,21 @@ impl<R: SessionRole> Session<R> {
     ///
     /// # Errors
     ///
-    /// As for [`next`](Self::next), if the end was not in order.
+    /// As for [`next`](Self::next), if the end was not in order. [`Error::Unacknowledged`] then gives
+    /// back what the server has not acknowledged, where it manages the stream, and in any case the
+    /// stanzas of an earlier session that [`take_unacknowledged`](Self::take_unacknowledged) would
+    /// give.
     pub fn close(mut self) -> Result<(), Error> {
         self.begin_close();
-        self.pump.until(&mut self.machine, Machine::poll_closed)
+        let end = self.pump.until(&mut self.machine, Machine::poll_closed);
+        let now = self.pump.now();
+        self.machine.finish(now, end)
     }
 
     /// Begins to close the stream (RFC 6120 §4.4). Nothing more can be sent. What still arrives is
-    /// given by [`next`](Self::next), and then `None`: take it all, so that no stanza is lost.
-    /// Idempotent.
+    /// given by [`next`](Self::next), and then `None`: take it all, so that no stanza is lost. What the
+    /// server has not acknowledged at the end is in
+    /// [`take_unacknowledged`](Self::take_unacknowledged). Idempotent.
     pub fn begin_close(&mut self) {
         let now = self.pump.now();
         self.machine.close(now);

@@ -30,8 +30,9 @@ pub use xmppwire::{
 pub use xmppwire::s2s::{DialbackSecret, Pair, Trust};
 
 pub use crate::client::{
-    Cause, ConnectError, Connector, Error, NotAcknowledged, Profile, ReconnectEvent,
-    ReconnectPolicy, RequestError, RequestId, SessionConnector, SessionRole, Suspended, Verdict,
+    Cause, ConnectError, Connector, Error, NotAcknowledged, NotAllAcknowledged, Profile,
+    ReconnectEvent, ReconnectPolicy, RequestError, RequestId, SessionConnector, SessionRole,
+    Suspended, Verdict,
 };
 pub use crate::component::ComponentConnector;
 pub use crate::federation::{

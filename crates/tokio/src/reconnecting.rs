@@ -330,12 +330,14 @@ impl<R: SessionRole> Reconnecting<R> {
     ///
     /// # Errors
     ///
-    /// As for [`Session::close`].
-    pub async fn close(self) -> Result<(), Error> {
-        match self.machine.into_client() {
+    /// As for [`Session::close`]. [`Error::Unacknowledged`] gives back what is left of earlier sessions
+    /// too.
+    pub async fn close(mut self) -> Result<(), Error> {
+        let end = match self.machine.take_client() {
             Some(client) => client.close().await,
             None => Ok(()),
-        }
+        };
+        self.machine.finish(end)
     }
 }
 

@@ -165,6 +165,18 @@ pub struct Left {
     pub(super) unacknowledged: Vec<Unacknowledged>,
 }
 
+impl Left {
+    /// Gives the session up: the stanzas that its server has not acknowledged, without those that
+    /// the application has not sent.
+    pub(super) fn give_up(self) -> Vec<Unacknowledged> {
+        let mut stanzas = self.unacknowledged;
+        if let Some(resumption) = self.resumption {
+            stanzas.extend(self.carried.own.filter(resumption.into_unacknowledged()));
+        }
+        stanzas
+    }
+}
+
 /// What a session has besides its stream, for the one that continues it.
 #[derive(Debug)]
 pub struct Carried {

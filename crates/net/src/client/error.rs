@@ -5,7 +5,7 @@ use std::{fmt, io};
 use thiserror::Error;
 use xmppwire::{
     AccountError, ApiMisuse, CloseReason, EntropyUnavailable, JidError, PeerIncompatible,
-    PeerMisbehaved, Stanza, StanzaError,
+    PeerMisbehaved, Stanza, StanzaError, Unacknowledged,
 };
 
 use crate::find::{Failures, InvalidDomain, PlanError};
@@ -63,6 +63,22 @@ pub enum Error {
     /// Connecting failed.
     #[error(transparent)]
     Connect(Box<ConnectError>),
+    /// The client was closed, and the server may not have handled everything that was sent: it has
+    /// neither acknowledged it (XEP-0198) nor confirmed the end.
+    #[error(transparent)]
+    Unacknowledged(Box<NotAllAcknowledged>),
+}
+
+/// What a client that was closed leaves behind.
+#[derive(Debug, Error)]
+#[error("the server has not acknowledged {} of the stanzas that were sent", .stanzas.len())]
+#[non_exhaustive]
+pub struct NotAllAcknowledged {
+    /// The stanzas that the server has not acknowledged, in the order in which they were sent: it
+    /// may have handled them or not. They are given back here and nowhere else.
+    pub stanzas: Vec<Unacknowledged>,
+    /// Why the stream ended, if it was not closed in order.
+    pub source: Option<Error>,
 }
 
 /// Why a stanza is not known to be handled by the server.
@@ -144,11 +160,32 @@ impl From<ConnectError> for Error {
 }
 
 impl Error {
+    /// The end of a client that was closed and has these stanzas left.
+    pub(super) fn unless_acknowledged(
+        stanzas: Vec<Unacknowledged>,
+        end: Result<(), Self>,
+    ) -> Result<(), Self> {
+        let (more, source) = match end {
+            Err(Self::Unacknowledged(left)) => (left.stanzas, left.source),
+            end => (Vec::new(), end.err()),
+        };
+        let stanzas: Vec<_> = stanzas.into_iter().chain(more).collect();
+        match (stanzas.is_empty(), source) {
+            (true, None) => Ok(()),
+            (true, Some(error)) => Err(error),
+            (false, source) => {
+                let left = NotAllAcknowledged { stanzas, source };
+                Err(Self::Unacknowledged(Box::new(left)))
+            }
+        }
+    }
+
     /// How the stream ended, if the error is about that.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match self {
             Self::Closed(reason) | Self::ClosedInClear(reason) => Some(reason),
             Self::Connect(error) => error.close_reason(),
+            Self::Unacknowledged(left) => left.source.as_ref()?.close_reason(),
             _ => None,
         }
     }

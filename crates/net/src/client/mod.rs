@@ -40,7 +40,7 @@ pub use acks::AckId;
 pub use backoff::{Backoff, Cause, ReconnectPolicy, Verdict};
 pub use connector::{ClientSettings, Connector, SessionConnector};
 pub use continuity::{Carried, Left, Suspended};
-pub use error::{ConnectError, Error, NotAcknowledged, RequestError};
+pub use error::{ConnectError, Error, NotAcknowledged, NotAllAcknowledged, RequestError};
 pub use login::{Login, LoginStep};
 pub use profile::Profile;
 pub use reconnecting::{Next, ReconnectEvent, Reconnecting};

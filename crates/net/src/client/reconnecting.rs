@@ -244,6 +244,12 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
 
     /// Takes what is left between two sessions, to end.
     pub fn suspend(&mut self) -> Suspended {
+        let after = std::mem::take(&mut self.after).into_iter();
+        let given_back = after.filter_map(|told| match told {
+            Ok(Some(ReconnectEvent::Undelivered(stanzas))) => Some(stanzas),
+            _ => None,
+        });
+        self.undelivered.extend(given_back.flatten());
         let continuity = &self.connector.continuity;
         let settled = continuity.take_settled().unwrap_or_default();
         let mut unacknowledged = std::mem::take(&mut self.undelivered);
@@ -289,7 +295,7 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
         &mut self,
         told: Result<Option<ReconnectEvent<R>>, Error>,
     ) -> Result<Option<ReconnectEvent<R>>, Error> {
-        if told.is_err() {
+        if matches!(told, Err(_) | Ok(None)) {
             let left = self.abandon();
             self.undelivered.extend(left.unacknowledged);
         }
@@ -527,7 +533,25 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
         }
     }
 
+    /// What closing has come to: this end of the client, unless stanzas of it or of earlier sessions
+    /// are left.
+    ///
+    /// # Errors
+    ///
+    /// Those of `end`, and [`Error::Unacknowledged`].
+    pub fn finish(&mut self, end: Result<(), Error>) -> Result<(), Error> {
+        Error::unless_acknowledged(self.abandon().unacknowledged, end)
+    }
+
     /// The client, to close it, if a session is up.
+    pub fn take_client(&mut self) -> Option<C> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Up(up) => Some(up.client),
+            _ => None,
+        }
+    }
+
+    /// The client, if a session is up.
     pub fn into_client(self) -> Option<C> {
         match self.state {
             State::Up(up) => Some(up.client),

@@ -16,7 +16,8 @@ impl Error {
             | Self::NoAddress(_)
             | Self::NotConnected
             | Self::InboxFull
-            | Self::TooManyRequests => Verdict::Retryable,
+            | Self::TooManyRequests
+            | Self::Unacknowledged(_) => Verdict::Retryable,
             Self::Tls(error) => tls(error),
             Self::Closed(reason) | Self::ClosedInClear(reason) => closed(reason),
             Self::Connect(error) => error.verdict(),

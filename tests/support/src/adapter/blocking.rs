@@ -322,8 +322,8 @@ impl<R: SessionRole> super::Handle<R> for Handle<R> {
         self.flush()
     }
 
-    fn close(&self) {
-        self.close();
+    fn close(&self) -> Vec<Unacknowledged> {
+        self.close()
     }
 
     fn address(&self) -> Option<R::Address> {

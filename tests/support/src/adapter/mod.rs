@@ -117,7 +117,7 @@ pub trait Handle<R: SessionRole = Client>: Clone + Send + Sync + 'static {
     fn suspend(&self) -> Suspended;
     fn request(&self, request: Iq) -> Result<Iq, RequestError>;
     fn flush(&self) -> Result<(), Error>;
-    fn close(&self);
+    fn close(&self) -> Vec<Unacknowledged>;
     fn address(&self) -> Option<R::Address>;
     fn is_connected(&self) -> bool;
     fn connect_now(&self);

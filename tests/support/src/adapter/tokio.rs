@@ -350,8 +350,8 @@ impl<R: SessionRole> super::Handle<R> for Handle<R> {
         run(self.flush())
     }
 
-    fn close(&self) {
-        run(self.close());
+    fn close(&self) -> Vec<Unacknowledged> {
+        run(self.close())
     }
 
     fn address(&self) -> Option<R::Address> {

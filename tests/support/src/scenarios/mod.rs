@@ -158,7 +158,10 @@ macro_rules! scenarios {
                 a_request_of_a_session_that_is_over_fails,
                 a_request_ends_in_time_while_the_client_connects,
                 a_session_is_resumed_where_its_server_wants_it,
-                a_session_is_resumed_elsewhere_where_that_fails;
+                a_session_is_resumed_elsewhere_where_that_fails,
+                closing_gives_back_what_is_not_acknowledged,
+                closing_a_handle_gives_back_what_is_not_acknowledged,
+                the_receiver_is_told_what_is_not_acknowledged_at_the_close;
             scram:
                 each_mechanism_logs_in_over_tls,
                 many_iterations_are_computed;

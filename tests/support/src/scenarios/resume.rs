@@ -8,6 +8,7 @@ use std::time::Duration;
 use xmppwire::{
     Client, ClientConfig, ClientEvent, Detached, Element, Entropy, Instant, Iq, Jid, Mechanism,
     MechanismPolicy, ResumeAnswer, Resumption, ServerEvent, Stanza, StreamManagement, TlsInfo,
+    Unacknowledged,
 };
 use xmppwire_net::client::{Connector, Error, NotAcknowledged, ReconnectEvent, RequestError};
 use xmppwire_net::find::Mode;
@@ -535,4 +536,120 @@ pub fn a_session_is_resumed_elsewhere_where_that_fails<A: Adapter>() {
             server.join().unwrap();
         });
     }
+}
+
+/// A server that acknowledges one message, and whose connection is cut when it is told to.
+fn take_one<A: Adapter>(site: &Site, relay: &Relay, sent: &mpsc::Receiver<()>) {
+    let mut client = welcome::<A>(site);
+    for expected in ["one", "two"] {
+        assert_eq!(next_arrival(&mut client).as_deref(), Some(expected));
+    }
+    // Nothing more is read, so the second message is not acknowledged.
+    sent.recv().unwrap();
+    relay.cut();
+}
+
+fn bodies(stanzas: Vec<Unacknowledged>) -> Vec<String> {
+    let bodies = stanzas.into_iter().map(|each| body(Some(each.stanza)));
+    bodies.collect()
+}
+
+/// What the error of a close gives back.
+fn given_back(end: Result<(), Error>) -> Vec<String> {
+    match end {
+        Err(Error::Unacknowledged(left)) => bodies(left.stanzas),
+        end => panic!("{end:?}"),
+    }
+}
+
+pub fn closing_gives_back_what_is_not_acknowledged<A: Adapter>() {
+    for reconnects in [false, true] {
+        let (site, relay, connector) = relayed();
+        let (sent, is_sent) = mpsc::channel();
+        let (cut, is_cut) = mpsc::channel();
+        let server = move || {
+            take_one::<A>(&site, &relay, &is_sent);
+            cut.send((site, relay)).unwrap();
+        };
+        let client = move || {
+            let end = if reconnects {
+                let mut client = A::reconnecting(connector, at_once());
+                is_connected(&mut client);
+                client.send_acked(message("one")).unwrap();
+                client.send(message("two")).unwrap();
+                client.send(message("three")).unwrap();
+                sent.send(()).unwrap();
+                let _server = is_cut.recv().unwrap();
+                client.close()
+            } else {
+                let mut client = A::connect_with(&connector).unwrap();
+                client.send_acked(message("one")).unwrap();
+                client.send(message("two")).unwrap();
+                client.send(message("three")).unwrap();
+                sent.send(()).unwrap();
+                let _server = is_cut.recv().unwrap();
+                client.close()
+            };
+            assert_eq!(given_back(end), ["two", "three"], "{reconnects}");
+        };
+        both(server, client);
+    }
+}
+
+pub fn closing_a_handle_gives_back_what_is_not_acknowledged<A: Adapter>() {
+    let (site, relay, connector) = relayed();
+    let (sent, is_sent) = mpsc::channel();
+    let server = move || take_one::<A>(&site, &relay, &is_sent);
+    let client = move || {
+        let client = A::connect_with(&connector).unwrap();
+        let (handle, stanzas, driver) = client.split();
+        let driver = thread::spawn(driver);
+        handle.send_acked(message("one")).unwrap();
+        handle.send(message("two")).unwrap();
+        handle.send(message("three")).unwrap();
+        // It waits for nothing, and the request fails by itself.
+        let asking = thread::spawn({
+            let handle = handle.clone();
+            move || handle.request(question())
+        });
+        handle.flush().unwrap();
+        sent.send(()).unwrap();
+        assert_eq!(stanzas.count(), 0);
+        assert_eq!(bodies(handle.close()), ["two", "three"]);
+        assert!(handle.close().is_empty());
+        driver.join().unwrap().unwrap_err();
+        asking.join().unwrap().unwrap_err();
+    };
+    both(server, client);
+}
+
+pub fn the_receiver_is_told_what_is_not_acknowledged_at_the_close<A: Adapter>() {
+    let (site, relay, connector) = relayed();
+    let (sent, is_sent) = mpsc::channel();
+    let (cut, is_cut) = mpsc::channel();
+    let server = move || {
+        take_one::<A>(&site, &relay, &is_sent);
+        cut.send((site, relay)).unwrap();
+    };
+    let client = move || {
+        let (handle, mut events, driver) = A::reconnecting(connector, at_once()).split();
+        let driver = thread::spawn(driver);
+        assert!(matches!(events.next(), Some(ReconnectEvent::Connected(_))));
+        handle.send_acked(message("one")).unwrap();
+        handle.send(message("two")).unwrap();
+        handle.send(message("three")).unwrap();
+        handle.flush().unwrap();
+        sent.send(()).unwrap();
+        let _server = is_cut.recv().unwrap();
+        assert!(handle.close().is_empty());
+        let mut told = Vec::new();
+        for event in events {
+            if let ReconnectEvent::Undelivered(stanzas) = event {
+                told.extend(bodies(stanzas));
+            }
+        }
+        assert_eq!(told, ["two", "three"]);
+        let _ = driver.join().unwrap();
+    };
+    both(server, client);
 }

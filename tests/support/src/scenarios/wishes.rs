@@ -11,7 +11,7 @@ use xmppwire_net::find::Mode;
 
 use super::reconnect::at_once;
 use super::resume::{is_connected, left, relayed, welcome, welcome_back};
-use crate::adapter::{Accepted, Adapter, Handle, Reconnecting, Session, Wishing};
+use crate::adapter::{Accepted, Adapter, Reconnecting, Session, Wishing};
 use crate::site::{Site, body, message};
 use crate::{Login, Porter, both};
 

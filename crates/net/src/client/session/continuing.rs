@@ -72,9 +72,36 @@ impl<R: SessionRole> Session<R> {
         self.resumed
     }
 
-    /// Takes the stanzas of an earlier session, which is over, that its server has not acknowledged.
+    /// Takes the stanzas that are given back: those of an earlier session, which is over, and, after
+    /// the end of a session that was closed, its own. Its server has not acknowledged them.
     pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
+        let mut stanzas = self.take_earlier();
+        if self.closing {
+            // Before the end there are none.
+            let own = self.link.connection_mut().take_unacknowledged();
+            stanzas.extend(self.sent.filter(own));
+        }
+        stanzas
+    }
+
+    fn take_earlier(&mut self) -> Vec<Unacknowledged> {
         std::mem::take(&mut self.unacknowledged)
+    }
+
+    /// What closing has come to, after [`poll_closed`](Self::poll_closed): this end, with the stanzas
+    /// that the server may not have handled. One that has confirmed the end has read everything
+    /// before it (RFC 6120 §4.4).
+    ///
+    /// # Errors
+    ///
+    /// Those of `end`, and [`Error::Unacknowledged`].
+    pub fn finish(&mut self, now: Instant, end: Result<(), Error>) -> Result<(), Error> {
+        let mut stanzas = self.take_earlier();
+        let own = self.leave(now).give_up();
+        if end.is_err() {
+            stanzas.extend(own);
+        }
+        Error::unless_acknowledged(stanzas, end)
     }
 
     /// Takes over what the last session has left, be it that this one continues it or replaces it.
@@ -95,7 +122,7 @@ impl<R: SessionRole> Session<R> {
                 self.sent.acknowledged(self.acknowledged);
             }
             carried => {
-                let unacknowledged = self.take_unacknowledged();
+                let unacknowledged = self.take_earlier();
                 let unacknowledged = match carried {
                     Some(mut carried) => {
                         carried.requests.finish(answers, &mut self.woken);
@@ -116,7 +143,7 @@ impl<R: SessionRole> Session<R> {
         let endpoint = self.link.connection_mut();
         let resumption = R::take_resumption(endpoint);
         let mut acks = std::mem::take(&mut self.acks);
-        let mut unacknowledged = self.take_unacknowledged();
+        let mut unacknowledged = self.take_earlier();
         if resumption.is_none() {
             let endpoint = self.link.connection_mut();
             // Where the connection broke below the stream, the stream does not know it yet.

@@ -88,11 +88,15 @@ impl<R: SessionRole> Driving<R> {
         });
     }
 
-    /// The same for a client that ends, unless a handle that suspends it takes them.
+    /// The same for a client that ends, unless a handle that suspends it takes them, or nothing
+    /// receives: then the handle that closes it does.
     pub fn tell_left(&mut self) {
-        if !self.0.with(|state| state.suspending) {
-            self.tell_undelivered();
-        }
+        self.0.with(|state| {
+            if !state.suspending && state.receives {
+                let unacknowledged = state.give_up();
+                state.give_back(unacknowledged);
+            }
+        });
     }
 
     /// Keeps what a client that ends between two sessions leaves, for the handle that suspends it.

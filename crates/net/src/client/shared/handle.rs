@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use xmppwire::component::Component;
-use xmppwire::{Carbon, Client, Domainpart, FullJid, Iq, Stanza};
+use xmppwire::{Carbon, Client, Domainpart, FullJid, Iq, Stanza, Unacknowledged};
 
 use super::turns::Ticket;
 use super::{Shared, State, Wish};
@@ -195,13 +195,20 @@ impl<R: SessionRole> Handle<R> {
     /// still arrive go to the receiver; one that takes none holds the end up for as long as the
     /// [limits](xmppwire::Limits::close_timeout) allow.
     ///
+    /// Returns the stanzas that the server has not acknowledged (XEP-0198), in the order in which they
+    /// were sent: it may have handled them or not. Each is given once: those of a client that
+    /// reconnects are in [`ReconnectEvent::Undelivered`](crate::client::ReconnectEvent::Undelivered),
+    /// unless the receiver is gone.
+    ///
     /// # Cancel safety
     ///
-    /// The client closes also where the future is dropped after its first poll.
-    pub async fn close(&self) {
+    /// The client closes also where the future is dropped after its first poll. Another call gives
+    /// the stanzas.
+    pub async fn close(&self) -> Vec<Unacknowledged> {
         self.0.with(State::close);
         let mut observing = Observing::new(&self.0);
         poll_fn(|cx| observing.poll(|state, ticket| state.poll_over(cx, ticket))).await;
+        self.0.with(State::give_up)
     }
 
     /// The address of the session, or of the last one: that of a client, or the domain of a

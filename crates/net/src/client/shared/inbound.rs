@@ -79,6 +79,11 @@ impl<R: SessionRole> Stanzas<R> {
                 Poll::Ready(Some(ReconnectEvent::Stanza(stanza))) => {
                     return Poll::Ready(Some(stanza));
                 }
+                // The session that could not be resumed; closing the client gives them.
+                Poll::Ready(Some(ReconnectEvent::Undelivered(stanzas))) => {
+                    let shared = &self.0.0;
+                    shared.with(|state| state.unacknowledged.extend(stanzas));
+                }
                 // A client that does not reconnect has no other events.
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(None),

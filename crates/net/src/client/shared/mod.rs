@@ -30,7 +30,7 @@ pub use stream::StanzaSink;
 use turns::{Ticket, Turns};
 
 use super::acks::{AckId, Acks};
-use super::continuity::Carried;
+use super::continuity::{Carried, Own};
 use super::inbox::Inbox;
 use super::requests::{Answers, RequestId};
 use super::wishes::Wishes;
@@ -64,6 +64,7 @@ pub fn share<R: SessionRole>(
         resumption: None,
         unacknowledged: Vec::new(),
         suspending: false,
+        own: Own::default(),
         wishes: session.as_ref().map(Session::wishes).unwrap_or_default(),
         handles: 1,
         receives: true,
@@ -150,6 +151,8 @@ struct State<R: SessionRole> {
     unacknowledged: Vec<Unacknowledged>,
     /// A handle wants the session without its connection.
     suspending: bool,
+    /// What the last session itself has sent, if it has ended and is not carried on.
+    own: Own,
     /// What the handles want of every session.
     wishes: Wishes,
     handles: usize,
@@ -219,7 +222,22 @@ impl<R: SessionRole> State<R> {
     fn end_carried(&mut self) {
         if let Some(mut carried) = self.carried.take() {
             carried.requests.finish(&mut self.answers, &mut self.woken);
+            self.own = carried.own;
         }
+    }
+
+    /// Gives the session up that has ended: takes the stanzas that its server has not acknowledged.
+    fn give_up(&mut self) -> Vec<Unacknowledged> {
+        let mut stanzas = std::mem::take(&mut self.unacknowledged);
+        if let Some(resumption) = self.resumption.take() {
+            let own = self
+                .carried
+                .as_ref()
+                .map_or(&self.own, |carried| &carried.own);
+            let lost = own.filter(resumption.into_unacknowledged());
+            stanzas.extend(self.acks.end(lost, &mut self.woken));
+        }
+        stanzas
     }
 
     /// Gives stanzas back to the application.
