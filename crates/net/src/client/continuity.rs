@@ -227,3 +227,6 @@ pub struct Suspended {
     /// Stanzas of sessions that are over, which the server has not acknowledged.
     pub unacknowledged: Vec<Unacknowledged>,
 }
+
+#[cfg(test)]
+mod tests;
