@@ -104,6 +104,13 @@ impl Endpoint<Server> {
     /// A stanza whose event was not taken counts as not received, and its event is dropped: the client
     /// sends it again.
     pub fn detach(&mut self) -> Option<Detached> {
+        self.detach_with(StreamErrorCondition::Conflict)
+    }
+
+    /// The same with another stream error, after which the client may resume the session: such as
+    /// `system-shutdown` of a server that keeps its sessions over its restart, `see-other-host` of one
+    /// that gives them to another machine, or `resource-constraint`.
+    pub fn detach_with(&mut self, error: impl Into<StreamError>) -> Option<Detached> {
         let State::Bound(jid) = &self.role.state else {
             return None;
         };
@@ -113,8 +120,7 @@ impl Endpoint<Server> {
         let jid = jid.clone();
         self.drop_uncounted();
         let session = Session::new(jid, self.stream.park()?)?;
-        let error = StreamError::new(StreamErrorCondition::Conflict);
-        self.stream.close_with(error, CloseReason::Local);
+        self.stream.close_with(error.into(), CloseReason::Local);
         Some(Detached { session })
     }
 

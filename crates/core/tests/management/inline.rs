@@ -1,6 +1,6 @@
 //! Stream management inside SASL2 and Bind 2 (XEP-0198 §9.2, §9.3).
 
-use xmppwire::{Message, StreamManagement};
+use xmppwire::{CloseReason, Message, StreamErrorCondition, StreamManagement};
 
 use crate::support::{Juliet, Login, START, Verona, Wire, message, read, sessions, settle, write};
 
@@ -205,5 +205,36 @@ fn a_resumed_client_does_not_keep_the_limits_of_strangers() {
         client.machine.send(&long.with_id("long").into()).unwrap();
         talk(&mut client, &mut server, &mut sessions);
         assert_eq!(server.told.stanzas, ["long"], "{login:?}");
+    }
+}
+
+/// A server that keeps its sessions over a restart says so with the error, and the client comes back.
+#[test]
+fn a_session_is_detached_with_the_error_that_is_asked_for() {
+    let policy = StreamManagement::new();
+    for login in [Login::Sasl, Login::Sasl2] {
+        let mut client = Juliet::with_login(&policy, login, 1, None);
+        let mut server = Verona::new(&policy, 2);
+        let mut sessions = sessions();
+        talk(&mut client, &mut server, &mut sessions);
+        server.machine.send(&message("s1")).unwrap();
+        let error = StreamErrorCondition::SystemShutdown;
+        let detached = server.machine.detach_with(error).unwrap();
+        assert!(sessions.insert(START, detached).is_empty());
+        assert!(server.machine.detach().is_none());
+        talk(&mut client, &mut server, &mut sessions);
+        match &client.told.closed {
+            Some(CloseReason::PeerError(told)) => assert_eq!(told.condition(), error),
+            end => panic!("{end:?}"),
+        }
+        let taken = client.told.stanzas.len();
+
+        let resumption = client.machine.take_resumption();
+        assert!(resumption.is_some());
+        let mut client = Juliet::with_login(&policy, login, 3, resumption);
+        let mut server = Verona::new(&policy, 4);
+        talk(&mut client, &mut server, &mut sessions);
+        assert_eq!(client.told.events, ["resumed"]);
+        assert_eq!(taken + client.told.stanzas.len(), 1, "once");
     }
 }
