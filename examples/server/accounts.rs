@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use xmppwire_tokio::{BareJid, Domainpart, Entropy, Localpart, ScramHash, ScramKeys};
@@ -105,38 +104,15 @@ impl InFile {
         Ok(file)
     }
 
-    /// Writes a new file and puts it in the place of the old one, so that a crash leaves one of the
-    /// two. Only the owner may read it: keys let others try passwords, and act as the server.
+    /// Only the owner may read it: keys let others try passwords, and act as the server.
     fn write(&self) -> io::Result<()> {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let new = self.path.with_file_name(name);
-        let written = self
-            .write_to(&new)
-            .and_then(|()| std::fs::rename(&new, &self.path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&new);
-        }
-        written
-    }
-
-    fn write_to(&self, path: &Path) -> io::Result<()> {
-        let mut file = create_private(path)?;
+        let mut text = String::new();
         for (account, Keys(keys)) in &self.accounts.0 {
             let keys = keys.each_ref().map(ScramKeys::to_text).join(" ");
-            writeln!(file, "{account} {keys}")?;
+            text += &format!("{account} {keys}\n");
         }
-        file.sync_all()
+        shared::write_private(&self.path, text.as_bytes())
     }
-}
-
-/// Creates a file that only its owner may read. It must not exist yet.
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 impl Accounts for InFile {

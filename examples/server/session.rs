@@ -132,6 +132,8 @@ impl Session {
             }
             ServerEvent::Stanza(stanza) => self.peer.route(stanza),
             ServerEvent::Active(active) => {
+                self.peer
+                    .log(if active { "is active" } else { "is inactive" });
                 self.peer.set_active(active);
                 Ok(())
             }

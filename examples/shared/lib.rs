@@ -6,10 +6,12 @@
 
 mod command_line;
 mod end;
+mod private;
 mod style;
 mod trace;
 
 pub use command_line::{help, host_and_port, password};
 pub use end::{End, Result};
+pub use private::write_private;
 pub use style::{Side, Style, say};
 pub use trace::{AFTER_STARTTLS, Details, Script, Speaker, Trace, Wire, hex};

@@ -5,7 +5,7 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::support::{ACCOUNTS, PATIENCE, Running, Server, example, output};
+use crate::support::{ACCOUNTS, PATIENCE, Running, Server, directory, example, output};
 
 /// A running client, and the lines that it prints.
 struct Client {
@@ -61,6 +61,17 @@ impl Client {
 
     fn expect(&self, line: &str) {
         assert_eq!(self.lines.recv_timeout(PATIENCE).as_deref(), Ok(line));
+    }
+
+    /// These lines come next, in any order: the client writes to two pipes.
+    fn expect_all<const N: usize>(&self, lines: [&str; N]) {
+        let mut told: Vec<String> = (0..N)
+            .map(|_| self.lines.recv_timeout(PATIENCE).expect("a line"))
+            .collect();
+        told.sort_unstable();
+        let mut lines = lines.to_vec();
+        lines.sort_unstable();
+        assert_eq!(told, lines);
     }
 
     fn say(&mut self, line: &str) {
@@ -123,4 +134,124 @@ fn another_authority_is_not_trusted() {
     assert!(!output.status.success());
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("certificate"), "{told}");
+}
+
+/// The session waits at the server, and the token is as good as the password, until the server
+/// forgets both.
+#[test]
+fn a_client_survives_its_restart() {
+    let test = "client-state";
+    let server = Server::start(test);
+    let file = directory(test).join("state");
+    let _ = std::fs::remove_file(&file);
+    let juliet = |server: &Server, password: Option<&str>| {
+        let mut command = command(server, "juliet");
+        command.arg("--state").arg(&file);
+        if let Some(password) = password {
+            command.env("XMPP_PASSWORD", password);
+        }
+        Client::start(&mut command)
+    };
+    let first = juliet(&server, None);
+    first.expect("logged in as juliet@localhost/test");
+    assert_private(&file);
+    first.leave();
+    let mut romeo =
+        Client::start(command(&server, "romeo").args(["--to", "juliet@localhost/test"]));
+    romeo.expect("logged in as romeo@localhost/test");
+    romeo.say("Hist! Juliet, hist!");
+    romeo.leave();
+
+    // The token is used: the password is wrong.
+    let second = juliet(&server, Some("wrong"));
+    second.expect_all([
+        "back as juliet@localhost/test",
+        "romeo@localhost/test: Hist! Juliet, hist!",
+    ]);
+    assert_private(&file);
+    second.leave();
+
+    drop(server);
+    let server = Server::start_again(test, &[]);
+    let third = juliet(&server, None);
+    let told = third.lines.recv_timeout(PATIENCE).expect("a line");
+    assert!(
+        told.starts_with("the token was refused, so the password was used: "),
+        "{told}"
+    );
+    third.expect("logged in as juliet@localhost/test");
+    third.leave();
+    let fourth = juliet(&server, Some("wrong"));
+    fourth.expect("back as juliet@localhost/test");
+    fourth.leave();
+}
+
+/// The file exists, and only its owner may read it.
+fn assert_private(file: &std::path::Path) {
+    let metadata = std::fs::metadata(file).expect("a file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    }
+    assert!(metadata.is_file());
+}
+
+#[test]
+fn a_damaged_file_is_told() {
+    let test = "client-damaged";
+    let server = Server::start(test);
+    let file = directory(test).join("state");
+    for text in [
+        "",
+        "user-agent 7\n",
+        "user-agent 9d6f2c1e-0b2a-4c5e-8f0a-3a1b2c3d4e5f\ntoken 00\n",
+    ] {
+        std::fs::write(&file, text).expect("a writable file");
+        let mut command = command(&server, "juliet");
+        command.arg("--state").arg(&file);
+        let output = output(command);
+        assert!(!output.status.success());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(&file.display().to_string()), "{told}");
+    }
+}
+
+/// Two clients of one account see what the other one sends and receives, and the server knows which
+/// of them is looked at.
+#[test]
+fn clients_of_one_account_get_carbons_and_tell_their_state() {
+    let server = Server::start("client-carbons");
+    let mut juliet = Client::start(&mut command(&server, "juliet"));
+    juliet.expect("logged in as juliet@localhost/test");
+    let mut phone = example("client");
+    phone
+        .args([
+            "juliet@localhost/phone",
+            "--server",
+            &server.address.to_string(),
+        ])
+        .arg("--ca-file")
+        .arg(server.certificate())
+        .env("XMPP_PASSWORD", ACCOUNTS[0].1);
+    let mut phone = Client::start(&mut phone);
+    phone.expect("logged in as juliet@localhost/phone");
+    let mut romeo =
+        Client::start(command(&server, "romeo").args(["--to", "juliet@localhost/test"]));
+    romeo.expect("logged in as romeo@localhost/test");
+
+    juliet.say("romeo@localhost/test Who's there?");
+    romeo.expect("juliet@localhost/test: Who's there?");
+    phone.expect("juliet@localhost/test to romeo@localhost/test: Who's there?");
+    phone.say("/away");
+    server.expect_log("is inactive");
+    // It is no less urgent for that.
+    romeo.say("It is I.");
+    juliet.expect("romeo@localhost/test: It is I.");
+    phone.expect("romeo@localhost/test to juliet@localhost/test: It is I.");
+    phone.say("/back");
+    server.expect_log("is active");
+    for client in [juliet, phone, romeo] {
+        client.leave();
+    }
 }

@@ -252,6 +252,15 @@ impl Server {
         fs::read_to_string(self.directory.join("log")).expect("a log")
     }
 
+    /// Waits until it has logged this.
+    pub(crate) fn expect_log(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "not logged: {text}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The most memory that it has held so far, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_memory(&self) -> usize {

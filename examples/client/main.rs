@@ -9,17 +9,30 @@
 //! The password comes from the environment variable `XMPP_PASSWORD`, or is asked for. The end of
 //! the input, or ctrl-c, logs out. `--direct-tls` is for a `--server` that expects TLS from the
 //! first byte.
+//!
+//! With `--state FILE` the session outlives the program: it waits at the server, and the next start
+//! continues it, with a token instead of the password. What arrived meanwhile is printed then.
+//!
+//! What the account's other clients send and receive is printed too (carbons, XEP-0280). The line
+//! `/away` tells the server that nothing urgent has to come (XEP-0352), `/back` the opposite.
+
+mod state;
 
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
 use lexopt::prelude::*;
 use tokio::sync::mpsc;
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
-use xmppwire_tokio::{Client, Connector, Jid, Message, Mode, Presence, Profile, Stanza};
+use xmppwire_tokio::{
+    BareJid, Carbon, Client, Connector, Jid, Message, Mode, Presence, Profile, RequestError, Stanza,
+};
+
+use state::State;
 
 const USAGE: &str = "\
 usage: client JID [OPTION]...
@@ -28,6 +41,7 @@ usage: client JID [OPTION]...
   --server HOST:PORT   where to connect to [what the domain of the JID says]
   --direct-tls         that server expects TLS from the first byte
   --ca-file FILE       authorities to trust, in PEM [those of the system]
+  --state FILE         keeps the session and a token for the next start; both are secrets
   --help               this text
 
 The password comes from XMPP_PASSWORD, or is asked for.
@@ -63,35 +77,95 @@ async fn run() -> Result<(), Box<dyn Error>> {
         connector = connector.with_tls(ClientTls::builder(roots).build()?);
     }
 
-    let mut client = Client::connect_with(&connector).await?;
-    eprintln!("logged in as {}", client.jid());
-    // Without presence, messages to the bare address do not arrive here (RFC 6121 §4.2).
-    client.send(Presence::available()).await?;
+    let mut state = options.state.map(State::open).transpose()?;
+    if let Some(state) = &mut state {
+        connector = state.prepare(connector)?;
+    }
 
+    let connected = Client::connect_with(&connector).await;
+    if let Some(state) = &mut state {
+        state.tried(&connector)?;
+    }
+    let mut client = connected?;
+    let ended = talk(&mut client, options.to.as_ref()).await;
+    match &mut state {
+        Some(state) => {
+            let own = client.jid().to_bare();
+            let mut suspended = client.suspend();
+            for stanza in std::mem::take(&mut suspended.arrived) {
+                receive(stanza, &own);
+            }
+            state.ended(suspended)?;
+        }
+        None if ended.is_ok() => client.close().await?,
+        None => {}
+    }
+    ended
+}
+
+/// Prints what arrives and sends what is typed, until the end of the input.
+async fn talk(client: &mut Client, to: Option<&Jid>) -> Result<(), Box<dyn Error>> {
+    if client.is_resumed() {
+        // Presence and carbons are as they were.
+        eprintln!("back as {}", client.jid());
+    } else {
+        match client.enable_carbons().await {
+            // Not every server has them.
+            Ok(()) | Err(RequestError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        eprintln!("logged in as {}", client.jid());
+        // Without presence, messages to the bare address do not arrive here (RFC 6121 §4.2).
+        client.send(Presence::available()).await?;
+    }
+    for lost in client.take_unacknowledged() {
+        eprintln!("perhaps not delivered: {}", lost.stanza.element().to_xml());
+    }
+
+    let own = client.jid().to_bare();
     let mut lines = lines_of_stdin();
     loop {
         tokio::select! {
             stanza = client.next() => match stanza? {
-                Some(stanza) => receive(&stanza),
+                Some(stanza) => receive(stanza, &own),
                 None => return Err("the server has closed the stream".into()),
             },
-            line = lines.recv() => match line.as_deref().map(|line| parse(line, options.to.as_ref())) {
-                Some(Ok(message)) => client.send(message).await?,
-                Some(Err(error)) => eprintln!("not sent: {error}"),
+            line = lines.recv() => match line.as_deref() {
+                Some("/away") => client.set_active(false),
+                Some("/back") => client.set_active(true),
+                Some(line) => match parse(line, to) {
+                    Ok(message) => client.send(message).await?,
+                    Err(error) => eprintln!("not sent: {error}"),
+                },
                 None => break,
             },
             _ = tokio::signal::ctrl_c() => break,
         }
     }
-    Ok(client.close().await?)
+    // What was typed last is not left to the next start.
+    client.flush().await?;
+    Ok(())
 }
 
-/// Prints a message.
-fn receive(stanza: &Stanza) {
+/// Prints a message, or the copy of one that another client of the account sent or received.
+fn receive(stanza: Stanza, own: &BareJid) {
     let Stanza::Message(message) = stanza else {
         return;
     };
-    let from = stanza.from().map_or("the server", Jid::as_str);
+    let name = |jid: Option<&Jid>| jid.map_or("the server", Jid::as_str).to_owned();
+    if let Some(carbon) = Carbon::open(&message, own) {
+        let copy = carbon.message();
+        if let Some(body) = copy.body() {
+            println!(
+                "{} to {}: {}",
+                name(copy.from()),
+                name(copy.to()),
+                printable(&body)
+            );
+        }
+        return;
+    }
+    let from = name(message.from());
     if let Some(error) = message.error() {
         println!("{from} did not get it: {}", printable(&error.to_string()));
     } else if let Some(body) = message.body() {
@@ -143,11 +217,13 @@ struct Options {
     server: Option<(String, u16)>,
     mode: Mode,
     ca_file: Option<OsString>,
+    state: Option<PathBuf>,
 }
 
 impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         let (mut jid, mut to, mut server, mut ca_file) = (None, None, None, None);
+        let mut state = None;
         let mut mode = Mode::StartTls;
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
@@ -159,6 +235,7 @@ impl Options {
                 }
                 Long("direct-tls") => mode = Mode::DirectTls,
                 Long("ca-file") => ca_file = Some(arguments.value()?),
+                Long("state") => state = Some(arguments.value()?.into()),
                 other => return Err(other.unexpected()),
             }
         }
@@ -172,6 +249,7 @@ impl Options {
             server,
             mode,
             ca_file,
+            state,
         })
     }
 }
