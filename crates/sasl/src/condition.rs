@@ -87,6 +87,7 @@ mod tests {
     fn names_round_trip() {
         for condition in Condition::ALL {
             assert_eq!(Condition::from_name(condition.name()), Some(*condition));
+            assert_eq!(alloc::format!("{condition}"), condition.name());
         }
         assert_eq!(Condition::from_name("bad-auth"), None);
     }

@@ -121,3 +121,21 @@ impl fmt::Debug for DecoyKey {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DecoyKey, ScramHash};
+
+    /// Keys of another length than real ones would tell that the user is unknown.
+    #[test]
+    fn made_up_keys_are_as_long_as_real_ones() {
+        for hash in ScramHash::ALL {
+            let decoy = DecoyKey::new([4; 32]).with_plain_hash(*hash);
+            for keys in [decoy.keys(*hash, "nobody"), decoy.plain_keys("nobody")] {
+                assert_eq!(keys.hash(), *hash);
+                assert_eq!(keys.stored_key().len(), hash.output_len());
+                assert_eq!(keys.server_key().len(), hash.output_len());
+            }
+        }
+    }
+}

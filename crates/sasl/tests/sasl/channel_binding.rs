@@ -239,3 +239,18 @@ fn a_server_without_channel_binding_takes_y_and_n() {
         }
     }
 }
+
+#[test]
+fn only_what_the_server_announced_is_kept() {
+    let all = ChannelBindings::tls12_extended_master_secret([9; 32]).with_server_end_point(b"hash");
+    let unique = ChannelBindings::tls12_unique(b"finished").with_server_end_point(b"hash");
+    for bindings in [all, unique] {
+        let types: Vec<_> = bindings.types().collect();
+        assert_eq!(types.len(), 2);
+        for kept in types {
+            let one = bindings.clone().retain(|kind| kind == kept);
+            assert_eq!(one.types().collect::<Vec<_>>(), [kept]);
+            assert_eq!(one.get(kept), bindings.get(kept));
+        }
+    }
+}

@@ -191,6 +191,7 @@ fn refusals_lead_down_within_a_kind() {
         let mut policy = policy;
         let mut tried = Vec::new();
         while let Some(mechanism) = xmppwire_sasl::choose(&offer, credentials, bindings, policy) {
+            assert!(tried.len() < ALL.len(), "a refused mechanism comes back");
             tried.push(mechanism);
             policy = policy.after(mechanism);
         }
@@ -224,4 +225,16 @@ fn refusals_lead_down_within_a_kind() {
     assert!(!after_certificate.permits(External));
     assert!(!everything_permitted().after(Plain).permits(Plain));
     assert!(!everything_permitted().after(ScramSha1).permits(Plain));
+}
+
+#[test]
+fn an_offer_tells_what_the_server_announced() {
+    let offer = Offer::new(["PLAIN"]);
+    assert_eq!(offer.mechanisms(), ["PLAIN"]);
+    assert_eq!(offer.channel_bindings(), None);
+    let offer = offer.with_channel_bindings(["tls-exporter"]);
+    assert_eq!(
+        offer.channel_bindings(),
+        Some(&["tls-exporter".to_owned()][..])
+    );
 }

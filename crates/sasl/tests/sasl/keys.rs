@@ -56,6 +56,26 @@ fn text_is_read_strictly() {
 }
 
 #[test]
+fn both_keys_have_the_length_of_the_hash() {
+    let keys = |stored: usize, server: usize| {
+        let (stored, server) = (vec![1; stored], vec![2; server]);
+        ScramKeys::from_parts(ScramHash::Sha256, b"s", 1, &stored, &server).err()
+    };
+    assert_eq!(keys(32, 32), None);
+    for (stored, server) in [(31, 32), (33, 32), (32, 31), (32, 33), (20, 20)] {
+        assert_eq!(keys(stored, server), Some(KeysError::KeyLength));
+    }
+}
+
+#[test]
+fn the_longest_password_is_verified() {
+    let longest = "x".repeat(MAX_PASSWORD);
+    let keys = ScramKeys::derive(ScramHash::Sha1, &longest, b"s", 1).unwrap();
+    assert!(keys.verify(&longest));
+    assert!(!keys.verify(&longest[1..]));
+}
+
+#[test]
 fn invalid_input_is_not_derived() {
     let derive = |password: &str, salt: &[u8], n| {
         ScramKeys::derive(ScramHash::Sha1, password, salt, n).err()
@@ -66,6 +86,7 @@ fn invalid_input_is_not_derived() {
         derive("p", &[0; MAX_SALT + 1], 1),
         Some(KeysError::SaltLength)
     );
+    assert_eq!(derive("p", &[0; MAX_SALT], 1), None);
     assert_eq!(derive("p", b"s", 0), Some(KeysError::Iterations));
     assert_eq!(derive("", b"s", 1), Some(KeysError::PasswordLength));
     assert_eq!(derive("\u{ad}", b"s", 1), Some(KeysError::PasswordLength));

@@ -84,6 +84,10 @@ fn messages_of_anonymous() {
     ] {
         assert_eq!(message(Mechanism::Anonymous, &credentials), expected);
     }
+    // RFC 4505 §2 counts characters.
+    let longest = "\u{1d11e}".repeat(MAX_TRACE);
+    let credentials = Credentials::anonymous().with_trace(longest.as_str());
+    assert_eq!(message(Mechanism::Anonymous, &credentials), longest);
     let password = Account::juliet().credentials().with_trace("juliet");
     assert!(!password.fit(Mechanism::Anonymous));
 }

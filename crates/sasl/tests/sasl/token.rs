@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use xmppwire_sasl::{
-    ChannelBindings, ClientError, CredentialsError, MessageError, Password, Rejection, TokenLogin,
-    TokenMechanism, TokenProof, wire,
+    ChannelBindings, ClientError, CredentialsError, MAX_USERNAME, MessageError, Password,
+    Rejection, TokenLogin, TokenMechanism, TokenProof, wire,
 };
 
 const TOKEN: &str = "secret-token:fast-0123456789abcdef";
@@ -103,13 +103,19 @@ fn malformed_messages() {
         (of(b"juliet", &hash[1..]), MessageError::Syntax.into()),
         (of(b"juliet", &[1; 33]), MessageError::Syntax.into()),
         (of(b"\xff", &hash), MessageError::NotUtf8.into()),
-        (of(&[b'a'; 1025], &hash), MessageError::TooLong.into()),
+        (
+            of(&[b'a'; MAX_USERNAME + 1], &hash),
+            MessageError::TooLong.into(),
+        ),
         (of(b"", &hash), Rejection::Username),
         (of("\u{ad}".as_bytes(), &hash), Rejection::Username),
     ] {
         let parsed = TokenProof::parse(TokenMechanism::Unbound, &message, &none);
         assert_eq!(parsed.unwrap_err(), why, "{message:?}");
     }
+    let longest = of(&[b'a'; MAX_USERNAME], &hash);
+    let parsed = TokenProof::parse(TokenMechanism::Unbound, &longest, &none);
+    assert_eq!(parsed.unwrap().username().len(), MAX_USERNAME);
     // A proof may contain a NUL.
     let parsed = TokenProof::parse(TokenMechanism::Unbound, &of(b"juliet", &[0; 32]), &none);
     assert_eq!(parsed.unwrap().username(), "juliet");
@@ -128,11 +134,54 @@ fn unusable_credentials() {
     assert_eq!(new("juliet", &"a".repeat(1025)), E::TooLong.into());
 }
 
+/// An HMAC that begins with a zero octet, as one of 256 does, is not taken for one with the prefix of
+/// later drafts.
+#[test]
+fn the_proof_may_begin_with_a_zero_octet() {
+    let none = ChannelBindings::none();
+    let (login, answer) = (0..10_000)
+        .find_map(|n| {
+            let token = Password::from(format!("{TOKEN}{n}"));
+            let login = TokenLogin::new(TokenMechanism::Unbound, "juliet", &token, &none).unwrap();
+            let message = login.initial_response();
+            let proof = TokenProof::parse(TokenMechanism::Unbound, &message, &none).unwrap();
+            let answer = proof.check(&token).unwrap();
+            (answer[0] == 0).then_some((login, answer))
+        })
+        .unwrap();
+    assert_eq!(login.finish(Some(&answer)), Ok(()));
+    assert_eq!(login.finish(Some(&[&[0], &answer[..]].concat())), Ok(()));
+}
+
+#[test]
+fn the_connection_decides_which_mechanism_fits() {
+    use TokenMechanism::{Exporter, ServerEndPoint, Unbound, Unique};
+    let none = ChannelBindings::none();
+    for (bindings, fitting) in [
+        (&none, &[Unbound][..]),
+        (&counting(), &[Exporter, Unbound]),
+        (&ChannelBindings::tls12_unique(&[1; 12]), &[Unique, Unbound]),
+        (
+            &none.clone().with_server_end_point(&[2; 32]),
+            &[ServerEndPoint, Unbound],
+        ),
+    ] {
+        for mechanism in TokenMechanism::ALL {
+            assert_eq!(mechanism.fits(bindings), fitting.contains(mechanism));
+        }
+        let offered = TokenMechanism::ALL.iter().map(|mechanism| mechanism.name());
+        let chosen = TokenMechanism::choose(offered, bindings);
+        assert_eq!(chosen, Some(fitting[0]));
+    }
+    assert_eq!(TokenMechanism::choose(["HT-SHA-256-EXPR"], &none), None);
+}
+
 #[test]
 fn names_round_trip() {
     for mechanism in TokenMechanism::ALL {
         let name = mechanism.name();
         assert_eq!(TokenMechanism::from_name(name), Some(*mechanism));
+        assert_eq!(mechanism.to_string(), name);
     }
     assert_eq!(TokenMechanism::from_name("HT-SHA-512-NONE"), None);
     assert!(TokenMechanism::ALL.is_sorted_by(|a, b| a > b));
@@ -145,6 +194,12 @@ fn debug_shows_no_secret() {
         format!("{login:?}"),
         "TokenLogin { mechanism: Unbound, .. }"
     );
+    let none = ChannelBindings::none();
+    let message = login.initial_response();
+    let proof = TokenProof::parse(TokenMechanism::Unbound, &message, &none).unwrap();
+    let shown = format!("{proof:?}");
+    assert!(shown.starts_with("TokenProof {"), "{shown}");
+    assert!(!shown.contains(TOKEN), "{shown}");
 }
 
 proptest! {

@@ -77,6 +77,8 @@ fn first_messages_of_scram() {
         (b"n,,n=u,r=abc,n=v", Err(Duplicate('n'))),
         (b"n,,n=u,r=abc,x=1,x=1", Err(Duplicate('x'))),
         (b"n,,n=u,r=abc,x=1,X=1", Ok(())),
+        (b"n,,n=u,r=abc,X=1,Y=1,Z=1", Ok(())),
+        (b"n,,n=u,r=abc,Z=1,Z=1", Err(Duplicate('Z'))),
         (b"n,,n=u,r=abc,a=x", Err(Misplaced('a'))),
         (b"n,,n=u,r=abc,p=AAAA", Err(Misplaced('p'))),
         (b"n,,n=u,r=abc,", Err(Syntax)),
@@ -86,6 +88,7 @@ fn first_messages_of_scram() {
         (b"n,,n=u,r=abc,1=1", Err(Syntax)),
         (b"n,,n=u,r=abc,\xC3\xA9=1", Err(Syntax)),
         (b"n,,n=u,r=abc,x=", Err(Value('x'))),
+        (&[b'n'; MAX_MESSAGE], Err(ChannelBindingFlag)),
         (&[b'n'; MAX_MESSAGE + 1], Err(TooLong)),
     ];
     for (message, expected) in table {
@@ -120,6 +123,14 @@ fn caps() {
     assert_eq!(plain(1, MAX_AUTHZID + 1, 1), too_long);
     assert_eq!(plain(1, 1, MAX_PASSWORD + 1), too_long);
     assert_eq!(plain(1, 1, MAX_MESSAGE), too_long);
+    // What is longer is not read at all, and what is not has no form here.
+    let plain = |len: usize| first(Mechanism::Plain, "x".repeat(len));
+    assert_eq!(
+        plain(MAX_MESSAGE),
+        Err(Rejection::Malformed(MessageError::Syntax))
+    );
+    assert_eq!(plain(MAX_MESSAGE + 1), too_long);
+    assert_eq!(plain(MAX_MESSAGE + 2), too_long);
 }
 
 #[test]
