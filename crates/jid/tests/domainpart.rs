@@ -136,6 +136,11 @@ fn lengths_of_labels_and_names() {
     assert_eq!(reason(&a(1024)), Reason::LabelTooLong);
     assert_eq!(reason(&a(5000)), Reason::TooLong);
     assert_eq!(reason(&"\u{AD}".repeat(3000)), Reason::TooLong);
+    // IDNA ignores soft hyphens, of which four times the octets of a domainpart are read.
+    let ignored = "\u{AD}".repeat(2046 - 6);
+    assert_eq!(prepared(&format!("examples.org{ignored}")), "examples.org");
+    let longer = format!("example1.info{ignored}");
+    assert_eq!(reason(&longer), Reason::TooLong);
 }
 
 #[test]

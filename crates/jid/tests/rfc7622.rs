@@ -106,6 +106,30 @@ fn a_space_may_begin_a_resourcepart() {
     assert_eq!(parts("juliet@example.com/ foo").2.as_deref(), Some(" foo"));
 }
 
+/// Long resourceparts are looked at in words of eight bytes.
+#[test]
+fn every_byte_of_a_resourcepart_is_looked_at() {
+    for len in 1..20 {
+        for at in 0..len {
+            let with = |c: &str| {
+                let mut resource = "x".repeat(len);
+                resource.replace_range(at..=at, c);
+                format!("juliet@example.com/{resource}")
+            };
+            for control in ["\0", "\t", "\u{1F}", "\u{7F}"] {
+                assert_eq!(error(&with(control)).0, Part::Resourcepart, "{len} {at}");
+            }
+            for allowed in [" ", "~"] {
+                let text = with(allowed);
+                assert_eq!(Jid::new(&text).unwrap().as_str(), text);
+            }
+            // RFC 8265 §4.2.2: NFC makes U+00C5 of the sign for angstrom.
+            let prepared = Jid::new(&with("\u{212B}")).unwrap();
+            assert_eq!(prepared.as_str(), with("\u{C5}"));
+        }
+    }
+}
+
 #[test]
 fn the_first_slash_begins_the_resourcepart() {
     assert_eq!(
@@ -230,6 +254,7 @@ fn conversions_between_the_kinds() {
     );
 
     let bare = full.to_bare();
+    assert_eq!(bare.domainpart(), "example.org");
     assert_eq!(BareJid::from(full.clone()), bare);
     let jid = Jid::from(bare.clone());
     assert_eq!(jid.clone().into_full(), Err(jid.clone()));
@@ -243,6 +268,21 @@ fn conversions_between_the_kinds() {
     assert_eq!(with_resource, full);
     assert_eq!(with_resource.bare_str(), "juliet@example.org");
     assert_eq!(with_resource.resourcepart(), "balcony");
+}
+
+#[test]
+fn kinds_are_equal_where_their_text_is() {
+    let (bare, full) = ("juliet@example.org", "juliet@example.org/balcony");
+    let (bare_jid, full_jid) = (BareJid::new(bare).unwrap(), FullJid::new(full).unwrap());
+    for text in [bare, full, "juliet@example.org/chamber", "example.org"] {
+        let jid = Jid::new(text).unwrap();
+        for equal in [bare_jid == jid, jid == bare_jid] {
+            assert_eq!(equal, text == bare, "{text}");
+        }
+        for equal in [full_jid == jid, jid == full_jid] {
+            assert_eq!(equal, text == full, "{text}");
+        }
+    }
 }
 
 #[test]
