@@ -22,7 +22,7 @@ pub use cursor::{Attr, Attrs, Children, ElementRef, NodeRef, Nodes};
 pub(crate) use kept::Declared;
 pub(crate) use namespaces::{Recent, shared_span};
 pub(crate) use records::{ATTR_WORDS, Attribute, ELEMENT_WORDS, Node, Span, TEXT_WORDS};
-pub(crate) use tree::{Tree, declaration_bytes};
+pub(crate) use tree::{STAMP_BYTES, STAMP_WORDS, Tree, declaration_bytes};
 
 use crate::error::ParseError;
 use crate::limits::XmlLimits;

@@ -25,6 +25,10 @@ pub(crate) struct Tree {
     pub(super) overflown: bool,
 }
 
+/// Room in a tree for what a server stamps on a stanza: an address and a language.
+pub(crate) const STAMP_BYTES: usize = 64;
+pub(crate) const STAMP_WORDS: usize = 2 * ATTR_WORDS;
+
 /// Bytes of ` xmlns=''`.
 const DECLARATION: usize = 9;
 
@@ -168,13 +172,14 @@ impl Tree {
             .saturating_add(kept)
     }
 
-    /// Frees unused room, unless the tree is small: for a small tree the copy costs more than the
-    /// room is worth.
+    /// Frees unused room, except for what a server stamps on a stanza, and unless the tree is small:
+    /// for a small tree the copy costs more than the room is worth.
     pub(crate) fn shrink(&mut self) {
         const SMALL: usize = 4 * 1024;
         if self.held() > SMALL {
-            self.text.shrink_to_fit();
-            self.words.shrink_to_fit();
+            let (bytes, words) = (self.text.len(), self.words.len());
+            self.text.shrink_to(bytes.saturating_add(STAMP_BYTES));
+            self.words.shrink_to(words.saturating_add(STAMP_WORDS));
             self.shrink_kept();
         }
     }

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::scan::{Outcome, STAMP_BYTES, Scan};
-use crate::element::Tree;
+use super::scan::{Outcome, Scan};
+use crate::element::{STAMP_BYTES, Tree};
 use crate::limits::XmlLimits;
 
 /// What a reader keeps for the fast lane. It is small while no stanza is cut.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::text;
-use crate::element::{ATTR_WORDS, Span, TEXT_WORDS, Tree, shared_span};
+use crate::element::{ATTR_WORDS, STAMP_WORDS, Span, TEXT_WORDS, Tree, shared_span};
 use crate::limits::XmlLimits;
 
 /// The result of a scan.
@@ -28,10 +28,6 @@ const BEHIND: u32 = 1 << 31;
 
 /// Longest stanza: places in it do not reach [`BEHIND`].
 const MAX_BYTES: usize = 1 << 30;
-
-/// Room in a tree for what a server stamps on a stanza: an address and a language.
-pub(super) const STAMP_BYTES: usize = 64;
-const STAMP_WORDS: usize = 2 * ATTR_WORDS;
 
 /// The parent of the outermost element.
 const NO_ELEMENT: u32 = u32::MAX;

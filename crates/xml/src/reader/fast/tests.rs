@@ -55,6 +55,25 @@ fn plain_stanzas() {
     }
 }
 
+/// A server stamps its client's address on each stanza. That copies no large stanza.
+#[test]
+fn a_gathered_stanza_has_room_for_a_stamp() {
+    let stanza = format!("<message><body>{}</body></message>", "x".repeat(20_000));
+    let (front, rest) = stanza.as_bytes().split_at(12_345);
+    let (mut lane, limits) = (Lane::default(), XmlLimits::default());
+    assert!(matches!(
+        lane.read(front, "jabber:client", "s", &limits),
+        Found::Cut
+    ));
+    let Gathered::Whole(tree, _) = lane.push(rest, &limits) else {
+        panic!("the stanza is not read");
+    };
+    let mut element = Element::from_tree(tree);
+    let held = element.heap_size();
+    element.set_attr("from", Some("juliet@example.org/balcony"));
+    assert_eq!(element.heap_size(), held);
+}
+
 #[test]
 fn doubts() {
     for stanza in [
