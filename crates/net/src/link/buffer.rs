@@ -8,9 +8,6 @@ pub(super) struct Buffer {
     taken: usize,
 }
 
-/// Bytes of memory that an empty buffer keeps.
-const KEPT: usize = 4 * 1024;
-
 impl Buffer {
     pub(super) fn pending(&self) -> &[u8] {
         self.bytes.get(self.taken..).unwrap_or_default()
@@ -33,8 +30,22 @@ impl Buffer {
     }
 
     pub(super) fn clear(&mut self) {
-        self.taken = 0;
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_buffer_holds_no_memory() {
+        let mut buffer = Buffer::default();
+        buffer.end().extend_from_slice(b"twelve bytes");
+        buffer.consume(5);
+        assert_eq!(buffer.pending(), b"e bytes");
+        buffer.consume(7);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.bytes.capacity(), 0);
     }
 }

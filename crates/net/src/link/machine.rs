@@ -50,8 +50,9 @@ pub struct Link<R: Role> {
     failure: Option<LinkError>,
     /// A deadline besides those of the connection.
     alarm: Option<Instant>,
-    /// The event that [`Link::poll_flushed`] met.
-    next: Option<Result<R::Event, LinkError>>,
+    /// The event that [`Link::poll_flushed`] met. It is rare, and in a box because an idle connection
+    /// has room for it all the time.
+    next: Option<Box<Result<R::Event, LinkError>>>,
     end: End<R::Event>,
 }
 
@@ -184,7 +185,7 @@ impl<R: Role> Link<R> {
     /// the last event. An error is the last event.
     pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<R::Event, LinkError>>> {
         if let Some(event) = self.next.take() {
-            return Poll::Ready(Some(event));
+            return Poll::Ready(Some(*event));
         }
         loop {
             match self.end {
@@ -231,7 +232,7 @@ impl<R: Role> Link<R> {
             return Poll::Ready(true);
         }
         if self.next.is_none() {
-            self.next = ready!(self.poll_event(now));
+            self.next = ready!(self.poll_event(now)).map(Box::new);
         }
         Poll::Ready(false)
     }
