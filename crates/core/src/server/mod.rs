@@ -312,9 +312,8 @@ impl Endpoint<Server> {
         let State::Bound(jid) = &self.role.state else {
             return;
         };
-        let is = |name| element.is(name, ns::CLIENT);
-        let is_stanza = is("message") || is("presence") || is("iq");
-        let item = (!is_stanza).then(|| Item::of(&element));
+        let is_stanza = matches!(element.name(), "message" | "presence" | "iq");
+        let item = (!is_stanza || element.ns() != ns::CLIENT).then(|| Item::of(&element));
         if self.role.csi && item == Some(Item::ClientState) {
             self.event = Some(ServerEvent::Active(element.name() == "active"));
             return;

@@ -131,7 +131,7 @@ impl Message {
 
     /// Whether this is an error answer.
     pub fn is_error(&self) -> bool {
-        self.message_type() == MessageType::Error
+        self.element().attr("type") == Some(MessageType::Error.name())
     }
 
     /// The text of the first `<body/>`.

@@ -169,7 +169,7 @@ impl Presence {
 
     /// Whether this is an error answer.
     pub fn is_error(&self) -> bool {
-        self.presence_type() == Some(PresenceType::Error)
+        self.element().attr("type") == Some(PresenceType::Error.name())
     }
 
     /// How available the sender is; `None` means simply available, as does a text that is none of
