@@ -112,11 +112,7 @@ impl<R: Role> Peer<R> {
                         self.ping_later();
                         return Ok(Step::Event(event));
                     }
-                    Moved::Stanza(queued) => {
-                        for queued in self.waiting.pass(queued) {
-                            self.write(&queued);
-                        }
-                    }
+                    Moved::Stanza(queued) => self.pass_on(queued),
                     Moved::Displaced => return Ok(Step::Displaced),
                     Moved::Written => {}
                     Moved::Relieved => self.crowded = None,
@@ -164,6 +160,19 @@ impl<R: Role> Peer<R> {
     pub(crate) fn set_active(&mut self, active: bool) {
         for queued in self.waiting.set_active(active) {
             self.write(&queued);
+        }
+    }
+
+    /// Gives the peer a stanza and all that wait behind it, so that one system call writes them all.
+    fn pass_on(&mut self, first: Arc<Queued>) {
+        let mut next = Some(first);
+        while let Some(queued) = next {
+            for queued in self.waiting.pass(queued) {
+                self.write(&queued);
+            }
+            let inbox = self.inbox.as_mut();
+            let inbox = inbox.filter(|_| self.connection.backlog() < BACKLOG);
+            next = inbox.and_then(Inbox::next_left);
         }
     }
 

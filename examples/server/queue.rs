@@ -1,10 +1,13 @@
 //! Queues of stanzas, bounded in bytes of memory.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use xmppwire_tokio::Stanza;
+
+use crate::lock;
 
 /// Bytes of memory that the stanzas in one queue hold. Any stanza of
 /// [`MAX_STANZA`](crate::MAX_STANZA) bytes fits: the most that one was seen to hold is 450,910
@@ -13,6 +16,8 @@ const QUEUE: usize = 512 * 1024;
 /// Bytes in a queue above which it is crowded: those who fill it are not read from until it is
 /// relieved.
 const CROWDED: usize = QUEUE / 2;
+/// Places that an empty queue keeps.
+const SLOTS: usize = 32;
 /// The same as [`QUEUE`] for all queues together.
 const ALL_QUEUES: usize = 64 * 1024 * 1024;
 
@@ -72,41 +77,55 @@ fn reserve(held: &AtomicUsize, size: usize, limit: usize) -> bool {
 
 /// Makes the two ends of a queue.
 pub(crate) fn queue() -> (Outlet, Inbox) {
-    let (stanzas, arriving) = mpsc::unbounded_channel();
-    let level = Arc::new(Level::default());
-    let outlet = Outlet {
-        stanzas,
-        level: Arc::clone(&level),
-    };
-    let inbox = Inbox {
-        stanzas: arriving,
-        level,
-    };
-    (outlet, inbox)
+    let line = Arc::new(Line::default());
+    (Outlet(Arc::clone(&line)), Inbox(line))
 }
 
-/// How full a queue is.
+/// A queue. It is much smaller than a channel of tokio, of which each connection would have one.
 #[derive(Default)]
-struct Level {
+struct Line {
+    stanzas: Mutex<Stanzas>,
+    /// Something was added, or the outlet is gone.
+    arrived: Notify,
+    /// Bytes of memory of the stanzas.
     held: AtomicUsize,
     relieved: Notify,
 }
 
-impl Level {
+#[derive(Default)]
+struct Stanzas {
+    waiting: VecDeque<Arc<Queued>>,
+    /// The inbox takes no more.
+    closed: bool,
+    /// There is no outlet.
+    complete: bool,
+}
+
+impl Line {
     fn is_crowded(&self) -> bool {
         self.held.load(Ordering::Relaxed) > CROWDED
     }
 
-    fn take(&self, size: usize) {
-        self.held.fetch_sub(size, Ordering::Relaxed);
+    /// Takes the first stanza.
+    fn pop(&self) -> Option<Arc<Queued>> {
+        let queued = {
+            let mut stanzas = lock(&self.stanzas);
+            let queued = stanzas.waiting.pop_front()?;
+            if stanzas.waiting.is_empty() && stanzas.waiting.capacity() > SLOTS {
+                stanzas.waiting = VecDeque::new();
+            }
+            queued
+        };
+        self.held.fetch_sub(queued.size, Ordering::Relaxed);
         if !self.is_crowded() {
             self.relieved.notify_waiters();
         }
+        Some(queued)
     }
 }
 
 /// A queue that was crowded after a stanza was added.
-pub(crate) struct Crowded(Arc<Level>);
+pub(crate) struct Crowded(Arc<Line>);
 
 impl Crowded {
     /// Waits until the queue is relieved. Cancel-safe.
@@ -122,62 +141,72 @@ impl Crowded {
 }
 
 /// The end of a queue that takes stanzas. The other end notices when it is dropped.
-pub(crate) struct Outlet {
-    stanzas: mpsc::UnboundedSender<Arc<Queued>>,
-    level: Arc<Level>,
-}
+pub(crate) struct Outlet(Arc<Line>);
 
 impl Outlet {
-    /// Adds a stanza; false if the queue is full.
+    /// Adds a stanza; false if the queue is full or closed.
     pub(crate) fn send(&self, queued: &Arc<Queued>) -> bool {
-        reserve(&self.level.held, queued.size, QUEUE)
-            && self.stanzas.send(Arc::clone(queued)).is_ok()
+        let mut stanzas = lock(&self.0.stanzas);
+        if stanzas.closed || !reserve(&self.0.held, queued.size, QUEUE) {
+            return false;
+        }
+        stanzas.waiting.push_back(Arc::clone(queued));
+        self.0.arrived.notify_one();
+        true
     }
 
     /// The queue, if it is crowded.
     pub(crate) fn crowded(&self) -> Option<Crowded> {
-        let crowded = self.level.is_crowded();
-        crowded.then(|| Crowded(Arc::clone(&self.level)))
+        let crowded = self.0.is_crowded();
+        crowded.then(|| Crowded(Arc::clone(&self.0)))
     }
 
     /// Whether the inbox was closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.stanzas.is_closed()
+        lock(&self.0.stanzas).closed
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        lock(&self.0.stanzas).complete = true;
+        self.0.arrived.notify_one();
     }
 }
 
 /// The end of a queue that gives stanzas to a client, a component or other servers. When it is
 /// dropped, nothing crowds the queue any more.
-pub(crate) struct Inbox {
-    stanzas: mpsc::UnboundedReceiver<Arc<Queued>>,
-    level: Arc<Level>,
-}
+pub(crate) struct Inbox(Arc<Line>);
 
 impl Inbox {
     /// The next stanza; `None` once the outlet is gone. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Arc<Queued>> {
-        let queued = self.stanzas.recv().await?;
-        self.level.take(queued.size);
-        Some(queued)
+        loop {
+            if let Some(queued) = self.0.pop() {
+                return Some(queued);
+            }
+            if lock(&self.0.stanzas).complete {
+                // What was added between the two looks is the last.
+                return self.0.pop();
+            }
+            self.0.arrived.notified().await;
+        }
     }
 
     /// Takes no more stanzas.
     pub(crate) fn close(&mut self) {
-        self.stanzas.close();
+        lock(&self.0.stanzas).closed = true;
     }
 
     /// The next stanza that is left.
     pub(crate) fn next_left(&mut self) -> Option<Arc<Queued>> {
-        let queued = self.stanzas.try_recv().ok()?;
-        self.level.take(queued.size);
-        Some(queued)
+        self.0.pop()
     }
 
     /// The next stanza that is left and that nobody else was given or will be.
     pub(crate) fn next_undelivered(&mut self) -> Option<Arc<Queued>> {
         loop {
-            let queued = self.stanzas.try_recv().ok()?;
-            self.level.take(queued.size);
+            let queued = self.0.pop()?;
             let is_last = Arc::strong_count(&queued) == 1;
             if is_last && !queued.is_delivered.load(Ordering::Relaxed) {
                 return Some(queued);
@@ -188,7 +217,13 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        self.level.held.store(0, Ordering::Relaxed);
-        self.level.relieved.notify_waiters();
+        let left = {
+            let mut stanzas = lock(&self.0.stanzas);
+            stanzas.closed = true;
+            std::mem::take(&mut stanzas.waiting)
+        };
+        drop(left);
+        self.0.held.store(0, Ordering::Relaxed);
+        self.0.relieved.notify_waiters();
     }
 }

@@ -42,29 +42,30 @@ pub(crate) struct Session {
     /// What arrives for a session that is being resumed.
     resuming: Option<Inbox>,
     /// The session, where its connection is lost and its client may come back.
-    detached: Option<Detached>,
+    detached: Option<Box<Detached>>,
 }
 
 impl Session {
-    pub(crate) const fn new(peer: Peer<Server>) -> Self {
-        Self {
+    pub(crate) fn new(peer: Peer<Server>) -> Box<Self> {
+        Box::new(Self {
             peer,
             jid: None,
             resuming: None,
             detached: None,
-        }
+        })
     }
 
-    /// Serves the client until it or the server stops.
-    pub(crate) async fn run(mut self) {
+    /// Serves the client until it or the server stops. The session is in a box, because a future has
+    /// room for its argument twice.
+    pub(crate) async fn run(mut self: Box<Self>) {
         let ended = self.serve().await;
         if ended.is_err() && self.detached.is_none() {
             // The connection broke below the stream, which does not know it.
-            self.detached = self.peer.connection.connection_mut().detach();
+            self.detached = self.peer.connection.connection_mut().detach().map(Box::new);
         }
         let inbox = self.peer.take_inbox().or_else(|| self.resuming.take());
         match (inbox, self.detached.take(), &self.jid) {
-            (Some(inbox), Some(detached), _) => self.registry().park(inbox, detached),
+            (Some(inbox), Some(detached), _) => self.registry().park(inbox, *detached),
             (Some(inbox), None, Some(jid)) => self.registry().leave(jid, inbox),
             _ => {}
         }
@@ -127,7 +128,7 @@ impl Session {
                 Ok(())
             }
             ServerEvent::Detached(detached) => {
-                self.detached = Some(detached);
+                self.detached = Some(Box::new(detached));
                 Ok(())
             }
             ServerEvent::Stanza(stanza) => self.peer.route(stanza),
