@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rxml::Parse as _;
-use xmppwire_xml::{Element, NodeRef, Reader, Writer, XmlLimits};
+use xmppwire_xml::{Element, Reader, Writer, XmlLimits};
 
 use xmppwire_cost::login::Pair;
 use xmppwire_cost::paths;
@@ -32,25 +32,6 @@ pub fn parsed(stream: &[u8]) -> Vec<Element> {
     let reader = Reader::new(XmlLimits::default());
     paths::elements(reader, stream, stream.len(), |element| all.push(element));
     all
-}
-
-/// The same elements as an application builds them: nothing is left of the bytes that arrived.
-pub fn built(elements: &[Element]) -> Vec<Element> {
-    let copy = |element: &Element| {
-        let root = element.root();
-        let mut builder = Element::builder(root.name(), root.ns());
-        for attr in root.attrs() {
-            builder = builder.attr_ns(attr.name, attr.ns, attr.value);
-        }
-        for node in root.nodes() {
-            builder = match node {
-                NodeRef::Element(child) => builder.append(child),
-                NodeRef::Text(text) => builder.text(text),
-            };
-        }
-        builder.build()
-    };
-    elements.iter().map(copy).collect()
 }
 
 /// Typed stanzas, as an application gets them from a client.

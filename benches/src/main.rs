@@ -8,6 +8,7 @@
 //! alone.
 
 mod contenders;
+mod goals;
 mod page;
 mod peers;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use xmppwire_cost::login::Site;
-use xmppwire_cost::paths::addresses;
+use xmppwire_cost::paths::{self, addresses};
 use xmppwire_cost::traffic::{self, Traffic};
 
 use contenders as c;
@@ -73,7 +74,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if only.is_none() {
         tables.push(jids(rounds));
         tables.push(logins(rounds));
-        tables.push(allocations()?);
+        tables.extend(allocations()?);
+        tables.extend(load()?);
     }
     for table in &tables {
         println!("{}", table.text());
@@ -91,9 +93,14 @@ fn timed(work: impl FnOnce() -> usize) -> (Duration, usize) {
     (start.elapsed(), count)
 }
 
-/// A turn of a contender in this process.
+/// A turn of a contender in this process. The first time is not measured: it pays for what the turn
+/// before has left in the caches and in the heap.
 fn turn<'a>(name: &str, mut work: impl FnMut() -> usize + 'a) -> Turn<'a> {
-    (name.into(), Box::new(move || timed(&mut work)))
+    let turn = move || {
+        black_box(work());
+        timed(&mut work)
+    };
+    (name.into(), Box::new(turn))
 }
 
 /// Lets all take turns. Returns the best time of each, and how often it did something.
@@ -148,7 +155,7 @@ fn read(table: &mut Table, traffic: &Traffic, stream: &[u8], peers: &mut Peers, 
 
 fn write_elements(table: &mut Table, traffic: &Traffic, stream: &[u8], rounds: usize) {
     let received = c::parsed(stream);
-    let built = c::built(&received);
+    let built = paths::built(&received);
     let theirs = c::minidom_elements(&traffic.stanzas);
     let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
     let turns = vec![
@@ -247,6 +254,14 @@ fn logins(rounds: usize) -> Table {
             black_box(Sha256::derive(&password, SALT, 4096).expect("keys"));
             1
         }),
+        turn("aws-lc: the derivation", || {
+            let mut key = [0; 32];
+            let iterations = 4096.try_into().expect("not 0");
+            let algorithm = aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256;
+            aws_lc_rs::pbkdf2::derive(algorithm, iterations, SALT, b"s3cr3t", &mut key);
+            black_box(key);
+            1
+        }),
         turn("ring: the derivation", || {
             let mut key = [0; 32];
             let iterations = 4096.try_into().expect("not 0");
@@ -264,22 +279,58 @@ fn logins(rounds: usize) -> Table {
 }
 
 /// What another program counts: see `allocations.rs`.
-fn allocations() -> Result<Table, Box<dyn Error>> {
-    let mut table = Table::new(
-        "Allocations for a stanza",
-        "",
-        Better::Less,
-        &traffic::KINDS,
+fn allocations() -> Result<[Table; 3], Box<dyn Error>> {
+    let title = "Allocations for a stanza";
+    let mut stanzas = Table::new(title, "", Better::Less, &traffic::KINDS);
+    let columns = ["in itself", "heap", "in all"];
+    let mut idle = Table::of_numbers(
+        "An idle connection with a bound resource",
+        "bytes",
+        &columns,
     );
+    let columns = ["1", "10", "100"];
+    let title = "A chat message to so many resources, for each of them";
+    let mut fan_out = Table::of_numbers(title, "", &columns);
     let done = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
         .args(["run", "--release", "--quiet", "--bin", "allocations"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()?;
     for line in String::from_utf8(done.stdout)?.lines() {
-        let mut parts = line.split('\t');
-        if let (Some(name), Some(kind), Some(value)) = (parts.next(), parts.next(), parts.next()) {
-            table.set(name, kind, value.parse()?);
+        let parts: Vec<&str> = line.split('\t').collect();
+        if let [table, name, column, value] = *parts {
+            let table = match table {
+                "idle" => &mut idle,
+                "fan-out" => &mut fan_out,
+                _ => &mut stanzas,
+            };
+            table.set(name, column, value.parse()?);
         }
     }
-    Ok(table)
+    Ok([stanzas, idle, fan_out])
+}
+
+/// What `benches/load` measured, the best of its rounds.
+fn load() -> Result<[Table; 2], Box<dyn Error>> {
+    const RATE: &str = "messages a second";
+    let names = [
+        ("ours", "examples/server"),
+        ("prosody", "Prosody"),
+        ("ejabberd", "ejabberd"),
+    ];
+    let columns = ["µs a message", "KiB a connection"];
+    let mut costs = Table::new("A server under load", "", Better::Less, &columns);
+    let mut rates = Table::new("The rate of a server", "", Better::More, &[RATE]);
+    for line in include_str!("../load.tsv").lines() {
+        let [name, column, value] = *line.split('\t').collect::<Vec<_>>() else {
+            continue;
+        };
+        let known = names.iter().find(|(short, _)| *short == name);
+        let (_, name) = known.ok_or("load.tsv has an unknown server")?;
+        let value: f64 = value.parse()?;
+        match column {
+            RATE => rates.set(name, column, value.max(rates.value(name, column))),
+            _ => costs.set(name, column, value.min(costs.value(name, column))),
+        }
+    }
+    Ok([costs, rates])
 }

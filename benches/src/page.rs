@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::goals;
+
 /// Which numbers are better.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Better {
@@ -19,6 +21,8 @@ pub struct Table {
     better: Better,
     columns: Vec<String>,
     rows: Vec<(String, Vec<f64>)>,
+    /// Whether the rows are contenders, to be compared with the first.
+    is_contest: bool,
 }
 
 impl Table {
@@ -29,6 +33,15 @@ impl Table {
             better,
             columns: columns.iter().map(ToString::to_string).collect(),
             rows: Vec::new(),
+            is_contest: true,
+        }
+    }
+
+    /// A table whose rows are different things.
+    pub fn of_numbers(title: &str, unit: &str, columns: &[&str]) -> Self {
+        Self {
+            is_contest: false,
+            ..Self::new(title, unit, Better::Less, columns)
         }
     }
 
@@ -45,6 +58,20 @@ impl Table {
             .find(|(name, _)| name == row)
             .expect("the row is there");
         values[place] = value;
+    }
+
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// What was set; not a number where nothing was.
+    pub fn value(&self, row: &str, column: &str) -> f64 {
+        let place = self.columns.iter().position(|known| known == column);
+        let row = self.rows.iter().find(|(name, _)| name == row);
+        match (place, row) {
+            (Some(place), Some((_, values))) => values[place],
+            _ => f64::NAN,
+        }
     }
 
     /// How many times as good the first row is as another.
@@ -72,8 +99,15 @@ impl Table {
         for (name, values) in &self.rows {
             let _ = write!(out, "\n{name:40}");
             for (column, value) in values.iter().enumerate() {
-                let ratio = self.ratio(values, column);
-                let _ = write!(out, "{:>10} {ratio:6.2}×", number(*value));
+                let _ = match self.is_contest {
+                    true => write!(
+                        out,
+                        "{:>10} {:6.2}×",
+                        number(*value),
+                        self.ratio(values, column)
+                    ),
+                    false => write!(out, "{:>18}", number(*value)),
+                };
             }
         }
         out
@@ -88,6 +122,9 @@ impl Table {
         for (name, values) in &self.rows {
             let cells: Vec<String> = values.iter().map(|value| number(*value)).collect();
             let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
+        }
+        if !self.is_contest {
+            return out;
         }
         out.push_str("\nHow many times as good the first row is:\n\n");
         let _ = write!(
@@ -159,7 +196,7 @@ impl Table {
 }
 
 /// Three digits, or all before the point.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value {
         value if value.is_nan() => "–".into(),
         value if value >= 100.0 => format!("{value:.0}"),
@@ -201,6 +238,10 @@ pub fn write(docs: &Path, tables: &[Table]) -> Result<(), Box<dyn Error>> {
          reads have 16,384 bytes, as with TLS.\n\n\
          quick-xml, rxml and pugixml do less: they build no owned tree, or know no namespaces, or check neither\n\
          UTF-8 nor names. libexpat builds a tree in C++ for each stanza.\n\n\
+         The servers under load were measured by `benches/load`, before: the example server, Prosody 0.12 and\n\
+         ejabberd 23.01 (with one scheduler), in turns, with the same client program. 448 connections with TLS\n\
+         were open, 8 of which exchanged 20,000 messages in pairs, after 2,000 others. Time and memory are\n\
+         those of the process of the server, and the memory is what 400 idle connections added.\n\n\
          Instructions for one stanza on each hot path are in [`tests/cost/counts.txt`](../tests/cost/counts.txt),\n\
          and `.ci/run cost` compares them.\n",
         processor(),
@@ -209,6 +250,10 @@ pub fn write(docs: &Path, tables: &[Table]) -> Result<(), Box<dyn Error>> {
     );
     for table in tables {
         let _ = write!(page, "\n## {}\n\n", table.heading());
+        if !table.is_contest {
+            page.push_str(&table.markdown());
+            continue;
+        }
         let _ = write!(
             page,
             "![{}]({})\n\n{}",
@@ -218,6 +263,12 @@ pub fn write(docs: &Path, tables: &[Table]) -> Result<(), Box<dyn Error>> {
         );
         std::fs::write(docs.join(table.file()), table.chart())?;
     }
+    let _ = write!(
+        page,
+        "\n## Goals\n\nWhat missed its goal is bold, and the notes say what stands in the way.\n\n{}\n{}",
+        goals::markdown(tables),
+        include_str!("../notes.md")
+    );
     std::fs::write(docs.join("performance.md"), page)?;
     Ok(())
 }

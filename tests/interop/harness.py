@@ -23,6 +23,12 @@ OTHER_USER, OTHER_PASSWORD = "romeo", "r0m30"
 ODD_USER, ODD_PASSWORD = "o,neil=jr", "comma, equals="
 COMPONENT_SECRET = "correct horse <&> battery"
 ACCOUNTS = {USER: PASSWORD, OTHER_USER: OTHER_PASSWORD, ODD_USER: ODD_PASSWORD}
+# For client programs that need many accounts.
+MORE_PASSWORD = "s3cr3t"
+MORE_ACCOUNTS = {
+    f"user{number}": MORE_PASSWORD
+    for number in range(int(os.environ.get("XMPPWIRE_MORE_ACCOUNTS", "0")))
+}
 LOGINS = {
     "USER": USER,
     "PASSWORD": PASSWORD,
@@ -192,6 +198,9 @@ class Server:
         for key in self.MECHANISMS:
             for user, password in ACCOUNTS.items():
                 yield self.HOSTS[key], user, password
+        # Client programs log in to this host.
+        for user, password in MORE_ACCOUNTS.items():
+            yield self.HOSTS["SHA256"], user, password
 
     def write_files(self):
         """Writes what the server reads: accounts, configuration."""
@@ -315,6 +324,7 @@ def client_environment(
         "COMPONENT": component,
         "COMPONENT_PORT": component_port,
         "COMPONENT_SECRET": COMPONENT_SECRET,
+        "MORE_PASSWORD": MORE_PASSWORD,
     }
     return {f"XMPPWIRE_SERVER_{name}": str(each) for name, each in (values | LOGINS).items()}
 

@@ -52,7 +52,8 @@ def body():
         stranger = harness.Authority(state, "other-ca")
         certificate, key = authority.issue(state, DOMAIN)
         accounts = state / "accounts"
-        accounts.write_text("".join(f"{user}:{word}\n" for user, word in harness.ACCOUNTS.items()))
+        everybody = harness.ACCOUNTS | harness.MORE_ACCOUNTS
+        accounts.write_text("".join(f"{user}:{word}\n" for user, word in everybody.items()))
 
         output, log = state / "stdout", state / "stderr"
         with output.open("wb") as stdout, log.open("wb") as stderr:

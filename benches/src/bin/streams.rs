@@ -86,7 +86,7 @@ fn clients<A: Adapter>(messages: usize) -> (Duration, Duration) {
     let client = thread::spawn(move || {
         let mut client = A::connect_with(&connector).unwrap();
         let to = "romeo@example.net";
-        let message = message(&client.jid().to_string(), to);
+        let message = message(&client.address().to_string(), to);
         for _ in 0..messages {
             client.send(message.clone()).unwrap();
         }
