@@ -93,6 +93,16 @@ fn a_subscription_is_answered_between_bare_addresses() {
 }
 
 #[test]
+fn presence_without_a_type_is_available() {
+    assert!(Presence::available().is_available());
+    for kind in [PresenceType::Unavailable, PresenceType::Error] {
+        let presence = Presence::available().with_type(kind);
+        assert!(!presence.is_available());
+        assert_eq!(presence.is_error(), kind == PresenceType::Error);
+    }
+}
+
+#[test]
 fn a_request_has_one_answer_and_an_answer_has_none() {
     let ping = Element::builder("ping", ns::PING).build();
     let request = Iq::get("p", &ping)

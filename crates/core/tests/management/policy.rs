@@ -48,6 +48,20 @@ fn a_hundred_stanzas_at_once_make_one_question() {
     assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
 }
 
+/// The silence is counted from the first call that tells the time after the stanza.
+#[test]
+fn silence_is_a_reason_to_ask() {
+    let policy = StreamManagement::new().with_ask_after_silence(Duration::from_secs(5));
+    let mut client = managed(&policy);
+    client.machine.send(&message("1")).unwrap();
+    assert!(!said(&mut client).contains(QUESTION));
+    client.machine.handle_timeout(at(10));
+    assert_eq!(client.machine.poll_timeout(), Some(at(15)));
+    assert_eq!(said(&mut client), "");
+    client.machine.handle_timeout(at(15));
+    assert_eq!(said(&mut client), QUESTION);
+}
+
 #[test]
 fn bytes_are_a_reason_to_ask() {
     let policy = StreamManagement::new().with_ask_after(1000, 500);

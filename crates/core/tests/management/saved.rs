@@ -174,3 +174,64 @@ fn serde_takes_and_gives_the_same() {
     assert_eq!(again.to_bytes(), detached.to_bytes());
     assert!(serde_json::from_str::<Resumption>("\"AAAA\"").is_err());
 }
+
+/// Text formats get base64, which is what a test of JSON can read.
+#[cfg(feature = "serde")]
+#[test]
+fn a_text_format_stores_a_session_as_base64() {
+    let (resumption, detached) = both();
+    let json = serde_json::to_string(&resumption).unwrap();
+    let expected = xmppwire_sasl::wire::encode(&resumption.to_bytes());
+    assert_eq!(json, format!("\"{expected}\""));
+    let again: Resumption = serde_json::from_str(&json).unwrap();
+    assert_eq!(again.to_bytes(), resumption.to_bytes());
+    let json = serde_json::to_string(&detached).unwrap();
+    let again: Detached = serde_json::from_str(&json).unwrap();
+    assert_eq!(again.to_bytes(), detached.to_bytes());
+    let error = serde_json::from_str::<Resumption>("7").unwrap_err();
+    assert!(error.to_string().contains("a saved session"), "{error}");
+    assert!(serde_json::from_str::<Resumption>("\"*\"").is_err());
+}
+
+/// Other formats get the bytes as they are, and give them back borrowed or owned.
+#[cfg(feature = "serde")]
+#[test]
+fn a_binary_format_stores_a_session_as_bytes() {
+    use serde::Deserialize;
+    use serde::de::value::Error;
+    use serde::de::{Deserializer, Visitor};
+    use serde::forward_to_deserialize_any;
+
+    struct Binary<'a> {
+        bytes: &'a [u8],
+        owned: bool,
+    }
+
+    impl<'de> Deserializer<'de> for Binary<'_> {
+        type Error = Error;
+
+        fn is_human_readable(&self) -> bool {
+            false
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.owned {
+                true => visitor.visit_byte_buf(self.bytes.to_vec()),
+                false => visitor.visit_bytes(self.bytes),
+            }
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+            ignored_any
+        }
+    }
+
+    let bytes = both().0.to_bytes();
+    for owned in [true, false] {
+        let bytes = &bytes[..];
+        let again = Resumption::deserialize(Binary { bytes, owned }).unwrap();
+        assert_eq!(again.to_bytes(), bytes, "{owned}");
+    }
+}
