@@ -255,6 +255,8 @@ fn conversions_between_the_kinds() {
 
     let bare = full.to_bare();
     assert_eq!(bare.domainpart(), "example.org");
+    assert_eq!(bare.to_localpart(), full.to_localpart());
+    assert_eq!(bare.localpart(), Some("juliet"));
     assert_eq!(BareJid::from(full.clone()), bare);
     let jid = Jid::from(bare.clone());
     assert_eq!(jid.clone().into_full(), Err(jid.clone()));
