@@ -6,9 +6,10 @@
 //!
 //! `--help` names all options; the README of the examples says how to make accounts and a
 //! certificate, and how two of these servers exchange messages. Clients and other servers have to
-//! use STARTTLS. A client or component that has been silent for half of the idle time is sent a
-//! ping, and loses its place after all of it. Rosters are empty, and nothing is stored. All else
-//! follows RFC 6120 and RFC 6121, so that ordinary clients work with it.
+//! use STARTTLS; with `--tls-listen` clients may also begin with TLS. A client or component that has
+//! been silent for half of the idle time is sent a ping, and loses its place after all of it. Rosters
+//! are empty, and nothing is stored. All else follows RFC 6120 and RFC 6121, so that ordinary clients
+//! work with it.
 //!
 //! | module | subject |
 //! |---|---|
@@ -67,8 +68,10 @@ use peer::Peer;
 use registry::Registry;
 use servers::Servers;
 use session::Session;
-use strangers::Strangers;
+use strangers::{Strangers, Ticket};
 
+/// Time for the handshake of a client that begins with TLS.
+const HANDSHAKE: Duration = Duration::from_secs(20);
 /// Bytes of one stanza on the wire.
 const MAX_STANZA: usize = 128 * 1024;
 
@@ -119,7 +122,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_limits(shared.limits());
     let listener = listen(options.listen, "").await?;
     let serve = {
-        let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+        let (config, shared) = (config.clone(), Arc::clone(&shared));
+        let stopping = stopping.clone();
         move |socket, address| {
             let client = ServerConnection::accept(socket, config.clone(), None)?;
             let peer = Peer::new(client, address, &shared, stopping.clone());
@@ -132,6 +136,24 @@ async fn run() -> Result<(), Box<dyn Error>> {
         stopping.clone(),
         serve,
     ));
+
+    if let Some(address) = options.tls_listen {
+        let listener = listen(address, " with TLS").await?;
+        let serve = {
+            let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+            move |socket, address| {
+                let (shared, config, stopping) =
+                    (Arc::clone(&shared), config.clone(), stopping.clone());
+                Ok(serve_over_tls(socket, address, config, shared, stopping))
+            }
+        };
+        tasks.spawn(accept(
+            listener,
+            Arc::clone(&shared),
+            stopping.clone(),
+            serve,
+        ));
+    }
 
     if let Some(servers) = &options.servers {
         let domains = options.domains.iter().chain(options.components.keys());
@@ -281,6 +303,35 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
     }
     drop(listener);
     while sessions.join_next().await.is_some() {}
+}
+
+/// Serves a client that begins with TLS. Until the handshake is done it is a stranger like others.
+async fn serve_over_tls(
+    socket: TcpStream,
+    address: SocketAddr,
+    config: ServerConfig,
+    shared: Arc<Shared>,
+    mut stopping: watch::Receiver<()>,
+) {
+    let Some(tls) = shared.tls.get(&shared.domain).cloned() else {
+        return;
+    };
+    let mut ticket = Ticket::new(&shared, address);
+    let handshake = ServerConnection::accept_direct_tls(socket, config, tls, HANDSHAKE);
+    let client = tokio::select! {
+        client = handshake => client,
+        () = ticket.ended() => return,
+        _ = stopping.changed() => return,
+    };
+    // The session has a ticket of its own.
+    drop(ticket);
+    match client {
+        Ok(client) => {
+            let peer = Peer::new(client, address, &shared, stopping);
+            Session::new(peer).run().await;
+        }
+        Err(error) => lock(&shared.log).write(address, error),
+    }
 }
 
 /// The next connection. Cancel-safe.

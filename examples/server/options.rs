@@ -18,6 +18,8 @@ usage: server --accounts FILE --cert FILE --key FILE [OPTION]...
 
 Clients:
   --listen ADDRESS         where they connect [127.0.0.1:5222]
+  --tls-listen ADDRESS     where those connect that begin with TLS (XEP-0368); they get the
+                           certificate of the first domain
   --domain NAME            a domain with accounts; may be given several times [localhost]
   --accounts FILE          their keys; a line NAME:PASSWORD is replaced by the keys of an account
   --account NAME:PASSWORD  an account for a trial, kept in memory alone, in the place of --accounts;
@@ -44,6 +46,7 @@ Components (XEP-0114):
 
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
+    pub(crate) tls_listen: Option<SocketAddr>,
     /// At least one.
     pub(crate) domains: Vec<Domainpart>,
     pub(crate) idle: Duration,
@@ -99,7 +102,7 @@ impl Options {
     pub(crate) fn parse() -> Result<Option<Self>, Error> {
         let (mut cert, mut key) = (PerDomain::default(), PerDomain::default());
         let (mut listen, mut domains) = (SocketAddr::from(([127, 0, 0, 1], 5222)), Vec::new());
-        let (mut idle, mut file) = (Duration::from_secs(120), None);
+        let (mut idle, mut file, mut tls_listen) = (Duration::from_secs(120), None, None);
         let (mut accounts, mut add) = (Vec::new(), None);
         let (mut s2s_listen, mut roots, mut dialback) = (None, None, false);
         let (mut known, mut name_servers) = (Vec::new(), Vec::new());
@@ -110,6 +113,7 @@ impl Options {
             match argument {
                 Long("help") => return Ok(None),
                 Long("listen") => listen = arguments.value()?.parse()?,
+                Long("tls-listen") => tls_listen = Some(arguments.value()?.parse()?),
                 Long("domain") => domains.push(Domainpart::new(&arguments.value()?.string()?)?),
                 Long("idle") => idle = Duration::from_secs(arguments.value()?.parse()?),
                 Long("accounts") => file = Some(arguments.value()?.into()),
@@ -150,6 +154,7 @@ impl Options {
         });
         Ok(Some(Self {
             listen,
+            tls_listen,
             domains,
             idle,
             file,

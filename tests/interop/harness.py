@@ -277,8 +277,8 @@ class Server:
         interop = {f"XMPPWIRE_INTEROP_{name}": str(each) for name, each in (values | LOGINS).items()}
         # The client programs can be tried against it too.
         return interop | client_environment(
-            port=self.starttls_port, domain=self.HOSTS["SHA256"], authority=self.authority,
-            stranger=self.stranger, mechanisms=["SCRAM-SHA-256", "PLAIN"],
+            port=self.starttls_port, tls_port=self.tls_port, domain=self.HOSTS["SHA256"],
+            authority=self.authority, stranger=self.stranger, mechanisms=["SCRAM-SHA-256", "PLAIN"],
             component=self.COMPONENT, component_port=self.component_port,
         )
 
@@ -311,12 +311,13 @@ def run_beside_server(server_class):
 
 
 def client_environment(
-    port, domain, authority, stranger, mechanisms, component, component_port
+    port, tls_port, domain, authority, stranger, mechanisms, component, component_port
 ):
     """What a client or component needs to know of some server: README.md says what each is."""
     values = {
         "ADDRESS": ADDRESS,
         "PORT": port,
+        "TLS_PORT": tls_port,
         "DOMAIN": domain,
         "CA": authority.certificate,
         "OTHER_CA": stranger.certificate,

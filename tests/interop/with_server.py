@@ -20,20 +20,21 @@ from harness import Failure
 DOMAIN = "localhost"
 COMPONENT = f"echo.{DOMAIN}"
 MECHANISMS = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
-LISTENING = re.compile(r"^listening on 127\.0\.0\.1:(\d+)( for components)?$", re.MULTILINE)
+LISTENING = re.compile(r"^listening on 127\.0\.0\.1:(\d+)( .*)?$", re.MULTILINE)
 
 
 def bound_ports(child, output, seconds=20):
-    """The ports for clients and for components that the server says it listens on."""
+    """The ports that the server says it listens on: for clients, for those that begin with TLS, and
+    for components."""
     deadline = time.monotonic() + seconds
     while True:
         ports = [int(port) for port, _ in LISTENING.findall(output.read_text(errors="replace"))]
-        if len(ports) == 2:
+        if len(ports) == 3:
             return ports
         if child.poll() is not None:
             raise Failure(f"the server ended with status {child.returncode} instead of listening")
         if time.monotonic() > deadline:
-            raise Failure(f"no two lines 'listening on 127.0.0.1:PORT' after {seconds} s")
+            raise Failure(f"no three lines 'listening on 127.0.0.1:PORT' after {seconds} s")
         time.sleep(0.05)
 
 
@@ -61,6 +62,7 @@ def body():
                 [
                     *options.server, "--listen", f"{harness.ADDRESS}:0", "--domain", DOMAIN,
                     "--accounts", str(accounts), "--cert", str(certificate), "--key", str(key),
+                    "--tls-listen", f"{harness.ADDRESS}:0",
                     "--component-listen", f"{harness.ADDRESS}:0",
                     "--component", f"{COMPONENT}={harness.COMPONENT_SECRET}",
                 ],
@@ -72,9 +74,9 @@ def body():
                 raise Failure(f"the server ended with status {child.returncode}")
 
         try:
-            port, component_port = bound_ports(child, output)
+            port, tls_port, component_port = bound_ports(child, output)
             environment = harness.client_environment(
-                port=port, domain=DOMAIN, authority=authority, stranger=stranger,
+                port=port, tls_port=tls_port, domain=DOMAIN, authority=authority, stranger=stranger,
                 mechanisms=MECHANISMS, component=COMPONENT, component_port=component_port,
             )
             status = harness.run_beside(options.command, environment, options.seconds, tend)

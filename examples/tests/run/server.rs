@@ -387,3 +387,16 @@ fn says_goodbye() {
         assert!(server.wait().success());
     });
 }
+
+#[test]
+fn a_client_may_begin_with_tls() {
+    run(async || {
+        let server = Server::start_with("server-tls", &["--tls-listen", "127.0.0.1:0"]);
+        let address = server.for_tls.expect("an address");
+        let connector = connector(&server, "juliet@localhost/balcony", "O Romeo, Romeo!")
+            .with_server(address.ip().to_string(), address.port(), Mode::DirectTls);
+        let mut client = Client::connect_with(&connector).await.expect("a login");
+        client.send(Presence::available()).await.expect("sent");
+        assert!(matches!(next(&mut client).await, Stanza::Presence(_)));
+    });
+}

@@ -147,6 +147,8 @@ pub(crate) struct Server {
     /// Its first domain.
     pub(crate) domain: String,
     pub(crate) address: SocketAddr,
+    /// Where clients connect that begin with TLS, if it serves them.
+    pub(crate) for_tls: Option<SocketAddr>,
     /// Where other servers and components connect, if it serves them.
     pub(crate) for_servers: Option<SocketAddr>,
     pub(crate) for_components: Option<SocketAddr>,
@@ -238,6 +240,7 @@ impl Server {
             directory,
             domain: certificate.domain.clone(),
             address: listens(""),
+            for_tls: has("--tls-listen").then(|| listens(" with TLS")),
             for_servers: has("--s2s-listen").then(|| listens(" for servers")),
             for_components: has("--component").then(|| listens(" for components")),
         }

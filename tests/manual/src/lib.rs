@@ -31,6 +31,7 @@ pages! {
     reconnecting "docs/manual/src/reconnecting.md"
     never_lose "docs/manual/src/never-lose.md"
     tokens "docs/manual/src/tokens.md"
+    round_trips "docs/manual/src/round-trips.md"
     server "docs/manual/src/server.md"
     testing "docs/manual/src/testing.md"
     limits "docs/manual/src/limits.md"
