@@ -101,6 +101,11 @@ impl UserAgent {
 
     /// The id: at a client a UUID of version 4; at a server what the client sent, at most 64 bytes
     /// and perhaps empty. A server must not show it to others (XEP-0386 §3.2.1).
+    ///
+    /// XEP-0388 §2.3 obliges clients to send a UUID of version 4. A server of this library does not
+    /// check that, as Prosody does not: the id only tells the installations of one account apart, so
+    /// another id does no harm, and refusing it would lock out clients that store one. An application
+    /// that wants to be strict asks [`from_id`](Self::from_id).
     pub const fn id(&self) -> &str {
         &self.id
     }
@@ -152,7 +157,29 @@ fn is_uuid_4(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
+    use xmppwire_xml::Element;
+
     use super::*;
+
+    fn read(id: &str) -> UserAgent {
+        let text = format!("<user-agent xmlns='urn:xmpp:sasl:2' id='{id}'/>");
+        UserAgent::parse(text.parse::<Element>().unwrap().root())
+    }
+
+    /// What deployed clients send counts as it is; only its length is bounded.
+    #[test]
+    fn a_server_takes_other_ids() {
+        for id in [
+            "my-phone",
+            "9D6F2C1E-0B2A-1C5E-8F0A-3A1B2C3D4E5F",
+            &"x".repeat(MAX_ID),
+        ] {
+            assert_eq!(read(id).id(), id);
+        }
+        assert_eq!(read(&"x".repeat(MAX_ID + 1)).id(), "");
+    }
 
     #[test]
     fn an_id_is_a_uuid_of_version_4() {
