@@ -149,6 +149,7 @@ impl Stream {
             None if self.is_mute() || self.header.is_some() => self.finish(CloseReason::Local),
             None if !self.closing => {
                 self.send_acknowledgement();
+                self.ask_before_closing();
                 self.write_footer();
                 self.closing = true;
                 self.since = Some(now);

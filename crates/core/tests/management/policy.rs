@@ -75,6 +75,33 @@ fn bytes_are_a_reason_to_ask() {
     assert!(said(&mut client).ends_with(QUESTION));
 }
 
+/// Before the closing tag the peer is asked about the last stanzas, and its answer counts.
+#[test]
+fn the_end_is_a_reason_to_ask() {
+    let mut client = managed(&StreamManagement::new());
+    client.machine.send(&message("1")).unwrap();
+    client.machine.request_acknowledgement();
+    client.machine.send(&message("2")).unwrap();
+    assert!(!said(&mut client).ends_with(QUESTION));
+    client.machine.close(START, None);
+    assert!(said(&mut client).ends_with(&format!("{QUESTION}</stream:stream>")));
+    hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+    assert_eq!(client.machine.acknowledged(), Some(2));
+    hear(&mut client, "</stream:stream>");
+    assert!(client.machine.take_unacknowledged().is_empty());
+}
+
+/// What was asked about needs no second question.
+#[test]
+fn the_end_is_no_reason_to_ask_twice() {
+    let mut client = managed(&StreamManagement::new());
+    client.machine.send(&message("1")).unwrap();
+    client.machine.request_acknowledgement();
+    client.machine.close(START, None);
+    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+}
+
 /// The application is told by `room` that it should wait; nothing that it sends all the same is lost.
 #[test]
 fn a_full_queue_is_back_pressure() {

@@ -116,6 +116,16 @@ impl Stream {
         }
     }
 
+    /// Asks about the last stanzas before the closing tag, even if another question is open, so that the
+    /// application learns what the peer has handled.
+    pub(in crate::stream) fn ask_before_closing(&mut self) {
+        let confirmed = self.management.as_ref().filter(|m| m.confirmed);
+        let out = confirmed.and_then(|m| m.queue.as_ref());
+        if out.is_some_and(|out| out.unasked > 0) && self.has_room_to_answer() {
+            self.push_own(&Element::builder("r", ns::SM).build());
+        }
+    }
+
     pub(super) fn ask_by_policy(&mut self) {
         if self.management.as_ref().is_some_and(|m| m.wants_answer()) {
             self.ask();
