@@ -1,5 +1,6 @@
 //! When the peer is asked what it has handled (XEP-0198 §4), and by when it has to answer.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use xmppwire_xml::Element;
