@@ -1,7 +1,7 @@
 //! A client and a server of ours, and somebody on the path until TLS is up.
 //!
 //! The first line is settings: digits pick the mechanisms on offer (PLAIN without any), `r` asks for a
-//! resource. Each other line is a step; `D` is `c` for what the client sent or `s` for what the server
+//! resource, `m` manages the streams (XEP-0198), `n` logs in by SASL2, with tokens. Each other line is a step; `D` is `c` for what the client sent or `s` for what the server
 //! sent, `P` and `N` are numbers of one byte, counted from '0':
 //!
 //! ```text
@@ -14,11 +14,16 @@
 //! C  S     the same with this XML as its payload
 //! x  X     the client or the server closes
 //! ^        the next deadline comes
+//! %        the connection is lost; the next one resumes the session, and uses the token
+//! a  A     the client or the server asks what has been handled
 //! ```
 //!
 //! Once TLS is up nobody but the two ends is heard. Whatever happened before: either it comes to
 //! nothing, or the strongest mechanism of the offer was used, and what one end sends is what the other
 //! end gets, in order. If nobody interfered, it does not come to nothing.
+//!
+//! On managed streams every message is heard once at most, also after a resumption, and one that was not
+//! acknowledged is given back once its session is over. A login without TLS shows no token.
 
 #![no_main]
 
@@ -26,9 +31,10 @@ use libfuzzer_sys::fuzz_target;
 use xmppwire::negotiation::Phase;
 use xmppwire::{
     BareJid, BindAnswer, Client, ClientConfig, ClientEvent, CloseReason, Connection, DecoyKey,
-    Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism, MechanismPolicy, Message, Role,
-    SaslAnswer, SaslQuestion, Server, ServerConfig, ServerEvent, Stanza, StartTls, TlsInfo,
-    TlsOffer,
+    DetachedLimits, DetachedSessions, Entropy, FullJid, Host, HostAnswer, Instant, Jid, Mechanism,
+    MechanismPolicy, Message, Role, Sasl2, SaslAnswer, SaslQuestion, Server, ServerConfig,
+    ServerEvent, Stanza, StartTls, StreamManagement, TlsInfo, TlsOffer, Token, TokenAnswer,
+    TokenPolicy, TokenSlots, Unacknowledged, UserAgent,
 };
 use xmppwire_fuzz::{accounts, driver, script};
 use xmppwire_xml::{Event as Item, Reader, XmlLimits};
@@ -57,6 +63,20 @@ struct Pair {
     account: Option<BareJid>,
     bound: Option<FullJid>,
     assigned: Option<FullJid>,
+    kept: Kept,
+}
+
+/// What outlives a connection, and how the ends are set up.
+struct Kept {
+    asks_for_resource: bool,
+    managed: bool,
+    sasl2: bool,
+    connections: u8,
+    token: Option<Token>,
+    slots: TokenSlots,
+    /// Where the token of this login is checked.
+    by_token: bool,
+    sessions: DetachedSessions,
 }
 
 struct End<R: Role> {
@@ -82,9 +102,33 @@ impl<R: Role> End<R> {
         }
     }
 
-    fn say(&mut self, message: Message, is_bound: bool) {
+    /// The end of another connection, which has said and heard what this one has.
+    fn follow(&mut self, machine: Connection<R>) {
+        let (said, heard) = (
+            core::mem::take(&mut self.said),
+            core::mem::take(&mut self.heard),
+        );
+        *self = Self {
+            said,
+            heard,
+            ..Self::new(machine)
+        };
+    }
+
+    /// Says this, and notes it where it has to arrive.
+    fn say(&mut self, message: Message, is_bound: bool, managed: bool) {
         let is_open = self.machine.poll_timeout().is_none();
-        if self.machine.send(&message.clone().into()).is_ok() && is_bound && is_open {
+        let before = self.machine.sent();
+        if managed && before.is_none() {
+            // What is said before the stream is managed has no certain fate.
+            return;
+        }
+        let sent = self.machine.send(&message.clone().into());
+        let counts = match managed {
+            true => self.machine.sent() > before,
+            false => is_bound && is_open,
+        };
+        if sent.is_ok() && counts {
             self.said.push(message);
         }
     }
@@ -113,17 +157,8 @@ impl Pair {
             true => vec![Mechanism::Plain],
             false => offered,
         };
-        let account = match settings.contains(&b'r') {
-            true => "juliet@example.org/balcony",
-            false => accounts::ACCOUNT,
-        };
-        let config = ClientConfig::new(Jid::new(account).expect("an address"), accounts::PASSWORD)
-            .expect("an account")
-            .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
-            .with_limits(driver::limits(false));
-        let client = Client::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN);
-        let config = ServerConfig::new(DecoyKey::new([9; 32])).with_limits(driver::limits(false));
-        let server = Server::new(config, Entropy::from_seed([3; 32]), Instant::ORIGIN);
+        let mut kept = Kept::new(settings);
+        let (client, server) = (kept.client(), kept.server());
         Self {
             client: End::new(client),
             server: End::new(server),
@@ -136,6 +171,7 @@ impl Pair {
             account: None,
             bound: None,
             assigned: None,
+            kept,
         }
     }
 
@@ -151,14 +187,19 @@ impl Pair {
             b'~' | b'-' | b'+' => self.interfere(line),
             b'c' | b'C' => {
                 if let Some(message) = message("romeo@example.net", line) {
-                    let is_bound = self.bound.is_some();
-                    self.client.say(message, is_bound);
+                    let from = self.bound.clone();
+                    self.client.say(message, from.is_some(), self.kept.managed);
+                    // The server writes who it is from.
+                    let said = self.client.said.last_mut();
+                    if let Some(said) = said.filter(|said| said.from().is_none()) {
+                        said.set_from(from.map(Jid::from));
+                    }
                 }
             }
             b's' | b'S' => {
                 if let Some(message) = message("juliet@example.org", line) {
                     let is_bound = self.assigned.is_some();
-                    self.server.say(message, is_bound);
+                    self.server.say(message, is_bound, self.kept.managed);
                 }
             }
             b'x' => {
@@ -170,6 +211,9 @@ impl Pair {
                 self.server.machine.close(self.now, None);
             }
             b'^' => self.expire(),
+            b'%' => self.cut(),
+            b'a' => self.client.machine.request_acknowledgement(),
+            b'A' => self.server.machine.request_acknowledgement(),
             _ => {}
         }
     }
@@ -182,9 +226,15 @@ impl Pair {
 
     /// What the client has to say arrives.
     fn serve(&mut self, piece: usize) -> bool {
-        self.client
-            .sent
-            .append(&mut self.client.machine.take_output());
+        let mut output = self.client.machine.take_output();
+        if !self.secured {
+            let has = |what: &[u8]| output.windows(what.len()).any(|bytes| bytes == what);
+            assert!(
+                !has(b"<authenticate") && !has(b"urn:xmpp:fast"),
+                "a login without TLS"
+            );
+        }
+        self.client.sent.append(&mut output);
         let mut moved = self.poll_client();
         loop {
             let machine = &mut self.server.machine;
@@ -274,6 +324,62 @@ impl Pair {
         true
     }
 
+    /// The connection is lost with all that is under way, and there is another one.
+    fn cut(&mut self) {
+        self.client.machine.receive_eof(self.now);
+        self.server.machine.receive_eof(self.now);
+        while self.poll_client() | self.poll_server() {}
+        let session = self.client.machine.take_resumption();
+        let has_detached = !self.kept.sessions.is_empty();
+        if session.is_none() {
+            let given_back = self.client.machine.take_unacknowledged();
+            self.client_is_over(given_back);
+        }
+        if session.is_none() || !has_detached {
+            self.server_is_over();
+        }
+        self.secured = false;
+        self.used = None;
+        self.account = None;
+        self.kept.by_token = false;
+        let mut client = self.kept.client();
+        if let Some(session) = session {
+            client
+                .resume(session)
+                .expect("a session of the same account");
+        } else {
+            self.bound = None;
+            self.assigned = None;
+        }
+        self.client.follow(client);
+        self.server.follow(self.kept.server());
+    }
+
+    /// The client's session is over, and this is what it got back.
+    fn client_is_over(&mut self, given_back: Vec<Unacknowledged>) {
+        if self.kept.managed {
+            check_fates(&self.client.said, &self.server.heard, given_back);
+        }
+        self.client.said.clear();
+        self.server.heard.clear();
+    }
+
+    /// The server's session is over.
+    fn server_is_over(&mut self) {
+        let jids: Vec<FullJid> = self.kept.sessions.jids().cloned().collect();
+        let mut given_back = self.server.machine.take_unacknowledged();
+        for jid in jids {
+            let detached = self.kept.sessions.remove(&jid).expect("it is there");
+            assert!(given_back.is_empty(), "a session in two places");
+            given_back = detached.into_unacknowledged();
+        }
+        if self.kept.managed {
+            check_fates(&self.server.said, &self.client.heard, given_back);
+        }
+        self.server.said.clear();
+        self.client.heard.clear();
+    }
+
     fn expire(&mut self) {
         self.disturbed = true;
         let deadlines = [
@@ -301,6 +407,21 @@ impl Pair {
                 self.bound = Some(jid);
             }
             ClientEvent::Stanza(stanza) => self.client.hear(stanza),
+            ClientEvent::Token(token) => {
+                assert!(self.secured, "a token without TLS");
+                self.kept.token = Some(token);
+            }
+            ClientEvent::Resumed { jid, .. } => {
+                assert!(self.secured);
+                assert_eq!(self.bound.as_ref(), Some(&jid));
+            }
+            ClientEvent::NotResumed { unacknowledged, .. } => {
+                self.client_is_over(unacknowledged);
+                self.bound = None;
+            }
+            ClientEvent::Managed(_) | ClientEvent::Acknowledged(_) => {
+                assert!(self.kept.managed);
+            }
             ClientEvent::Closed(reason) => self.client.close(reason),
             other => panic!("nobody asked for {other:?}"),
         }
@@ -315,7 +436,13 @@ impl Pair {
         match event {
             ServerEvent::Opened(request) => {
                 assert_eq!(request.secured(), self.secured);
-                let host = Host::new(TlsOffer::Required, self.offered.iter().copied());
+                let mut host = Host::new(TlsOffer::Required, self.offered.iter().copied());
+                if self.kept.managed {
+                    host = host.with_stream_management(policy());
+                }
+                if self.kept.sasl2 {
+                    host = host.with_sasl2(Sasl2::new().with_tokens(TokenPolicy::new(1000)));
+                }
                 server
                     .choose_host(request, HostAnswer::Serve(host))
                     .expect("an open question");
@@ -336,9 +463,35 @@ impl Pair {
                     .expect("an open question");
             }
             ServerEvent::Authenticated(account) => {
-                assert_eq!(self.used.as_ref(), self.offered.iter().max());
+                if !self.kept.by_token {
+                    assert_eq!(self.used.as_ref(), self.offered.iter().max());
+                }
                 assert_eq!(account.as_str(), accounts::ACCOUNT);
                 self.account = Some(account);
+            }
+            ServerEvent::Token(lookup) => {
+                assert!(self.secured, "a token without TLS");
+                assert_eq!(lookup.account().as_str(), accounts::ACCOUNT);
+                self.kept.by_token = true;
+                let answer = TokenAnswer::Slots(self.kept.slots.clone());
+                server
+                    .answer_token(lookup, answer)
+                    .expect("an open question");
+            }
+            ServerEvent::Tokens(update) => update.apply(&mut self.kept.slots),
+            ServerEvent::Resume(request) => {
+                let answer = self.kept.sessions.answer(self.now, &request);
+                let back = server.answer_resume(request, answer);
+                assert!(back.expect("an open question").is_none(), "an honest count");
+            }
+            ServerEvent::Resumed { jid, .. } => assert_eq!(self.assigned, Some(jid)),
+            ServerEvent::Detached(detached) => {
+                assert_eq!(self.assigned.as_ref(), Some(detached.jid()));
+                let ended = self.kept.sessions.insert(self.now, detached);
+                assert!(ended.is_empty(), "more than one session");
+            }
+            ServerEvent::Managed(_) | ServerEvent::Acknowledged(_) => {
+                assert!(self.kept.managed);
             }
             ServerEvent::Bind(request) => {
                 assert_eq!(Some(request.account()), self.account.as_ref());
@@ -382,24 +535,107 @@ impl Pair {
         self.client.machine.receive_eof(self.now);
         self.server.machine.receive_eof(self.now);
         self.settle();
+        while self.poll_client() | self.poll_server() {}
+        if self.kept.managed {
+            let session = self.client.machine.take_resumption();
+            let given_back = match session {
+                Some(session) => session.into_unacknowledged(),
+                None => self.client.machine.take_unacknowledged(),
+            };
+            self.client_is_over(given_back);
+            self.server_is_over();
+        }
         assert!(self.client.closed.is_some() && self.server.closed.is_some());
         assert!(self.client.machine.is_finished() && self.server.machine.is_finished());
     }
 
     /// What was said before the end is what was heard, until one end stopped listening.
     fn compare(&mut self) {
-        let sender: Jid = self.assigned.clone().expect("a resource is bound").into();
-        for message in &mut self.client.said {
-            message.set_from(Some(sender.clone()));
-        }
+        assert!(self.assigned.is_some());
+        let is_connected = self.client.machine.phase() == Phase::Bound;
         for (said, heard) in [
             (&self.client.said, &self.server.heard),
             (&self.server.said, &self.client.heard),
         ] {
             assert!(said.starts_with(heard), "{said:?} is not {heard:?}");
-            assert!(self.disturbed || said.len() == heard.len());
+            let is_whole = self.disturbed || (self.tampered && !is_connected);
+            assert!(is_whole || said.len() == heard.len());
         }
     }
+}
+
+impl Kept {
+    fn new(settings: &[u8]) -> Self {
+        let has = |setting| settings.contains(&setting);
+        Self {
+            asks_for_resource: has(b'r'),
+            managed: has(b'm'),
+            sasl2: has(b'n'),
+            connections: 0,
+            token: None,
+            slots: TokenSlots::default(),
+            by_token: false,
+            sessions: DetachedSessions::new(DetachedLimits::default()),
+        }
+    }
+
+    fn client(&mut self) -> Connection<Client> {
+        self.connections = self.connections.wrapping_add(1);
+        let account = match self.asks_for_resource {
+            true => "juliet@example.org/balcony",
+            false => accounts::ACCOUNT,
+        };
+        let jid = Jid::new(account).expect("an address");
+        let mut config = ClientConfig::new(jid, accounts::PASSWORD)
+            .expect("an account")
+            .with_mechanisms(MechanismPolicy::default().with_floor(Mechanism::Plain))
+            .with_limits(driver::limits(false));
+        if self.managed {
+            config = config.with_stream_management(policy());
+        }
+        if self.sasl2 {
+            config = config.with_user_agent(UserAgent::new(&mut Entropy::from_seed([5; 32])));
+        }
+        if let Some(token) = &self.token {
+            config = config.with_token(token.clone());
+        }
+        Client::new(
+            config,
+            Entropy::from_seed([self.connections; 32]),
+            Instant::ORIGIN,
+        )
+    }
+
+    fn server(&self) -> Connection<Server> {
+        let config = ServerConfig::new(DecoyKey::new([9; 32])).with_limits(driver::limits(false));
+        let entropy = Entropy::from_seed([!self.connections; 32]);
+        Server::new(config, entropy, Instant::ORIGIN)
+    }
+}
+
+/// Asks soon, so that a short script sees it.
+fn policy() -> StreamManagement {
+    StreamManagement::new().with_ask_after(3, 400)
+}
+
+/// What becomes of the messages of a managed session: those that were heard are the first ones, those
+/// that are given back the last ones, and there is none between.
+fn check_fates(said: &[Message], heard: &[Message], given_back: Vec<Unacknowledged>) {
+    assert!(said.starts_with(heard), "{said:?} is not {heard:?}");
+    let mut last = said.iter().rev();
+    for lost in given_back.iter().rev() {
+        let Stanza::Message(lost) = &lost.stanza else {
+            panic!("nobody said {lost:?}");
+        };
+        let mut lost = lost.clone();
+        let said = last.next().expect("it was said");
+        lost.set_from(said.from().cloned());
+        assert_eq!(said, &lost);
+    }
+    assert!(
+        heard.len() + given_back.len() >= said.len(),
+        "a message is lost"
+    );
 }
 
 /// Offers what is under way, and takes off what was consumed.

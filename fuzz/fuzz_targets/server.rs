@@ -3,7 +3,8 @@
 //! The input is a script (see `xmppwire_fuzz::script`). Settings: `d` TLS from the first byte, `e` and the
 //! client shows a certificate, `o` TLS is optional, `u` there is none, `f` the application has a feature of its own, `i` an idle time-out, `w`
 //! nobody can log in because the password is not what the client thinks, `q` the application takes its
-//! time with questions. The client's building blocks, with what the rest of the line adds:
+//! time with questions, `m` stream management is offered, `n` SASL2 with tokens, `t` with tasks, `k` a
+//! session waits to be resumed. The client's building blocks, with what the rest of the line adds:
 //!
 //! ```text
 //! h   a stream header: another domain         H   the same with from: another address
@@ -12,6 +13,10 @@
 //! b   an IQ to bind: a resource               s   an IQ for a session
 //! m   a message: its text                     i   an IQ get: its payload
 //! z   the closing tag
+//! U   <authenticate/>: a mechanism from 0 to 8, what it holds beside
+//! u   the SASL2 response to the last challenge
+//! E   <enable/>: its attributes               G   <a/>: its number of one byte
+//! R   <r/>                                    V   <resume/>: its number of one byte
 //! ```
 //!
 //! and what its application may do besides:
@@ -20,7 +25,11 @@
 //! q   from now on it takes its time, or no longer does
 //! y   it answers the open question            n   it answers with no
 //! v   it answers what does not fit            d   it drops the question
+//! D   it takes the session away from the connection
 //! ```
+//!
+//! What holds beside the contract: no login and no token without TLS, and a session is resumed once, by
+//! its account.
 
 #![no_main]
 
@@ -29,10 +38,11 @@ use xmppwire::negotiation::Phase;
 use xmppwire::routing::{Directory, Resource, Route, Served, route};
 use xmppwire::{
     ApiMisuse, BareJid, BindAnswer, BindRequest, CertificateIdentities, Connection, DecoyKey,
-    Domainpart, Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant, Mechanism,
-    Message, Resourcepart, SaslAnswer, SaslCondition, SaslFailure, SaslQuestion, SaslRequest,
-    Server, ServerConfig, ServerEvent, Stanza, StanzaError, StanzaErrorCondition, TlsInfo,
-    TlsOffer, ns,
+    Detached, Domainpart, Element, Entropy, FullJid, Host, HostAnswer, HostRequest, Instant,
+    Mechanism, Message, Resourcepart, ResumeAnswer, ResumeRequest, Sasl2, SaslAnswer,
+    SaslCondition, SaslFailure, SaslQuestion, SaslRequest, Server, ServerConfig, ServerEvent,
+    Stanza, StanzaError, StanzaErrorCondition, StreamManagement, TaskQuestion, TaskVerdict,
+    TlsInfo, TlsOffer, TokenAnswer, TokenLookup, TokenPolicy, TokenSlots, Unacknowledged, ns,
 };
 use xmppwire_fuzz::driver::{self, Driver, Player, Told};
 use xmppwire_fuzz::{accounts, script};
@@ -70,12 +80,20 @@ struct Verona {
     /// The client's part of the SASL exchange, and the last challenge.
     exchange: Option<ClientExchange>,
     challenge: Vec<u8>,
+    slots: TokenSlots,
+    /// The session that waits, and what is told of the one of this connection.
+    waiting: Option<Detached>,
+    detached: Option<Detached>,
+    acknowledged: u64,
 }
 
 enum Question {
     Host(HostRequest),
     Sasl(SaslRequest),
     Bind(BindRequest),
+    Token(TokenLookup),
+    Task(TaskQuestion),
+    Resume(ResumeRequest),
 }
 
 impl Verona {
@@ -90,6 +108,17 @@ impl Verona {
         if has(b'f') {
             host = host.with_feature(Element::builder("sm", "urn:xmpp:sm:3").build());
         }
+        if has(b'm') {
+            host = host.with_stream_management(StreamManagement::new().with_ask_after(3, 400));
+        }
+        if has(b'n') {
+            let mut sasl2 = Sasl2::new().with_tokens(TokenPolicy::new(1000));
+            if has(b't') {
+                sasl2 = sasl2.with_tasks();
+            }
+            host = host.with_sasl2(sasl2);
+        }
+        let session = || Detached::from_bytes(SESSION).expect("a session");
         let decoy = DecoyKey::new([9; 32]).with_iterations(1);
         let config = ServerConfig::new(decoy)
             .with_default_domain(Domainpart::new(accounts::DOMAIN).expect("a domain"))
@@ -119,6 +148,10 @@ impl Verona {
             jid: None,
             exchange: None,
             challenge: Vec::new(),
+            slots: TokenSlots::default(),
+            waiting: has(b'k').then(session),
+            detached: None,
+            acknowledged: 0,
         }
     }
 
@@ -155,6 +188,25 @@ impl Verona {
                     _ => BindAnswer::Bind(request.suggested().clone()),
                 };
                 self.server.answer_bind(request, answer)
+            }
+            Question::Token(lookup) => {
+                let answer = TokenAnswer::Slots(self.slots.clone());
+                self.server.answer_token(lookup, answer)
+            }
+            Question::Task(question) => {
+                let verdict = match question.content().next() {
+                    Some(_) => TaskVerdict::Done,
+                    None => TaskVerdict::Continue(vec!["T".into()], None),
+                };
+                self.server.decide_task(question, verdict)
+            }
+            Question::Resume(request) => {
+                let answer = match self.waiting.take() {
+                    Some(detached) => ResumeAnswer::Resume(detached),
+                    None => ResumeAnswer::Unknown { handled: Some(7) },
+                };
+                let back = self.server.answer_resume(request, answer);
+                back.map(|back| self.waiting = back)
             }
         };
         assert_eq!(outcome, Ok(()), "the question was the open one");
@@ -201,6 +253,20 @@ impl Verona {
                 request,
                 BindAnswer::Reject(StanzaError::new(StanzaErrorCondition::ResourceConstraint)),
             ),
+            Question::Token(lookup) => {
+                let failure = SaslFailure::new(SaslCondition::TemporaryAuthFailure);
+                let answer = TokenAnswer::Reject(failure);
+                self.server.answer_token(lookup, answer)
+            }
+            Question::Task(question) => {
+                let failure = SaslFailure::new(SaslCondition::NotAuthorized);
+                self.server
+                    .decide_task(question, TaskVerdict::Fail(failure))
+            }
+            Question::Resume(request) => {
+                let answer = ResumeAnswer::Unknown { handled: None };
+                self.server.answer_resume(request, answer).map(drop)
+            }
         };
         assert_eq!(outcome, Ok(()), "the question was the open one");
     }
@@ -296,6 +362,53 @@ impl Player for Verona {
                 self.take(Question::Bind(request));
                 Told::Step(told)
             }
+            ServerEvent::Token(lookup) => {
+                assert!(self.secured, "a token without TLS");
+                assert!(self.account.is_none());
+                let told = format!("token {lookup:?}");
+                self.take(Question::Token(lookup));
+                Told::Step(told)
+            }
+            ServerEvent::Tokens(update) => {
+                assert!(self.secured, "a token without TLS");
+                let told = format!("tokens of {}", update.account());
+                update.apply(&mut self.slots);
+                Told::Step(told)
+            }
+            ServerEvent::Task(question) => {
+                let told = format!("task {question:?}");
+                self.take(Question::Task(question));
+                Told::Step(told)
+            }
+            ServerEvent::Resume(request) => {
+                assert_eq!(Some(request.account()), self.account.as_ref());
+                assert!(self.jid.is_none());
+                let told = format!("resume {request:?}");
+                self.take(Question::Resume(request));
+                Told::Step(told)
+            }
+            ServerEvent::Resumed { jid, acknowledged } => {
+                let account = self.account.as_ref().map(BareJid::as_str);
+                assert_eq!(Some(jid.bare_str()), account);
+                assert!(self.waiting.is_none(), "a session in two places");
+                self.acknowledged = acknowledged;
+                Told::Step(format!("resumed {jid} {acknowledged}"))
+            }
+            ServerEvent::Managed(_) | ServerEvent::Active(_) => {
+                assert!(self.account.is_some());
+                Told::Step(format!("{event:?}"))
+            }
+            ServerEvent::Acknowledged(number) => {
+                assert!(number > self.acknowledged, "an acknowledgement goes back");
+                self.acknowledged = number;
+                Told::Step(format!("acknowledged {number}"))
+            }
+            ServerEvent::Detached(detached) => {
+                assert!(self.account.is_some() && self.detached.is_none());
+                let told = format!("{detached:?}");
+                self.detached = Some(detached);
+                Told::Step(told)
+            }
             ServerEvent::Stanza(stanza) => {
                 self.jid = self.server.jid().cloned();
                 self.check_sender(&stanza);
@@ -328,6 +441,19 @@ impl Player for Verona {
                 assert!(!has("starttls", ns::TLS) || !self.secured);
                 assert!(!has("mechanisms", ns::SASL) || self.secured || !self.tls_required);
                 assert!(!has("bind", ns::BIND) || self.account.is_some());
+                assert!(!has("authentication", ns::SASL2) || self.secured);
+            }
+            Item::Element(element) if element.ns() == ns::SASL2 => {
+                assert!(
+                    self.secured || element.name() == "failure",
+                    "SASL2 without TLS"
+                );
+                if element.name() == "challenge" {
+                    self.challenge = wire::decode(&element.text()).expect("base64");
+                }
+            }
+            Item::Element(element) if element.ns() == ns::SM => {
+                assert!(self.account.is_some(), "management with a stranger");
             }
             Item::Element(element) if element.ns() == ns::SASL => {
                 let is_safe = self.secured || !self.tls_required;
@@ -386,6 +512,26 @@ impl Player for Verona {
             ),
             b'i' => format!("<iq type='get' id='i'>{}</iq>", text()),
             b'z' => "</stream:stream>".into(),
+            b'U' => self.authenticate2(rest),
+            b'u' => format!(
+                "<response xmlns='{}'>{}</response>",
+                ns::SASL2,
+                self.response()
+            ),
+            b'E' => format!("<enable xmlns='{}' {}/>", ns::SM, text()),
+            b'G' => format!("<a xmlns='{}' h='{}'/>", ns::SM, script::number(rest)),
+            b'R' => format!("<r xmlns='{}'/>", ns::SM),
+            b'V' => {
+                let number = script::number(rest);
+                format!("<resume xmlns='{}' previd='x' h='{number}'/>", ns::SM)
+            }
+            b'D' => {
+                if let Some(detached) = self.server.detach() {
+                    assert!(self.detached.is_none(), "a session in two places");
+                    self.detached = Some(detached);
+                }
+                return true;
+            }
             b'q' => {
                 self.slow = !self.slow;
                 return true;
@@ -410,12 +556,45 @@ impl Player for Verona {
     fn last_id(&self) -> &str {
         "b"
     }
+
+    fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    fn given_back(&mut self) -> Vec<Unacknowledged> {
+        match self.detached.take() {
+            Some(detached) => detached.into_unacknowledged(),
+            None => self.server.take_unacknowledged(),
+        }
+    }
 }
 
 impl Verona {
     /// Begins an exchange as somebody who knows the password.
     fn authenticate(&mut self, rest: &[u8]) -> String {
         let (number, user) = rest.split_at(rest.len().min(1));
+        let (mechanism, initial) = self.begin(number, user);
+        format!(
+            "<auth xmlns='{}' mechanism='{mechanism}'>{initial}</auth>",
+            ns::SASL
+        )
+    }
+
+    /// The same in SASL2, with this beside the message of the mechanism.
+    fn authenticate2(&mut self, rest: &[u8]) -> String {
+        let (number, content) = rest.split_at(rest.len().min(1));
+        let (mechanism, initial) = self.begin(number, b"");
+        let content = String::from_utf8_lossy(content);
+        format!(
+            "<authenticate xmlns='{}' mechanism='{mechanism}'><initial-response>{initial}\
+             </initial-response><user-agent id='9d6f2c1e-0b2a-4c5e-8f0a-3a1b2c3d4e5f'/>{content}\
+             </authenticate>",
+            ns::SASL2
+        )
+    }
+
+    /// The mechanism of this number, and its first message in base64.
+    fn begin(&mut self, number: &[u8], user: &[u8]) -> (Mechanism, String) {
         let mechanism = accounts::MECHANISMS
             .get(script::number(number))
             .copied()
@@ -439,10 +618,7 @@ impl Verona {
         self.exchange = exchange
             .ok()
             .map(|exchange| exchange.with_iterations(1..=4096));
-        format!(
-            "<auth xmlns='{}' mechanism='{mechanism}'>{initial}</auth>",
-            ns::SASL
-        )
+        (mechanism, initial)
     }
 
     /// What the server offers at the moment, which the protection of SCRAM compares.
@@ -460,15 +636,27 @@ impl Verona {
     }
 
     fn respond(&mut self) -> String {
+        format!(
+            "<response xmlns='{}'>{}</response>",
+            ns::SASL,
+            self.response()
+        )
+    }
+
+    fn response(&mut self) -> String {
         let response = match &mut self.exchange {
             Some(exchange) if self.challenge.is_empty() => Ok(exchange.initial_response()),
             Some(exchange) => exchange.respond(&self.challenge),
             None => Ok(Vec::new()),
         };
-        let data = response.map(|data| wire::encode(&data)).unwrap_or_default();
-        format!("<response xmlns='{}'>{data}</response>", ns::SASL)
+        response.map(|data| wire::encode(&data)).unwrap_or_default()
     }
 }
+
+/// A session that has sent five stanzas, of which the last one is not acknowledged.
+const SESSION: &[u8] = b"XWSM\x01\x02\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x04\
+    \x00\x00\x00\x00\x00\x00\x00\x01x\x00\x00\x00\x1ajuliet@example.org/balcony\
+    \x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\n<message/>";
 
 /// The domain with its one account, who has one resource.
 struct Domain;

@@ -4,9 +4,10 @@
 //! - a machine that wants to read consumes at least one byte, one that does not consumes none;
 //! - there is one `Closed` event, and nothing after it: no event, no output, no wish for bytes or time;
 //! - the output is XML streams, has a cap, and rests while TLS is handed over;
-//! - an early `handle_timeout` changes nothing, one in time moves the deadline;
+//! - an early `handle_timeout` changes nothing, a few in time move the deadline;
 //! - the peer causes no `Err`;
 //! - a stanza that is sent goes out as it is;
+//! - on a managed stream each of them is acknowledged or given back, once;
 //! - what is told of the end is what was said.
 //!
 //! And at the end of the script the machine comes to its end by deadlines alone.
@@ -17,7 +18,7 @@ use std::time::Duration;
 use xmppwire::{
     ApiMisuse, CloseReason, Connection, Element, HandoffError, Instant, InvalidStanza, Limits,
     Message, Stanza, StanzaError, StanzaErrorCondition, StanzaFault, StartTls, StreamError,
-    StreamErrorCondition, TlsHandoff, TlsInfo, ns,
+    StreamErrorCondition, TlsHandoff, TlsInfo, Unacknowledged, ns,
 };
 use xmppwire_xml::Event as Item;
 
@@ -64,6 +65,16 @@ pub trait Player {
 
     /// The id of the last IQ in the output.
     fn last_id(&self) -> &str;
+
+    /// The number of the last stanza that the peer has acknowledged, as the events tell.
+    fn acknowledged(&self) -> u64 {
+        0
+    }
+
+    /// What comes back once the connection has ended: the stanzas that are not acknowledged.
+    fn given_back(&mut self) -> Vec<Unacknowledged> {
+        self.machine().take_unacknowledged()
+    }
 }
 
 /// An event, as the driver needs it and as it is compared.
@@ -153,6 +164,8 @@ pub struct Driver<P: Player> {
     error: Option<String>,
     /// The stanzas that were queued and have not gone out.
     owed: VecDeque<Element>,
+    /// The stanzas that were numbered, with their numbers.
+    numbered: Vec<(u64, Stanza)>,
     start_tls: Option<StartTls>,
     handoff: Option<TlsHandoff>,
 }
@@ -177,6 +190,7 @@ impl<P: Player> Driver<P> {
             deaf: false,
             error: None,
             owed: VecDeque::new(),
+            numbered: Vec::new(),
             start_tls: None,
             handoff: None,
         }
@@ -400,8 +414,14 @@ impl<P: Player> Driver<P> {
             assert_eq!(machine.poll_timeout(), before, "an early call");
             assert_eq!(machine.output().len(), backlog, "an early call");
         } else {
-            let after = machine.poll_timeout();
-            assert!(after.is_none_or(|when| when > now), "a tight loop");
+            // Each call acts on one deadline, and there are few of them.
+            let is_due = |after: Option<Instant>| after.is_some_and(|when| when <= now);
+            for _ in 0..4 {
+                if is_due(machine.poll_timeout()) {
+                    machine.handle_timeout(now);
+                }
+            }
+            assert!(!is_due(machine.poll_timeout()), "a tight loop");
         }
     }
 
@@ -438,8 +458,11 @@ impl<P: Player> Driver<P> {
 
     fn send(&mut self, stanza: &Stanza) -> Result<(), ApiMisuse> {
         let machine = self.player.machine();
-        let before = machine.output().len();
+        let (before, number) = (machine.output().len(), machine.sent());
         machine.send(stanza)?;
+        if let Some(number) = machine.sent().filter(|now| Some(*now) > number) {
+            self.numbered.push((number, stanza.clone()));
+        }
         let is_queued = machine.output().len() > before;
         if is_queued && !self.player.is_over() {
             let mut stanza = stanza.clone();
@@ -527,7 +550,32 @@ impl<P: Player> Driver<P> {
             self.pump();
         }
         self.last_words();
+        self.check_fates();
         self.afterwards();
+    }
+
+    /// Each stanza that was numbered is acknowledged or comes back, once and as it was. What a session
+    /// brought along that was resumed comes back before them.
+    fn check_fates(&mut self) {
+        let acknowledged = self.player.acknowledged();
+        let given_back = self.player.given_back();
+        assert!(given_back.is_sorted_by(|one, next| one.number < next.number));
+        assert!(given_back.iter().all(|lost| lost.number > acknowledged));
+        for (number, stanza) in &self.numbered {
+            if *number <= acknowledged {
+                continue;
+            }
+            let lost = given_back.iter().find(|lost| lost.number == *number);
+            let lost = lost
+                .expect("a stanza is lost")
+                .stanza
+                .to_element(P::CONTENT_NS);
+            let mut stanza = stanza.clone();
+            if P::PEER_WRITES_FROM {
+                stanza.set_from(None);
+            }
+            assert_eq!(lost, stanza.to_element(P::CONTENT_NS));
+        }
     }
 
     /// What was said at the end is what the application was told of it.
