@@ -137,6 +137,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_salt_is_another() {
+        let mut entropy = Entropy::from_seed([7; 32]);
+        assert_ne!(entropy.salt(), entropy.salt());
+    }
+
+    #[test]
+    fn every_nibble_is_a_digit() {
+        assert_eq!(hexadecimal(&[0x01, 0x9a, 0xf0]), "019af0");
+    }
+
+    #[test]
     fn a_seed_decides_everything_and_blocks_differ() {
         let mut one = Entropy::from_seed([7; 32]);
         let mut two = Entropy::from_seed([7; 32]);

@@ -250,6 +250,9 @@ mod redact {
                  <username>juliet</username><password>S3CR3T</password></query></iq>"
                     .into(),
                 "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:register'>\
+                 <username>juliet</username><email>S3CR3T</email></query></iq>"
+                    .into(),
+                "<iq xmlns='jabber:client' type='set'><query xmlns='jabber:iq:register'>\
                  <x xmlns='jabber:x:data' type='submit'><field var='password'>\
                  <value>S3CR3T</value></field></x></query></iq>"
                     .into(),
@@ -282,6 +285,12 @@ mod redact {
                  <text xml:lang='en'>wrong</text></failure>",
                 "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
                  <mechanism>SCRAM-SHA-256</mechanism></mechanisms>",
+                "<iq xmlns='jabber:client' type='result'><query xmlns='jabber:iq:auth'>\
+                 <username>juliet</username><resource>balcony</resource></query></iq>",
+                "<iq xmlns='jabber:client' type='result'><query xmlns='jabber:iq:register'>\
+                 <instructions>Choose</instructions><username/></query></iq>",
+                "<iq xmlns='jabber:client' type='result'><slot xmlns='urn:xmpp:http:upload:0'>\
+                 <get url='https://example.org/1'/></slot></iq>",
                 "<message xmlns='jabber:client' to='a@b'><body>Hi &amp; bye</body>\
                  <x xmlns='jabber:x:data'><field var='name'><value>v</value></field></x></message>",
             ] {

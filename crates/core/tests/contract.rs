@@ -12,10 +12,10 @@
 use std::time::Duration;
 
 use xmppwire::{
-    BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason, Connection,
-    DecoyKey, Entropy, Host, HostAnswer, Instant, Jid, Limits, Mechanism, Role, SaslAnswer,
-    SaslCondition, SaslFailure, SaslRequest, Server, ServerConfig, ServerEvent, Timer, TlsInfo,
-    TlsOffer,
+    ApiMisuse, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason,
+    Connection, DecoyKey, Entropy, HandoffError, Host, HostAnswer, Instant, Jid, Limits, Mechanism,
+    Role, SaslAnswer, SaslCondition, SaslFailure, SaslRequest, Server, ServerConfig, ServerEvent,
+    StartTls, Timer, TlsInfo, TlsOffer,
 };
 
 /// What a server sends first.
@@ -26,8 +26,12 @@ const CLIENT_HEADER: &str = "<stream:stream xmlns='jabber:client' version='1.0' 
     xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
 
 fn client() -> Connection<Client> {
+    client_of(1)
+}
+
+fn client_of(seed: u8) -> Connection<Client> {
     let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
-    Client::new(config, Entropy::from_seed([1; 32]), Instant::ORIGIN)
+    Client::new(config, Entropy::from_seed([seed; 32]), Instant::ORIGIN)
 }
 
 fn server(limits: Limits) -> Connection<Server> {
@@ -46,10 +50,9 @@ fn after(seconds: u64) -> Instant {
     Instant::ORIGIN + Duration::from_secs(seconds)
 }
 
-/// A handshake may take longer than the negotiation may. That is no misuse of the API.
-#[test]
-fn a_handshake_that_is_done_after_the_end_changes_nothing() {
-    let mut client = client();
+/// A client whose server agreed to TLS.
+fn client_before_tls(seed: u8) -> (Connection<Client>, StartTls) {
+    let mut client = client_of(seed);
     tell(&mut client, SERVER_HEADER);
     tell(
         &mut client,
@@ -62,6 +65,68 @@ fn a_handshake_that_is_done_after_the_end_changes_nothing() {
     let Some(ClientEvent::StartTls(request)) = client.poll_event() else {
         panic!("TLS begins");
     };
+    (client, request)
+}
+
+/// The bytes of a handshake go to the connection that asked for it, while it is open.
+#[test]
+fn a_request_for_tls_is_of_one_open_connection() {
+    let (_, foreign) = client_before_tls(2);
+    let (mut client, request) = client_before_tls(1);
+    let refused = client.begin_tls(foreign, b"");
+    assert_eq!(refused.unwrap_err(), HandoffError::Stale);
+    assert!(client.begin_tls(request, b"").is_ok());
+
+    let (mut client, request) = client_before_tls(1);
+    client.handle_timeout(after(60));
+    let refused = client.begin_tls(request, b"");
+    assert_eq!(refused.unwrap_err(), HandoffError::Stale);
+}
+
+#[test]
+fn a_question_for_the_host_is_of_one_connection() {
+    let asked = |seed| {
+        let config = ServerConfig::new(DecoyKey::new([9; 32]));
+        let entropy = Entropy::from_seed([seed; 32]);
+        let mut server = Server::new(config, entropy, Instant::ORIGIN);
+        tell(&mut server, CLIENT_HEADER);
+        let Some(ServerEvent::Opened(request)) = server.poll_event() else {
+            panic!("the host is asked for");
+        };
+        (server, request)
+    };
+    let ((mut server, request), (_, foreign)) = (asked(1), asked(2));
+    let host = || HostAnswer::Serve(Host::new(TlsOffer::Required, [Mechanism::Plain]));
+    let stale = server.choose_host(foreign, host());
+    assert_eq!(stale, Err(ApiMisuse::StaleRequest));
+    assert_eq!(server.output(), b"");
+    assert_eq!(server.choose_host(request, host()), Ok(()));
+}
+
+/// What the peer sent before it saw the closing tag begins nothing more (RFC 6120 §4.4).
+#[test]
+fn negotiation_is_over_when_this_side_has_closed() {
+    let mut client = client();
+    tell(&mut client, SERVER_HEADER);
+    client.close(Instant::ORIGIN, None);
+    client.take_output();
+    let features =
+        "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>";
+    for late in [features, "<message xmlns='jabber:client'/>"] {
+        client.receive(Instant::ORIGIN, late.as_bytes());
+        assert_eq!(client.output(), b"");
+    }
+    tell(&mut client, "</stream:stream>");
+    let Some(ClientEvent::Closed(reason)) = client.poll_event() else {
+        panic!("the end is told");
+    };
+    assert_eq!(reason, CloseReason::Local);
+}
+
+/// A handshake may take longer than the negotiation may. That is no misuse of the API.
+#[test]
+fn a_handshake_that_is_done_after_the_end_changes_nothing() {
+    let (mut client, request) = client_before_tls(1);
     let handoff = client.begin_tls(request, b"").unwrap();
     client.handle_timeout(after(60));
     let tls = TlsInfo::new(ChannelBindings::none());
@@ -166,7 +231,10 @@ fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
     server.handle_timeout(late);
     assert!(server.jid().is_some() && server.wants_read());
     assert_eq!(server.poll_timeout(), Some(after(70)));
+    server.take_output();
     server.handle_timeout(after(70));
+    // The client owed nothing, so it made no error (RFC 6120 §4.9.3.4).
+    assert_eq!(server.output(), b"</stream:stream>");
     assert!(matches!(
         server.poll_event(),
         Some(ServerEvent::Closed(CloseReason::TimedOut(Timer::Idle)))

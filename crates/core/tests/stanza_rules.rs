@@ -125,3 +125,50 @@ fn a_condition_of_the_application_has_a_namespace_of_its_own() {
         assert_eq!(reply.element().first_child().unwrap().children().count(), 1);
     }
 }
+
+/// RFC 3921 §3: a client of before RFC 6120 asks for a session, which it has. Binding is over, so a
+/// second resource is refused. The application sees neither.
+#[test]
+fn requests_of_negotiation_to_the_server_are_answered_after_binding() {
+    const SESSION: &str = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>";
+    const BIND: &str = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    for to in ["", " to='juliet@example.org'", " to='example.org'"] {
+        for (payload, answer) in [(SESSION, "type='result'"), (BIND, "<not-allowed ")] {
+            let mut server = bound_server(Limits::default());
+            server.take_output();
+            let request = format!("<iq type='set' id='7'{to}>{payload}</iq>");
+            server.receive(xmppwire::Instant::ORIGIN, request.as_bytes());
+            let output = String::from_utf8(server.take_output()).unwrap();
+            assert!(
+                output.contains(answer) && output.contains("id='7'"),
+                "{output}"
+            );
+            assert!(server.poll_event().is_none());
+        }
+    }
+}
+
+/// The same to another entity is a stanza like any other.
+#[test]
+fn requests_of_negotiation_to_others_are_passed_on() {
+    for to in [
+        "romeo@example.net",
+        "example.net",
+        "nurse@example.org",
+        "juliet@example.org/tomb",
+    ] {
+        for payload in ["session", "bind"] {
+            let mut server = bound_server(Limits::default());
+            server.take_output();
+            let request = format!(
+                "<iq type='set' id='7' to='{to}'>\
+                 <{payload} xmlns='urn:ietf:params:xml:ns:xmpp-{payload}'/></iq>"
+            );
+            server.receive(xmppwire::Instant::ORIGIN, request.as_bytes());
+            let event = server.poll_event();
+            let passed = matches!(&event, Some(xmppwire::ServerEvent::Stanza(_)));
+            assert!(passed, "{to} {event:?}");
+            assert_eq!(server.output(), b"", "{to}");
+        }
+    }
+}

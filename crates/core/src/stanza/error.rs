@@ -339,6 +339,45 @@ mod tests {
         );
     }
 
+    /// The condition of each code in XEP-0086.
+    #[test]
+    fn every_numeric_code_says_its_condition() {
+        for (code, condition) in [
+            ("302", "redirect"),
+            ("400", "bad-request"),
+            ("401", "not-authorized"),
+            ("403", "forbidden"),
+            ("404", "item-not-found"),
+            ("405", "not-allowed"),
+            ("406", "not-acceptable"),
+            ("407", "registration-required"),
+            ("408", "remote-server-timeout"),
+            ("409", "conflict"),
+            ("500", "internal-server-error"),
+            ("501", "feature-not-implemented"),
+            ("502", "service-unavailable"),
+            ("503", "service-unavailable"),
+            ("504", "remote-server-timeout"),
+            ("510", "service-unavailable"),
+        ] {
+            let error = parse(|error| error.attr("code", code));
+            assert_eq!(error.condition().name(), condition, "{code}");
+        }
+    }
+
+    /// RFC 6120 §8.3.3.5.
+    #[test]
+    fn the_new_address_is_the_text_of_the_condition() {
+        let address = "xmpp:romeo@afterlife.example.net";
+        let moved = parse(|error| {
+            let gone = error.open("gone", ns::STANZA_ERRORS);
+            gone.text(address).close()
+        });
+        assert_eq!(moved.data(), Some(address));
+        let gone = parse(|error| error.open("gone", ns::STANZA_ERRORS).close());
+        assert_eq!(gone.data(), None);
+    }
+
     /// RFC 6120 §8.3.2 defines five types. The error counts all the same.
     #[test]
     fn an_unknown_type_is_that_of_the_condition() {

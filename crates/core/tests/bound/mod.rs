@@ -84,6 +84,7 @@ pub(crate) fn bound_server(limits: Limits) -> Connection<Server> {
                         .unwrap();
                 }
                 ServerEvent::Bind(request) => {
+                    assert!(!request.is_inline());
                     let resource = request.suggested().clone();
                     server
                         .answer_bind(request, BindAnswer::Bind(resource))

@@ -1,8 +1,10 @@
 //! The component's end.
 
+use core::time::Duration;
+
 use xmppwire::component::{ComponentEvent, Secret};
 use xmppwire::{
-    ApiMisuse, CloseReason, Domainpart, Iq, KeepAlive, StreamErrorCondition as E, Timer,
+    ApiMisuse, CloseReason, Domainpart, Instant, Iq, KeepAlive, StreamErrorCondition as E, Timer,
 };
 
 use crate::support::{
@@ -105,6 +107,8 @@ fn without_an_id_there_is_no_handshake() {
             let mut talk = component(config(), piece);
             assert_eq!(talk.answers(&header(attributes)), "");
             assert!(talk.waits(4).is_empty());
+            let deadline = Instant::ORIGIN + Duration::from_secs(5);
+            assert_eq!(talk.connection.poll_timeout(), Some(deadline));
             let events = talk.waits(1);
             assert_eq!(talk.failed(&events), E::InvalidXml);
         }

@@ -9,7 +9,8 @@ use xmppwire::{
 };
 
 use crate::support::{
-    PIECES, SECRET, Talk, header, header_in, host, hosting, message, proving, stream_error, terms,
+    PIECES, SECRET, Talk, header, header_in, host, hosting, message, proving, proving_with,
+    stream_error, terms,
 };
 
 /// The token of the question that a right handshake causes.
@@ -215,6 +216,17 @@ fn tokens_of_other_connections_and_late_ones_have_no_effect() {
     two.receive_eof(Instant::ORIGIN);
     assert_eq!(two.answer_domain(late, serve), Ok(()));
     assert!(two.output().is_empty());
+
+    let attaching = |seed| {
+        let (mut talk, id) = proving_with(seed, terms(), 7);
+        let request = proves(&mut talk, &id, |proof| proof);
+        (talk.connection, request)
+    };
+    let ((mut one, first), (_, second)) = (attaching(1), attaching(2));
+    let stale = one.answer_attach(second, AttachAnswer::Accept);
+    assert_eq!(stale, Err(ApiMisuse::StaleRequest));
+    assert!(one.output().is_empty());
+    assert_eq!(one.answer_attach(first, AttachAnswer::Accept), Ok(()));
 }
 
 #[test]

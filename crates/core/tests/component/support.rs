@@ -164,7 +164,11 @@ pub(crate) fn attached(config: ComponentConfig, piece: usize) -> Talk<Component>
 // --- The server's end ------------------------------------------------------------------------
 
 pub(crate) fn host(piece: usize) -> Talk<Host> {
-    let entropy = Entropy::from_seed([1; 32]);
+    host_with(1, piece)
+}
+
+fn host_with(seed: u8, piece: usize) -> Talk<Host> {
+    let entropy = Entropy::from_seed([seed; 32]);
     let connection = Host::new(HostConfig::new(), entropy, Instant::ORIGIN);
     Talk::new(connection, piece)
 }
@@ -175,7 +179,12 @@ pub(crate) fn terms() -> Terms {
 
 /// A host that awaits the handshake of `gate.example`, and the id of its stream.
 pub(crate) fn proving(terms: Terms, piece: usize) -> (Talk<Host>, String) {
-    let mut talk = host(piece);
+    proving_with(1, terms, piece)
+}
+
+/// The same with this seed of randomness.
+pub(crate) fn proving_with(seed: u8, terms: Terms, piece: usize) -> (Talk<Host>, String) {
+    let mut talk = host_with(seed, piece);
     let mut events = talk.reads(&header("to='gate.example'"));
     let Some(HostEvent::Opened(request)) = events.pop() else {
         panic!("{events:?}");

@@ -1,6 +1,9 @@
 //! Stream management inside SASL2 and Bind 2 (XEP-0198 §9.2, §9.3).
 
-use xmppwire::{CloseReason, Message, StreamErrorCondition, StreamManagement};
+use xmppwire::{
+    ApiMisuse, CloseReason, Message, ResumeAnswer, ResumeRequest, ServerEvent,
+    StreamErrorCondition, StreamManagement,
+};
 
 use crate::support::{Juliet, Login, START, Verona, Wire, message, read, sessions, settle, write};
 
@@ -125,6 +128,41 @@ fn a_forgotten_session_is_replaced_with_the_login() {
     let (_, success) = success.split_once("<failed ").unwrap();
     assert!(success.contains("<bound "), "{success}");
     assert!(client.machine.take_resumption().is_some());
+}
+
+/// A server that asks its application about a session, and the question.
+fn asked_to_resume(seed: u8) -> (Verona, ResumeRequest) {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = ends(&policy);
+    talk(&mut client, &mut server, &mut sessions());
+    let resumption = client.machine.take_resumption();
+
+    let mut client = Juliet::with_login(&policy, Login::Sasl2, 3, resumption);
+    let mut server = Verona::new(&policy, seed);
+    server.machine.receive(START, &client.machine.take_output());
+    while server.poll(&mut sessions()) {}
+    client.machine.receive(START, &server.machine.take_output());
+    server.machine.receive(START, &client.machine.take_output());
+    // The question of the login.
+    assert!(server.poll(&mut sessions()));
+    loop {
+        match server.machine.poll_event().unwrap() {
+            ServerEvent::Resume(request) => return (server, request),
+            ServerEvent::Authenticated(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_session_is_not_resumed_with_the_question_of_another_connection() {
+    let ((mut server, request), (_, foreign)) = (asked_to_resume(4), asked_to_resume(5));
+    let unknown = || ResumeAnswer::Unknown { handled: None };
+    server.machine.take_output();
+    let stale = server.machine.answer_resume(foreign, unknown());
+    assert_eq!(stale.unwrap_err(), ApiMisuse::StaleRequest);
+    assert_eq!(server.machine.output(), b"");
+    assert!(server.machine.answer_resume(request, unknown()).is_ok());
 }
 
 /// A session that the application gives too late, after the login was sent, is given back.

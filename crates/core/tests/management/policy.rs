@@ -103,6 +103,18 @@ fn the_end_is_no_reason_to_ask_twice() {
 }
 
 /// The application is told by `room` that it should wait; nothing that it sends all the same is lost.
+/// An application can tell what it has handled before the peer asks.
+#[test]
+fn what_was_handled_can_be_told_unasked() {
+    let mut client = managed(&StreamManagement::new());
+    said(&mut client);
+    hear(&mut client, "<message from='romeo@example.net' id='1'/>");
+    assert_eq!(client.told.stanzas, ["1"]);
+    assert_eq!(said(&mut client), "");
+    client.machine.acknowledge();
+    assert_eq!(said(&mut client), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+}
+
 #[test]
 fn a_full_queue_is_back_pressure() {
     let policy = StreamManagement::new().with_queue_bytes(64 * 1024);

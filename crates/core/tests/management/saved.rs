@@ -1,8 +1,10 @@
 //! Sessions as bytes.
 
-use xmppwire::{Detached, Resumption, SavedSessionError, StreamManagement, WhyNotResumed};
+use xmppwire::{
+    Detached, Jid, Message, Resumption, SavedSessionError, Stanza, StreamManagement, WhyNotResumed,
+};
 
-use crate::support::{Juliet, START, Verona, Wire, juliet, message, sessions, settle};
+use crate::support::{Juliet, START, Verona, Wire, juliet, message, read, sessions, settle, write};
 
 /// Both sides of a session with stanzas that were not acknowledged.
 fn both() -> (Resumption, Detached) {
@@ -33,6 +35,59 @@ fn a_session_is_the_same_after_it_was_stored() {
     let again = Detached::from_bytes(&bytes).unwrap();
     assert_eq!(again.to_bytes(), bytes);
     assert_eq!(again.id(), detached.id());
+}
+
+/// What the server said and what the library sent by itself are in the bytes as well.
+#[test]
+fn a_stored_session_keeps_where_to_resume_and_whose_stanzas_wait() {
+    let policy = StreamManagement::new();
+    let (mut client, mut server) = (Juliet::new(&policy, 1, None), Verona::new(&policy, 2));
+    let (mut wire, mut sessions) = (Wire::default(), sessions());
+    let located = "<enabled xmlns='urn:xmpp:sm:3' location='verona.example:5222' ";
+    loop {
+        let mut moved = write(&mut client.machine, &mut wire.to_server, usize::MAX);
+        moved |= read(&mut server.machine, &mut wire.to_server, usize::MAX);
+        moved |= server.poll(&mut sessions);
+        let output = String::from_utf8(server.machine.take_output()).unwrap();
+        let output = output.replace("<enabled xmlns='urn:xmpp:sm:3' ", located);
+        wire.to_client.extend(output.bytes());
+        moved |= read(&mut client.machine, &mut wire.to_client, usize::MAX);
+        moved |= client.poll();
+        if !moved {
+            break;
+        }
+    }
+    client.machine.send(&message("1")).unwrap();
+    client.machine.take_output();
+    // A request without a payload is answered with an error (RFC 6120 §8.2.3).
+    let malformed = b"<iq type='get' id='2' from='romeo@example.net'/>";
+    assert_eq!(client.machine.receive(START, malformed), malformed.len());
+    assert!(client.machine.poll_event().is_some());
+    assert!(client.machine.output().starts_with(b"<iq "));
+
+    let bytes = client.machine.take_resumption().unwrap().to_bytes();
+    let again = Resumption::from_bytes(&bytes).unwrap();
+    assert_eq!(again.to_bytes(), bytes);
+    assert_eq!(again.location(), Some("verona.example:5222"));
+    assert_eq!(again.sent(), 2);
+    let of_the_application = again.into_unacknowledged();
+    assert_eq!(of_the_application.len(), 1);
+    assert_eq!(of_the_application[0].stanza.id(), Some("1"));
+
+    let elsewhere = both().0;
+    let again = Resumption::from_bytes(&elsewhere.to_bytes()).unwrap();
+    assert_eq!(again.location(), None);
+}
+
+#[test]
+fn stanzas_that_are_added_to_a_session_count_as_queued_bytes() {
+    let mut resumption = both().0;
+    let before = resumption.queued_bytes();
+    let stanza: Stanza =
+        Message::chat(Jid::new("romeo@example.net").unwrap(), "O".repeat(10_000)).into();
+    resumption.push(&stanza).unwrap();
+    let after = resumption.queued_bytes();
+    assert!(after >= before + 10_000, "{before} {after}");
 }
 
 #[test]

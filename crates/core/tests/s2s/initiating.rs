@@ -99,6 +99,29 @@ fn no_tls_where_it_is_required_is_the_end() {
     assert!(wrote.contains("<policy-violation "), "{wrote}");
 }
 
+#[test]
+fn what_was_negotiated_can_be_asked() {
+    let talk = ready(new().with_dialback(secret()));
+    let [own, other] = ["b.example", "c.example"].map(|target| pair("a.example", target));
+    let trust = Trust::Dialback { tls: true };
+    assert_eq!(talk.connection.ready(&own), Some(trust));
+    assert_eq!(talk.connection.ready(&other), None);
+    assert_eq!(talk.connection.authorised(&own), None);
+    assert!(talk.connection.features().unwrap().dialback());
+}
+
+#[test]
+fn external_is_for_those_who_have_a_certificate() {
+    let mut talk = outgoing_secured(new().with_dialback(secret()), None);
+    let offered = response("r1") + &features(&format!("{EXTERNAL}{DIALBACK}"));
+    assert_eq!(talk.answers(&offered), key("a.example", "b.example", "r1"));
+
+    let config = new().with_certificate().with_dialback(secret());
+    let mut talk = outgoing_secured(config, None);
+    let offered = response("r1") + &features(DIALBACK);
+    assert_eq!(talk.answers(&offered), key("a.example", "b.example", "r1"));
+}
+
 /// As ejabberd does with a certificate that it does not trust (XEP-0178 §3).
 #[test]
 fn dialback_follows_a_refused_certificate_on_the_same_stream() {

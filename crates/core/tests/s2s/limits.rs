@@ -62,6 +62,28 @@ fn questions_to_the_application_are_capped() {
     assert_eq!(asked, PairLimits::default().pending);
 }
 
+/// A key that is being verified takes the place of the pair that it may open. A key of this server
+/// that the peer asks about opens no pair.
+#[test]
+fn keys_that_are_being_verified_count_as_pairs() {
+    let domains: LocalDomains = [domain("b.example")].into_iter().collect();
+    let mut limits = PairLimits::default();
+    limits.pairs = 2;
+    let mut talk = incoming_secured(IncomingConfig::new(domains).with_pair_limits(limits), None);
+    let id = talk.accepts(&header(OUR_HEADER), policy());
+    talk.wrote();
+    for id in 0..2 {
+        let xml = format!("<db:verify from='d.example' to='b.example' id='{id}'>k</db:verify>");
+        assert_eq!(talk.reads(&xml).len(), 1);
+    }
+    for sender in ["a1.example", "a2.example"] {
+        let _ = talk.asks(&key(sender, "b.example", &id));
+    }
+    let answer = talk.answers(&key("a3.example", "b.example", &id));
+    let expected = refused("a3.example", "b.example", "wait", "resource-constraint");
+    assert_eq!(answer, expected);
+}
+
 #[test]
 fn a_stream_carries_no_more_pairs_than_it_may() {
     let mut limits = PairLimits::default();
@@ -100,6 +122,24 @@ fn long_keys_and_ids_are_refused() {
     let events = talk.reads(&(response(&long) + &features(DIALBACK)));
     let failed = Talk::<xmppwire::s2s::Outgoing>::failed(&events);
     assert_eq!(failed, StreamErrorCondition::PolicyViolation);
+}
+
+/// A peer that has proved its domain may send stanzas up to the size of `after_authentication`.
+#[test]
+fn a_proven_peer_may_send_large_stanzas() {
+    let (mut talk, _) = authorised(policy());
+    let body = "x".repeat(
+        xmppwire::Limits::default()
+            .before_authentication
+            .max_stanza_bytes,
+    );
+    let events = talk.reads(&format!(
+        "<message from='u@a.example' to='v@b.example'><body>{body}</body></message>"
+    ));
+    assert!(
+        matches!(&events[..], [IncomingEvent::Stanza(_)]),
+        "{events:?}"
+    );
 }
 
 #[test]

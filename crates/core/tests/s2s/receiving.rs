@@ -1,7 +1,12 @@
 //! The receiving server: SASL EXTERNAL, and dialback as the receiving server (XEP-0220 §2.2.1).
 
-use xmppwire::s2s::{Incoming, IncomingEvent, PeerAnswer, PeerPolicy, Trust, Verdict};
-use xmppwire::{CloseReason, PeerMisbehaved, StanzaErrorCondition, StreamErrorCondition, TlsOffer};
+use xmppwire::s2s::{
+    Incoming, IncomingConfig, IncomingEvent, LocalDomains, PeerAnswer, PeerPolicy, Trust, Verdict,
+};
+use xmppwire::{
+    CloseReason, Entropy, Instant, PeerMisbehaved, StanzaErrorCondition, StreamErrorCondition,
+    TlsOffer,
+};
 
 use crate::support::*;
 
@@ -266,7 +271,11 @@ fn keys_in_clear_text_are_refused_where_tls_is_required() {
     let mut talk = incoming(config());
     let optional = PeerPolicy::new(TlsOffer::Optional);
     let id = talk.accepts(&header(OUR_HEADER), optional);
-    assert!(talk.wrote().contains("<dialback"));
+    let wrote = talk.wrote();
+    assert!(
+        wrote.contains("<dialback") && wrote.contains(STARTTLS),
+        "{wrote}"
+    );
     let request = talk.asks(&key("a.example", "b.example", &id));
     assert!(
         talk.connection
@@ -277,6 +286,26 @@ fn keys_in_clear_text_are_refused_where_tls_is_required() {
         &events[..],
         [IncomingEvent::Authorised(_, Trust::Dialback { tls: false })]
     ));
+}
+
+/// A key counts on the stream that it came on. TLS begins a new one (RFC 6120 §5.4.3.3).
+#[test]
+fn a_verdict_on_a_key_in_clear_text_opens_nothing_after_tls() {
+    let mut talk = incoming(config());
+    let optional = PeerPolicy::new(TlsOffer::Optional);
+    let id = talk.accepts(&header(OUR_HEADER), optional);
+    let request = talk.asks(&key("a.example", "b.example", &id));
+    talk.connection.receive(talk.now, STARTTLS.as_bytes());
+    talk.wrote();
+    talk.secures(None);
+    let id = talk.accepts(&header(OUR_HEADER), policy());
+    talk.wrote();
+    let again = talk.asks(&key("a.example", "b.example", &id));
+    let late = request.answer(Verdict::Valid);
+    assert!(!talk.connection.answer_verify(late));
+    assert_eq!(talk.wrote(), "");
+    assert!(talk.connection.answer_verify(again.answer(Verdict::Valid)));
+    assert_eq!(talk.wrote(), valid("a.example", "b.example"));
 }
 
 #[test]
@@ -573,12 +602,119 @@ fn a_question_is_asked_anew_after_tls() {
         };
         request
     };
-    // The seeds are the same, so make the serials differ: one answer is used up first.
     talk.connection
         .accept(first, PeerAnswer::Accept(policy()))
         .unwrap();
     let stale = talk.connection.accept(foreign, PeerAnswer::Gone);
     assert_eq!(stale, Err(xmppwire::ApiMisuse::StaleRequest));
+}
+
+#[test]
+fn the_question_of_another_connection_accepts_no_peer() {
+    let asked = |seed| {
+        let mut talk = incoming_secured_with(Entropy::from_seed([seed; 32]));
+        let events = talk.reads(&header(OUR_HEADER));
+        let Ok([IncomingEvent::Opened(request)]) = <[_; 1]>::try_from(events) else {
+            panic!();
+        };
+        (talk, request)
+    };
+    let ((mut talk, request), (_, foreign)) = (asked(1), asked(2));
+    let accept = || PeerAnswer::Accept(policy());
+    let stale = talk.connection.accept(foreign, accept());
+    assert_eq!(stale, Err(xmppwire::ApiMisuse::StaleRequest));
+    assert_eq!(talk.wrote(), "");
+    assert_eq!(talk.connection.accept(request, accept()), Ok(()));
+}
+
+/// The answer to another connection's question confirms nothing here.
+#[test]
+fn the_question_of_another_connection_confirms_no_key() {
+    let asked = |seed| {
+        let entropy = Entropy::from_seed([seed; 32]);
+        let domains: LocalDomains = [domain("b.example")].into_iter().collect();
+        let config = IncomingConfig::new(domains);
+        let connection = Incoming::with_direct_tls(config, entropy, Instant::ORIGIN, tls(None));
+        let mut talk = Talk::new(connection);
+        talk.accepts(&header(OUR_HEADER), policy());
+        talk.wrote();
+        let xml = "<db:verify from='d.example' to='b.example' id='1'>k</db:verify>";
+        let events = talk.reads(xml);
+        let Ok([IncomingEvent::CheckKey(request)]) = <[_; 1]>::try_from(events) else {
+            panic!();
+        };
+        (talk, request)
+    };
+    let ((mut talk, request), (_, foreign)) = (asked(1), asked(2));
+    assert!(!talk.connection.answer_key(foreign, Verdict::Valid));
+    assert_eq!(talk.wrote(), "");
+    assert!(talk.connection.answer_key(request, Verdict::Valid));
+    let valid = "<db:verify from='b.example' to='d.example' id='1' type='valid'/>";
+    assert_eq!(talk.wrote(), valid);
+}
+
+#[test]
+fn only_a_certificate_certifies() {
+    for tls in [false, true] {
+        assert!(!Trust::Dialback { tls }.is_certified());
+    }
+    assert!(Trust::CertifiedDialback.is_certified());
+    assert!(Trust::Certificate.is_certified());
+}
+
+/// What the application decides may depend on these.
+#[test]
+fn the_question_tells_what_is_known_of_the_peer() {
+    let version_1 = OUR_HEADER;
+    let legacy = "from='a.example' to='b.example'";
+    for (mut talk, attributes, known) in [
+        (incoming(config()), version_1, (false, false, false)),
+        (incoming(config()), legacy, (false, false, true)),
+        (
+            incoming_secured(config(), Some("c.example")),
+            version_1,
+            (true, false, false),
+        ),
+        (
+            incoming_secured(config(), Some("a.example")),
+            version_1,
+            (true, true, false),
+        ),
+    ] {
+        let events = talk.reads(&header(attributes));
+        let Ok([IncomingEvent::Opened(request)]) = <[_; 1]>::try_from(events) else {
+            panic!();
+        };
+        let is = (
+            request.secured(),
+            request.is_certified(),
+            request.is_legacy(),
+        );
+        assert_eq!(is, known);
+    }
+}
+
+/// The rest of the input waits until the application has taken the event, and has answered it where
+/// negotiation depends on the answer.
+#[test]
+fn nothing_is_read_between_an_event_and_its_answer() {
+    let mut talk = incoming_secured(config(), None);
+    talk.connection
+        .receive(talk.now, header(OUR_HEADER).as_bytes());
+    assert!(!talk.connection.wants_read());
+    let Some(IncomingEvent::Opened(request)) = talk.connection.poll_event() else {
+        panic!();
+    };
+    assert!(!talk.connection.wants_read());
+    let accept = PeerAnswer::Accept(policy());
+    talk.connection.accept(request, accept).unwrap();
+    assert!(talk.connection.wants_read());
+    let id = id_of(&talk.wrote());
+    let key = key("a.example", "b.example", &id);
+    talk.connection.receive(talk.now, key.as_bytes());
+    assert!(!talk.connection.wants_read());
+    assert!(talk.connection.poll_event().is_some());
+    assert!(talk.connection.wants_read());
 }
 
 #[test]
@@ -597,7 +733,10 @@ fn a_verdict_that_comes_too_late_is_dropped() {
 
     let (mut talk, id) = authorised(policy());
     let request = talk.asks(&key("d.example", "b.example", &id));
-    let events = talk.waits(46);
+    let events = talk.waits(44);
+    assert!(events.is_empty(), "{events:?}");
+    assert_eq!(talk.wrote(), "");
+    let events = talk.waits(1);
     assert!(events.is_empty(), "{events:?}");
     let expected = refused("d.example", "b.example", "wait", "remote-server-timeout");
     assert_eq!(talk.wrote(), expected);
