@@ -12,10 +12,10 @@
 use std::time::Duration;
 
 use xmppwire::{
-    ApiMisuse, BindAnswer, ChannelBindings, Client, ClientConfig, ClientEvent, CloseReason,
-    Connection, DecoyKey, Entropy, HandoffError, Host, HostAnswer, Instant, Jid, Limits, Mechanism,
-    Role, SaslAnswer, SaslCondition, SaslFailure, SaslRequest, Server, ServerConfig, ServerEvent,
-    StartTls, Timer, TlsInfo, TlsOffer,
+    ApiMisuse, BindAnswer, BindRequest, ChannelBindings, Client, ClientConfig, ClientEvent,
+    CloseReason, Connection, DecoyKey, Entropy, HandoffError, Host, HostAnswer, Instant, Jid,
+    Limits, Mechanism, Role, SaslAnswer, SaslCondition, SaslFailure, SaslRequest, Server,
+    ServerConfig, ServerEvent, StartTls, Timer, TlsInfo, TlsOffer,
 };
 
 /// What a server sends first.
@@ -35,9 +35,13 @@ fn client_of(seed: u8) -> Connection<Client> {
 }
 
 fn server(limits: Limits) -> Connection<Server> {
+    server_of(3, limits)
+}
+
+fn server_of(seed: u8, limits: Limits) -> Connection<Server> {
     let config = ServerConfig::new(DecoyKey::new([9; 32])).with_limits(limits);
     let tls = TlsInfo::new(ChannelBindings::none());
-    Server::with_direct_tls(config, Entropy::from_seed([3; 32]), Instant::ORIGIN, tls)
+    Server::with_direct_tls(config, Entropy::from_seed([seed; 32]), Instant::ORIGIN, tls)
 }
 
 fn tell(connection: &mut Connection<impl Role>, text: &str) {
@@ -75,7 +79,17 @@ fn a_request_for_tls_is_of_one_open_connection() {
     let (mut client, request) = client_before_tls(1);
     let refused = client.begin_tls(foreign, b"");
     assert_eq!(refused.unwrap_err(), HandoffError::Stale);
-    assert!(client.begin_tls(request, b"").is_ok());
+    let handoff = client.begin_tls(request, b"").unwrap();
+
+    // The same holds for the end of the handshake.
+    let (mut other, foreign) = client_before_tls(2);
+    let foreign = other.begin_tls(foreign, b"").unwrap();
+    let tls = || TlsInfo::new(ChannelBindings::none());
+    let stale = client.tls_established(Instant::ORIGIN, foreign, tls());
+    assert_eq!(stale, Err(ApiMisuse::StaleRequest));
+    assert_eq!(client.output(), b"");
+    let established = client.tls_established(Instant::ORIGIN, handoff, tls());
+    assert_eq!(established, Ok(()));
 
     let (mut client, request) = client_before_tls(1);
     client.handle_timeout(after(60));
@@ -207,20 +221,27 @@ fn a_server_that_closes_while_a_question_is_open_receives_the_closing_tag() {
     assert!(server.is_finished());
 }
 
+/// Otherwise a client could be bound to the account of another one.
+#[test]
+fn a_question_for_the_resource_is_of_one_connection() {
+    let mut server = server_of(1, Limits::default());
+    let request = ask_to_bind(&mut server);
+    let foreign = ask_to_bind(&mut server_of(2, Limits::default()));
+    server.take_output();
+    let answer = || BindAnswer::Bind(xmppwire::Resourcepart::new("balcony").unwrap());
+    let stale = server.answer_bind(foreign, answer());
+    assert_eq!(stale, Err(ApiMisuse::StaleRequest));
+    assert_eq!((server.output(), server.jid()), (&b""[..], None));
+    assert_eq!(server.answer_bind(request, answer()), Ok(()));
+    assert!(server.jid().is_some());
+}
+
 #[test]
 fn time_that_the_application_takes_does_not_count_as_silence_of_the_peer() {
     let mut limits = Limits::default();
     limits.idle_timeout = Some(Duration::from_secs(30));
     let mut server = server(limits);
-    log_in(&mut server);
-    tell(&mut server, CLIENT_HEADER);
-    tell(
-        &mut server,
-        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
-    );
-    let Some(ServerEvent::Bind(request)) = server.poll_event() else {
-        panic!("the resource is asked for");
-    };
+    let request = ask_to_bind(&mut server);
     // The application takes its time: it ends an older connection first.
     let late = after(40);
     server.handle_timeout(late);
@@ -259,6 +280,20 @@ fn ask_for_password(server: &mut Connection<Server>) -> SaslRequest {
         panic!("the password is asked for");
     };
     question
+}
+
+/// Brings a server to the question for Juliet's resource.
+fn ask_to_bind(server: &mut Connection<Server>) -> BindRequest {
+    log_in(server);
+    tell(server, CLIENT_HEADER);
+    tell(
+        server,
+        "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+    );
+    let Some(ServerEvent::Bind(request)) = server.poll_event() else {
+        panic!("the resource is asked for");
+    };
+    request
 }
 
 /// Brings a server to the point where Juliet is authenticated.
