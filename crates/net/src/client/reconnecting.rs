@@ -425,8 +425,8 @@ impl<C, R: SessionRole> Reconnecting<C, R> {
         Error::NotConnected
     }
 
-    /// Takes note that the network has changed: an attempt begins at once, be it that one is waited
-    /// for or in progress, and the failures so far are forgotten.
+    /// Takes note that the network has changed: an attempt begins at once, also in the place of one
+    /// that is in progress, and the failures so far are forgotten.
     ///
     /// If a session is up, returns the client. The driver checks with it whether the session lives;
     /// if it ends as [`TimedOut(Timer::KeepAlive)`](xmppwire::Timer::KeepAlive) or with an error of

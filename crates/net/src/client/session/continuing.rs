@@ -104,7 +104,7 @@ impl<R: SessionRole> Session<R> {
         Error::unless_acknowledged(stanzas, end)
     }
 
-    /// Takes over what the last session has left, be it that this one continues it or replaces it.
+    /// Takes over what the last session has left, whether this one continues it or replaces it.
     pub(in crate::client) fn follow(
         &mut self,
         mut acks: Acks,
