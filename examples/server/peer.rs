@@ -226,25 +226,27 @@ async fn step<R: Role>(
         let event = connection.next_event().await?;
         return Ok(event.map_or(Moved::Over, Moved::Event));
     }
+    // A client that is to acknowledge what it got is given nothing more until it does (XEP-0198).
+    let has_room = connection.connection_mut().room() > 0;
     if let Some((crowded, until)) = crowded {
         let left = until.saturating_duration_since(Instant::now());
         return Ok(tokio::select! {
             () = crowded.relieved() => Moved::Relieved,
             () = sleep_until(*until) => Moved::Relieved,
-            queued = next(inbox) => queued.map_or(Moved::Displaced, Moved::Stanza),
+            queued = next(inbox, has_room) => queued.map_or(Moved::Displaced, Moved::Stanza),
             _ = connection.drain(left), if connection.backlog() > 0 => Moved::Written,
         });
     }
     tokio::select! {
         event = connection.next_event() => Ok(event?.map_or(Moved::Over, Moved::Event)),
-        queued = next(inbox) => Ok(queued.map_or(Moved::Displaced, Moved::Stanza)),
+        queued = next(inbox, has_room) => Ok(queued.map_or(Moved::Displaced, Moved::Stanza)),
     }
 }
 
-/// The next stanza for the peer. Cancel-safe.
-async fn next(inbox: &mut Option<Inbox>) -> Option<Arc<Queued>> {
+/// The next stanza for the peer, if it has room. Cancel-safe.
+async fn next(inbox: &mut Option<Inbox>, has_room: bool) -> Option<Arc<Queued>> {
     match inbox {
-        Some(inbox) => inbox.next().await,
+        Some(inbox) => inbox.next(has_room).await,
         None => std::future::pending().await,
     }
 }

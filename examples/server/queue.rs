@@ -179,13 +179,17 @@ impl Drop for Outlet {
 pub(crate) struct Inbox(Arc<Line>);
 
 impl Inbox {
-    /// The next stanza; `None` once the outlet is gone. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Queued>> {
+    /// The next stanza; `None` once the outlet is gone. Without room stanzas stay here until then.
+    /// Cancel-safe.
+    pub(crate) async fn next(&mut self, has_room: bool) -> Option<Arc<Queued>> {
         loop {
-            if let Some(queued) = self.0.pop() {
+            let complete = lock(&self.0.stanzas).complete;
+            if (has_room || complete)
+                && let Some(queued) = self.0.pop()
+            {
                 return Some(queued);
             }
-            if lock(&self.0.stanzas).complete {
+            if complete {
                 // What was added between the two looks is the last.
                 return self.0.pop();
             }

@@ -49,7 +49,7 @@ impl Servers {
                     Some(event) => self.handle(event),
                     None => return,
                 },
-                Some(queued) = self.inbox.next() => self.send(&queued),
+                Some(queued) = self.inbox.next(true) => self.send(&queued),
                 (socket, peer) = next_connection(&self.listener, &self.shared), if open => {
                     self.accept(socket, peer);
                 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use xmppwire_tokio::{
-    Client, Iq, IqType, Message, MessageType, Mode, Stanza, StanzaErrorCondition,
+    Client, Element, Iq, IqType, Message, MessageType, Mode, Presence, Stanza,
+    StanzaErrorCondition, StreamManagement, ns,
 };
 
 use crate::server::{connector, jid, login, next, next_message};
@@ -209,4 +210,71 @@ fn queues_are_bounded_in_memory() {
         let peak = server.peak_memory();
         assert!(peak < 64 * 1024, "{peak} KiB");
     });
+}
+
+/// Each of the 20 clients reads all that it is sent, and acknowledges nothing (XEP-0198). The server
+/// keeps what is not acknowledged, up to 512 KiB and the stanza that exceeds it; what waits for that is
+/// in the queue of the resource, as for clients without management. Without a bound it would keep 160 MB.
+#[test]
+fn unacknowledged_stanzas_are_bounded_in_memory() {
+    run(async || {
+        let server = Server::start("server-unacknowledged");
+        let mut resources = Vec::new();
+        for n in 0..20 {
+            resources.push(deaf_client(&server, &format!("juliet@localhost/room{n}")).await);
+        }
+        // A sender that crowds a queue is not read from for two seconds, so there are many senders.
+        let body = "x".repeat(100_000);
+        let mut senders = Vec::new();
+        for n in 0..20 {
+            senders.push(login(&server, "romeo", &format!("orchard{n}")).await);
+        }
+        for _ in 0..4 {
+            for romeo in &mut senders {
+                let message = Message::chat(jid("juliet@localhost"), body.clone());
+                romeo.send(message).await.expect("sent");
+                romeo.flush().await.expect("written");
+            }
+        }
+        // The answer says that the server has read what came before.
+        for romeo in &mut senders {
+            let ping = Iq::get("", &Element::builder("ping", ns::PING).build());
+            romeo
+                .request(ping.with_to(jid("localhost")))
+                .await
+                .expect("an answer");
+        }
+        let peak = server.peak_memory();
+        assert!(peak < 64 * 1024, "{peak} KiB");
+    });
+}
+
+/// A client with stream management, whose bytes are read without being understood once it is logged
+/// in.
+async fn deaf_client(server: &Server, address: &str) -> Client {
+    let socket = std::net::TcpStream::connect(server.address).expect("a connection");
+    let mut same = socket.try_clone().expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    let connector = connector(server, address, "O Romeo, Romeo!")
+        .with_stream_management(StreamManagement::new());
+    let socket = TcpStream::from_std(socket).expect("a socket");
+    let login = Client::over(socket, Mode::StartTls, &connector).await;
+    let mut client = login.expect("a login");
+    client.send(Presence::available()).await.expect("sent");
+    client.flush().await.expect("written");
+    // Ends with the server.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            match std::io::Read::read(&mut same, &mut buffer) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(_) => return,
+            }
+        }
+    });
+    client
 }
