@@ -22,9 +22,7 @@ impl Attachment {
     /// Serves the component until it or the server stops.
     pub(crate) async fn run(mut self) {
         let ended = self.serve().await;
-        if let (Some(inbox), Some(domain)) = (self.peer.take_inbox(), &self.domain) {
-            lock(&self.peer.shared.registry).detach(domain, inbox);
-        }
+        self.leave();
         if let Err(error) = ended {
             self.peer.log(error);
         }
@@ -35,9 +33,19 @@ impl Attachment {
             match self.peer.next().await? {
                 Step::Event(event) => self.handle(event)?,
                 Step::Silent => self.ping()?,
-                Step::Displaced => self.peer.displaced(),
+                Step::Displaced => {
+                    self.leave();
+                    self.peer.displaced();
+                }
                 Step::Over => return Ok(()),
             }
+        }
+    }
+
+    /// The component gives its place up, if it has one.
+    fn leave(&mut self) {
+        if let (Some(inbox), Some(domain)) = (self.peer.take_inbox(), &self.domain) {
+            lock(&self.peer.shared.registry).detach(domain, inbox);
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use xmppwire_tokio::{ApiMisuse, Driver, Element, Iq, Jid, Role, Stanza, StreamErrorCondition, ns};
+use xmppwire_tokio::{
+    ApiMisuse, Detached, Driver, Element, Iq, Jid, Role, Stanza, StreamErrorCondition, ns,
+};
 
 use crate::csi::Waiting;
 use crate::queue::{Crowded, Inbox, Queued};
@@ -49,7 +51,7 @@ pub(crate) enum Step<E> {
     Event(E),
     /// The peer was silent for half of the idle time.
     Silent,
-    /// A newer connection has taken the place: see [`Peer::displaced`].
+    /// A newer connection wants the place, or has it: see [`Peer::displaced`].
     Displaced,
     Over,
 }
@@ -58,7 +60,7 @@ pub(crate) enum Step<E> {
 enum Moved<E> {
     Event(E),
     Stanza(Arc<Queued>),
-    /// A newer connection has taken the place.
+    /// A newer connection wants the place.
     Displaced,
     /// What waited is written.
     Written,
@@ -143,9 +145,8 @@ impl<R: Role> Peer<R> {
         }
     }
 
-    /// The peer has to go, because a newer connection has taken its place.
+    /// The peer has to go, because a newer connection takes its place. Its inbox was taken.
     pub(crate) fn displaced(&mut self) {
-        self.inbox = None;
         self.ticket = Some(Ticket::new(&self.shared, self.address));
         self.close(StreamErrorCondition::Conflict);
     }
@@ -163,6 +164,15 @@ impl<R: Role> Peer<R> {
         }
     }
 
+    /// Gives what waits for the user to look at the client to its session, which leaves the
+    /// connection.
+    pub(crate) fn give_waiting(&mut self, session: &mut Detached) {
+        for queued in self.waiting.set_active(true) {
+            // As in `write`, an error is the fault of the sender.
+            let _ = session.push(queued.stanza());
+        }
+    }
+
     /// Gives the peer a stanza and all that wait behind it, so that one system call writes them all.
     fn pass_on(&mut self, first: Arc<Queued>) {
         let mut next = Some(first);
@@ -170,8 +180,8 @@ impl<R: Role> Peer<R> {
             for queued in self.waiting.pass(queued) {
                 self.write(&queued);
             }
-            let inbox = self.inbox.as_mut();
-            let inbox = inbox.filter(|_| self.connection.backlog() < BACKLOG);
+            let has_room = has_room(&mut self.connection);
+            let inbox = self.inbox.as_mut().filter(|_| has_room);
             next = inbox.and_then(Inbox::next_left);
         }
     }
@@ -216,8 +226,12 @@ async fn step<R: Role>(
 ) -> Result<Moved<R::Event>, Box<dyn Error>> {
     if let Some(deadline) = read_until {
         let left = deadline.saturating_duration_since(Instant::now());
-        if !connection.drain(left).await {
-            return Err("does not read what it is sent".into());
+        tokio::select! {
+            in_time = connection.drain(left) => if !in_time {
+                return Err("does not read what it is sent".into());
+            },
+            // Not even a peer that reads nothing keeps its place.
+            _ = next(inbox, false) => return Ok(Moved::Displaced),
         }
         if connection.backlog() < BACKLOG {
             return Ok(Moved::Written);
@@ -226,8 +240,7 @@ async fn step<R: Role>(
         let event = connection.next_event().await?;
         return Ok(event.map_or(Moved::Over, Moved::Event));
     }
-    // A client that is to acknowledge what it got is given nothing more until it does (XEP-0198).
-    let has_room = connection.connection_mut().room() > 0;
+    let has_room = has_room(connection);
     if let Some((crowded, until)) = crowded {
         let left = until.saturating_duration_since(Instant::now());
         return Ok(tokio::select! {
@@ -243,7 +256,13 @@ async fn step<R: Role>(
     }
 }
 
-/// The next stanza for the peer, if it has room. Cancel-safe.
+/// Whether the peer is given more: it has read most of what it was given, and acknowledged most of it
+/// if it acknowledges stanzas (XEP-0198).
+fn has_room<R: Role>(connection: &mut Driver<R, TcpStream>) -> bool {
+    connection.backlog() < BACKLOG && connection.connection_mut().room() > 0
+}
+
+/// The next stanza for the peer, if it has room; `None` if it has lost its place. Cancel-safe.
 async fn next(inbox: &mut Option<Inbox>, has_room: bool) -> Option<Arc<Queued>> {
     match inbox {
         Some(inbox) => inbox.next(has_room).await,

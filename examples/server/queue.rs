@@ -85,7 +85,7 @@ pub(crate) fn queue() -> (Outlet, Inbox) {
 #[derive(Default)]
 struct Line {
     stanzas: Mutex<Stanzas>,
-    /// Something was added, or the outlet is gone.
+    /// Something was added, or the place is wanted. Only the inbox waits for it.
     arrived: Notify,
     /// Bytes of memory of the stanzas.
     held: AtomicUsize,
@@ -97,8 +97,8 @@ struct Stanzas {
     waiting: VecDeque<Arc<Queued>>,
     /// The inbox takes no more.
     closed: bool,
-    /// There is no outlet.
-    complete: bool,
+    /// A newer connection wants the place, or has it.
+    recalled: bool,
 }
 
 impl Line {
@@ -140,7 +140,7 @@ impl Crowded {
     }
 }
 
-/// The end of a queue that takes stanzas. The other end notices when it is dropped.
+/// The end of a queue that takes stanzas. The inbox loses its place when it is dropped.
 pub(crate) struct Outlet(Arc<Line>);
 
 impl Outlet {
@@ -161,6 +161,25 @@ impl Outlet {
         crowded.then(|| Crowded(Arc::clone(&self.0)))
     }
 
+    /// Makes a queue that takes the place of this one and begins with what waits in it and concerns
+    /// the newer connection too. The inbox of this one is told that it has lost its place.
+    pub(crate) fn succeed(self, concerns: impl Fn(&Stanza) -> bool) -> (Self, Inbox) {
+        let (outlet, inbox) = queue();
+        let mut waiting = std::mem::take(&mut lock(&self.0.stanzas).waiting);
+        waiting.retain(|queued| concerns(&queued.stanza));
+        let held = waiting.iter().map(|queued| queued.size).sum();
+        outlet.0.held.store(held, Ordering::Relaxed);
+        lock(&outlet.0.stanzas).waiting = waiting;
+        (outlet, inbox)
+    }
+
+    /// Tells the inbox that another connection wants the place. The queue takes stanzas until the
+    /// inbox is closed.
+    pub(crate) fn recall(&self) {
+        lock(&self.0.stanzas).recalled = true;
+        self.0.arrived.notify_one();
+    }
+
     /// Whether the inbox was closed.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.0.stanzas).closed
@@ -169,8 +188,7 @@ impl Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        lock(&self.0.stanzas).complete = true;
-        self.0.arrived.notify_one();
+        self.recall();
     }
 }
 
@@ -179,19 +197,15 @@ impl Drop for Outlet {
 pub(crate) struct Inbox(Arc<Line>);
 
 impl Inbox {
-    /// The next stanza; `None` once the outlet is gone. Without room stanzas stay here until then.
-    /// Cancel-safe.
+    /// The next stanza; `None` once a newer connection wants the place. Without room stanzas stay
+    /// here. Cancel-safe.
     pub(crate) async fn next(&mut self, has_room: bool) -> Option<Arc<Queued>> {
         loop {
-            let complete = lock(&self.0.stanzas).complete;
-            if (has_room || complete)
-                && let Some(queued) = self.0.pop()
-            {
-                return Some(queued);
+            if lock(&self.0.stanzas).recalled {
+                return None;
             }
-            if complete {
-                // What was added between the two looks is the last.
-                return self.0.pop();
+            if has_room && let Some(queued) = self.0.pop() {
+                return Some(queued);
             }
             self.0.arrived.notified().await;
         }

@@ -105,11 +105,16 @@ impl Registry {
         let accounts = self.accounts.values();
         let clients: usize = accounts.map(|account| account.connected.len()).sum();
         let account = self.accounts.get_mut(&jid.to_bare())?;
-        let is_new = account.connected.remove(jid).is_none();
-        if is_new && (clients >= MAX_CLIENTS || account.connected.len() >= MAX_RESOURCES) {
-            return None;
-        }
-        let (outlet, inbox) = queue();
+        let (outlet, inbox) = match account.connected.remove(jid) {
+            // It gets presence when it has sent its own.
+            Some(older) => older
+                .outlet
+                .succeed(|stanza| !matches!(stanza, Stanza::Presence(_))),
+            None if clients >= MAX_CLIENTS || account.connected.len() >= MAX_RESOURCES => {
+                return None;
+            }
+            None => queue(),
+        };
         let connected = Connected {
             outlet,
             presence: None,
@@ -127,8 +132,9 @@ impl Registry {
         Some(inbox)
     }
 
-    /// A resource is gone.
+    /// A resource is gone, and its session if it had one.
     pub(crate) fn remove(&mut self, jid: &FullJid) {
+        self.sessions.forget_taker(jid);
         if let Some(account) = self.accounts.get_mut(&jid.to_bare()) {
             account.connected.remove(jid);
         }
@@ -142,9 +148,7 @@ impl Registry {
         let connected = account.and_then(|account| account.connected.get(jid));
         if connected.is_some_and(|connected| connected.outlet.is_closed()) {
             self.broadcast(jid, Presence::unavailable().with_from(jid.clone()));
-            if let Some(account) = self.accounts.get_mut(&jid.to_bare()) {
-                account.connected.remove(jid);
-            }
+            self.remove(jid);
         }
         while let Some(queued) = inbox.next_undelivered() {
             // Presence is not stored, and its loss is not told (RFC 6121 §8.5.3.2.2).
@@ -157,7 +161,10 @@ impl Registry {
     /// A component is attached. An older connection of the same domain has to go.
     pub(crate) fn attach(&mut self, domain: &Domainpart) -> Option<Inbox> {
         let component = self.components.get_mut(domain)?;
-        let (outlet, inbox) = queue();
+        let (outlet, inbox) = match component.take() {
+            Some(older) => older.succeed(|_| true),
+            None => queue(),
+        };
         *component = Some(outlet);
         Some(inbox)
     }

@@ -42,8 +42,10 @@ pub(crate) struct Session {
     peer: Peer<Server>,
     /// The address that the client has bound.
     jid: Option<FullJid>,
-    /// What arrives for a session that is being resumed.
-    resuming: Option<Inbox>,
+    /// What arrives for a session while it comes to this connection or leaves it.
+    moving: Option<Inbox>,
+    /// The session can continue on another connection.
+    resumable: bool,
     /// The session, where its connection is lost and its client may come back.
     detached: Option<Box<Detached>>,
 }
@@ -53,7 +55,8 @@ impl Session {
         Box::new(Self {
             peer,
             jid: None,
-            resuming: None,
+            moving: None,
+            resumable: false,
             detached: None,
         })
     }
@@ -62,18 +65,25 @@ impl Session {
     /// room for its argument twice.
     pub(crate) async fn run(mut self: Box<Self>) {
         let ended = self.serve().await;
-        if ended.is_err() && self.detached.is_none() {
-            // The connection broke below the stream, which does not know it.
-            self.detached = self.peer.connection.connection_mut().detach().map(Box::new);
+        if ended.is_err() {
+            self.detach();
         }
-        let inbox = self.peer.take_inbox().or_else(|| self.resuming.take());
-        match (inbox, self.detached.take(), &self.jid) {
-            (Some(inbox), Some(detached), _) => self.registry().park(inbox, *detached),
-            (Some(inbox), None, Some(jid)) => self.registry().leave(jid, inbox),
-            _ => {}
-        }
+        self.leave();
         if let Err(error) = ended {
             self.peer.log(error);
+        }
+    }
+
+    /// The connection gives up what it has: a session that can continue, or a resource.
+    fn leave(&mut self) {
+        let inbox = self.peer.take_inbox().or_else(|| self.moving.take());
+        match (inbox, self.detached.take(), &self.jid) {
+            (Some(inbox), Some(mut detached), _) => {
+                self.peer.give_waiting(&mut detached);
+                self.registry().park(inbox, *detached);
+            }
+            (Some(inbox), None, Some(jid)) => self.registry().leave(jid, inbox),
+            _ => {}
         }
     }
 
@@ -117,6 +127,7 @@ impl Session {
                 Ok(())
             }
             ServerEvent::Managed(managed) => {
+                self.resumable = managed.id().is_some();
                 if let (Some(jid), Some(id)) = (&self.jid, managed.id()) {
                     self.registry().manage(jid, id);
                 }
@@ -124,10 +135,11 @@ impl Session {
             }
             ServerEvent::Resumed { jid, .. } => {
                 self.peer.log(format!("is {jid} again"));
-                if let Some(inbox) = self.resuming.take() {
+                if let Some(inbox) = self.moving.take() {
                     self.peer.settle(inbox);
                 }
                 self.jid = Some(jid);
+                self.resumable = true;
                 Ok(())
             }
             ServerEvent::Detached(detached) => {
@@ -201,16 +213,16 @@ impl Session {
         let (answer, inbox) = match found {
             Found::Here(answer, inbox) => (*answer, Some(inbox)),
             Found::Unknown(answer) => (*answer, None),
-            Found::Elsewhere(mut handed, inbox) => {
+            Found::Elsewhere(mut handed) => {
                 let waited = tokio::time::timeout(HANDING_OVER, &mut handed).await;
-                // From here on it is either taken or stays with its connection.
+                // From here on it is either taken or waits for its client.
                 handed.close();
-                let detached = match waited {
+                let handed = match waited {
                     Ok(handed) => handed.ok(),
                     Err(_) => handed.try_recv().ok(),
                 };
-                match detached {
-                    Some(detached) => (ResumeAnswer::Resume(detached), Some(inbox)),
+                match handed {
+                    Some((detached, inbox)) => (ResumeAnswer::Resume(detached), Some(inbox)),
                     None => (ResumeAnswer::Unknown { handled: None }, None),
                 }
             }
@@ -219,18 +231,28 @@ impl Session {
         let refused = connection.answer_resume(request, answer)?;
         match (refused, inbox) {
             (Some(detached), Some(inbox)) => self.registry().park(inbox, detached),
-            (_, inbox) => self.resuming = inbox,
+            (_, inbox) => self.moving = inbox,
         }
         Ok(())
     }
 
-    /// A newer connection has the place, and perhaps wants the session.
+    /// A newer connection has the place, or wants the session.
     fn give_way(&mut self) {
-        let detached = self.peer.connection.connection_mut().detach();
-        if let (Some(detached), Some(inbox)) = (detached, self.peer.take_inbox()) {
-            self.registry().park(inbox, detached);
+        self.detach();
+        if self.resumable && self.detached.is_none() {
+            // The stream is ending or has ended, and gives the session away in an event, if at all.
+            self.moving = self.peer.take_inbox();
+            return;
         }
+        self.leave();
         self.peer.displaced();
+    }
+
+    /// Takes the session out of a connection that does not know that it has ended.
+    fn detach(&mut self) {
+        if self.detached.is_none() {
+            self.detached = self.peer.connection.connection_mut().detach().map(Box::new);
+        }
     }
 
     fn ping(&mut self) -> Result<(), ApiMisuse> {

@@ -19,7 +19,7 @@ const ALL_SESSIONS: usize = 64 * 1024 * 1024;
 pub(crate) struct Sessions {
     pub(crate) detached: DetachedSessions,
     /// Who waits for a session that another connection still has.
-    takers: BTreeMap<FullJid, oneshot::Sender<Detached>>,
+    takers: BTreeMap<FullJid, oneshot::Sender<(Detached, Inbox)>>,
     start: Instant,
 }
 
@@ -39,14 +39,21 @@ impl Sessions {
     fn now(&self) -> xmppwire::Instant {
         xmppwire::Instant::from_origin(self.start.elapsed())
     }
+
+    /// The connection that waits for the session of this resource, if there is one, gets none.
+    pub(crate) fn forget_taker(&mut self, jid: &FullJid) {
+        self.takers.remove(jid);
+    }
 }
 
 /// The answer to a client that wants to resume a session.
 pub(crate) enum Found {
     /// It has no connection. What arrives for it from now on is in the inbox.
     Here(Box<ResumeAnswer>, Inbox),
-    /// Another connection still has it, and gives it away.
-    Elsewhere(oneshot::Receiver<Detached>, Inbox),
+    /// Another connection still has it, and gives it away with an inbox as above. Until it does, what
+    /// arrives for the session goes to that connection: the one that waits may break before it gets
+    /// the session.
+    Elsewhere(oneshot::Receiver<(Detached, Inbox)>),
     Unknown(Box<ResumeAnswer>),
 }
 
@@ -68,11 +75,12 @@ impl Registry {
             return Found::Here(Box::new(answer), inbox);
         }
         if let Some(jid) = self.connected_with(request.account(), request.id())
-            && let Some(inbox) = self.reconnect(&jid)
+            && let Some(connected) = self.connected_mut(&jid)
         {
-            let (taker, detached) = oneshot::channel();
+            connected.outlet.recall();
+            let (taker, handed) = oneshot::channel();
             self.sessions.takers.insert(jid, taker);
-            return Found::Elsewhere(detached, inbox);
+            return Found::Elsewhere(handed);
         }
         Found::Unknown(Box::new(answer))
     }
@@ -88,19 +96,23 @@ impl Registry {
             queued.set_delivered();
         }
         let jid = detached.jid().clone();
-        if let Some(taker) = self.sessions.takers.remove(&jid) {
-            match taker.send(detached) {
-                Ok(()) => return,
-                // It did not wait so long.
-                Err(back) => detached = back,
-            }
-        }
         let connected = self.connected_mut(&jid);
-        let Some(connected) = connected.filter(|connected| connected.outlet.is_closed()) else {
+        if !connected.is_some_and(|connected| connected.outlet.is_closed()) {
             // A newer connection has bound the resource.
             return self.end(detached, false);
-        };
-        connected.session = None;
+        }
+        if let Some(taker) = self.sessions.takers.remove(&jid)
+            && let Some(inbox) = self.reconnect(&jid)
+        {
+            match taker.send((detached, inbox)) {
+                Ok(()) => return,
+                // It did not wait so long.
+                Err((back, _)) => detached = back,
+            }
+        }
+        if let Some(connected) = self.connected_mut(&jid) {
+            connected.session = None;
+        }
         let now = self.sessions.now();
         for ended in self.sessions.detached.insert(now, detached) {
             self.end(ended, true);
@@ -116,6 +128,7 @@ impl Registry {
 
     /// Ends the session of a resource that is bound again.
     pub(crate) fn replace(&mut self, jid: &FullJid) {
+        self.sessions.forget_taker(jid);
         if let Some(ended) = self.sessions.detached.remove(jid) {
             self.end(ended, false);
         }

@@ -3,22 +3,31 @@
 use std::future::pending;
 use std::net::SocketAddr;
 
+use socket2::SockRef;
 use tokio::io::copy;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use xmppwire_tokio::tls::{ClientTls, roots_from_pem};
-use xmppwire_tokio::{Client, ClientConfig, Connector, Message, Mode, Resumption};
+use xmppwire_tokio::{
+    Client, ClientConfig, Connector, Element, Iq, Message, Mode, Presence, Resumption, Stanza, ns,
+};
 
-use crate::server::{jid, next_message};
+use crate::server::{jid, login, next, next_message};
 use crate::support::{ACCOUNTS, Server, run};
 
 /// A way to the server that keeps its end of each connection open when the client is gone, as a
-/// network does that was lost.
+/// network does that was lost. It then takes little more from the server.
 async fn way_to(server: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(server).await.expect("a server");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.set_recv_buffer_size(4096).expect("a small buffer");
+            // The server's end has a small buffer then as well.
+            SockRef::from(&socket)
+                .set_tcp_mss(1000)
+                .expect("short segments");
+            let server = socket.connect(server).await.expect("a server");
             tokio::spawn(async move {
                 let (mut from_client, mut to_client) = client.into_split();
                 let (mut from_server, mut to_server) = server.into_split();
@@ -82,6 +91,63 @@ fn a_session_moves_from_connection_to_connection() {
             assert!(client.is_resumed(), "{}", server.log());
             talk(&mut client, "after").await;
         }
+    });
+}
+
+/// The server can write no more to the old connection, so that it learns nothing from it. Every message
+/// that it has taken for the session is in the session.
+#[test]
+fn a_session_leaves_a_connection_that_takes_no_more() {
+    run(async || {
+        let server = Server::start("full_connection");
+        let way = way_to(server.address).await;
+        let on_balcony = connector(&server, way, "juliet@localhost/balcony");
+        let session = vanish(connect(&on_balcony).await).await;
+
+        // Some of it is given to the connection, and some waits behind that.
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        for number in 0..5 {
+            let message = Message::chat(jid("juliet@localhost/balcony"), "x".repeat(100_000));
+            let message = message.with_id(&format!("m{number}"));
+            romeo.send(message).await.expect("sent");
+        }
+        let ping = Iq::get("", &Element::builder("ping", ns::PING).build());
+        let answer = romeo.request(ping.with_to(jid("localhost"))).await;
+        answer.expect("the server has read what came before");
+
+        let here = connector(&server, server.address, "juliet@localhost/balcony");
+        let mut juliet = connect(&here.with_resumption(session)).await;
+        assert!(juliet.is_resumed(), "{}", server.log());
+        for number in 0..5 {
+            let message = next_message(&mut juliet).await;
+            assert_eq!(message.id(), Some(&*format!("m{number}")));
+        }
+        talk(&mut juliet, "after").await;
+    });
+}
+
+/// Presence waits for a client that nobody looks at (XEP-0352), and is in its session as well.
+#[test]
+fn what_waited_for_an_inactive_client_is_in_its_session() {
+    run(async || {
+        let server = Server::start("inactive_session");
+        let on_balcony = connector(&server, server.address, "juliet@localhost/balcony");
+        let mut client = connect(&on_balcony).await;
+        client.send(Presence::available()).await.expect("sent");
+        talk(&mut client, "before").await;
+        client.set_active(false);
+        client.flush().await.expect("written");
+        server.expect_log("is inactive");
+        let mut other = login(&server, "juliet", "chamber").await;
+        talk(&mut other, "the server has read the presence").await;
+
+        let session = client.suspend().resumption.expect("a session");
+        let mut client = connect(&on_balcony.with_resumption(session)).await;
+        assert!(client.is_resumed(), "{}", server.log());
+        let stanza = next(&mut client).await;
+        let from = stanza.from().map(|from| from.as_str());
+        assert_eq!(from, Some("juliet@localhost/chamber"));
+        assert!(matches!(stanza, Stanza::Presence(_)), "{stanza:?}");
     });
 }
 
