@@ -34,14 +34,15 @@ pub(crate) fn places(input: &str) -> Option<Places> {
     // The first part, which is the localpart if an `@` follows.
     let (mut seen, mut end) = (0, 0);
     // Most localparts begin with lower-case letters and digits, which need no flags.
-    while let Some(word) = bytes.get(end..).and_then(|rest| rest.first_chunk()) {
+    let (words, _) = bytes.as_chunks();
+    for word in words {
         let count = lowercase(u64::from_le_bytes(*word));
         end += count;
         if count < 8 {
             break;
         }
     }
-    while let Some(byte) = bytes.get(end) {
+    for byte in bytes.get(end..)? {
         let flags = flags(*byte);
         if flags & (NOT_LOCAL | NON_ASCII) != 0 {
             break;

@@ -116,13 +116,13 @@ enum Replacement {
 /// of the text and may return a replacement and the number of octets that it replaces.
 fn replace(text: &str, rule: impl Fn(&str) -> Option<(Replacement, usize)>) -> Cow<'_, str> {
     let mut replaced = String::new();
+    // The place up to which the text is copied or replaced.
     let mut copied = 0;
-    let mut at = 0;
-    while let Some(rest) = text.get(at..)
-        && let Some(c) = rest.chars().next()
-    {
-        let Some((replacement, len)) = rule(rest) else {
-            at += c.len_utf8();
+    for (at, _) in text.char_indices() {
+        if at < copied {
+            continue;
+        }
+        let Some((replacement, len)) = text.get(at..).and_then(&rule) else {
             continue;
         };
         replaced.push_str(text.get(copied..at).unwrap_or_default());
@@ -133,8 +133,7 @@ fn replace(text: &str, rule: impl Fn(&str) -> Option<(Replacement, usize)>) -> C
             }
             Replacement::Plain(plain) => replaced.push(plain),
         }
-        at += len;
-        copied = at;
+        copied = at + len;
     }
     if copied == 0 {
         return Cow::Borrowed(text);

@@ -194,6 +194,17 @@ fn local_and_resourceparts_have_up_to_1023_octets() {
     assert_eq!(Jid::new(&longest).unwrap().as_str(), longest);
 }
 
+/// Up to four times the limit, an error names the character that is wrong; longer text is not read.
+#[test]
+fn text_of_up_to_4092_octets_is_read() {
+    let quotes = |len| Localpart::new(&"\"".repeat(len)).unwrap_err().reason();
+    assert_eq!(quotes(4092), Reason::Forbidden('"'));
+    assert_eq!(quotes(4093), Reason::TooLong);
+    let controls = |len| Resourcepart::new(&"\0".repeat(len)).unwrap_err().reason();
+    assert_eq!(controls(4092), Reason::Forbidden('\0'));
+    assert_eq!(controls(4093), Reason::TooLong);
+}
+
 /// The limit applies to the octets after mapping and normalization, not to those before.
 #[test]
 fn the_limit_holds_for_the_prepared_form() {
@@ -239,6 +250,7 @@ fn kinds_of_addresses() {
     assert!(domain.is_bare() && domain.is_domain());
     assert!(!Jid::new("example.org/x").unwrap().is_domain());
     assert!(BareJid::new("example.org").unwrap().is_domain());
+    assert!(!BareJid::new("juliet@example.org").unwrap().is_domain());
 }
 
 #[test]
