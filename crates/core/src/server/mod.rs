@@ -312,16 +312,9 @@ impl Endpoint<Server> {
         let State::Bound(jid) = &self.role.state else {
             return;
         };
-        let is_stanza = matches!(element.name(), "message" | "presence" | "iq");
-        let item = (!is_stanza || element.ns() != ns::CLIENT).then(|| Item::of(&element));
-        if self.role.csi && item == Some(Item::ClientState) {
-            self.event = Some(ServerEvent::Active(element.name() == "active"));
-            return;
-        }
-        if item.is_some_and(|item| !item.is_stanza()) {
-            if !self.stream.is_closing() {
-                self.unexpected(&element);
-            }
+        let active = element.is("active", ns::CSI);
+        if self.role.csi && (active || element.is("inactive", ns::CSI)) {
+            self.event = Some(ServerEvent::Active(active));
             return;
         }
         // RFC 6120 §8.1.2.1: the bound address replaces whatever the client wrote.
@@ -344,6 +337,7 @@ impl Endpoint<Server> {
                 }
             }
             Parsed::Fault(fault) => self.refuse(fault),
+            Parsed::Other(_) if self.stream.is_closing() => {}
             Parsed::Other(element) => self.unexpected(&element),
         }
     }

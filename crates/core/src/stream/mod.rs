@@ -197,14 +197,18 @@ impl Stream {
     /// The next header or element in `input`. White space, stream errors, closing tags and malformed XML
     /// are handled here.
     pub(crate) fn read(&mut self, now: Instant, input: &mut &[u8]) -> Option<Incoming> {
-        while self.wants_read() && !input.is_empty() {
+        while !input.is_empty() {
+            if !self.wants_read() {
+                break;
+            }
             if self.bound && !self.closing {
                 self.since = Some(now);
             }
             if let Some(liveness) = &mut self.liveness {
                 liveness.heard();
             }
-            if self.restarted && !self.skip_white_space(now, input) {
+            if core::mem::take(&mut self.restarted) {
+                self.skip_white_space(now, input);
                 continue;
             }
             let before = input.len();
@@ -393,13 +397,13 @@ impl Stream {
         self.peer_limits = limits;
     }
 
-    /// Queues an element of the application that is no stanza. As for a stanza, the stream ends
-    /// where it has no room.
+    /// Queues an element of the application that is no stanza, on a stream that is not closing. As for
+    /// a stanza, the stream ends where it has no room.
     pub(crate) fn push_application(&mut self, element: &Element) {
         let room = self.room_for_answers();
         if room >= element.to_xml().len() {
             self.push_own(element);
-        } else if !self.over && !self.closing {
+        } else {
             let why = PeerMisbehaved::BacklogExceeded;
             self.fail(StreamErrorCondition::PolicyViolation, why);
         }

@@ -19,17 +19,16 @@ pub(super) struct WhiteSpace {
 
 impl Stream {
     /// Skips white space before the header of a restarted stream: a keep-alive may have been on its way
-    /// when the stream was restarted. Returns whether `input` has more than that.
-    pub(super) fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) -> bool {
+    /// when the stream was restarted. Where `input` has nothing else, more of it may follow.
+    pub(super) fn skip_white_space(&mut self, now: Instant, input: &mut &[u8]) {
         let skipped = leading_white_space(input);
         *input = input.get(skipped..).unwrap_or_default();
         self.count_white_space(now, skipped);
         self.restarted = input.is_empty();
-        !input.is_empty()
     }
 
     pub(super) fn count_white_space(&mut self, now: Instant, bytes: usize) {
-        if self.white_space.forbidden && bytes > 0 {
+        if self.white_space.forbidden {
             return self.fail(
                 StreamErrorCondition::PolicyViolation,
                 PeerMisbehaved::Negotiation("white space during SASL2"),

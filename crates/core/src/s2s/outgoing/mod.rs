@@ -303,7 +303,9 @@ impl Endpoint<Outgoing> {
                 self.take_unexpected(item, &element);
             }
         } else if item == Item::Stanza && element.ns() != ns::SERVER {
-            self.unexpected(&element);
+            if !closing {
+                self.unexpected(&element);
+            }
         } else if item == Item::Stanza {
             let Self { role, stream, .. } = self;
             let exchange = &mut role.exchange;
