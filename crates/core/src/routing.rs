@@ -267,7 +267,8 @@ fn to_resource(stanza: &Stanza, to: &FullJid, account: BareJid, resources: &[Res
 fn refuse(stanza: &Stanza) -> Route {
     let answered = match stanza {
         Stanza::Message(message) => !message.is_error(),
-        Stanza::Presence(presence) => !presence.is_error(),
+        // Presence for a missing resource or account is ignored.
+        Stanza::Presence(_) => false,
         Stanza::Iq(iq) => Iq::is_request(iq),
     };
     match answered {

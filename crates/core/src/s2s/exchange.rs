@@ -90,15 +90,6 @@ impl Exchange {
         }
     }
 
-    /// Begins a new stream: what the peer said on the last one is forgotten (RFC 6120 §4.3.3), and
-    /// keys for its id are void.
-    pub(super) fn restart(&mut self) {
-        self.listener.restart();
-        self.speaker.restart();
-        self.stream_id.clear();
-        self.peer_lang = None;
-    }
-
     // --- What is sent -----------------------------------------------------------------------------
 
     /// Asks the peer to authorise one more pair. `reaches` tells whether the peer takes keys for
@@ -357,7 +348,6 @@ impl Exchange {
                 self.listener
                     .check(from.domainpart(), to.domainpart(), serves)
             }
-            _ if self.listener.is_empty() => Err(StreamErrorCondition::NotAuthorized),
             _ => Err(StreamErrorCondition::ImproperAddressing),
         }
     }

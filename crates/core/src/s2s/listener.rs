@@ -105,12 +105,6 @@ impl Listener {
         self.authorised.keys().any(|pair| pair.sender() == domain)
     }
 
-    /// Begins a new stream: what was authorised and asked on the last one is forgotten.
-    pub(super) fn restart(&mut self) {
-        self.authorised.clear();
-        self.questions.clear();
-    }
-
     pub(super) const fn set_by_sender(&mut self, by_sender: bool) {
         self.by_sender = by_sender;
     }

@@ -157,16 +157,6 @@ impl Speaker {
         });
     }
 
-    /// A new stream begins: what was sent on the one before got no answer, and its id counts no
-    /// more.
-    pub(super) fn restart(&mut self) {
-        let keys = self.keys.iter_mut().map(|key| &mut key.state);
-        let verifications = self.verifications.iter_mut().map(|it| &mut it.state);
-        for state in keys.chain(verifications) {
-            *state = Request::Waiting;
-        }
-    }
-
     /// What can be sent now: the waiting keys where there is a secret to make them from, and the
     /// waiting verifications.
     pub(super) fn send(

@@ -308,17 +308,15 @@ impl DetachedSessions {
 
     /// Remembers what a session that ends has handled.
     fn end(&mut self, detached: Detached) -> Detached {
-        if self.limits.remembered > 0 {
-            let id: Box<str> = detached.id().to_owned().into();
-            let of = (detached.jid().to_bare(), detached.handled());
-            if self.handled.insert(id.clone(), of).is_none() {
-                self.remembered.push_back(id);
-            }
-            if self.remembered.len() > self.limits.remembered
-                && let Some(oldest) = self.remembered.pop_front()
-            {
-                self.handled.remove(&oldest);
-            }
+        let id: Box<str> = detached.id().to_owned().into();
+        let of = (detached.jid().to_bare(), detached.handled());
+        if self.handled.insert(id.clone(), of).is_none() {
+            self.remembered.push_back(id);
+        }
+        if self.remembered.len() > self.limits.remembered
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.handled.remove(&oldest);
         }
         detached
     }

@@ -76,13 +76,13 @@ impl Stream {
                 }
             }
             None if timer == Timer::Acknowledgement => self.management_due(now),
-            None if timer == Timer::Close => self.finish(CloseReason::TimedOut(timer)),
             // RFC 6120 §13.7.2.3
             None if timer == Timer::Certificate => {
                 self.time_out(timer, Some(StreamErrorCondition::Reset));
             }
             // The peer owes nothing, so it made no error (RFC 6120 §4.9.3.4).
             None if timer == Timer::Idle => self.time_out(timer, None),
+            // Of the negotiation, or of the closing handshake, in which no error is sent any more.
             None => self.time_out(timer, awaited.error()),
         }
         // This call carries the time, so the wait for the last bytes starts here.

@@ -84,13 +84,19 @@ pub(crate) fn format(seconds: u64) -> String {
     let seconds = seconds.min(LAST);
     let (mut days, of_day) = (seconds / DAY, seconds % DAY);
     let mut year = 1970;
-    while days >= year_length(year) {
-        days -= year_length(year);
+    for length in (1970..9999).map(year_length) {
+        if days < length {
+            break;
+        }
+        days -= length;
         year += 1;
     }
     let mut month = 1;
-    while days >= length(year, month) {
-        days -= length(year, month);
+    for length in (1..12).map(|month| length(year, month)) {
+        if days < length {
+            break;
+        }
+        days -= length;
         month += 1;
     }
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);

@@ -226,11 +226,11 @@ impl Endpoint<Incoming> {
     }
 
     /// Awaits a stream: its header gets an id that was never used before, because dialback rests on
-    /// it (RFC 6120 §4.7.3).
+    /// it (RFC 6120 §4.7.3). No pair was authorised on an earlier one, and the questions about its keys
+    /// were closed with the step that ended it.
     pub(super) fn begin(&mut self) {
         let role = &mut self.role;
         role.state = State::Opening;
-        role.exchange.restart();
         role.exchange.stream_id = self.entropy.id();
         if role.proven.is_none() {
             role.peer = None;

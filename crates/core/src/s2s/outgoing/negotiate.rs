@@ -17,14 +17,14 @@ use crate::wire::stream_error::{StreamError, StreamErrorCondition};
 use crate::wire::version::speaks_1_0;
 
 impl Endpoint<Outgoing> {
-    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3).
+    /// Begins a stream: nothing learnt on an earlier one is kept (RFC 6120 §4.3.3). Nothing was asked
+    /// on that, because requests wait for the end of negotiation.
     pub(super) fn begin(&mut self) {
         let role = &mut self.role;
         role.state = State::Answering;
         role.features = None;
         role.objection = None;
         role.declares_dialback = false;
-        role.exchange.restart();
         let mut header = StreamHeader::new(ns::SERVER);
         header.version = Some("1.0".into());
         header.from = Some(role.pair.sender().as_str().into());

@@ -89,7 +89,10 @@ impl Queue {
         let skipped = self.skip.min(bytes.len());
         self.skip -= skipped;
         let mut rest = bytes.get(skipped..).unwrap_or_default();
-        while let Some(entry) = self.entries.get(self.done).filter(|_| !rest.is_empty()) {
+        for entry in self.entries.iter().skip(self.done) {
+            if rest.is_empty() {
+                break;
+            }
             let whole = entry.gap.saturating_add(entry.len as usize);
             let taken = whole.saturating_sub(self.partial).min(rest.len());
             let gap = entry.gap.saturating_sub(self.partial).min(taken);
@@ -127,9 +130,7 @@ impl Queue {
                 self.partial = 0;
             }
         }
-        if written > 0 {
-            self.written.consume(written);
-        }
+        self.written.consume(written);
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }
