@@ -3,7 +3,7 @@
 use xmppwire::s2s::{
     Incoming, IncomingEvent, Outgoing, OutgoingConfig, OutgoingEvent, PairAdded, Trust, Verdict,
 };
-use xmppwire::{ApiMisuse, StreamErrorCondition};
+use xmppwire::{ApiMisuse, CloseReason, Instant, StreamErrorCondition};
 
 use crate::support::*;
 
@@ -78,7 +78,7 @@ fn the_peer_speaks_for_its_own_domain_alone() {
 }
 
 /// A stream on which both sides may send.
-fn bidi_ready() -> Talk<Outgoing> {
+pub(crate) fn bidi_ready() -> Talk<Outgoing> {
     let mut talk = outgoing_secured(new(), None);
     let opened = response("r1") + &features(&format!("{DIALBACK}{FEATURE}"));
     let wrote = talk.answers(&opened);
@@ -136,10 +136,103 @@ fn the_peer_may_ask_for_further_domains() {
     );
 }
 
+/// Both sides know as whom they may send, and as whom the peer may.
+#[test]
+fn each_direction_has_its_trust() {
+    let (out, back) = (
+        pair("a.example", "b.example"),
+        pair("b.example", "a.example"),
+    );
+    let trust = Some(Trust::Dialback { tls: true });
+    let talk = bidi_ready();
+    assert_eq!(talk.connection.ready(&out), trust);
+    assert_eq!(talk.connection.authorised(&back), trust);
+    assert_eq!(talk.connection.ready(&back), None);
+    let (talk, _) = bidi_authorised();
+    assert_eq!(talk.connection.authorised(&out), trust);
+    assert_eq!(talk.connection.ready(&back), trust);
+    assert_eq!(talk.connection.authorised(&back), None);
+    // In one direction there is one.
+    let talk = ready(OutgoingConfig::new());
+    assert_eq!(talk.connection.ready(&out), trust);
+    assert_eq!(talk.connection.authorised(&back), None);
+    let (talk, _) = authorised(policy());
+    assert_eq!(talk.connection.ready(&back), None);
+}
+
+/// Without bidirectional streams the peer has nothing to prove on this one.
+#[test]
+fn a_key_has_no_place_on_a_stream_in_one_direction() {
+    for request in [
+        key("c.example", "a.example", "r1"),
+        "<db:verify from='b.example' to='a.example' id='r7'>k</db:verify>".to_owned(),
+    ] {
+        let events = ready(OutgoingConfig::new()).reads(&request);
+        let failed = Talk::<Outgoing>::failed(&events);
+        assert_eq!(failed, StreamErrorCondition::UnsupportedStanzaType);
+        let mut talk = bidi_ready();
+        assert!(talk.reads(&request).len() + talk.wrote().len() > 0);
+        assert!(talk.connection.wants_read());
+    }
+}
+
+/// Where the key of this side is not known to the machine, the application is asked about it.
+#[test]
+fn the_initiating_server_answers_for_its_keys() {
+    let asked = |id: &str| {
+        let config = OutgoingConfig::new().with_certificate().with_bidi();
+        let mut talk = outgoing_secured(config, Some("b.example"));
+        talk.answers(&(response("r1") + &features(&format!("{EXTERNAL}{FEATURE}"))));
+        talk.answers(SUCCESS);
+        talk.reads(&(response("r2") + &features("")));
+        let question =
+            format!("<db:verify from='b.example' to='a.example' id='{id}'>k</db:verify>");
+        match <[_; 1]>::try_from(talk.reads(&question)) {
+            Ok([OutgoingEvent::CheckKey(request)]) => (talk, request),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (mut talk, request) = asked("r7");
+    assert_eq!((request.stream_id(), request.key()), ("r7", "k"));
+    let again = request.clone();
+    assert!(talk.connection.answer_key(request, Verdict::Valid));
+    assert_eq!(
+        talk.wrote(),
+        "<db:verify from='a.example' to='b.example' id='r7' type='valid'/>"
+    );
+    // It is answered once, and not behind the closing tag.
+    assert!(!talk.connection.answer_key(again, Verdict::Valid));
+    assert_eq!(talk.wrote(), "");
+    let (mut talk, request) = asked("r8");
+    talk.connection.close(Instant::ORIGIN, None);
+    talk.wrote();
+    assert!(!talk.connection.answer_key(request.clone(), Verdict::Valid));
+    assert_eq!(talk.wrote(), "");
+    let events = talk.reads("</stream:stream>");
+    assert_eq!(Talk::<Outgoing>::ended(&events), &CloseReason::Local);
+    assert!(!talk.connection.answer_key(request, Verdict::Valid));
+}
+
+/// The application takes one event before the next bytes are read.
+#[test]
+fn stanzas_wait_for_the_application() {
+    const BACK: &str = "<message from='v@b.example' to='u@a.example'/>";
+    let mut talk = bidi_ready();
+    let two = BACK.repeat(2);
+    let consumed = talk.connection.receive(talk.now, two.as_bytes());
+    assert_eq!(consumed, BACK.len());
+    assert!(!talk.connection.wants_read());
+    assert!(matches!(
+        talk.connection.poll_event(),
+        Some(OutgoingEvent::Stanza(_))
+    ));
+    assert!(talk.connection.wants_read());
+}
+
 // --- The receiving side -----------------------------------------------------------------------
 
 /// A stream whose peer asked for both directions and was authorised.
-fn bidi_authorised() -> (Talk<Incoming>, String) {
+pub(crate) fn bidi_authorised() -> (Talk<Incoming>, String) {
     let (mut talk, id) = opened(policy().with_bidi());
     assert_eq!(talk.answers(BIDI), "");
     let request = talk.asks(&key("a.example", "b.example", &id));

@@ -290,6 +290,65 @@ fn an_invalid_key_refuses_the_pair() {
     assert_eq!(talk.wrote(), "");
 }
 
+/// What is beside the error, in whatever order, does not hide it.
+#[test]
+fn an_error_is_found_beside_other_elements() {
+    let mut talk = asking(new());
+    let error = "<other xmlns='urn:example:other'/><error type='wait'>\
+        <policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>come back later</text></error>";
+    let result =
+        format!("<db:result from='b.example' to='a.example' type='error'>{error}</db:result>");
+    let events = talk.reads(&result);
+    let [OutgoingEvent::PairRefused(_, Refusal::Error(error))] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(
+        error.condition(),
+        StanzaErrorCondition::PolicyViolation.into()
+    );
+    let text = error.text().map(|text| &*text.text);
+    assert_eq!(text, Some("come back later"));
+}
+
+/// An answer that lacks an address answers nothing, and does not end the stream.
+#[test]
+fn an_answer_that_cannot_be_read_is_none() {
+    let mut talk = asking(new());
+    for unreadable in [
+        "<db:result from='b.example' type='valid'/>",
+        "<db:result to='a.example' type='invalid'/>",
+        "<db:verify from='b.example' to='a b' type='valid'/>",
+    ] {
+        let events = talk.reads(unreadable);
+        assert!(
+            matches!(&events[..], [OutgoingEvent::Unsolicited(_)]),
+            "{events:?}"
+        );
+    }
+    let events = talk.reads(&valid("a.example", "b.example"));
+    assert!(
+        matches!(&events[..], [OutgoingEvent::Ready(..)]),
+        "{events:?}"
+    );
+}
+
+/// A server may offer features again at any time (RFC 6120 §4.3.5).
+#[test]
+fn features_may_come_again_on_a_stream_that_serves() {
+    let mut talk = ready(new());
+    assert_eq!(
+        talk.connection.phase(),
+        xmppwire::negotiation::Phase::Serving
+    );
+    assert!(!talk.connection.features().unwrap().bidi());
+    let again = features("<bidi xmlns='urn:xmpp:features:bidi'/>");
+    assert_eq!(talk.answers(&again), "");
+    assert!(talk.connection.features().unwrap().bidi());
+    let stanza = message("u@a.example", "v@b.example");
+    assert_eq!(talk.connection.send(&stanza), Ok(()));
+}
+
 #[test]
 fn an_error_refuses_the_pair_and_leaves_the_stream() {
     for error in [

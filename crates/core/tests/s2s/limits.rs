@@ -107,6 +107,40 @@ fn a_stream_carries_no_more_pairs_than_it_may() {
 }
 
 #[test]
+fn so_many_pairs_are_asked_for_at_a_time() {
+    let mut limits = PairLimits::default();
+    limits.pending = 2;
+    let mut talk = ready(OutgoingConfig::new().with_pair_limits(limits));
+    let mut add = |n: usize| {
+        let pair = pair(&format!("a{n}.example"), "b.example");
+        talk.connection.add_pair(pair)
+    };
+    let added = [add(0), add(1), add(2)];
+    use PairAdded::{Asked, NeedsOtherStream};
+    assert_eq!(added, [Asked, Asked, NeedsOtherStream]);
+    // Asking for one again takes no further place.
+    assert_eq!(add(0), Asked);
+    let events = talk.reads(&valid("a0.example", "b.example"));
+    assert_eq!(events.len(), 1);
+    let third = pair("a2.example", "b.example");
+    assert_eq!(talk.connection.add_pair(third), Asked);
+}
+
+#[test]
+fn the_limits_of_a_connection_hold() {
+    let mut limits = xmppwire::Limits::default();
+    limits.negotiation_timeout = core::time::Duration::from_secs(7);
+    let mut talk = outgoing(OutgoingConfig::new().with_limits(limits.clone()));
+    let events = talk.waits(7);
+    let ended = Talk::<xmppwire::s2s::Outgoing>::ended(&events);
+    assert_eq!(*ended, CloseReason::TimedOut(Timer::Negotiation));
+    let mut talk = incoming(config().with_limits(limits));
+    let events = talk.waits(7);
+    let ended = Talk::<xmppwire::s2s::Incoming>::ended(&events);
+    assert_eq!(*ended, CloseReason::TimedOut(Timer::Negotiation));
+}
+
+#[test]
 fn long_keys_and_ids_are_refused() {
     let long = "k".repeat(1025);
     for xml in [

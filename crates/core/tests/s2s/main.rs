@@ -10,6 +10,8 @@
 
 mod authoritative;
 mod bidi;
+mod closing;
+mod external;
 mod initiating;
 mod limits;
 mod receiving;
