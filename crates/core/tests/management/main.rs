@@ -9,9 +9,11 @@
     reason = "a test may fail by panicking"
 )]
 
+mod asking;
 mod cuts;
 mod inline;
 mod policy;
 mod saved;
 mod support;
 mod table;
+mod taking;

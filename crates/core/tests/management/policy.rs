@@ -3,35 +3,14 @@
 use core::time::Duration;
 
 use xmppwire::{
-    Client, ClientEvent, CloseReason, Connection, Instant, KeepAlive, Limits, Message,
-    PeerMisbehaved, Stanza, StreamManagement, Timer,
+    Client, ClientEvent, CloseReason, Connection, KeepAlive, Limits, Message, PeerMisbehaved,
+    Stanza, StreamManagement, Timer,
 };
 
-use crate::support::{Juliet, START, Verona, Wire, client_config, message, sessions, settle};
-
-fn at(seconds: u64) -> Instant {
-    Instant::from_origin(Duration::from_secs(seconds))
-}
-
-/// A client whose stream is managed, and the connection that it talks to.
-fn managed(policy: &StreamManagement) -> Juliet {
-    let (mut client, mut server) = (Juliet::new(policy, 1, None), Verona::new(policy, 2));
-    let mut wire = Wire::default();
-    settle(&mut client, &mut server, &mut wire, &mut sessions());
-    assert!(client.managed);
-    client
-}
-
-fn said(client: &mut Juliet) -> String {
-    String::from_utf8(client.machine.take_output()).unwrap()
-}
-
-fn hear(client: &mut Juliet, text: &str) {
-    assert_eq!(client.machine.receive(START, text.as_bytes()), text.len());
-    while client.poll() {}
-}
-
-const QUESTION: &str = "<r xmlns='urn:xmpp:sm:3'/>";
+use crate::support::{
+    Juliet, QUESTION, START, Verona, Wire, at, client_config, hear, managed, message, said,
+    sessions, settle,
+};
 
 #[test]
 fn a_hundred_stanzas_at_once_make_one_question() {
@@ -39,13 +18,13 @@ fn a_hundred_stanzas_at_once_make_one_question() {
     for n in 0..100 {
         client.machine.send(&message(&n.to_string())).unwrap();
     }
-    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+    assert_eq!(said(&mut client.machine).matches(QUESTION).count(), 1);
     hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='100'/>");
-    assert_eq!(said(&mut client), "");
+    assert_eq!(said(&mut client.machine), "");
     client.machine.send(&message("one more")).unwrap();
     client.machine.handle_timeout(at(1));
     client.machine.handle_timeout(at(2));
-    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+    assert_eq!(said(&mut client.machine).matches(QUESTION).count(), 1);
 }
 
 /// The silence is counted from the first call that tells the time after the stanza.
@@ -54,12 +33,12 @@ fn silence_is_a_reason_to_ask() {
     let policy = StreamManagement::new().with_ask_after_silence(Duration::from_secs(5));
     let mut client = managed(&policy);
     client.machine.send(&message("1")).unwrap();
-    assert!(!said(&mut client).contains(QUESTION));
+    assert!(!said(&mut client.machine).contains(QUESTION));
     client.machine.handle_timeout(at(10));
     assert_eq!(client.machine.poll_timeout(), Some(at(15)));
-    assert_eq!(said(&mut client), "");
+    assert_eq!(said(&mut client.machine), "");
     client.machine.handle_timeout(at(15));
-    assert_eq!(said(&mut client), QUESTION);
+    assert_eq!(said(&mut client.machine), QUESTION);
 }
 
 #[test]
@@ -70,9 +49,9 @@ fn bytes_are_a_reason_to_ask() {
         .unwrap()
         .into();
     client.machine.send(&message("short")).unwrap();
-    assert!(!said(&mut client).contains(QUESTION));
+    assert!(!said(&mut client.machine).contains(QUESTION));
     client.machine.send(&long).unwrap();
-    assert!(said(&mut client).ends_with(QUESTION));
+    assert!(said(&mut client.machine).ends_with(QUESTION));
 }
 
 /// Before the closing tag the peer is asked about the last stanzas, and its answer counts.
@@ -82,9 +61,9 @@ fn the_end_is_a_reason_to_ask() {
     client.machine.send(&message("1")).unwrap();
     client.machine.request_acknowledgement();
     client.machine.send(&message("2")).unwrap();
-    assert!(!said(&mut client).ends_with(QUESTION));
+    assert!(!said(&mut client.machine).ends_with(QUESTION));
     client.machine.close(START, None);
-    assert!(said(&mut client).ends_with(&format!("{QUESTION}</stream:stream>")));
+    assert!(said(&mut client.machine).ends_with(&format!("{QUESTION}</stream:stream>")));
     hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
     hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='2'/>");
     assert_eq!(client.machine.acknowledged(), Some(2));
@@ -99,22 +78,25 @@ fn the_end_is_no_reason_to_ask_twice() {
     client.machine.send(&message("1")).unwrap();
     client.machine.request_acknowledgement();
     client.machine.close(START, None);
-    assert_eq!(said(&mut client).matches(QUESTION).count(), 1);
+    assert_eq!(said(&mut client.machine).matches(QUESTION).count(), 1);
 }
 
-/// The application is told by `room` that it should wait; nothing that it sends all the same is lost.
 /// An application can tell what it has handled before the peer asks.
 #[test]
 fn what_was_handled_can_be_told_unasked() {
     let mut client = managed(&StreamManagement::new());
-    said(&mut client);
+    said(&mut client.machine);
     hear(&mut client, "<message from='romeo@example.net' id='1'/>");
     assert_eq!(client.told.stanzas, ["1"]);
-    assert_eq!(said(&mut client), "");
+    assert_eq!(said(&mut client.machine), "");
     client.machine.acknowledge();
-    assert_eq!(said(&mut client), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    assert_eq!(
+        said(&mut client.machine),
+        "<a xmlns='urn:xmpp:sm:3' h='1'/>"
+    );
 }
 
+/// The application is told by `room` that it should wait; nothing that it sends all the same is lost.
 #[test]
 fn a_full_queue_is_back_pressure() {
     let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
@@ -123,7 +105,7 @@ fn a_full_queue_is_back_pressure() {
     while client.machine.room() > 1024 {
         client.machine.send(&message(&sent.to_string())).unwrap();
         sent += 1;
-        said(&mut client);
+        said(&mut client.machine);
         assert_eq!(client.machine.sent(), Some(sent));
     }
     assert!((300..1000).contains(&sent), "{sent}");
@@ -154,7 +136,7 @@ fn a_queue_is_bounded_and_loses_nothing() {
     while client.told.closed.is_none() {
         client.machine.send(&long(sent)).unwrap();
         sent += 1;
-        said(&mut client);
+        said(&mut client.machine);
         while client.poll() {}
         assert!(sent < 60, "the queue has no end");
     }
@@ -213,9 +195,9 @@ fn a_question_without_room_is_put_off() {
     }
     assert!(client.machine.poll_timeout() > Some(at(1)));
     // Once there is room, the question is asked.
-    let unasked = said(&mut client);
+    let unasked = said(&mut client.machine);
     client.machine.handle_timeout(at(3));
-    assert_eq!(said(&mut client), QUESTION);
+    assert_eq!(said(&mut client.machine), QUESTION);
     assert!(!unasked.contains(QUESTION));
 }
 
@@ -281,7 +263,7 @@ fn a_silent_peer_is_asked_what_it_has_handled() {
     client.machine.set_keep_alive(Some(KeepAlive::ping()));
     client.machine.handle_timeout(at(1));
     client.machine.handle_timeout(at(301));
-    assert_eq!(said(&mut client), QUESTION);
+    assert_eq!(said(&mut client.machine), QUESTION);
     assert_eq!(client.machine.sent(), Some(0));
     client.machine.handle_timeout(at(302));
     client.machine.handle_timeout(at(332));
@@ -290,7 +272,11 @@ fn a_silent_peer_is_asked_what_it_has_handled() {
         client.told.closed,
         Some(CloseReason::TimedOut(Timer::KeepAlive))
     );
-    assert_eq!(said(&mut client), "", "no closing tag ends the session");
+    assert_eq!(
+        said(&mut client.machine),
+        "",
+        "no closing tag ends the session"
+    );
     assert!(client.machine.take_resumption().is_some());
 }
 
@@ -301,7 +287,7 @@ fn a_slow_application_does_not_make_its_peer_look_dead() {
     client.machine.send(&message("1")).unwrap();
     client.machine.handle_timeout(at(1));
     client.machine.handle_timeout(at(2));
-    said(&mut client);
+    said(&mut client.machine);
     client.machine.handle_timeout(at(3));
     let text = b"<message from='romeo@example.net'/>";
     client.machine.receive(at(4), text);

@@ -1,5 +1,6 @@
 //! A client and a server, and the bytes between them.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use xmppwire::{
@@ -164,6 +165,12 @@ impl Verona {
         let Some(event) = self.machine.poll_event() else {
             return false;
         };
+        self.handle(event, sessions);
+        true
+    }
+
+    /// Does what an event asks for.
+    pub fn handle(&mut self, event: ServerEvent, sessions: &mut DetachedSessions) {
         let machine = &mut self.machine;
         match event {
             ServerEvent::Opened(request) => {
@@ -215,7 +222,6 @@ impl Verona {
             ServerEvent::Closed(reason) => self.told.closed = Some(reason),
             other => panic!("{other:?}"),
         }
-        true
     }
 }
 
@@ -276,4 +282,54 @@ pub fn settle(
             return;
         }
     }
+}
+
+/// The same with what each side wrote changed on its way.
+pub fn settle_with(
+    client: &mut Juliet,
+    server: &mut Verona,
+    sessions: &mut DetachedSessions,
+    to_server: impl Fn(&str) -> String,
+    to_client: impl Fn(&str) -> String,
+) {
+    let mut wire = Wire::default();
+    loop {
+        let wrote = to_server(&said(&mut client.machine));
+        wire.to_server.extend(wrote.bytes());
+        let mut moved = read(&mut server.machine, &mut wire.to_server, usize::MAX);
+        moved |= server.poll(sessions);
+        let wrote = to_client(&said(&mut server.machine));
+        wire.to_client.extend(wrote.bytes());
+        moved |= read(&mut client.machine, &mut wire.to_client, usize::MAX);
+        moved |= client.poll();
+        if !moved {
+            return;
+        }
+    }
+}
+
+// --- A managed client by itself -------------------------------------------------------------------
+
+pub const QUESTION: &str = "<r xmlns='urn:xmpp:sm:3'/>";
+
+pub fn at(seconds: u64) -> Instant {
+    Instant::from_origin(Duration::from_secs(seconds))
+}
+
+/// A client whose stream is managed.
+pub fn managed(policy: &StreamManagement) -> Juliet {
+    let (mut client, mut server) = (Juliet::new(policy, 1, None), Verona::new(policy, 2));
+    let mut wire = Wire::default();
+    settle(&mut client, &mut server, &mut wire, &mut sessions());
+    assert!(client.managed);
+    client
+}
+
+pub fn said<R: xmppwire::Role>(machine: &mut Connection<R>) -> String {
+    String::from_utf8(machine.take_output()).unwrap()
+}
+
+pub fn hear(client: &mut Juliet, text: &str) {
+    assert_eq!(client.machine.receive(START, text.as_bytes()), text.len());
+    while client.poll() {}
 }

@@ -1,30 +1,32 @@
 //! The sessions that wait at a server.
 
-use core::time::Duration;
-
 use xmppwire::{
-    CloseReason, Detached, DetachedLimits, DetachedSessions, FullJid, Instant, PushError,
+    CloseReason, Detached, DetachedLimits, DetachedSessions, FullJid, PushError, ResumeAnswer,
     ServerEvent, StreamManagement,
 };
 
-use crate::support::{Juliet, START, Verona, Wire, message, sessions, settle};
+use crate::support::{Juliet, Login, START, Verona, Wire, at, message, sessions, settle};
+use crate::taking::asked;
 
-fn at(seconds: u64) -> Instant {
-    Instant::from_origin(Duration::from_secs(seconds))
-}
-
-/// A session in the format of a server.
-fn session(id: &str, jid: &str, seconds: u32) -> Detached {
-    let mut bytes = b"XWSM\x01\x02".to_vec();
-    bytes.extend(7_u32.to_be_bytes());
-    bytes.extend(0_u64.to_be_bytes());
+/// A session in the format of a client (1) or a server (2). The client has sent seven stanzas, which the
+/// server has handled.
+pub fn stored(side: u8, id: &str, jid: &str, seconds: u32) -> Vec<u8> {
+    let mut bytes = b"XWSM\x01".to_vec();
+    bytes.push(side);
+    let (handled, acknowledged): (u32, u64) = if side == 1 { (0, 7) } else { (7, 0) };
+    bytes.extend(handled.to_be_bytes());
+    bytes.extend(acknowledged.to_be_bytes());
     bytes.extend(seconds.to_be_bytes());
     for text in [id, jid, ""] {
         bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
         bytes.extend(text.as_bytes());
     }
     bytes.extend(0_u32.to_be_bytes());
-    Detached::from_bytes(&bytes).unwrap()
+    bytes
+}
+
+pub fn session(id: &str, jid: &str, seconds: u32) -> Detached {
+    Detached::from_bytes(&stored(2, id, jid, seconds)).unwrap()
 }
 
 fn jid(text: &str) -> FullJid {
@@ -91,6 +93,7 @@ fn bytes_are_bounded() {
     let mut pushed = 0;
     while sessions.push(&jid("a@x/1"), &message("m")).is_ok() {
         pushed += 1;
+        assert!(pushed < 100, "the session is never full");
     }
     assert!((5..40).contains(&pushed), "{pushed}");
     let full = sessions.push(&jid("a@x/1"), &message("m"));
@@ -108,6 +111,90 @@ fn bytes_are_bounded() {
     }
     assert_eq!(ended + sessions.len(), 21);
     assert!(!sessions.contains(&jid("a@x/1")));
+}
+
+/// What fits to the byte is in, for a session and for all together, and a byte more is not.
+#[test]
+fn the_limits_of_bytes_are_exact() {
+    let mut sessions = sessions();
+    assert!(sessions.insert(at(0), session("1", "a@x/1", 0)).is_empty());
+    assert_eq!(sessions.push(&jid("a@x/1"), &message("m")), Ok(1));
+    assert!(!sessions.is_empty());
+    let one = sessions.bytes() - 1024;
+
+    let all = usize::MAX;
+    for (of_session, of_all) in [
+        (2 * one, all),
+        (3 * one - 1, all),
+        (all, 1024 + 2 * one),
+        (all, 1024 + 3 * one - 1),
+    ] {
+        let mut limits = DetachedLimits::default();
+        (limits.session_bytes, limits.total_bytes) = (of_session, of_all);
+        let mut sessions = DetachedSessions::new(limits);
+        assert!(sessions.insert(at(0), session("1", "a@x/1", 0)).is_empty());
+        let mut push = || sessions.push(&jid("a@x/1"), &message("m"));
+        let pushed = [push(), push(), push()];
+        assert_eq!(pushed, [Ok(1), Ok(2), Err(PushError::Full)]);
+    }
+
+    let mut limits = DetachedLimits::default();
+    limits.total_bytes = 2 * 1024;
+    let mut sessions = DetachedSessions::new(limits);
+    for (second, ended) in [0, 0, 1].into_iter().enumerate() {
+        let id = second.to_string();
+        let one = session(&id, &format!("{id}@x/1"), 0);
+        assert_eq!(sessions.insert(at(second as u64), one).len(), ended);
+    }
+}
+
+/// A session is for the account that it is of, until its time is over. Nobody else learns of it.
+#[test]
+fn a_session_is_given_to_its_account_in_time() {
+    let own = "juliet@example.org/balcony";
+    for (id, of, second, given) in [
+        ("own", own, 29, true),
+        ("own", own, 30, false),
+        ("own", "mallet@example.org/balcony", 29, false),
+        ("other", own, 29, false),
+    ] {
+        let (_, _, request) = asked(Login::Sasl, "own");
+        let mut sessions = sessions();
+        assert!(sessions.insert(at(0), session(id, of, 30)).is_empty());
+        match sessions.answer(at(second), &request) {
+            ResumeAnswer::Resume(detached) => assert!(given && detached.id() == id),
+            ResumeAnswer::Unknown { handled } => assert!(!given && handled.is_none()),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(sessions.is_empty(), given);
+    }
+}
+
+/// A client that comes too late is told what its session had handled, as long as that is remembered.
+#[test]
+fn what_the_last_sessions_had_handled_is_remembered() {
+    for (remembered, known) in [
+        (0, [None; 3]),
+        (2, [None, Some(7), Some(7)]),
+        (3, [Some(7); 3]),
+    ] {
+        let mut limits = DetachedLimits::default();
+        limits.remembered = remembered;
+        let mut sessions = DetachedSessions::new(limits);
+        for id in ["1", "2", "3"] {
+            let one = session(id, "juliet@example.org/balcony", 30);
+            assert!(sessions.insert(at(0), one).is_empty());
+            assert!(sessions.expire(at(30)).is_some());
+        }
+        for (id, known) in ["1", "2", "3"].into_iter().zip(known) {
+            let (_, _, request) = asked(Login::Sasl, id);
+            let answer = sessions.answer(at(31), &request);
+            let ResumeAnswer::Unknown { handled } = answer else {
+                panic!("{answer:?}");
+            };
+            assert_eq!(handled, known, "{remembered} {id}");
+        }
+    }
 }
 
 /// The client is back before the server has noticed that its old connection is dead.
