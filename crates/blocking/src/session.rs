@@ -231,8 +231,8 @@ impl<R: SessionRole> Session<R> {
 
     /// Takes the stanzas that the server has not acknowledged, in the order in which they were sent:
     /// those of an earlier session that could not be resumed, and, after the end of this one, its own
-    /// if it was [closed](Self::begin_close). The server may have handled them or not. Each is given
-    /// once.
+    /// if either side has [closed](Self::begin_close) it. The server may have handled them or not. Each
+    /// is given once.
     pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
         self.machine.take_unacknowledged()
     }
@@ -321,10 +321,11 @@ impl<R: SessionRole> Session<R> {
     ///
     /// # Errors
     ///
-    /// As for [`next`](Self::next), if the end was not in order. [`Error::Unacknowledged`] then gives
-    /// back what the server has not acknowledged, where it manages the stream, and in any case the
-    /// stanzas of an earlier session that [`take_unacknowledged`](Self::take_unacknowledged) would
-    /// give.
+    /// As for [`next`](Self::next), if the end was not in order. [`Error::Unacknowledged`] gives back
+    /// what the server has not acknowledged, where it manages the stream (XEP-0198): also after an
+    /// orderly end, because a server that closes at the same moment may ignore what it is sent (RFC 6120
+    /// §4.4). With it come the stanzas of an earlier session that
+    /// [`take_unacknowledged`](Self::take_unacknowledged) would give.
     pub fn close(mut self) -> Result<(), Error> {
         self.begin_close();
         let end = self.pump.until(&mut self.machine, Machine::poll_closed);

@@ -63,8 +63,8 @@ pub enum Error {
     /// Connecting failed.
     #[error(transparent)]
     Connect(Box<ConnectError>),
-    /// The client was closed, and the server may not have handled everything that was sent: it has
-    /// neither acknowledged it (XEP-0198) nor confirmed the end.
+    /// The client was closed, and the server may not have handled everything that was sent: it has not
+    /// acknowledged it (XEP-0198), even where the stream was closed in order.
     #[error(transparent)]
     Unacknowledged(Box<NotAllAcknowledged>),
 }

@@ -60,6 +60,7 @@ pub struct Session<R: SessionRole = Client> {
     acknowledged: u64,
     /// Stanzas of an earlier session that its server may not have got.
     unacknowledged: Vec<Unacknowledged>,
+    /// The stream is closed in order, or about to be.
     closing: bool,
     /// Tasks to wake, once no lock is held.
     woken: Vec<Waker>,
@@ -205,7 +206,11 @@ impl<R: SessionRole> Session<R> {
                 News::Closed(reason) => {
                     log!(info, own = %self.own, %reason, "disconnected");
                     return Poll::Ready(match reason {
-                        CloseReason::Local | CloseReason::Peer => Ok(Arrival::End),
+                        CloseReason::Local | CloseReason::Peer => {
+                            // It cannot continue elsewhere, whoever has closed it.
+                            self.closing = true;
+                            Ok(Arrival::End)
+                        }
                         reason => Err(reason.into()),
                     });
                 }

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use xmppwire_test_support::adapter::Session;
-use xmppwire_tokio::{CloseReason, Error, Mode, Presence, StreamErrorCondition};
+use xmppwire_tokio::{
+    CloseReason, Error, Jid, Message, MessageType, Mode, Presence, StreamErrorCondition,
+};
 
-use crate::environment::{Account, MODES, connector};
-use crate::shared::{RESTART, Signal, end_server};
+use crate::environment::{Account, MODES, connector, connector_to};
+use crate::shared::{RESTART, Signal, end_server, get};
 use crate::stanzas::ping_the_host;
 
 /// Takes stanzas until the end, and returns its reason.
@@ -70,6 +72,47 @@ pub(crate) fn crash<C: Session>() {
 pub(crate) fn close<C: Session>() {
     for mode in MODES {
         session::<C>(mode).close().expect("an orderly end");
+    }
+}
+
+/// The server acknowledges everything before it confirms the closing tag: also what was sent before it
+/// agreed to manage the stream, and where the question before the closing tag is the second one that is
+/// open.
+pub(crate) fn close_managed<C: Session>() {
+    let account = Account::juliet();
+    for port in ["STARTTLS_PORT", "TLS_PORT"] {
+        let mode = match port {
+            "TLS_PORT" => Mode::DirectTls,
+            _ => Mode::StartTls,
+        };
+        let port = get(port).parse().expect("a port");
+        let connector = connector_to(account.config("HOST_SHA256"), mode, port);
+        let host = Jid::new(&get("HOST_SHA256")).expect("a domain");
+        // Nothing stores a headline for later.
+        let headline = |number: u32| {
+            Message::new(host.clone())
+                .with_type(MessageType::Headline)
+                .with_body(number.to_string())
+        };
+        for (count, agreed) in [
+            (0, true),
+            (1, false),
+            (1, true),
+            (10, false),
+            (15, true),
+            (500, true),
+        ] {
+            let mut session = C::connect_with(&connector).expect("a session");
+            if agreed {
+                let sent = session.send_acked(headline(0));
+                sent.expect("the server manages the stream");
+            }
+            for number in 0..count {
+                session.send(headline(number)).expect("it is sent");
+            }
+            let end = session.close();
+            assert!(end.is_ok(), "{mode:?}, {count} stanzas, {agreed}: {end:?}");
+        }
     }
 }
 

@@ -118,5 +118,5 @@ mod run {
     scenarios!(stanzas: message_to_self, message_to_another, ping, refused_request, presence, burst);
     adapter_scenarios!(components: stanzas, refused, foreign_from, two_of_a_name, comes_back);
     adapter_scenarios!(resume: cut_at_random_bytes, cut_between_stanzas);
-    scenarios!(ends: shutdown, crash, close, comes_back);
+    scenarios!(ends: shutdown, crash, close, close_managed, comes_back);
 }

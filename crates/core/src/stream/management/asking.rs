@@ -118,11 +118,12 @@ impl Stream {
     }
 
     /// Asks about the last stanzas before the closing tag, even if another question is open, so that the
-    /// application learns what the peer has handled.
+    /// application learns what the peer has handled. A peer that was asked to manage the stream and has
+    /// not answered is asked as well: it reads the question after that request. The question needs no
+    /// more room than the closing tag behind it.
     pub(in crate::stream) fn ask_before_closing(&mut self) {
-        let confirmed = self.management.as_ref().filter(|m| m.confirmed);
-        let out = confirmed.and_then(|m| m.queue.as_ref());
-        if out.is_some_and(|out| out.unasked > 0) && self.has_room_to_answer() {
+        let out = self.management.as_ref().and_then(|m| m.queue.as_ref());
+        if out.is_some_and(|out| out.unasked > 0) {
             self.push_own(&Element::builder("r", ns::SM).build());
         }
     }

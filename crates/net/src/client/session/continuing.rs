@@ -73,7 +73,7 @@ impl<R: SessionRole> Session<R> {
     }
 
     /// Takes the stanzas that are given back: those of an earlier session, which is over, and, after
-    /// the end of a session that was closed, its own. Its server has not acknowledged them.
+    /// the end of a session that either side has closed, its own. Its server has not acknowledged them.
     pub fn take_unacknowledged(&mut self) -> Vec<Unacknowledged> {
         let mut stanzas = self.take_earlier();
         if self.closing {
@@ -89,18 +89,20 @@ impl<R: SessionRole> Session<R> {
     }
 
     /// What closing has come to, after [`poll_closed`](Self::poll_closed): this end, with the stanzas
-    /// that the server may not have handled. One that has confirmed the end has read everything
-    /// before it (RFC 6120 §4.4).
+    /// that the server has not acknowledged.
+    ///
+    /// They come back after an orderly end as well. The closing tag of the server does not confirm them:
+    /// a server that closes by itself may ignore what arrives after its own tag (RFC 6120 §4.4), and
+    /// nothing tells whose tag was first. The client asks what the server has handled before it writes
+    /// its own tag, and a server that reads the question has to answer it (XEP-0198 §4). Prosody and
+    /// ejabberd do so before they close, so all that they have read is acknowledged.
     ///
     /// # Errors
     ///
     /// Those of `end`, and [`Error::Unacknowledged`].
     pub fn finish(&mut self, now: Instant, end: Result<(), Error>) -> Result<(), Error> {
         let mut stanzas = self.take_earlier();
-        let own = self.leave(now).give_up();
-        if end.is_err() {
-            stanzas.extend(own);
-        }
+        stanzas.extend(self.leave(now).give_up());
         Error::unless_acknowledged(stanzas, end)
     }
 
