@@ -11,6 +11,7 @@ use crate::error::InvalidStanza;
 use crate::managed::limit;
 use crate::saved_session::{Kind, SavedSessionError, Session};
 use crate::stanza::Stanza;
+use crate::time::Instant;
 use crate::unacknowledged::Unacknowledged;
 
 /// A server's session whose connection is lost, until its client resumes it or its time is over
@@ -26,9 +27,19 @@ use crate::unacknowledged::Unacknowledged;
 /// [added](Self::push).
 pub struct Detached {
     pub(crate) session: Session,
+    /// When it ends at the latest: the time that it had in a table before a client asked for it.
+    pub(super) until: Option<Instant>,
 }
 
 impl Detached {
+    /// A session whose connection is lost now.
+    pub(super) const fn new(session: Session) -> Self {
+        Self {
+            session,
+            until: None,
+        }
+    }
+
     /// The id of the session, which its client knows. It is a secret.
     pub fn id(&self) -> &str {
         &self.session.id
@@ -86,8 +97,7 @@ impl Detached {
     /// # Errors
     /// [`SavedSessionError`] if they are no session of a server.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedSessionError> {
-        let session = Session::load(bytes, Kind::Server)?;
-        Ok(Self { session })
+        Ok(Self::new(Session::load(bytes, Kind::Server)?))
     }
 
     /// Whether the request is for this session, and of its account.

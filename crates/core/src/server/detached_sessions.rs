@@ -177,7 +177,9 @@ impl DetachedSessions {
     }
 
     /// Puts a session in. Returns those that end for it: the one that had its address, and the oldest
-    /// ones where a limit is exceeded, possibly the new one itself.
+    /// ones where a limit is exceeded, possibly the new one itself. A session that
+    /// [`answer`](Self::answer) gave away and that was not resumed has no more time than it had, so that
+    /// a client cannot keep a session by attempts that fail.
     #[must_use = "the stanzas of the sessions that end would be lost"]
     pub fn insert(&mut self, now: Instant, detached: Detached) -> Vec<Detached> {
         let mut ended: Vec<Detached> = self.remove(detached.jid()).into_iter().collect();
@@ -188,6 +190,7 @@ impl DetachedSessions {
         }
         let time = self.limits.time;
         let until = now + detached.max().map_or(time, |max| max.min(time));
+        let until = detached.until.map_or(until, |before| before.min(until));
         let account = detached.jid().to_bare();
         let id: Box<str> = detached.id().into();
         let waiting = Waiting { detached, until };
@@ -249,7 +252,9 @@ impl DetachedSessions {
             waiting.is_some_and(|w| w.until > now && w.detached.is_asked_for_by(request));
         if is_there && let Some(waiting) = self.sessions.remove(request.id()) {
             self.forget(&waiting);
-            return ResumeAnswer::Resume(waiting.detached);
+            let mut detached = waiting.detached;
+            detached.until = Some(waiting.until);
+            return ResumeAnswer::Resume(detached);
         }
         let of_account = self.handled.get(request.id());
         let of_account = of_account.filter(|(account, _)| account == request.account());

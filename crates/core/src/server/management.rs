@@ -36,7 +36,7 @@ impl Server {
             return None;
         }
         let session = Session::new(jid.clone(), stream.park()?)?;
-        Some(ServerEvent::Detached(Detached { session }))
+        Some(ServerEvent::Detached(Detached::new(session)))
     }
 }
 
@@ -121,7 +121,7 @@ impl Endpoint<Server> {
         self.drop_uncounted();
         let session = Session::new(jid, self.stream.park()?)?;
         self.stream.close_with(error.into(), CloseReason::Local);
-        Some(Detached { session })
+        Some(Detached::new(session))
     }
 
     // --- Start ------------------------------------------------------------------------------------

@@ -134,6 +134,8 @@ pub struct Verona {
     pub told: Told,
     host: Host,
     pub managed: Option<String>,
+    /// The time at which it looks for sessions and keeps them.
+    pub now: Instant,
     /// A session of another connection that is still alive, for a collision.
     pub old: Option<Box<Verona>>,
 }
@@ -150,6 +152,7 @@ impl Verona {
                 .with_stream_management(policy.clone())
                 .with_sasl2(Sasl2::new()),
             managed: None,
+            now: START,
             old: None,
         }
     }
@@ -196,12 +199,12 @@ impl Verona {
                     && old.managed.as_deref() == Some(request.id())
                     && let Some(detached) = old.machine.detach()
                 {
-                    assert!(sessions.insert(START, detached).is_empty());
+                    assert!(sessions.insert(self.now, detached).is_empty());
                 }
-                let answer = sessions.answer(START, &request);
+                let answer = sessions.answer(self.now, &request);
                 // The connection may have ended meanwhile.
                 if let Some(back) = machine.answer_resume(request, answer).unwrap() {
-                    assert!(sessions.insert(START, back).is_empty());
+                    assert!(sessions.insert(self.now, back).is_empty());
                 }
             }
             ServerEvent::Resumed { acknowledged, .. } => {
@@ -216,7 +219,7 @@ impl Verona {
             ServerEvent::Acknowledged(upto) => self.told.acknowledged = upto,
             ServerEvent::Stanza(stanza) => self.told.stanza(&stanza),
             ServerEvent::Detached(detached) => {
-                assert!(sessions.insert(START, detached).is_empty());
+                assert!(sessions.insert(self.now, detached).is_empty());
                 self.told.events.push("detached".into());
             }
             ServerEvent::Closed(reason) => self.told.closed = Some(reason),

@@ -1,8 +1,8 @@
 //! The sessions that wait at a server.
 
 use xmppwire::{
-    CloseReason, Detached, DetachedLimits, DetachedSessions, FullJid, PushError, ResumeAnswer,
-    ServerEvent, StreamManagement,
+    CloseReason, Detached, DetachedLimits, DetachedSessions, FullJid, PeerMisbehaved, PushError,
+    ResumeAnswer, Resumption, ServerEvent, StreamManagement,
 };
 
 use crate::support::{Juliet, Login, START, Verona, Wire, at, message, sessions, settle};
@@ -51,6 +51,38 @@ fn time_ends_sessions() {
     assert!(sessions.expire(at(300)).is_some() && sessions.expire(at(300)).is_some());
     assert!(sessions.is_empty() && sessions.poll_timeout().is_none());
     assert_eq!(sessions.bytes(), 0);
+}
+
+/// Otherwise a client could keep a session for ever, with counts that are too high.
+#[test]
+fn a_refused_resumption_leaves_a_session_the_time_it_had() {
+    const BALCONY: &str = "juliet@example.org/balcony";
+    let mut sessions = sessions();
+    assert!(sessions.insert(at(0), session("a", BALCONY, 30)).is_empty());
+    for (seed, second) in [(1, 10), (2, 20)] {
+        let policy = StreamManagement::new();
+        let mut bytes = stored(1, "a", BALCONY, 30);
+        // The client says that it has handled a stanza. It was sent none.
+        bytes[9] = 1;
+        let resumption = Resumption::from_bytes(&bytes).unwrap();
+        let mut client = Juliet::new(&policy, seed, Some(resumption));
+        let mut server = Verona::new(&policy, seed);
+        server.now = at(second);
+        settle(
+            &mut client,
+            &mut server,
+            &mut Wire::default(),
+            &mut sessions,
+        );
+        let Some(CloseReason::Violation { why, .. }) = server.told.closed else {
+            panic!("{:?}", server.told.closed);
+        };
+        let (handled, sent) = (1, 0);
+        assert_eq!(why, PeerMisbehaved::HandledTooHigh { handled, sent });
+        assert_eq!(sessions.len(), 1);
+        assert_eq!(sessions.poll_timeout(), Some(at(30)), "at {second}");
+    }
+    assert_eq!(sessions.expire(at(30)).unwrap().id(), "a");
 }
 
 #[test]
