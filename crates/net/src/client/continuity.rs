@@ -44,6 +44,13 @@ pub(super) struct Settled {
     pub(super) unacknowledged: Vec<Unacknowledged>,
 }
 
+impl Parked {
+    /// Whether its server has forgotten it.
+    fn is_over(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until < now)
+    }
+}
+
 impl Continuity {
     fn lock(&self) -> MutexGuard<'_, Between> {
         // The lock is never poisoned: no code that holds it panics.
@@ -104,10 +111,11 @@ impl Continuity {
         }
     }
 
-    /// Where the server prefers to resume the session.
-    pub(crate) fn location(&self) -> Option<Redirect> {
+    /// Where the server prefers to resume the session, while it has it.
+    pub(crate) fn location(&self, now: Instant) -> Option<Redirect> {
         let between = self.lock();
-        Redirect::parse(between.session.as_ref()?.resumption.location()?)
+        let session = between.session.as_ref().filter(|s| !s.is_over(now))?;
+        Redirect::parse(session.resumption.location()?)
     }
 
     /// Lets a login resume the session. Returns until when it can be, for
@@ -118,12 +126,12 @@ impl Continuity {
         now: Instant,
     ) -> Option<Instant> {
         let parked = self.lock().session.take()?;
-        let until = parked.until;
-        if until.is_some_and(|until| until < now) {
+        if parked.is_over(now) {
             self.put_back(parked);
             self.give_up();
             return None;
         }
+        let until = parked.until;
         if let Some(resumption) = R::resume(endpoint, parked.resumption) {
             // It is of another account.
             self.put_back(Parked { resumption, until });

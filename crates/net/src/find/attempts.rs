@@ -152,7 +152,7 @@ impl<R: SessionRole> Attempts<R> {
             }
             given => attempts.plan(Plan::given(given.iter().cloned()), Source::Own),
         }
-        if let Some(location) = connector.continuity.location() {
+        if let Some(location) = connector.continuity.location(now) {
             let mode = connector.servers().first().map(|server| server.mode);
             attempts.follow(location, mode.unwrap_or(Mode::StartTls));
         }

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::client::Connector;
+use crate::find::{Attempts, Mode, Step};
 use xmppwire::{
     Client, ClientConfig, Connection, Entropy, Jid, Mechanism, MechanismPolicy, Message,
     StreamManagement, TlsInfo,
@@ -29,7 +31,8 @@ fn tell(client: &mut Connection<Client>, text: &str) -> String {
     String::from_utf8(client.take_output()).unwrap()
 }
 
-/// A session that its server keeps for ten seconds, with a message that was not acknowledged.
+/// A session that its server keeps for ten seconds, best resumed at 192.0.2.7, with a message that was
+/// not acknowledged.
 fn session() -> Resumption {
     let mut client = client();
     let plain = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
@@ -46,7 +49,7 @@ fn session() -> Resumption {
     let bound = format!(
         "<iq type='result' id='{}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
          <jid>juliet@example.org/balcony</jid></bind></iq>\
-         <enabled xmlns='urn:xmpp:sm:3' resume='true' id='7' max='10'/>",
+         <enabled xmlns='urn:xmpp:sm:3' resume='true' id='7' max='10' location='192.0.2.7:5222'/>",
         id.unwrap()
     );
     tell(&mut client, &bound);
@@ -80,6 +83,21 @@ fn a_session_is_not_resumed_when_its_server_has_forgotten_it() {
     let settled = continuity.take_settled().unwrap();
     assert_eq!(settled.acknowledged, 0);
     assert_eq!(settled.unacknowledged.len(), 1);
+}
+
+#[test]
+fn the_location_of_a_session_is_not_tried_when_its_server_has_forgotten_it() {
+    let connector = Connector::account("juliet@example.org", "s3cr3t")
+        .unwrap()
+        .with_server("192.0.2.1", 5222, Mode::StartTls);
+    connector.continuity.park(session(), Some(NOW));
+    for (seconds, first) in [(10, "192.0.2.7:5222"), (11, "192.0.2.1:5222")] {
+        let mut attempts = Attempts::new(&connector, after(seconds));
+        let Some(Step::Open(address)) = attempts.next_step(after(seconds)) else {
+            panic!("nothing is tried");
+        };
+        assert_eq!(address.to_string(), first, "after {seconds} seconds");
+    }
 }
 
 /// Nothing tells how long a session was stored: its server decides.
