@@ -226,3 +226,24 @@ const fn ascii_flags(byte: u8) -> u8 {
     }
     flags
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The word ends at the first byte that is neither, whatever follows.
+    #[test]
+    fn a_word_counts_its_letters_and_digits() {
+        for byte in 0..=u8::MAX {
+            let is_plain = byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            for place in 0..8 {
+                for fill in *b"az09" {
+                    let mut word = [fill; 8];
+                    word[place] = byte;
+                    let count = if is_plain { 8 } else { place };
+                    assert_eq!(lowercase(u64::from_le_bytes(word)), count, "{word:?}");
+                }
+            }
+        }
+    }
+}
