@@ -75,10 +75,11 @@ fn escape(
     let bytes = string.as_bytes();
     // The start of the run that is copied next, and the place up to which it is plain.
     let (mut start, mut at) = (0, plain);
-    // Every byte that stops the search is the first of a character.
+    // Every byte that stops the search is the first of a character. In text, none is a quote or white
+    // space that only values escape.
     while let Some(c) = string.get(at..).and_then(|rest| rest.chars().next()) {
         let after = at.saturating_add(c.len_utf8());
-        if let Some(reference) = reference(c, context) {
+        if let Some(reference) = reference(c) {
             out.extend_from_slice(bytes.get(start..at).unwrap_or_default());
             out.extend_from_slice(reference);
             start = after;
@@ -93,21 +94,21 @@ fn escape(
             start = after;
         }
         at = skip(bytes, after, context);
+        debug_assert!(at >= after, "the search goes on");
     }
     out.extend_from_slice(bytes.get(start..).unwrap_or_default());
     Ok(())
 }
 
-fn reference(c: char, context: Context) -> Option<&'static [u8]> {
-    let is_value = context == Context::Attribute;
+fn reference(c: char) -> Option<&'static [u8]> {
     Some(match c {
         '&' => b"&amp;",
         '<' => b"&lt;",
         // XML needs this in `]]>` only; always escaping it is cheaper than looking.
         '>' => b"&gt;",
-        '\'' if is_value => b"&apos;",
-        '\t' if is_value => b"&#x9;",
-        '\n' if is_value => b"&#xA;",
+        '\'' => b"&apos;",
+        '\t' => b"&#x9;",
+        '\n' => b"&#xA;",
         // Parsers turn a bare CR into LF even in text (XML 1.0 §2.11).
         '\r' => b"&#xD;",
         _ => return None,
@@ -195,17 +196,19 @@ fn skip(bytes: &[u8], mut at: usize, context: Context) -> usize {
         at += BLOCK * blocks.iter().take_while(|block| clean(block)).count();
     }
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let before = at;
         let found = find(u64::from_le_bytes(*word), context);
         if found == 0 {
             at += 8;
-            continue;
+        } else {
+            at += (found.trailing_zeros() / 8) as usize;
+            match bytes.get(at) {
+                // A line feed in text, for instance.
+                Some(byte) if !stops(*byte, class) => at += 1,
+                _ => return at,
+            }
         }
-        at += (found.trailing_zeros() / 8) as usize;
-        match bytes.get(at) {
-            // A line feed in text, for instance.
-            Some(byte) if !stops(*byte, class) => at += 1,
-            _ => return at,
-        }
+        debug_assert!(at > before, "the search goes on");
     }
     let rest = bytes.get(at..).unwrap_or_default();
     let found = rest.iter().position(|byte| stops(*byte, class));
@@ -271,6 +274,26 @@ mod tests {
         }
     }
 
+    /// Only bytes that stop the search, and in text what only values escape, end the plain part of a
+    /// word.
+    #[test]
+    fn a_word_is_plain_up_to_its_first_stop() {
+        for byte in 0..=255 {
+            for place in 0..8 {
+                for (context, class) in [(Context::Text, TEXT), (Context::Attribute, VALUE)] {
+                    for fill in *b"a\x7F %;=" {
+                        let mut word = [fill; 8];
+                        word[place] = byte;
+                        let is_stop = stops(byte, class) || byte < 0x20;
+                        let plain = if is_stop { place } else { 8 };
+                        let found = find(u64::from_le_bytes(word), context);
+                        assert_eq!(found.trailing_zeros() as usize / 8, plain, "{word:?}");
+                    }
+                }
+            }
+        }
+    }
+
     /// A byte is found at every place of a word and of a block, whatever stands around it.
     #[test]
     fn no_byte_escapes() {
@@ -278,13 +301,14 @@ mod tests {
             let c = char::from(byte);
             for before in [0, 1, 5, 8, 9, 63, 64, 70] {
                 for after in [0, 1, 8, 70] {
-                    for fill in ["x", "\n", "é", "%"] {
+                    for fill in ["x", "\n", "é", "%", "'", "&"] {
                         let (front, back) = (fill.repeat(before), fill.repeat(after));
                         for context in [Context::Text, Context::Attribute] {
                             let whole = escaped(&alloc::format!("{front}{c}{back}"), context);
-                            let mut parts = escaped(&front, context);
+                            let fill = escaped(fill, context);
+                            let mut parts = fill.repeat(before);
                             parts += &escaped(&alloc::format!("{c}"), context);
-                            parts += &escaped(&back, context);
+                            parts += &fill.repeat(after);
                             assert_eq!(whole, parts, "{c:?} after {before} {fill:?}");
                         }
                     }

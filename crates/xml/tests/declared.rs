@@ -133,6 +133,29 @@ fn changes_keep_declarations() {
     assert_eq!(inner.to_xml(), inner.to_element().to_xml());
 }
 
+/// A stamp on the root moves the records behind it, but no declaration to another element.
+#[test]
+fn a_stamp_between_two_changes_moves_no_declaration() {
+    let mut element = read("<message><a/></message>");
+    element.append(&read(&format!("<b>{TYPED}</b>")));
+    element.set_attr("from", Some("juliet@example.org"));
+    element.append(&read(&format!("<c>{TYPED}</c>")));
+    assert_eq!(
+        write(&client(), &element),
+        format!("<message from='juliet@example.org'><a/><b>{TYPED}</b><c>{TYPED}</c></message>")
+    );
+}
+
+#[test]
+fn a_later_declaration_of_a_prefix_replaces_the_earlier_one() {
+    let mut header = client();
+    for (prefix, ns) in [("p", "urn:a"), ("q", "urn:b"), ("p", "urn:c")] {
+        header.declare_prefix(prefix, ns);
+    }
+    let declared: Vec<_> = header.prefixes().collect();
+    assert_eq!(declared, [("q", "urn:b"), ("p", "urn:c")]);
+}
+
 /// Where declaring namespaces in place takes too many bytes, those of the stanza stay where they are.
 #[test]
 fn hoisting_leaves_them() {

@@ -37,6 +37,8 @@ fn inside_a_stanza() {
         ("<a>text<!-- x", RestrictedXml),
         ("<a><?target data?></a>", RestrictedXml),
         ("<a><?x?></a>", RestrictedXml),
+        ("<a><?x ?></a>", RestrictedXml),
+        ("<a><?t ?></a>", RestrictedXml),
         ("<a><?xml-stylesheet href='x'?></a>", RestrictedXml),
         ("<a><?xmlx?></a>", RestrictedXml),
         ("<a><!DOCTYPE a></a>", RestrictedXml),

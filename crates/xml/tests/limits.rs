@@ -72,6 +72,20 @@ fn stanza_bytes() {
     );
 }
 
+/// Also where the byte is a CR, which the reader passes on as LF.
+#[test]
+fn the_first_byte_over_the_limit_stays() {
+    for stanza in ["<a\r\r>\r\r</a\r\n>", "<a b='\r\r'/>", "<a>\r&amp;\r</a>"] {
+        for value in 1..stanza.len() {
+            let mut limits = XmlLimits::default();
+            limits.max_stanza_bytes = value;
+            let outcome = run_within(limits, &in_stream(stanza));
+            let error = (ReadErrorKind::PolicyViolation, HEADER.len() + value);
+            assert_eq!(outcome.error, Some(error), "{stanza:?} within {value}");
+        }
+    }
+}
+
 #[test]
 fn header_bytes() {
     let streams = "xmlns:stream='http://etherx.jabber.org/streams'";

@@ -67,3 +67,23 @@ impl Recent {
         span
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree stores the eight namespaces that were used last once each.
+    #[test]
+    fn namespaces_are_stored_once() {
+        let (mut tree, mut recent) = (Tree::default(), Recent::default());
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let first = names.map(|ns| recent.intern(&mut tree, ns));
+        let again = names.map(|ns| recent.intern(&mut tree, ns));
+        assert!(first == again, "{:?}", tree.text);
+        assert_eq!(tree.text, names.concat());
+        // One more takes the place of the oldest.
+        recent.intern(&mut tree, "i");
+        assert!(recent.intern(&mut tree, "b") == first[1]);
+        assert!(recent.intern(&mut tree, "a") != first[0]);
+    }
+}

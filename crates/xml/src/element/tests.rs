@@ -27,6 +27,7 @@ fn a_cursor_sees_what_was_built() {
         .open("d", "")
         .build();
     assert_eq!((element.name(), element.ns()), ("a", "u"));
+    assert!(element.is("a", "u") && !element.is("a", "v") && !element.is("b", "u"));
     assert_eq!(element.attr("x"), Some("1"));
     assert_eq!(element.attr("y"), None);
     assert_eq!(element.attr("lang"), None);
@@ -35,6 +36,7 @@ fn a_cursor_sees_what_was_built() {
     assert_eq!(element.attrs().last().map(|attr| attr.ns), Some(XML_NS));
     assert_eq!(names(element.children()), ["b", "d"]);
     assert_eq!(element.text(), "onethreefour");
+    assert!(element.has_text());
     let nodes: Vec<_> = element.nodes().collect();
     assert_eq!(nodes.len(), 4);
     assert_eq!(nodes[2], NodeRef::Text("threefour"));
@@ -65,6 +67,66 @@ fn attributes_can_be_set_late_and_again() {
         "<a xmlns='u' y='2' x='4' xmlns:ns1='v' ns1:x='5'>one<b z='3'/>twothree</a>"
     );
     assert_eq!(element.nodes().count(), 3);
+}
+
+/// A child can have the namespace of what it is in.
+#[test]
+fn children_in_the_namespace_of_their_parent() {
+    let element = Element::builder("query", "u")
+        .text_child("name", "Exodus")
+        .open("x", "v")
+        .open_child("y")
+        .text_child("z", "1")
+        .build();
+    assert_eq!(
+        element.to_xml(),
+        "<query xmlns='u'><name>Exodus</name><x xmlns='v'><y><z>1</z></y></x></query>"
+    );
+}
+
+/// A queue counts by this what its stanzas hold.
+#[test]
+fn the_heap_size_counts_all_tables() {
+    let parse = |text: &str| text.parse::<Element>().unwrap().compacted();
+    let plain = parse("<a xmlns='u'><b/></a>");
+    // Names and namespaces, and two records of six words.
+    assert!(plain.heap_size() >= 3 + 2 * 24);
+    let texts = parse(&format!("<a xmlns='u'><b/>{}</a>", "x".repeat(500)));
+    assert!(texts.heap_size() >= plain.heap_size() + 500 + 12);
+    let declared = parse("<a xmlns='u' xmlns:p='v' xmlns:q='w'><b/></a>");
+    assert!(declared.heap_size() >= plain.heap_size() + 2 * 20);
+}
+
+/// Only attributes that need a prefix count as declarations, of which the writer may repeat some.
+#[test]
+fn stamps_without_a_prefix_are_no_declarations() {
+    let mut element = Element::builder("a", "u").build();
+    let declared = element.tree.declared();
+    element.set_attr("from", Some("juliet@example.org"));
+    element.set_attr_ns("lang", XML_NS, Some("en"));
+    assert_eq!(element.tree.declared(), declared);
+    element.set_attr_ns("b", "urn:b", Some("c"));
+    assert!(element.tree.declared() > declared);
+}
+
+/// A name that is none is refused wherever it came from.
+#[test]
+fn a_bad_name_is_not_lost_in_a_copy() {
+    let bad = Element::builder("a b", "u").build();
+    let mut stanza = Element::builder("message", "u").build();
+    stanza.append(&bad);
+    let built = Element::builder("message", "u").append(&bad).build();
+    for element in [&bad, &stanza, &built, &stanza.compacted()] {
+        let mut out = Vec::new();
+        let written = crate::Writer::new("u").element(&mut out, element.root());
+        assert_eq!(written, Err(crate::WriteError::InvalidName), "{element:?}");
+    }
+}
+
+#[test]
+fn a_builder_shows_what_it_has() {
+    let builder = Element::builder("a", "u").open("b", "u").text("c");
+    assert_eq!(format!("{builder:?}"), "<a xmlns='u'><b>c</b></a>");
 }
 
 #[test]
@@ -138,6 +200,7 @@ fn differences_are_seen() {
     ] {
         assert_ne!(element, other);
         assert_ne!(other.root(), element);
+        assert_ne!(element, other.root());
     }
     // A sibling is not a child.
     let beside = base().open("b", "u").close().open("c", "u").build();

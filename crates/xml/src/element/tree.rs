@@ -273,7 +273,7 @@ impl Tree {
 
     /// Adds an attribute to the element `index`, after its other attributes.
     pub(crate) fn push_attr(&mut self, index: u32, name: &str, ns: Span, value: &str) {
-        self.bad_names |= !is_ncname(name) || (ns.is_empty() && name == "xmlns");
+        self.bad_names |= !is_ncname(name);
         self.push_attr_checked(index, name, ns, value);
     }
 

@@ -272,6 +272,7 @@ mod tests {
     use alloc::format;
     use alloc::string::String;
 
+    use crate::element::{Element, STAMP_BYTES, STAMP_WORDS};
     use crate::limits::XmlLimits;
     use crate::reader::{Event, Reader};
 
@@ -314,20 +315,35 @@ mod tests {
     /// A finished tree does not keep unused room.
     #[test]
     fn large_finished_trees_are_shrunk() {
-        let mut reader = Reader::new(XmlLimits::default());
+        let limits = XmlLimits::default();
         let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
         // One byte more than a power of two leaves the most unused room.
         let stanza = format!("<a>{}</a>", "x".repeat(65_537));
         let input = format!("{header}{stanza}");
-        let mut input = input.as_bytes();
-        assert!(matches!(
-            reader.read(&mut input),
-            Ok(Some(Event::Header(_)))
-        ));
-        let Ok(Some(Event::Element(element))) = reader.read(&mut input) else {
-            panic!("no stanza");
-        };
-        let held = element.heap_size();
-        assert!(held < 66_000, "{held} bytes for {}", stanza.len());
+        // In the fast lane, whole and in two reads, and in the checked lane.
+        for (mut reader, first) in [
+            (Reader::new(limits), input.len()),
+            (Reader::new(limits), 40_000),
+            (Reader::checked_only(limits), input.len()),
+        ] {
+            let (front, back) = input.as_bytes().split_at(first);
+            let mut element = None;
+            for mut piece in [front, back] {
+                while let Some(event) = reader.read(&mut piece).unwrap() {
+                    if let Event::Element(found) = event {
+                        element = Some(found);
+                    }
+                }
+            }
+            let held = element.expect("the stanza is read").heap_size();
+            assert!(held < 66_000, "{held} bytes for {}", stanza.len());
+        }
+        // The list of prefixes as well.
+        let declarations = "<b xmlns:p='u'/>".repeat(1025);
+        let content = format!("<a xmlns='u'>{declarations}</a>");
+        let element = Element::parse(&content, &limits).unwrap();
+        // A copy has no unused room.
+        let room = STAMP_BYTES + STAMP_WORDS * size_of::<u32>();
+        assert!(element.heap_size() <= element.clone().heap_size() + room);
     }
 }

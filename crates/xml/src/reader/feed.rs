@@ -68,11 +68,6 @@ impl Feed {
         }
     }
 
-    /// Notes that the next input does not continue the last one.
-    pub(super) fn new_input(&mut self) {
-        self.clean = 0;
-    }
-
     /// Begins an item with a budget of its own.
     pub(super) fn begin_item(&mut self) {
         self.spent = 0;
@@ -175,7 +170,9 @@ impl Feed {
                 Ok(Some(event)) => return Ok(Fed::Event(event)),
                 Err(EndOrError::NeedMoreData) if input.is_empty() => return Ok(Fed::Hungry),
                 Err(EndOrError::NeedMoreData) if left == 0 => return Err(OVER_BUDGET),
-                Err(EndOrError::NeedMoreData) => {}
+                Err(EndOrError::NeedMoreData) => {
+                    debug_assert!(taken > 0, "the parser takes what it is shown");
+                }
                 Err(EndOrError::Error(error)) => {
                     if let Some(error) = self.judge(error) {
                         return Err(error);

@@ -96,3 +96,36 @@ impl Reader {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "checked-only")))]
+mod tests {
+    use crate::limits::XmlLimits;
+    use crate::reader::{Event, Reader};
+
+    /// The lanes hold memory while a stanza is cut or another one follows. A stanza with a prefix of
+    /// its own is for the checked lane.
+    #[test]
+    fn an_idle_reader_holds_no_lane() {
+        let mut reader = Reader::new(XmlLimits::default());
+        let header = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
+        reader.read(&mut header.as_bytes()).unwrap();
+        assert!(reader.lane.is_none() && reader.checked.is_none());
+        for cut in [1, 3, 5] {
+            let (front, rest) = "<a>b</a>".split_at(cut);
+            assert_eq!(reader.read(&mut front.as_bytes()), Ok(None));
+            assert!(reader.lane.is_some());
+            let mut rest = rest.as_bytes();
+            let found = reader.read(&mut rest);
+            assert!(matches!(found, Ok(Some(Event::Element(_)))));
+            assert!(reader.lane.is_none() && reader.checked.is_none());
+        }
+        let mut two: &[u8] = b"<a/><b/>";
+        reader.read(&mut two).unwrap();
+        assert!(reader.lane.is_some(), "another stanza follows");
+        reader.read(&mut two).unwrap();
+        assert!(reader.lane.is_none());
+        // The next stanza of this peer will need it again.
+        reader.read(&mut &b"<p:a xmlns:p='u'/>"[..]).unwrap();
+        assert!(reader.checked.is_some());
+    }
+}

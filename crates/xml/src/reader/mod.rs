@@ -154,10 +154,10 @@ impl Reader {
         if let Place::Failed(error) = self.place {
             return Err(error);
         }
-        if let Some(checked) = &mut self.checked {
-            checked.feed.new_input();
-        }
+        let before = input.len();
         let outcome = self.advance(input);
+        let is_event = matches!(outcome, Ok(Some(_)));
+        debug_assert!(!is_event || input.len() < before, "an event takes a byte");
         if let Err(error) = outcome {
             // Frees what was collected, which is not needed any more.
             *self = Self::new(self.limits);

@@ -192,3 +192,16 @@ pub(crate) fn to_xml(element: ElementRef<'_>) -> String {
     let _ = write(&mut out, element, scope, Unspeakable::Show);
     String::from_utf8(out).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server has a writer for each connection.
+    #[test]
+    fn writers_of_usual_headers_hold_no_memory() {
+        for ns in ["jabber:client", "jabber:server", "jabber:component:accept"] {
+            assert!(matches!(Writer::new(ns).header, Declared::Usual(_)), "{ns}");
+        }
+    }
+}

@@ -140,11 +140,58 @@ fn is_plain_ns(ns: &str) -> bool {
 mod tests {
     use super::*;
     use alloc::format;
+    use alloc::string::String;
 
     const NS: &str = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
 
+    /// The length of a header that is read in this lane.
     fn taken(input: &str) -> Option<usize> {
-        header(input.as_bytes(), &XmlLimits::DEFAULT).map(|(_, len)| len)
+        taken_within(input, &XmlLimits::DEFAULT)
+    }
+
+    fn taken_within(input: &str, limits: &XmlLimits) -> Option<usize> {
+        let (tag, len) = header(input.as_bytes(), limits)?;
+        tag.header().is_ok().then_some(len)
+    }
+
+    /// Up to its limits, this lane reads a header that the other would read. Of a name or a value it
+    /// wants one byte less than the limit.
+    #[test]
+    fn limits_are_used_up() {
+        let header = format!("<stream:stream {NS} to='example.org'>");
+        let streams = STREAMS_NS.len();
+        let name = format!("<stream:stream {NS} {}=''>", "n".repeat(50));
+        let value = format!("<stream:stream {NS} to='{}'>", "v".repeat(50));
+        let prefix = "p".repeat(50);
+        let prefix = format!("<{prefix}:stream xmlns:{prefix}='{STREAMS_NS}'>");
+        type Set = fn(&mut XmlLimits, usize);
+        let bytes: Set = |limits, value| limits.max_header_bytes = value;
+        let token: Set = |limits, value| limits.max_token_bytes = value;
+        let attributes: Set = |limits, value| limits.max_attributes = value;
+        for (header, set, least) in [
+            (&header, bytes, header.len()),
+            (&header, token, streams + 1),
+            (&header, attributes, 3),
+            (&name, token, 51),
+            (&value, token, 51),
+            (&prefix, token, 58),
+        ] {
+            let mut limits = XmlLimits::DEFAULT;
+            set(&mut limits, least);
+            assert_eq!(taken_within(header, &limits), Some(header.len()), "{least}");
+            set(&mut limits, least - 1);
+            assert_eq!(taken_within(header, &limits), None, "{header} {least}");
+        }
+        for (count, is_read) in [(14, true), (15, false), (16, false)] {
+            let attributes: String = (0..count).map(|number| format!(" a{number}=''")).collect();
+            let header = format!("<stream:stream {NS}{attributes}>");
+            assert_eq!(taken(&header).is_some(), is_read, "{count}");
+        }
+        for (len, is_read) in [(MAX_BYTES, true), (MAX_BYTES + 1, false)] {
+            let start = format!("<stream:stream {NS}");
+            let header = format!("{start}{}>", " ".repeat(len - start.len() - 1));
+            assert_eq!(taken(&header).is_some(), is_read, "{len}");
+        }
     }
 
     /// The headers that are in use are read in this lane, up to their last byte.
@@ -184,6 +231,9 @@ mod tests {
             format!("<?xml version='1.1'?><stream:stream {NS}>"),
             format!(" <stream:stream {NS}>").replace(' ', "\r"),
             format!("<stream:stream {NS} to='{}'>", "a".repeat(MAX_BYTES)),
+            format!("<stream:stream xmlns:stream='{STREAMS_NS}' xmlns=''>"),
+            format!("<stream:stream xmlns:stream='{STREAMS_NS}' xmlns='{XML_NS}'>"),
+            format!("<stream:stream xmlns:stream='{STREAMS_NS}' xmlns='{XMLNS_NS}'>"),
             "<stream xmlns='http://etherx.jabber.org/streams'>".into(),
             "<stream:stream xmlns:stream='jabber:client'>".into(),
             "<stream:stream>".into(),

@@ -216,7 +216,7 @@ impl Scan {
         // Its first byte may be among those checked before.
         let from = bytes.get(self.checked.saturating_sub(2)..);
         let from = from.unwrap_or_default();
-        let may_end = bracket || from.first() == Some(&b']') || from.get(1) == Some(&b']');
+        let may_end = bracket || from.starts_with(b"]]");
         may_end && memchr::memmem::find(from, b"]]>").is_some()
     }
 
@@ -225,6 +225,7 @@ impl Scan {
     /// Scans tokens up to the end of the stanza.
     fn advance(&mut self, bytes: &[u8], limits: &XmlLimits) -> Result<(), Stop> {
         loop {
+            let (before, in_text) = (self.at, matches!(self.place, Place::Text(_)));
             match self.place {
                 Place::Content => match bytes.get(self.at..) {
                     Some([b'<', b'/', ..]) => self.end_tag(bytes)?,
@@ -235,6 +236,8 @@ impl Scan {
                 Place::Text(start) => self.text(bytes, limits, Some(start))?,
                 Place::Tag(tag) => self.resume_tag(bytes, limits, tag)?,
             }
+            // The rest of a text that was cut may be empty.
+            debug_assert!(self.at > before || in_text, "a token has a byte");
             if self.current == NO_ELEMENT {
                 return Ok(());
             }
@@ -265,6 +268,7 @@ impl Scan {
                 let start = *behind.get_or_insert(self.resolved.len());
                 self.resolved.extend_from_slice(run);
                 let len = self.reference(bytes, end)?;
+                debug_assert!(end + len > self.at, "a reference has a byte");
                 self.at = end + len;
                 self.place = Place::Text(start);
                 continue;

@@ -132,6 +132,7 @@ impl Scan {
                 Some(_) if tag.spaced => self.attribute(bytes, limits, tag)?,
                 Some(_) => return Err(Stop::Doubt),
             }
+            debug_assert!(self.at > start, "an attribute has a byte");
         }
     }
 
@@ -244,6 +245,7 @@ impl Scan {
                 Some(b'&') => {
                     self.resolved.extend_from_slice(run);
                     at += self.reference(bytes, at)?;
+                    debug_assert!(at > from, "a reference has a byte");
                     from = at;
                 }
                 _ => return Err(Stop::Doubt),
@@ -308,11 +310,11 @@ impl Scan {
         };
         let end = (*start + *len) as usize;
         let start = match self.is_in_prefixed() {
-            true => (*start - self.prefix) as usize,
+            // The stanza begins with the prefix.
+            true => 1,
             false => *start as usize,
         };
-        let name = bytes.get(start..end);
-        let name = name.unwrap_or_default();
+        let name = bytes.get(start..end).unwrap_or_default();
         let tail = bytes.get(self.at + 2..).unwrap_or_default();
         match tail.strip_prefix(name) {
             Some([b'>', ..]) => {}

@@ -2,19 +2,18 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Found, Gathered, Lane};
-use crate::element::Element;
+use crate::element::{Element, Tree};
 use crate::limits::XmlLimits;
 
 /// Reads a stanza in this lane. `None` if it gives up.
 fn read(stanza: &str) -> Option<String> {
+    read_within(stanza, &XmlLimits::default()).map(|tree| Element::from_tree(tree).to_xml())
+}
+
+fn read_within(stanza: &str, limits: &XmlLimits) -> Option<Tree> {
     let mut lane = Lane::default();
-    match lane.read(
-        stanza.as_bytes(),
-        "jabber:client",
-        "s",
-        &XmlLimits::default(),
-    ) {
-        Found::Whole(tree, _) => Some(Element::from_tree(tree).to_xml()),
+    match lane.read(stanza.as_bytes(), "jabber:client", "s", limits) {
+        Found::Whole(tree, _) => Some(tree),
         Found::Cut | Found::Doubt => None,
     }
 }
@@ -34,6 +33,10 @@ const PLAIN: &[(&str, &str)] = &[
     ),
     ("<a xmlns='u'><b/></a>", "<a xmlns='u'><b/></a>"),
     (
+        "<a b='&quot;&gt;'>&quot;&apos;&gt;&#233;&#x1F600;</a>",
+        "<a xmlns='jabber:client' b='\"&gt;'>\"'&gt;é\u{1F600}</a>",
+    ),
+    (
         "<s:a><b/>x<c xmlns='u'><d/></c></s:a>",
         "<a xmlns='http://etherx.jabber.org/streams'><b xmlns='jabber:client'/>x<c xmlns='u'><d/></c></a>",
     ),
@@ -52,6 +55,62 @@ const PLAIN: &[(&str, &str)] = &[
 fn plain_stanzas() {
     for (stanza, expected) in PLAIN {
         assert_eq!(read(stanza).as_deref(), Some(*expected), "{stanza}");
+    }
+}
+
+/// Up to its limits, this lane reads a stanza that the other would read. Of a name or a value it wants
+/// one byte less than the limit.
+#[test]
+fn limits_are_used_up() {
+    let stanza = "<abc def='ghi' jkl='mno'>text<b>text</b><b/>text</abc>";
+    let long = "<a lllllllllllllllllllllllllllllllllll='v'/>";
+    let prefixed = "<s:features><bind/></s:features>";
+    type Set = fn(&mut XmlLimits, usize);
+    let bytes: Set = |limits, value| limits.max_stanza_bytes = value;
+    let depth: Set = |limits, value| limits.max_depth = value;
+    let nodes: Set = |limits, value| limits.max_children = value;
+    let attributes: Set = |limits, value| limits.max_attributes = value;
+    let token: Set = |limits, value| limits.max_token_bytes = value;
+    for (stanza, set, least) in [
+        (stanza, bytes, stanza.len()),
+        (stanza, depth, 2),
+        (stanza, nodes, 5),
+        (stanza, attributes, 2),
+        (stanza, token, 4),
+        (long, token, 36),
+        ("<a b='vvvvvvvvvv'/>", token, 11),
+        ("<a b='&lt;vvvvv&lt;'/>", token, 14),
+        ("<a xml:lang='en'/>", token, 9),
+        (prefixed, token, 11),
+        ("<a xmlns='u' b='c'/>", attributes, 2),
+    ] {
+        let mut limits = XmlLimits::default();
+        set(&mut limits, least);
+        assert!(read_within(stanza, &limits).is_some(), "{stanza} {least}");
+        set(&mut limits, least - 1);
+        assert!(read_within(stanza, &limits).is_none(), "{stanza} {least}");
+    }
+    // More attributes are sorted in the other lane.
+    for (count, is_read) in [(24, true), (25, false), (26, false)] {
+        let attributes: String = (0..count).map(|number| format!(" a{number}=''")).collect();
+        let tree = read_within(&format!("<a{attributes}/>"), &XmlLimits::default());
+        assert_eq!(tree.is_some(), is_read, "{count}");
+    }
+}
+
+/// The writer copies the content if it needs nothing but the default namespace.
+#[test]
+fn content_is_kept_as_it_arrived() {
+    for (stanza, content) in [
+        ("<a/>", ""),
+        ("<a></a>", ""),
+        ("<a b='c'><d>&lt;</d> e </a>", "<d>&lt;</d> e "),
+        ("<a><a><a/></a></a>", "<a><a/></a>"),
+        ("<s:a><b><c/></b>d</s:a>", ""),
+        ("<s:a/>", ""),
+    ] {
+        let tree = read_within(stanza, &XmlLimits::default());
+        assert_eq!(tree.as_ref().map(Tree::verbatim), Some(content), "{stanza}");
     }
 }
 
@@ -129,21 +188,23 @@ fn a_cut_stanza_resumes() {
             if !matches!(lane.read(first, "jabber:client", "s", &limits), Found::Cut) {
                 continue;
             }
+            let mut is_done = false;
             for piece in pieces {
                 match lane.push(piece, &limits) {
-                    Gathered::Cut => {}
+                    Gathered::Cut => continue,
                     Gathered::Whole(tree, _) => {
                         assert_eq!(Element::from_tree(tree).to_xml(), *read);
-                        break;
                     }
                     // A cut reference and a cut prefix are for the checked lane.
                     Gathered::Doubt(bytes) => {
                         assert!(stanza.contains('&') || stanza.contains("s:"), "{stanza}");
                         assert!(stanza.as_bytes().starts_with(&bytes));
-                        break;
                     }
                 }
+                is_done = true;
+                break;
             }
+            assert!(is_done, "{stanza} by {size}");
         }
     }
 }

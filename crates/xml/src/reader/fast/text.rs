@@ -155,16 +155,19 @@ pub(super) fn skip(bytes: &[u8], at: usize, class: u8) -> usize {
 #[inline]
 pub(super) fn skip_name(bytes: &[u8], at: usize) -> usize {
     let letters = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    let letters = letters.map_or(0, |word| {
-        let word = u64::from_le_bytes(*word);
-        let low = word & !HIGHS;
-        // Sets the highest bit of a byte from `a` on, and of a byte after `z`.
-        let from_a = low.wrapping_add(ONES * (0x80 - b'a' as u64));
-        let after_z = low.wrapping_add(ONES * (0x7F - b'z' as u64));
-        let others = !(from_a & !after_z & !word) & HIGHS;
-        (others.trailing_zeros() / 8) as usize
-    });
+    let letters = letters.map_or(0, |word| leading_letters(u64::from_le_bytes(*word)));
     skip(bytes, at + letters, NAME)
+}
+
+/// How many of the first of eight bytes are lower-case letters.
+#[inline]
+fn leading_letters(word: u64) -> usize {
+    let low = word & !HIGHS;
+    // Sets the highest bit of a byte from `a` on, and of a byte after `z`.
+    let from_a = low.wrapping_add(ONES * (0x80 - b'a' as u64));
+    let after_z = low.wrapping_add(ONES * (0x7F - b'z' as u64));
+    let others = !(from_a & !after_z & !word) & HIGHS;
+    (others.trailing_zeros() / 8) as usize
 }
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
@@ -247,6 +250,22 @@ mod tests {
                     bytes.extend_from_slice(b"abcdefgh=");
                     let expected = skip(&bytes, 0, NAME);
                     assert_eq!(skip_name(&bytes, 0), expected, "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    /// A word ends at the first byte that is none, whatever follows.
+    #[test]
+    fn a_word_counts_its_letters() {
+        for byte in 0..=255_u8 {
+            for place in 0..8 {
+                for fill in *b"az" {
+                    let mut word = [fill; 8];
+                    word[place] = byte;
+                    let count = if byte.is_ascii_lowercase() { 8 } else { place };
+                    let found = leading_letters(u64::from_le_bytes(word));
+                    assert_eq!(found, count, "{word:?}");
                 }
             }
         }
