@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use xmppwire_tokio::{
     ApiMisuse, BindAnswer, BindRequest, Detached, FullJid, Host, HostAnswer, HostRequest,
     Mechanism, ResumeAnswer, ResumeRequest, Sasl2, SaslAnswer, SaslCondition, SaslFailure,
-    ScramHash, Server, ServerEvent, StanzaErrorCondition, StreamManagement, TlsOffer, TokenAnswer,
-    TokenPolicy,
+    ScramHash, Server, ServerEvent, StanzaErrorCondition, StreamErrorCondition, StreamManagement,
+    TlsOffer, TokenAnswer, TokenPolicy,
 };
 
 use crate::lock;
@@ -67,8 +67,15 @@ impl Session {
         let ended = self.serve().await;
         if ended.is_err() {
             self.detach();
+            // A connection that broke below the stream does not know it yet.
+            let error = StreamErrorCondition::ConnectionTimeout.into();
+            self.peer.connection.close(Some(error));
         }
         self.leave();
+        // Of a session that cannot continue.
+        let connection = self.peer.connection.connection_mut();
+        let lost = connection.take_unacknowledged();
+        self.registry().give_back(lost);
         if let Err(error) = ended {
             self.peer.log(error);
         }

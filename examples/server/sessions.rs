@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use xmppwire_tokio::{
     Detached, DetachedLimits, DetachedSessions, FullJid, Presence, ResumeAnswer, ResumeRequest,
-    Stanza, StanzaErrorCondition,
+    Stanza, StanzaErrorCondition, Unacknowledged,
 };
 
 use crate::queue::Inbox;
@@ -141,7 +141,12 @@ impl Registry {
             self.broadcast(&jid, Presence::unavailable().with_from(jid.clone()));
             self.remove(&jid);
         }
-        for lost in detached.into_unacknowledged() {
+        self.give_back(detached.into_unacknowledged());
+    }
+
+    /// Gives stanzas that a client has not got back to the senders, after the end of its session.
+    pub(crate) fn give_back(&mut self, stanzas: Vec<Unacknowledged>) {
+        for lost in stanzas {
             if !matches!(lost.stanza, Stanza::Presence(_)) {
                 self.refuse(&lost.stanza, StanzaErrorCondition::ServiceUnavailable);
             }

@@ -354,6 +354,33 @@ fn a_newer_connection_takes_the_resource() {
     });
 }
 
+/// A session that its client closes cannot continue, so what the client has not acknowledged goes back
+/// to the senders (XEP-0198).
+#[test]
+fn what_a_client_leaves_unread_comes_back() {
+    run(async || {
+        let server = Server::start("server-unread-end");
+        let balcony = "juliet@localhost/balcony";
+        let managed = managed_connector(&server, server.address, balcony, ACCOUNTS[0].1);
+        let mut juliet = Client::connect_with(&managed).await.expect("a login");
+        juliet.send(Presence::available()).await.expect("sent");
+        next(&mut juliet).await;
+        let mut romeo = login(&server, "romeo", "orchard").await;
+        let message = Message::chat(jid(balcony), "unread").with_id("m1");
+        romeo.send(message).await.expect("sent");
+        let ping = Iq::get("", &Element::builder("ping", ns::PING).build());
+        let answer = romeo.request(ping.with_to(jid("localhost"))).await;
+        answer.expect("the server has read what came before");
+        // Whether its own end is an error is not the subject.
+        let _ = juliet.close().await;
+        let returned = next_message(&mut romeo).await;
+        assert_eq!(returned.id(), Some("m1"));
+        let returned: Stanza = returned.into();
+        let error = returned.error().expect("an error");
+        assert_eq!(error.condition(), StanzaErrorCondition::ServiceUnavailable);
+    });
+}
+
 #[test]
 fn strangers_stay_outside() {
     run(async || {
