@@ -449,7 +449,25 @@ mod tests {
             invalidates: true,
         };
         let used = log_in(&slots, &token, invalidate, NOW).unwrap();
-        update(Some(used), None).apply(&mut slots);
+        let change = update(Some(used), None);
+        assert!(change.invalidates());
+        change.apply(&mut slots);
         assert!(slots.current.is_none() && slots.new.is_none());
+    }
+
+    /// A token is replaced after half of its life, and not before.
+    #[test]
+    fn a_token_is_due_after_half_of_its_life() {
+        let token = issue(1, NOW);
+        let slots = TokenSlots {
+            current: Some(token.clone()),
+            new: None,
+        };
+        for (seconds, due) in [(0, false), (50, false), (51, true), (99, true)] {
+            let used = log_in(&slots, &token, fast(1), NOW + seconds).unwrap();
+            assert_eq!(used.is_due, due, "{seconds}");
+            assert!(!update(Some(used), None).invalidates());
+        }
+        assert!(log_in(&slots, &token, fast(1), NOW + 100).is_err());
     }
 }

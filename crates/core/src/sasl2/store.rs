@@ -177,6 +177,19 @@ mod tests {
         assert!(store.is_empty());
     }
 
+    /// A login that leaves the client without a token leaves nothing in the table.
+    #[test]
+    fn a_client_without_tokens_is_not_kept() {
+        let mut store = TokenStore::new(2, 3);
+        let mut nothing = issue("juliet@example.org", 1, 10);
+        nothing.issued = None;
+        store.update(nothing);
+        assert_eq!(store.len(), 0);
+        assert!(store.is_empty() && store.accounts.is_empty());
+        store.update(issue("juliet@example.org", 1, 10));
+        assert!(!store.is_empty());
+    }
+
     #[test]
     fn revocation_forgets_an_account() {
         let mut store = TokenStore::new(2, 3);
