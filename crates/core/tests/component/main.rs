@@ -8,5 +8,6 @@
 )]
 
 mod attached;
+mod ends;
 mod host;
 mod support;

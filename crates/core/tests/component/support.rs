@@ -168,9 +168,13 @@ pub(crate) fn host(piece: usize) -> Talk<Host> {
 }
 
 fn host_with(seed: u8, piece: usize) -> Talk<Host> {
+    host_of(HostConfig::new(), seed, piece)
+}
+
+/// A host with this configuration.
+pub(crate) fn host_of(config: HostConfig, seed: u8, piece: usize) -> Talk<Host> {
     let entropy = Entropy::from_seed([seed; 32]);
-    let connection = Host::new(HostConfig::new(), entropy, Instant::ORIGIN);
-    Talk::new(connection, piece)
+    Talk::new(Host::new(config, entropy, Instant::ORIGIN), piece)
 }
 
 pub(crate) fn terms() -> Terms {
