@@ -182,6 +182,28 @@ fn a_stanza_larger_than_all_room_is_refused() {
     client.send(&message(100)).unwrap();
 }
 
+/// To the byte: one that takes all room of an empty output is the fault of the peer, which does not
+/// read.
+#[test]
+fn a_stanza_as_large_as_all_room_has_a_place() {
+    let mut client = bound(with_backlog(1 << 20));
+    let whole = client.room();
+    client.send(&message(1000)).unwrap();
+    let body = whole - (client.take_output().len() - 1000);
+    let too_large = ApiMisuse::InvalidStanza(InvalidStanza::TooLarge);
+    assert_eq!(client.send(&message(body + 1)), Err(too_large.clone()));
+    assert_eq!(client.send(&message(body)), Ok(()));
+    assert_eq!(client.room(), 0);
+    client.consume_output(1);
+    assert_eq!(client.send(&message(body + 1)), Err(too_large));
+    assert_eq!(client.send(&message(body)), Ok(()));
+    let event = client.poll_event();
+    let Some(ClientEvent::Closed(CloseReason::Violation { why, .. })) = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!(why, PeerMisbehaved::BacklogExceeded);
+}
+
 /// Once this side has closed it answers nothing, so a full output keeps it from nothing.
 #[test]
 fn a_full_output_does_not_hide_the_closing_tag() {

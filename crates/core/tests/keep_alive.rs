@@ -13,8 +13,8 @@ use core::time::Duration;
 
 use bound::{bound, bound_server};
 use xmppwire::{
-    Client, ClientEvent, CloseReason, Connection, Instant, Jid, KeepAlive, Limits, Message, Role,
-    Server, ServerEvent, Timer,
+    Client, ClientConfig, ClientEvent, CloseReason, Connection, Entropy, Instant, Jid, KeepAlive,
+    Limits, Message, Role, Server, ServerEvent, Timer,
 };
 
 const SILENCE: Duration = Duration::from_secs(300);
@@ -91,9 +91,25 @@ fn reason(client: &mut Connection<Client>) -> Option<CloseReason> {
 
 #[test]
 fn without_a_policy_silence_is_no_reason_to_do_anything() {
-    let client = client(Limits::default(), None);
+    let mut client = client(Limits::default(), None);
     assert_eq!(client.keep_alive(), None);
     assert_eq!(client.poll_timeout(), None);
+    client.set_keep_alive(Some(KeepAlive::ping()));
+    assert_eq!(client.keep_alive(), Some(KeepAlive::ping()));
+    client.set_keep_alive(None);
+    assert_eq!(client.keep_alive(), None);
+}
+
+/// A ping is a stanza, which nobody may send before a resource is bound.
+#[test]
+fn a_client_that_logs_in_is_not_pinged() {
+    let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();
+    let entropy = Entropy::from_seed([1; 32]);
+    let mut client = Client::new(config, entropy, Instant::ORIGIN);
+    client.take_output();
+    client.check_peer(at(1), PATIENCE);
+    assert_eq!(written(&mut client), "");
+    assert_eq!(client.poll_timeout(), Some(at(60)), "the negotiation's");
 }
 
 #[test]

@@ -181,6 +181,34 @@ fn the_state_of_the_client_is_kept_until_the_resource_is_bound() {
     assert_eq!(written, "<inactive xmlns='urn:xmpp:csi:0'/>");
 }
 
+/// The features that offer it come with those of binding, so they are known before the resource is.
+#[test]
+fn the_state_of_the_client_is_not_told_while_it_binds() {
+    let mut client = authenticated("");
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    let features = format!("{HEADER}<stream:features>{bind}{CSI}</stream:features>");
+    let request = tell(&mut client, &features);
+    client.set_active(false);
+    assert_eq!(written(&mut client), "");
+    let id = request.split("id='").nth(1).unwrap().split('\'').next();
+    let result = format!(
+        "<iq type='result' id='{}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+         <jid>juliet@example.org/balcony</jid></bind></iq>",
+        id.unwrap()
+    );
+    assert_eq!(
+        tell(&mut client, &result),
+        "<inactive xmlns='urn:xmpp:csi:0'/>"
+    );
+    // Nor is it told behind the closing tag.
+    client.close(NOW, None);
+    written(&mut client);
+    client.set_active(true);
+    assert_eq!(written(&mut client), "");
+    assert!(matches!(client.poll_event(), Some(ClientEvent::Bound(_))));
+    assert!(client.poll_event().is_none());
+}
+
 #[test]
 fn a_state_that_has_no_room_ends_the_stream_as_a_stanza_does() {
     let mut client = bound("", CSI);
@@ -286,6 +314,20 @@ fn a_carbon_in_another_form_is_none() {
         open("from='juliet@example.org' type='error'", &failed),
         None
     );
+}
+
+/// A copy may hold anything else, also what shares a name or the namespace with a carbon.
+#[test]
+fn what_only_looks_like_a_carbon_does_no_harm_in_a_copy() {
+    for content in [
+        "<private xmlns='urn:xmpp:carbons:2'/>",
+        "<sent xmlns='urn:example:other'/>",
+        "<received xmlns='jabber:client'/>",
+    ] {
+        let message = INNER.replace("<body>", &format!("{content}<body>"));
+        let carbon = open("from='juliet@example.org'", &copy("sent", &message)).unwrap();
+        assert_eq!(carbon.message().body().as_deref(), Some("Juliet?"));
+    }
 }
 
 #[test]
