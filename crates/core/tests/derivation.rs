@@ -64,6 +64,11 @@ fn what_costs_more_is_asked() {
     assert_eq!(request.hash(), ScramHash::Sha256);
     assert_eq!(request.salt(), [0; 3]);
     assert_eq!(request.iterations(), 101);
+    let shown = format!("{request:?}");
+    assert!(
+        shown.contains("101") && !shown.contains("s3cr3t"),
+        "{shown}"
+    );
     assert!(client.output().is_empty() && !client.wants_read());
     let worker = std::thread::spawn(move || (request.derive(), request));
     let (salted, request) = worker.join().unwrap();

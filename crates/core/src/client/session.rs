@@ -124,3 +124,30 @@ impl Endpoint<Client> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::CloseReason;
+
+    /// The bound is exact, and counts each event besides its stanza.
+    #[test]
+    fn events_are_kept_up_to_a_number_of_bytes() {
+        let most = 10_000;
+        let event = || ClientEvent::Closed(CloseReason::Local);
+        let fits = most - size_of::<ClientEvent>();
+        for (bytes, taken) in [
+            (0, true),
+            (fits, true),
+            (fits + 1, false),
+            (usize::MAX, false),
+        ] {
+            let mut kept = Kept::default();
+            assert_eq!(kept.push(event(), bytes, most), taken, "{bytes}");
+            assert_eq!(kept.is_empty(), !taken);
+        }
+        let mut kept = Kept::default();
+        assert!(kept.push(event(), fits, most));
+        assert!(!kept.push(event(), 0, most));
+    }
+}

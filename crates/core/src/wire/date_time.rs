@@ -130,6 +130,24 @@ mod tests {
             assert_eq!(parse(text), Some(1_796_083_200), "{text}");
         }
         assert_eq!(format(u64::MAX), "9999-12-31T23:59:59Z");
+        // A leap second is the first one of the next minute.
+        assert_eq!(parse("2016-12-31T23:59:60Z"), Some(1_483_228_800));
+        assert_eq!(format(1_483_228_800), "2017-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn every_day_of_a_leap_year_and_of_another_is_written_as_it_is_read() {
+        for year in [2024, 2026] {
+            let first = days(year, 1, 1).unwrap();
+            for day in 0..year_length(year) {
+                let text = format((first + day) * DAY);
+                assert_eq!(parse(&text), Some((first + day) * DAY), "{text}");
+                assert!(
+                    text.starts_with(&alloc::string::ToString::to_string(&year)),
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -145,6 +163,7 @@ mod tests {
             "2026-01-32T00:00:00Z",
             "2026-12-01T24:00:00Z",
             "2026-12-01T00:60:00Z",
+            "2026-12-01T00:00:61Z",
             "1969-12-31T23:59:59Z",
             "1970-01-01T00:00:00+00:01",
             "-2026-12-01T00:00:00Z",

@@ -284,3 +284,33 @@ impl FeatureOffer<'_> {
         features.build()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// STARTTLS is mandatory where it is marked so, and where it is all that is offered (RFC 6120
+    /// §5.3.1).
+    #[test]
+    fn starttls_is_required_by_its_mark_or_by_standing_alone() {
+        const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+        const MARKED: &str =
+            "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>";
+        const OTHER: &str = "<other xmlns='urn:example:other'/>";
+        for (content, offered, required) in [
+            (&[STARTTLS][..], true, true),
+            (&[STARTTLS, OTHER], true, false),
+            (&[MARKED, OTHER], true, true),
+            (&[OTHER], false, false),
+            (&[], false, false),
+        ] {
+            let text = alloc::format!(
+                "<features xmlns='http://etherx.jabber.org/streams'>{}</features>",
+                content.concat()
+            );
+            let features = StreamFeatures::new(text.parse().unwrap());
+            assert_eq!(features.starttls(), offered, "{text}");
+            assert_eq!(features.starttls_required(), required, "{text}");
+        }
+    }
+}

@@ -107,6 +107,16 @@ fn debug_shows_no_secret() {
     for secret in [&id, "romeo"] {
         assert!(!text.contains(secret), "{text}");
     }
+    // What helps is there: the state of the sessions, and how much waits.
+    for shown in [
+        "is_resumable: true",
+        "Queue { stanzas: 1, bytes: ",
+        "Detached { jid: FullJid(\"juliet@example.org/balcony\"), handled: 0, sent: 1, acknowledged: 0, .. }",
+        "Resumption { jid: FullJid(\"juliet@example.org/balcony\"), acknowledged: 0, sent: 0, .. }",
+        "remembered: []",
+    ] {
+        assert!(text.contains(shown), "{shown} in {text}");
+    }
 }
 
 #[test]

@@ -109,6 +109,11 @@ fn the_peer_may_ask_for_further_domains() {
         panic!();
     };
     assert_eq!(*request.pair(), pair("c.b.example", "a.example"));
+    let shown = format!("{request:?}");
+    assert!(
+        shown.contains("c.b.example") && !shown.contains(request.key()),
+        "{shown}"
+    );
     // The stream that the key came on is not the one to ask.
     assert!(talk.connection.verify(request.clone()).is_err());
     assert!(
@@ -194,6 +199,11 @@ fn the_initiating_server_answers_for_its_keys() {
     };
     let (mut talk, request) = asked("r7");
     assert_eq!((request.stream_id(), request.key()), ("r7", "k"));
+    let shown = format!("{request:?}");
+    assert!(
+        shown.contains("a.example") && !shown.contains("\"k\""),
+        "{shown}"
+    );
     let again = request.clone();
     assert!(talk.connection.answer_key(request, Verdict::Valid));
     assert_eq!(
