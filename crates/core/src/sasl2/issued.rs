@@ -287,10 +287,11 @@ impl TokenUpdate {
     /// so: the client then has to log in without a token.
     pub fn apply(self, slots: &mut TokenSlots) {
         if let Some(used) = &self.used {
+            if slots.is_empty() {
+                return;
+            }
             if used.invalidates {
                 *slots = TokenSlots::default();
-            } else if slots.is_empty() {
-                return;
             }
             if slots.new.as_ref().is_some_and(|token| used.is(token)) {
                 slots.current = slots.new.take();
@@ -407,15 +408,21 @@ mod tests {
     #[test]
     fn a_token_that_was_revoked_meanwhile_is_not_replaced() {
         let token = issue(1, NOW);
-        let mut slots = TokenSlots {
+        let slots = TokenSlots {
             current: Some(token.clone()),
             new: None,
         };
-        let used = log_in(&slots, &token, fast(1), NOW + 60).unwrap();
-        assert!(used.is_due);
-        slots = TokenSlots::default();
-        update(Some(used), Some(issue(2, NOW + 60))).apply(&mut slots);
-        assert!(slots.current.is_none() && slots.new.is_none());
+        for invalidates in [false, true] {
+            let fast = Fast {
+                count: Some(1),
+                invalidates,
+            };
+            let used = log_in(&slots, &token, fast, NOW + 60).unwrap();
+            assert!(used.is_due);
+            let mut revoked = TokenSlots::default();
+            update(Some(used), Some(issue(2, NOW + 60))).apply(&mut revoked);
+            assert!(revoked.current.is_none() && revoked.new.is_none());
+        }
     }
 
     /// A client that lost the answer to its first login uses the older token again, and is given
