@@ -291,6 +291,9 @@ mod redact {
                  <instructions>Choose</instructions><username/></query></iq>",
                 "<iq xmlns='jabber:client' type='result'><slot xmlns='urn:xmpp:http:upload:0'>\
                  <get url='https://example.org/1'/></slot></iq>",
+                "<iq xmlns='jabber:client' type='error' id='m1'><error type='modify'>\
+                 <file-too-large xmlns='urn:xmpp:http:upload:0'>\
+                 <max-file-size>20000</max-file-size></file-too-large></error></iq>",
                 "<message xmlns='jabber:client' to='a@b'><body>Hi &amp; bye</body>\
                  <x xmlns='jabber:x:data'><field var='name'><value>v</value></field></x></message>",
             ] {

@@ -100,7 +100,7 @@ fn without_a_policy_silence_is_no_reason_to_do_anything() {
     assert_eq!(client.keep_alive(), None);
 }
 
-/// A ping is a stanza, which nobody may send before a resource is bound.
+/// A ping is a stanza, which may not be sent before a resource is bound.
 #[test]
 fn a_client_that_logs_in_is_not_pinged() {
     let config = ClientConfig::new(Jid::new("juliet@example.org").unwrap(), "s3cr3t").unwrap();

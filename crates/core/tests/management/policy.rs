@@ -38,6 +38,8 @@ fn silence_is_a_reason_to_ask() {
     assert_eq!(client.machine.poll_timeout(), Some(at(15)));
     assert_eq!(said(&mut client.machine), "");
     client.machine.handle_timeout(at(15));
+    // The peer has its time from the moment of the question on.
+    assert_eq!(client.machine.poll_timeout(), Some(at(45)));
     assert_eq!(said(&mut client.machine), QUESTION);
 }
 

@@ -180,7 +180,7 @@ fn the_limits_of_bytes_are_exact() {
     }
 }
 
-/// A session is for the account that it is of, until its time is over. Nobody else learns of it.
+/// A session is for the account that it is of, until its time is over. Another account learns nothing.
 #[test]
 fn a_session_is_given_to_its_account_in_time() {
     let own = "juliet@example.org/balcony";

@@ -96,7 +96,7 @@ fn a_session_that_is_being_closed_cannot_be_taken() {
     assert_eq!(client.machine.take_unacknowledged().len(), 1);
 }
 
-/// To ask for a session that nobody can resume does not end the stream.
+/// To ask for a session that cannot be resumed does not end the stream.
 #[test]
 fn a_session_that_cannot_be_resumed_is_not_taken() {
     let yes = StreamManagement::new();
