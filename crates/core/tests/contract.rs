@@ -77,6 +77,7 @@ fn client_before_tls(seed: u8) -> (Connection<Client>, StartTls) {
 fn a_request_for_tls_is_of_one_open_connection() {
     let (_, foreign) = client_before_tls(2);
     let (mut client, request) = client_before_tls(1);
+    assert!(client.poll_event().is_none(), "it is told once");
     let refused = client.begin_tls(foreign, b"");
     assert_eq!(refused.unwrap_err(), HandoffError::Stale);
     let handoff = client.begin_tls(request, b"").unwrap();

@@ -37,7 +37,8 @@ impl<R: Role> Talk<R> {
     pub(crate) fn goes_on(&mut self) -> Vec<R::Event> {
         let mut events = Vec::new();
         loop {
-            events.extend(std::iter::from_fn(|| self.connection.poll_event()));
+            let told = std::iter::from_fn(|| self.connection.poll_event());
+            events.extend(told.take(10_000));
             if !self.connection.wants_read() || self.unread.is_empty() {
                 return events;
             }
