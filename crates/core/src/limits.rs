@@ -22,7 +22,8 @@ pub struct Limits {
     /// The machine keeps a part of it free for itself: for the answer to a malformed stanza, which
     /// repeats the id and the addresses and may need 6 bytes for each byte of them, and for the
     /// closing stream error. This part is 18 times `after_authentication.max_token_bytes` + 3 KiB
-    /// (147 KiB by default), but at most half of the limit. While it is not free, nothing is read;
+    /// (147 KiB by default), but at most half of the limit; where a token is shorter than the longest
+    /// JID, 3,071 bytes, the addresses count as such. While this part is not free, nothing is read;
     /// reading goes on once the peer has read enough. The rest is for the application.
     /// [`Endpoint::room`](crate::Endpoint::room) tells how much of it is left, and a stanza that
     /// does not fit ends the stream.
@@ -108,5 +109,27 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_for_the_machine_is_as_documented() {
+        let mut limits = Limits::new();
+        assert_eq!(limits.reserve(), 147 * 1024);
+        assert_eq!(limits.room(), (4096 - 147) * 1024);
+        limits.after_authentication.max_token_bytes = 10_000;
+        assert_eq!(limits.reserve(), 18 * 10_000 + 3 * 1024);
+        // The addresses of an answer may be as long as a JID.
+        limits.after_authentication.max_token_bytes = 100;
+        assert_eq!(limits.reserve(), 6 * (100 + 2 * 3071) + 3 * 1024);
+        // Half of it is for the application.
+        limits.output_backlog = 20_000;
+        assert_eq!((limits.reserve(), limits.room()), (10_000, 10_000));
+        limits.output_backlog = 0;
+        assert_eq!((limits.reserve(), limits.room()), (0, 0));
     }
 }

@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use xmppwire::{
     CertificateIdentities, Client, ClientConfig, ClientEvent, CloseReason, Element, Entropy,
-    FaultKind, Instant, Iq, Jid, Mechanism, MechanismPolicy, Message, SaslCondition, SaslFailure,
-    Stanza, TlsInfo,
+    ErrorType, FaultKind, Instant, Iq, Jid, Mechanism, MechanismPolicy, Message, SaslCondition,
+    SaslFailure, Stanza, StanzaError, StanzaErrorCondition, TlsInfo,
 };
 
 fn element(xml: &str) -> Element {
@@ -61,6 +61,60 @@ fn a_refused_login_is_explained() {
     let reason = CloseReason::AuthFailed(failure).to_string();
     assert!(reason.starts_with("the account is disabled (account-disabled"));
     assert!(reason.contains("ask the nurse"), "{reason}");
+}
+
+/// What the sender can do, where the one that answers does not say otherwise (RFC 6120 §8.3.3).
+#[test]
+fn a_condition_has_its_usual_type() {
+    use StanzaErrorCondition as E;
+    for (kind, conditions) in [
+        (
+            ErrorType::Modify,
+            &[
+                E::BadRequest,
+                E::JidMalformed,
+                E::NotAcceptable,
+                E::PolicyViolation,
+                E::Redirect,
+            ][..],
+        ),
+        (
+            ErrorType::Auth,
+            &[
+                E::Forbidden,
+                E::NotAuthorized,
+                E::RegistrationRequired,
+                E::SubscriptionRequired,
+            ],
+        ),
+        (
+            ErrorType::Wait,
+            &[
+                E::RecipientUnavailable,
+                E::RemoteServerTimeout,
+                E::ResourceConstraint,
+                E::UnexpectedRequest,
+            ],
+        ),
+        (
+            ErrorType::Cancel,
+            &[
+                E::Conflict,
+                E::FeatureNotImplemented,
+                E::Gone,
+                E::InternalServerError,
+                E::ItemNotFound,
+                E::NotAllowed,
+                E::RemoteServerNotFound,
+                E::ServiceUnavailable,
+            ],
+        ),
+    ] {
+        for condition in conditions {
+            assert_eq!(condition.default_type(), kind, "{condition:?}");
+            assert_eq!(StanzaError::new(*condition).error_type(), kind);
+        }
+    }
 }
 
 /// The entity that detected an error (RFC 6120 §8.3.2).

@@ -130,6 +130,7 @@ fn bytes_are_bounded() {
     assert!((5..40).contains(&pushed), "{pushed}");
     let full = sessions.push(&jid("a@x/1"), &message("m"));
     assert_eq!(full, Err(PushError::Full));
+    assert!(sessions.contains(&jid("a@x/1")) && !sessions.contains(&jid("a@x/2")));
     let unknown = sessions.push(&jid("b@x/1"), &message("m"));
     assert_eq!(unknown, Err(PushError::Unknown));
     let before = sessions.bytes();

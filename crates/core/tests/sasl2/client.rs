@@ -2,7 +2,7 @@
 
 use xmppwire::{Client, ClientEvent, Connection, FullJid, Resumption, StreamManagement, ns};
 
-use crate::{NOW, bind2, bound, config, offer, opened, success, tell};
+use crate::{NOW, agent, bind2, bound, config, offer, opened, success, tell};
 
 const CARBONS: &str = "<enable xmlns='urn:xmpp:carbons:2'/>";
 const INACTIVE: &str = "<inactive xmlns='urn:xmpp:csi:0'/>";
@@ -51,6 +51,23 @@ fn what_is_wanted_is_asked_for_where_it_is_offered() {
     let mut client = opened(config().with_carbons());
     let wrote = offer(&mut client, "<feature var='urn:xmpp:carbons:2'/>");
     assert!(!wrote.contains(CARBONS), "{wrote}");
+}
+
+/// A description of the installation is sent as it was given.
+#[test]
+fn the_server_is_told_what_the_client_is() {
+    let id = "<user-agent id='9d6f2c1e-0b2a-4c5e-8f0a-3a1b2c3d4e5f'";
+    for (agent, shown) in [
+        (agent(), format!("{id}/>")),
+        (
+            agent().with_software("Balcony").with_device("Phone"),
+            format!("{id}><software>Balcony</software><device>Phone</device></user-agent>"),
+        ),
+    ] {
+        let mut client = opened(config().with_user_agent(agent));
+        let wrote = offer(&mut client, "");
+        assert!(wrote.contains(&shown), "{wrote}");
+    }
 }
 
 /// A client that is bound by Bind 2, without anything beside.

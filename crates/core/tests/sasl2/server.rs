@@ -162,9 +162,9 @@ fn the_events_of_a_login_come_before_what_follows() {
     assert!(matches!(server.poll_event(), Some(ServerEvent::Stanza(_))));
 }
 
-/// Whether the host is asked about a stream that TLS protects.
+/// Who claims to open the stream, and whether TLS protects that.
 #[test]
-fn the_question_for_the_host_says_whether_tls_protects_the_stream() {
+fn the_question_for_the_host_tells_of_the_stream() {
     for secured in [false, true] {
         let config = ServerConfig::new(DecoyKey::new([9; 32]));
         let entropy = Entropy::from_seed([3; 32]);
@@ -177,6 +177,8 @@ fn the_question_for_the_host_says_whether_tls_protects_the_stream() {
             panic!("the host is asked for");
         };
         assert_eq!(request.secured(), secured);
+        let from = request.from().map(|from| from.to_string());
+        assert_eq!(from.as_deref(), Some("juliet@example.org"));
     }
 }
 

@@ -1,8 +1,12 @@
 //! Tasks beside the mechanism, such as a second factor (XEP-0388 §2.6.3).
 
-use xmppwire::{ApiMisuse, Client, ClientEvent, Connection, Element, TaskAnswer, TaskRequest};
+use xmppwire::{
+    ApiMisuse, Client, ClientEvent, Connection, Element, Sasl2, Server, ServerEvent, TaskAnswer,
+    TaskQuestion, TaskRequest, TaskStep, TaskVerdict,
+};
 
-use crate::{config, offer, opened, tell};
+use crate::server::{host, logs_in, offering};
+use crate::{NOW, config, offer, opened, tell};
 
 const CONTINUE: &str = "<continue xmlns='urn:xmpp:sasl:2'><tasks><task>TOTP</task>\
     <task>HOTP</task></tasks><text>a second factor</text></continue>";
@@ -38,6 +42,8 @@ fn code() -> TaskAnswer {
 fn a_task_is_chosen_and_done() {
     let (mut client, request) = choosing();
     assert_eq!(request.offered(), ["TOTP", "HOTP"]);
+    let text = request.text().map(|text| text.text.to_string());
+    assert_eq!(text.as_deref(), Some("a second factor"));
     assert_eq!(request.data().count(), 0);
     client.answer_task(request, choose("HOTP")).unwrap();
     assert_eq!(
@@ -46,7 +52,7 @@ fn a_task_is_chosen_and_done() {
     );
     assert_eq!(tell(&mut client, PART), "");
     let request = question(&mut client);
-    assert!(request.offered().is_empty());
+    assert!(request.offered().is_empty() && request.text().is_none());
     let names: Vec<_> = request.data().map(|part| part.name()).collect();
     assert_eq!(names, ["prompt"]);
     client.answer_task(request, code()).unwrap();
@@ -73,4 +79,38 @@ fn an_answer_that_does_not_fit_the_question_is_refused() {
     let refused = client.answer_task(request, choose("TOTP"));
     assert_eq!(refused, Err(ApiMisuse::WrongAnswer));
     assert_eq!(client.output(), b"");
+}
+
+/// What the client sends for its task reaches the application of the server.
+#[test]
+fn the_server_is_told_what_the_client_did() {
+    let mut server = offering(host(Sasl2::new().with_tasks())).0;
+    let asked = |server: &mut Connection<Server>, text: &str| -> TaskQuestion {
+        server.receive(NOW, text.as_bytes());
+        match server.poll_event() {
+            Some(ServerEvent::Task(question)) => question,
+            other => panic!("{other:?}"),
+        }
+    };
+    let Some(ServerEvent::Task(question)) = logs_in(&mut server, "").pop() else {
+        panic!("a task is asked about");
+    };
+    assert_eq!(question.step(), TaskStep::Proven);
+    assert_eq!(question.content().count(), 0);
+    let offer = TaskVerdict::Continue(vec!["TOTP".into()], None);
+    server.decide_task(question, offer).unwrap();
+
+    let next = "<next xmlns='urn:xmpp:sasl:2' task='TOTP'><code xmlns='urn:example:task'/></next>";
+    let question = asked(&mut server, next);
+    assert_eq!(question.step(), TaskStep::Chosen("TOTP"));
+    let names: Vec<_> = question.content().map(|part| part.name()).collect();
+    assert_eq!(names, ["code"]);
+    server
+        .decide_task(question, TaskVerdict::Data(Vec::new()))
+        .unwrap();
+
+    let question = asked(&mut server, PART);
+    assert_eq!(question.step(), TaskStep::Data);
+    let names: Vec<_> = question.content().map(|part| part.name()).collect();
+    assert_eq!(names, ["prompt"]);
 }
