@@ -190,6 +190,14 @@ impl<R: Role> Endpoint<R> {
         self.stream.room_for_answers()
     }
 
+    /// The number of bytes of written stanzas that the queue of unacknowledged stanzas takes before
+    /// [`send`](Self::send) ends the stream because of it: more than [`room`](Self::room), which is 0
+    /// once the queue holds what its
+    /// [policy](crate::StreamManagement::with_queue_bytes) allows. `usize::MAX` without management.
+    pub fn room_in_queue(&self) -> usize {
+        self.stream.room_in_queue()
+    }
+
     // --- Stream management ------------------------------------------------------------------------
 
     /// The number of the stanza that was sent last on a managed stream (XEP-0198): after

@@ -67,6 +67,12 @@ impl StreamManagement {
     /// Sets how long the peer may take to answer, at least one second. Then the connection counts as
     /// dead: it ends as [`TimedOut(Timer::Acknowledgement)`](crate::Timer::Acknowledgement), without
     /// a closing tag, so that the session can be resumed.
+    ///
+    /// While the queue of unacknowledged stanzas is more than half full, an answer that acknowledges
+    /// nothing does not count, and the question is repeated after
+    /// [`ask_after_silence`](Self::ask_after_silence), at least a second. So an application that waits
+    /// for room waits no longer than this time for a peer that never acknowledges. The same holds for a
+    /// peer that does not say whether it manages the stream.
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = if patience.as_secs() == 0 {
             Duration::from_secs(1)
@@ -78,7 +84,8 @@ impl StreamManagement {
 
     /// Sets how many bytes of unacknowledged stanzas may wait, as they were written, plus 16 for
     /// each. What exceeds it makes [`Endpoint::room`](crate::Endpoint::room) 0 until the peer
-    /// acknowledges. At least 64 KiB.
+    /// acknowledges, and `send` of the adapters' clients waits. A queue that is more than half full is a
+    /// reason to ask. At least 64 KiB.
     pub const fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = if bytes < 64 * 1024 { 64 * 1024 } else { bytes };
         self

@@ -162,8 +162,10 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
     }
 
     /// Sends a stanza: writes as many bytes as the socket takes now. The rest is written while
-    /// another method is awaited. Waits while more than 64 KiB are left to write. Stanzas that have
-    /// arrived are kept for [`next`](Self::next).
+    /// another method is awaited. Waits while more than 64 KiB are left to write, and while the server has
+    /// to acknowledge other stanzas first
+    /// ([`StreamManagement::with_queue_bytes`](xmppwire::StreamManagement::with_queue_bytes), 4 MiB
+    /// unless set). Stanzas that have arrived are kept for [`next`](Self::next).
     ///
     /// # Cancel safety
     ///
@@ -173,9 +175,12 @@ impl<R: SessionRole, T: AsyncRead + AsyncWrite + Unpin> Session<R, T> {
     ///
     /// With any of them, the stanza was not sent. [`Error::NotConnected`] if the stream has ended,
     /// [`Error::Misuse`] if XML cannot carry the stanza, or if a component's stanza is not from an
-    /// address of the component or has no `to`, [`Error::InboxFull`] if stanzas that
-    /// arrive have to be taken first because the server does not read. Others as for
-    /// [`next`](Self::next); it is not known then how much arrived of what was sent before.
+    /// address of the component or has no `to`, [`Error::InboxFull`] if stanzas that arrive have to be
+    /// taken first, because the server does not read or its acknowledgements come after them. Others as
+    /// for [`next`](Self::next): a server that acknowledges nothing ends the session as
+    /// [`TimedOut(Timer::Acknowledgement)`](xmppwire::Timer::Acknowledgement). It is not known then how
+    /// much arrived of what was sent before, and [`close`](Self::close) or [`suspend`](Self::suspend)
+    /// gives back what was not acknowledged.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let stanza = stanza.into();
         self.pump

@@ -21,7 +21,7 @@ use self::end::End;
 use self::hand_off::TlsState;
 pub(crate) use self::liveness::Due;
 use self::liveness::Liveness;
-use self::management::{Management, is_counted};
+use self::management::{Management, OVERHEAD, is_counted};
 use self::outbox::Outbox;
 use self::white_space::WhiteSpace;
 pub(crate) use self::white_space::leading_white_space;
@@ -179,6 +179,14 @@ impl Stream {
             return 0;
         }
         self.limits.room().saturating_sub(self.out.len())
+    }
+
+    /// Bytes that the queue of unacknowledged stanzas takes before it ends the stream.
+    pub(crate) fn room_in_queue(&self) -> usize {
+        self.queue().map_or(usize::MAX, |(held, full)| {
+            let most = full.saturating_add(self.limits.output_backlog);
+            most.saturating_sub(held.saturating_add(OVERHEAD))
+        })
     }
 
     /// Whether the queue of unacknowledged stanzas is so long that the peer must be taken for one that

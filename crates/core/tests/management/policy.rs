@@ -8,9 +8,25 @@ use xmppwire::{
 };
 
 use crate::support::{
-    Juliet, QUESTION, START, Verona, Wire, at, client_config, hear, managed, message, said,
-    sessions, settle,
+    Juliet, QUESTION, START, Verona, Wire, at, client_config, hear, managed, message, read, said,
+    sessions, settle, write,
 };
+
+/// A client whose server was asked to manage the stream, and has not answered.
+fn bound(policy: &StreamManagement) -> Juliet {
+    let (mut client, mut server) = (Juliet::new(policy, 1, None), Verona::new(policy, 2));
+    let (mut wire, mut sessions) = (Wire::default(), sessions());
+    while !client.bound {
+        write(&mut client.machine, &mut wire.to_server, usize::MAX);
+        read(&mut server.machine, &mut wire.to_server, usize::MAX);
+        server.poll(&mut sessions);
+        write(&mut server.machine, &mut wire.to_client, 1);
+        read(&mut client.machine, &mut wire.to_client, 1);
+        client.poll();
+    }
+    assert!(!client.managed);
+    client
+}
 
 #[test]
 fn a_hundred_stanzas_at_once_make_one_question() {
@@ -125,6 +141,164 @@ fn a_full_queue_is_back_pressure() {
     assert_eq!(client.machine.room(), 64 * 1024);
 }
 
+fn answer(client: &mut Juliet, handled: u64) {
+    hear(client, &format!("<a xmlns='urn:xmpp:sm:3' h='{handled}'/>"));
+}
+
+/// Sends until the queue of 64 KiB is full. Returns how many stanzas that took, and what was said.
+fn fill(client: &mut Juliet) -> (u64, String) {
+    let (mut sent, mut output) = (0, String::new());
+    while client.machine.room() > 0 {
+        client.machine.send(&message(&sent.to_string())).unwrap();
+        sent += 1;
+        output += &said(&mut client.machine);
+    }
+    (sent, output)
+}
+
+/// Otherwise an application that waits for room would wait for the silence, however long that is.
+#[test]
+fn a_queue_that_is_more_than_half_full_is_a_reason_to_ask() {
+    let policy = StreamManagement::new()
+        .with_queue_bytes(64 * 1024)
+        .with_ask_after(u32::MAX, usize::MAX)
+        .with_ask_after_silence(Duration::from_secs(3600));
+    let mut client = managed(&policy);
+    said(&mut client.machine);
+    let (sent, output) = fill(&mut client);
+    assert_eq!(output.matches(QUESTION).count(), 1);
+    let before = output.find(QUESTION).unwrap();
+    assert!((output.len() / 3..output.len() * 2 / 3).contains(&before));
+    // The answer leaves it more than half full.
+    answer(&mut client, sent / 3);
+    assert_eq!(said(&mut client.machine), QUESTION);
+    answer(&mut client, sent * 2 / 3);
+    assert_eq!(said(&mut client.machine), "");
+}
+
+/// A peer that answers at once, and has handled nothing since, is not asked without end.
+#[test]
+fn a_question_that_brought_nothing_is_repeated_after_a_second() {
+    for silence in [0, 1] {
+        let policy = StreamManagement::new()
+            .with_queue_bytes(64 * 1024)
+            .with_ask_after_silence(Duration::from_secs(silence));
+        let mut client = managed(&policy);
+        let (sent, _) = fill(&mut client);
+        answer(&mut client, sent / 3);
+        assert_eq!(said(&mut client.machine), QUESTION);
+        for second in [10, 11, 12] {
+            client.machine.handle_timeout(at(second));
+            answer(&mut client, sent / 3);
+            assert!(!said(&mut client.machine).contains(QUESTION), "{second}");
+            client.machine.handle_timeout(at(second));
+            assert_eq!(client.machine.poll_timeout(), Some(at(second + 1)));
+            client.machine.handle_timeout(at(second + 1));
+            assert_eq!(said(&mut client.machine), QUESTION, "{second}");
+        }
+        answer(&mut client, sent);
+        assert_eq!(said(&mut client.machine), "");
+        assert_eq!(client.machine.poll_timeout(), None);
+    }
+}
+
+/// Each acknowledgement lets the wait begin again, and not each is a reason to ask.
+#[test]
+fn a_peer_that_acknowledges_one_stanza_after_the_other_is_asked_seldom() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let (sent, _) = fill(&mut client);
+    let mut questions = 0;
+    for number in 1..=sent {
+        answer(&mut client, number);
+        questions += said(&mut client.machine).matches(QUESTION).count();
+        for _ in 0..2 {
+            client.machine.handle_timeout(at(20 * number));
+        }
+        assert!(!said(&mut client.machine).contains(QUESTION));
+        assert!(client.told.closed.is_none());
+    }
+    assert!((5..=8).contains(&questions), "{questions}");
+    assert_eq!(client.machine.poll_timeout(), None);
+}
+
+/// Its answers are no sign of life while the application waits for room.
+#[test]
+fn a_peer_that_answers_and_never_acknowledges_is_given_up() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let (sent, _) = fill(&mut client);
+    answer(&mut client, 0);
+    let mut second = 10;
+    while client.told.closed.is_none() {
+        client.machine.handle_timeout(at(second));
+        if said(&mut client.machine).contains(QUESTION) {
+            answer(&mut client, 0);
+        }
+        while client.poll() {}
+        second += 1;
+        assert!(second < 60, "the peer is asked without end");
+    }
+    assert!(second > 10 + 30);
+    assert_eq!(
+        client.told.closed,
+        Some(CloseReason::TimedOut(Timer::Acknowledgement))
+    );
+    let session = client.machine.take_resumption().unwrap();
+    assert_eq!(session.into_unacknowledged().len() as u64, sent);
+}
+
+/// It would keep an application waiting for room as well.
+#[test]
+fn a_peer_that_never_agrees_to_manage_the_stream_is_given_up() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = bound(&policy);
+    let (sent, output) = fill(&mut client);
+    assert!(!output.contains(QUESTION));
+    // The first call that carries a time begins the idle time, the next one this wait.
+    for _ in 0..2 {
+        client.machine.handle_timeout(at(10));
+    }
+    assert_eq!(client.machine.poll_timeout(), Some(at(40)));
+    client.machine.handle_timeout(at(40));
+    while client.poll() {}
+    assert_eq!(
+        client.told.closed,
+        Some(CloseReason::TimedOut(Timer::Acknowledgement))
+    );
+    assert!(client.machine.take_resumption().is_none());
+    assert_eq!(client.machine.take_unacknowledged().len() as u64, sent);
+}
+
+/// The peer agrees in time, and is asked.
+#[test]
+fn a_peer_that_agrees_late_is_asked_at_once() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = bound(&policy);
+    let (sent, output) = fill(&mut client);
+    assert!(!output.contains(QUESTION));
+    hear(&mut client, "<enabled xmlns='urn:xmpp:sm:3'/>");
+    assert_eq!(said(&mut client.machine), QUESTION);
+    answer(&mut client, sent);
+    assert_eq!(client.machine.room(), 64 * 1024);
+}
+
+/// A question is open, but its answer has come: what the peer handled since is asked for.
+#[test]
+fn the_end_is_a_reason_to_repeat_a_question_that_brought_nothing() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let (sent, _) = fill(&mut client);
+    answer(&mut client, 1);
+    answer(&mut client, 1);
+    said(&mut client.machine);
+    client.machine.close(START, None);
+    assert!(said(&mut client.machine).ends_with(&format!("{QUESTION}</stream:stream>")));
+    answer(&mut client, sent);
+    hear(&mut client, "</stream:stream>");
+    assert!(client.machine.take_unacknowledged().is_empty());
+}
+
 /// A peer that never acknowledges ends the stream in the end, and everything comes back.
 #[test]
 fn a_queue_is_bounded_and_loses_nothing() {
@@ -136,10 +310,12 @@ fn a_queue_is_bounded_and_loses_nothing() {
     };
     let mut sent = 0;
     while client.told.closed.is_none() {
+        let fits = client.machine.room_in_queue() >= 100_200;
         client.machine.send(&long(sent)).unwrap();
         sent += 1;
         said(&mut client.machine);
         while client.poll() {}
+        assert!(client.told.closed.is_none() || !fits);
         assert!(sent < 60, "the queue has no end");
     }
     let Some(CloseReason::Violation { why, .. }) = &client.told.closed else {

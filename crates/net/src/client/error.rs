@@ -52,8 +52,9 @@ pub enum Error {
     /// ([`Connector::with_max_requests`](super::Connector::with_max_requests)). Nothing was sent.
     #[error("too many requests wait for their answers")]
     TooManyRequests,
-    /// The stanzas that arrived while the caller waited for something else have used up their
-    /// budget ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them with
+    /// The stanzas that arrived while the caller waited for something else, or the answers that it did
+    /// not take, have used up their budget
+    /// ([`Connector::with_inbox_bytes`](super::Connector::with_inbox_bytes)). Take them, stanzas with
     /// `next`, then go on.
     #[error("too many stanzas wait to be taken")]
     InboxFull,

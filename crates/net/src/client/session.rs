@@ -5,7 +5,7 @@ mod continuing;
 mod sharing;
 mod wishes;
 
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
 use xmppwire::component::Component;
@@ -320,9 +320,15 @@ impl<R: SessionRole> Session<R> {
 
     // --- Sending ---
 
-    /// Takes what has arrived into the inbox, and waits until at most 64 KiB are left to write. Call
-    /// it before each [`send`](Self::send): a caller that stops waiting has sent nothing. A caller
-    /// that only sends learns from it that the stream has ended.
+    /// Takes what has arrived into the inbox, and waits until at most 64 KiB are left to write and the
+    /// queue of unacknowledged stanzas has room (XEP-0198). Call it before each [`send`](Self::send): a
+    /// caller that stops waiting has sent nothing. A caller that only sends learns from it that the
+    /// stream has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InboxFull`] where what arrives has to be taken first, because nothing else is read
+    /// before; others as for [`poll_next`](Self::poll_next).
     pub fn poll_ready(&mut self, now: Instant) -> Poll<Result<(), Error>> {
         // What failed to be written after the end, such as the closing tag, is no news.
         if self.link.is_ending() {
@@ -333,7 +339,22 @@ impl<R: SessionRole> Session<R> {
         {
             return Poll::Ready(Err(error));
         }
-        self.poll_written(now, SEND_AHEAD)
+        ready!(self.poll_written(now, SEND_AHEAD))?;
+        match self.is_queue_full() {
+            false => Poll::Ready(Ok(())),
+            // No acknowledgement is read.
+            true if self.inbox.is_full() || self.requests.is_full() => {
+                Poll::Ready(Err(Error::InboxFull))
+            }
+            true => Poll::Pending,
+        }
+    }
+
+    /// Whether so many stanzas are not acknowledged that the next one has to wait. The core asks the
+    /// server about them, and ends the stream of a server that acknowledges nothing for too long.
+    fn is_queue_full(&self) -> bool {
+        let endpoint = self.link.connection();
+        endpoint.room() == 0 && endpoint.room_for_answers() > 0
     }
 
     /// Queues a stanza.
@@ -341,10 +362,18 @@ impl<R: SessionRole> Session<R> {
     /// # Errors
     ///
     /// [`Error::NotConnected`] if the stream has ended or is closing, [`Error::Misuse`] if the
-    /// stanza cannot be written. Nothing was queued then.
+    /// stanza cannot be written, [`Error::InboxFull`] if the server has to acknowledge others before:
+    /// the stream would end for the length of their queue
+    /// ([`Endpoint::room_in_queue`](xmppwire::Endpoint::room_in_queue)). Nothing was queued then.
     pub fn send(&mut self, stanza: &Stanza) -> Result<(), Error> {
         if self.closing || self.link.is_ending() || self.link.write_error().is_some() {
             return Err(Error::NotConnected);
+        }
+        if self.is_queue_full() {
+            let room = self.link.connection().room_in_queue();
+            if stanza.element().to_xml().len() > room {
+                return Err(Error::InboxFull);
+            }
         }
         self.link.connection_mut().send(stanza)?;
         if let Some(duties) = &mut self.duties {

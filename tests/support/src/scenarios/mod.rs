@@ -16,6 +16,7 @@ pub mod identity;
 pub mod injection;
 pub mod load;
 pub mod login;
+pub mod pressure;
 pub mod reconnect;
 pub mod redirect;
 pub mod refused;
@@ -123,6 +124,10 @@ macro_rules! scenarios {
                 by_tls_1_2_with_channel_binding,
                 a_server_chooses_its_certificate_by_the_domain,
                 a_server_without_tls_cannot_offer_it;
+            pressure:
+                a_client_that_sends_fast_keeps_its_stream,
+                a_client_that_only_sends_is_told_to_take_what_arrives,
+                a_server_that_never_acknowledges_is_given_up;
             reconnect:
                 a_client_comes_back_after_a_shutdown,
                 a_client_does_not_come_back_after_a_conflict,

@@ -5,14 +5,16 @@ use core::time::Duration;
 
 use xmppwire_xml::Element;
 
-use super::Management;
+use super::{Management, Outstanding, is_crowded};
 use crate::error::{CloseReason, Timer};
 use crate::ns;
 use crate::stream::Stream;
 use crate::stream::wait::Wait;
+use crate::stream_management::StreamManagement;
 use crate::time::Instant;
 
-/// How long a question is put off, at least, for which the output has no room.
+/// How long a question is put off, at least, for which the output has no room, or whose last answer
+/// acknowledged little.
 const PUT_OFF: Duration = Duration::from_secs(1);
 
 /// What a deadline of stream management asks for.
@@ -21,8 +23,52 @@ enum Asking {
     Nothing,
     /// The peer has to be asked.
     Ask,
+    /// The peer has to be asked once more, within the same wait.
+    AskAgain,
     /// The peer has not answered in time.
     Gone,
+}
+
+impl Outstanding {
+    /// An answer came, which acknowledged so many bytes.
+    pub(super) fn answered(&mut self, freed: usize, policy: &StreamManagement) {
+        let crowded = is_crowded(policy, &self.queue);
+        if crowded && let Some(wait) = &mut self.asked {
+            self.freed = self.freed.saturating_add(freed);
+            // A peer that acknowledges each stanza by itself is not asked after each of them.
+            if self.freed < policy.queue_bytes() / 16 {
+                // Only an acknowledgement is a sign of life: the application may wait for room.
+                if freed > 0 {
+                    **wait = Wait::new(policy.patience(), None, 0);
+                }
+                (self.in_vain, self.since) = (true, None);
+                return;
+            }
+        }
+        (self.asked, self.in_vain, self.freed) = (None, false, 0);
+        if self.queue.is_empty() {
+            (self.unasked, self.unasked_bytes, self.since) = (0, 0, None);
+        } else if crowded {
+            // What was asked about before is asked about again.
+            self.unasked = self.unasked.max(1);
+        }
+    }
+
+    /// The peer has not agreed to manage the stream: where the queue is more than half full, its answer is
+    /// awaited like one about stanzas. `behind` is the number of bytes in the output.
+    pub(super) fn await_agreement(&mut self, policy: &StreamManagement, behind: usize) {
+        if self.asked.is_none() && is_crowded(policy, &self.queue) {
+            self.asked = Some(Box::new(Wait::new(policy.patience(), None, behind)));
+        }
+    }
+
+    /// When the question is repeated that was answered in vain.
+    fn repetition(&self, policy: &StreamManagement) -> Option<Instant> {
+        let pause = policy.ask_after_silence().max(PUT_OFF);
+        // The time of the answer is unknown: a deadline in the past makes the driver tell it.
+        let at = self.since.map_or(Instant::ORIGIN, |since| since + pause);
+        self.in_vain.then_some(at)
+    }
 }
 
 impl Management {
@@ -31,17 +77,21 @@ impl Management {
         self.confirmed
             && self.queue.as_ref().is_some_and(|out| {
                 let much = out.unasked >= self.policy.ask_after_stanzas()
-                    || out.unasked_bytes >= self.policy.ask_after_bytes();
+                    || out.unasked_bytes >= self.policy.ask_after_bytes()
+                    || (out.unasked > 0 && is_crowded(&self.policy, &out.queue));
                 out.asked.is_none() && much
             })
     }
 
     /// When [`due`](Self::due) has to be asked.
     pub(in crate::stream) fn deadline(&self) -> Option<Instant> {
-        let out = self.queue.as_ref().filter(|_| self.confirmed)?;
+        let out = self.queue.as_ref()?;
         match &out.asked {
-            Some(wait) => Some(wait.deadline()),
-            None if out.unasked == 0 => None,
+            Some(wait) => {
+                let again = out.repetition(&self.policy);
+                Some(again.map_or(wait.deadline(), |again| again.min(wait.deadline())))
+            }
+            None if out.unasked == 0 || !self.confirmed => None,
             // The time of the stanza is unknown: a deadline in the past makes the driver tell it.
             None => Some(out.since.map_or(Instant::ORIGIN, |since| {
                 since + self.policy.ask_after_silence()
@@ -54,11 +104,23 @@ impl Management {
         let Some(out) = &mut self.queue else {
             return Asking::Nothing;
         };
+        let again = out.repetition(&self.policy);
         match (&mut out.asked, out.since) {
-            (Some(wait), _) => match wait.is_over(now) {
-                true => Asking::Gone,
-                false => Asking::Nothing,
-            },
+            (Some(wait), since) => {
+                if wait.deadline() <= now && wait.is_over(now) {
+                    return Asking::Gone;
+                }
+                match (again, since) {
+                    (Some(_), None) => out.since = Some(now),
+                    (Some(again), Some(_)) if again <= now => {
+                        (out.in_vain, out.since) = (false, None);
+                        (out.unasked, out.unasked_bytes) = (0, 0);
+                        return Asking::AskAgain;
+                    }
+                    _ => {}
+                }
+                Asking::Nothing
+            }
             (None, None) => {
                 out.since = Some(now);
                 // A policy without patience for silence asks at once.
@@ -106,7 +168,7 @@ impl Stream {
         if is_open || self.over || self.closing || !self.has_room_to_answer() {
             return;
         }
-        self.push_own(&Element::builder("r", ns::SM).build());
+        self.push_question();
         let behind = self.out.len();
         if let Some(management) = &mut self.management
             && let Some(out) = &mut management.queue
@@ -123,9 +185,14 @@ impl Stream {
     /// more room than the closing tag behind it.
     pub(in crate::stream) fn ask_before_closing(&mut self) {
         let out = self.management.as_ref().and_then(|m| m.queue.as_ref());
-        if out.is_some_and(|out| out.unasked > 0) {
-            self.push_own(&Element::builder("r", ns::SM).build());
+        let is_open = |out: &Outstanding| out.asked.is_some() && !out.in_vain;
+        if out.is_some_and(|out| !out.queue.is_empty() && (out.unasked > 0 || !is_open(out))) {
+            self.push_question();
         }
+    }
+
+    fn push_question(&mut self) {
+        self.push_own(&Element::builder("r", ns::SM).build());
     }
 
     pub(super) fn ask_by_policy(&mut self) {
@@ -144,6 +211,7 @@ impl Stream {
                     management.was_asked(now);
                 }
             }
+            Some(Asking::AskAgain) => self.push_question(),
             Some(Asking::Gone) => self.cut(CloseReason::TimedOut(Timer::Acknowledgement)),
             Some(Asking::Nothing) | None => {}
         }

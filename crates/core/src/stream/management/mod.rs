@@ -61,6 +61,11 @@ struct Outstanding {
     since: Option<Instant>,
     /// The question whose answer is awaited.
     asked: Option<Box<Wait>>,
+    /// The answer acknowledged little, and the queue is more than half full: the question is repeated,
+    /// and the wait goes on. `since` is when that answer came.
+    in_vain: bool,
+    /// Bytes that answers have acknowledged since the question, while the queue is more than half full.
+    freed: usize,
 }
 
 /// What can be resumed of a session.
@@ -68,6 +73,12 @@ pub(crate) struct Terms {
     pub(crate) id: Option<Box<str>>,
     pub(crate) location: Option<Box<str>>,
     pub(crate) max: u32,
+}
+
+/// Whether the queue is so full that the peer is asked for that reason alone: an application that waits
+/// for room waits for the answer.
+fn is_crowded(policy: &StreamManagement, queue: &Queue) -> bool {
+    queue.held() > policy.queue_bytes() / 2
 }
 
 impl Management {
@@ -102,6 +113,9 @@ impl Management {
         out.queue.push(from, to, own);
         out.unasked = out.unasked.saturating_add(1);
         out.unasked_bytes = out.unasked_bytes.saturating_add(to.saturating_sub(from));
+        if !self.confirmed {
+            out.await_agreement(&self.policy, to);
+        }
     }
 
     /// Takes an acknowledgement. `None` if the peer cannot have handled that many (XEP-0198 §4).
@@ -114,11 +128,10 @@ impl Management {
         }
         self.acknowledged = self.acknowledged.saturating_add(count as u64);
         if let Some(out) = &mut self.queue {
+            let before = out.queue.held();
             out.queue.acknowledge(count);
-            out.asked = None;
-            if out.queue.is_empty() {
-                (out.unasked, out.unasked_bytes, out.since) = (0, 0, None);
-            }
+            let freed = before.saturating_sub(out.queue.held());
+            out.answered(freed, &self.policy);
             if out.queue.is_idle() {
                 self.queue = None;
             }
@@ -184,6 +197,9 @@ impl Stream {
         if let Some(management) = &mut self.management {
             management.confirmed = true;
             management.handled = 0;
+            if let Some(out) = &mut management.queue {
+                out.asked = None;
+            }
             management.id = terms.id;
             management.location = terms.location;
             management.max = terms.max;

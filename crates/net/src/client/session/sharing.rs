@@ -35,8 +35,12 @@ impl<R: SessionRole> Session<R> {
     }
 
     /// Whether a stanza may be sent without waiting. Where the output is dead, sending tells so.
-    pub(in crate::client) fn has_send_room(&self) -> bool {
-        self.link.backlog() <= SEND_AHEAD
+    ///
+    /// A full queue of unacknowledged stanzas is a reason to wait only while acknowledgements are
+    /// `read`: the task that sends may be the one that has to take what stands in their way.
+    pub(in crate::client) fn has_send_room(&self, read: bool) -> bool {
+        let waits = read && !self.requests.is_full() && self.is_queue_full();
+        self.link.backlog() <= SEND_AHEAD && !waits
     }
 
     /// Whether everything is written.

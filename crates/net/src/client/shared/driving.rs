@@ -153,7 +153,7 @@ impl<R: SessionRole> Driving<R> {
     /// to end. A client that reconnects waits for it, so that its events are bounded too.
     pub fn poll_room(&mut self, waker: &Waker) -> Poll<()> {
         self.0.with(|state| {
-            if state.closing || !state.receives || !state.inbox.is_full() {
+            if state.closing || state.reads() {
                 return Poll::Ready(());
             }
             set_driver(state, waker);
@@ -211,7 +211,8 @@ impl<R: SessionRole> Driven<'_, R> {
         let end = state.take_arrivals(&mut session, now);
         state.refused.append(session.refused_mut());
         session.take_woken(&mut state.woken);
-        let (has_room, is_flushed) = (session.has_send_room(), session.is_flushed());
+        let has_room = session.has_send_room(state.reads());
+        let is_flushed = session.is_flushed();
         let may_request = session.may_request();
         state.session = Some(session);
         if let Some(end) = end {
@@ -256,7 +257,7 @@ impl<R: SessionRole> State<R> {
             }
         }
         loop {
-            if self.receives && self.inbox.is_full() {
+            if !self.reads() {
                 session.handle_timeouts(now);
                 return None;
             }

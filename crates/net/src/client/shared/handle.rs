@@ -107,7 +107,10 @@ impl<R: SessionRole> Handle<R> {
     }
 
     /// Sends a stanza: gives it to the driver, which writes it. Waits while more than 64 KiB are
-    /// left to write.
+    /// left to write, and while the server has to acknowledge other stanzas first
+    /// ([`StreamManagement::with_queue_bytes`](xmppwire::StreamManagement::with_queue_bytes)). It does
+    /// not wait for acknowledgements that cannot be read because the receiver takes nothing: the task
+    /// that sends may be the one that receives.
     ///
     /// # Cancel safety
     ///
@@ -116,7 +119,9 @@ impl<R: SessionRole> Handle<R> {
     /// # Errors
     ///
     /// With any of them, the stanza was not sent: [`Error::NotConnected`] if the stream has ended,
-    /// is closing, or is not there at the moment; [`Error::Misuse`] if XML cannot carry the stanza.
+    /// is closing, or is not there at the moment; [`Error::Misuse`] if XML cannot carry the stanza;
+    /// [`Error::InboxFull`] if so many stanzas are not acknowledged that another one would end the
+    /// stream, while the receiver has to take what arrives first.
     pub async fn send(&self, stanza: impl Into<Stanza>) -> Result<(), Error> {
         let mut sending = Sending::new(&self.0, stanza.into());
         poll_fn(|cx| sending.poll(cx)).await

@@ -283,12 +283,13 @@ impl<R: SessionRole> State<R> {
         ticket: &mut Option<Ticket>,
         send: impl FnOnce(&mut Session<R>) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
+        let reads = self.reads();
         let Some(session) = self.session.as_mut().filter(|_| !self.closing) else {
             self.leave_senders(ticket);
             return Poll::Ready(Err(Error::NotConnected));
         };
         let place = ticket.get_or_insert_with(|| self.senders.join());
-        if !self.senders.is_first(place) || !session.has_send_room() {
+        if !self.senders.is_first(place) || !session.has_send_room(reads) {
             self.senders.wait(place, cx.waker(), &mut self.woken);
             return Poll::Pending;
         }
@@ -296,6 +297,11 @@ impl<R: SessionRole> State<R> {
         self.wake_driver();
         self.leave_senders(ticket);
         Poll::Ready(sent)
+    }
+
+    /// Whether what arrives is read, as far as the receiver is concerned.
+    fn reads(&self) -> bool {
+        !self.receives || !self.inbox.is_full()
     }
 
     fn leave_senders(&mut self, ticket: &mut Option<Ticket>) {
