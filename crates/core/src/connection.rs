@@ -136,7 +136,8 @@ impl<R: Role> Connection<R> {
         self.endpoint.deadline()
     }
 
-    /// Acts on the deadlines that have passed by `now`. An early call is a no-op.
+    /// Acts on the first deadline, if it has passed by `now`. An early call is a no-op. Where another
+    /// deadline has passed as well, [`poll_timeout`](Self::poll_timeout) gives it next.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
     }
