@@ -202,6 +202,21 @@ fn a_question_that_brought_nothing_is_repeated_after_a_second() {
     }
 }
 
+/// What was sent after the question is no reason to wait, however little that was about.
+#[test]
+fn an_answer_is_followed_by_the_question_about_what_was_sent_meanwhile() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    said(&mut client.machine);
+    let (sent, output) = fill(&mut client);
+    assert_eq!(output.matches(QUESTION).count(), 1);
+    // The question was about ten stanzas.
+    answer(&mut client, 10);
+    assert_eq!(said(&mut client.machine), QUESTION);
+    answer(&mut client, sent);
+    assert_eq!(said(&mut client.machine), "");
+}
+
 /// Each acknowledgement lets the wait begin again, and not each is a reason to ask.
 #[test]
 fn a_peer_that_acknowledges_one_stanza_after_the_other_is_asked_seldom() {

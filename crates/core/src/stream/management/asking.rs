@@ -33,7 +33,11 @@ impl Outstanding {
     /// An answer came, which acknowledged so many bytes.
     pub(super) fn answered(&mut self, freed: usize, policy: &StreamManagement) {
         let crowded = is_crowded(policy, &self.queue);
-        if crowded && let Some(wait) = &mut self.asked {
+        // About stanzas that were sent after the question the peer is asked at once.
+        if crowded
+            && self.unasked == 0
+            && let Some(wait) = &mut self.asked
+        {
             self.freed = self.freed.saturating_add(freed);
             // A peer that acknowledges each stanza by itself is not asked after each of them.
             if self.freed < policy.queue_bytes() / 16 {
