@@ -136,14 +136,18 @@ fn changes_keep_declarations() {
 /// A stamp on the root moves the records behind it, but no declaration to another element.
 #[test]
 fn a_stamp_between_two_changes_moves_no_declaration() {
-    let mut element = read("<message><a/></message>");
-    element.append(&read(&format!("<b>{TYPED}</b>")));
-    element.set_attr("from", Some("juliet@example.org"));
-    element.append(&read(&format!("<c>{TYPED}</c>")));
-    assert_eq!(
-        write(&client(), &element),
-        format!("<message from='juliet@example.org'><a/><b>{TYPED}</b><c>{TYPED}</c></message>")
-    );
+    for content in [TYPED, "<v xmlns='urn:x' xmlns:p='urn:p'>p:one</v>"] {
+        let mut element = read("<message><a/></message>");
+        element.append(&read(&format!("<b>{content}</b>")));
+        element.set_attr("from", Some("juliet@example.org"));
+        element.append(&read(&format!("<c>{content}</c>")));
+        assert_eq!(
+            write(&client(), &element),
+            format!(
+                "<message from='juliet@example.org'><a/><b>{content}</b><c>{content}</c></message>"
+            )
+        );
+    }
 }
 
 #[test]

@@ -247,6 +247,8 @@ fn before_the_root() {
         // A byte order mark is no white space: RFC 6120 §11.6.
         ("\u{FEFF}", NotWellFormed),
         ("\n\u{FEFF}", NotWellFormed),
+        // The first byte alone tells other encodings.
+        ("\n\0", NotWellFormed),
         ("<!-- x -->", RestrictedXml),
         ("<?x?>", RestrictedXml),
         ("<?xml-stylesheet href='x'?>", RestrictedXml),

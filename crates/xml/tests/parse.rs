@@ -44,6 +44,10 @@ fn a_fragment_is_any_number_of_elements() {
         [("a", "jabber:client"), ("b", "u"), ("d", "v")],
         "{elements:?}"
     );
+    // Prefixes do not change what names without one are in.
+    let prefixed = fragment("<p:a xmlns:p='u'><b/></p:a><c/>").unwrap();
+    assert!(prefixed[0].is("a", "u") && prefixed[0].child("b", "jabber:client").is_some());
+    assert!(prefixed[1].is("c", "jabber:client"));
     let bare = Element::parse_fragment("<a/>", "", &XmlLimits::default()).unwrap();
     assert_eq!(bare[0].ns(), "");
 }
@@ -71,6 +75,7 @@ fn errors_say_what_and_where() {
         ("<a>&bogus;</a>", RestrictedXml, (9, 1, 10)),
         ("<a><!-- --></a>", RestrictedXml, (6, 1, 7)),
         ("<!DOCTYPE a><a/>", RestrictedXml, (2, 1, 3)),
+        ("<?xml-stylesheet?><a/>", RestrictedXml, (5, 1, 6)),
         ("<?xml version='1.1'?><a/>", NotWellFormed, (20, 1, 21)),
         ("<?xml version='1.0'", NotWellFormed, (19, 1, 20)),
         (" <?xml version='1.0'?><a/>", NotWellFormed, (6, 1, 7)),
@@ -94,6 +99,19 @@ fn errors_say_what_and_where() {
             .starts_with("line 2, column 7: not-well-formed"),
         "{error}"
     );
+}
+
+/// A log can tell what is wrong, whether this crate or its parser found it.
+#[test]
+fn errors_say_what_is_wrong() {
+    for (text, detail) in [
+        ("<a/>x", "text outside of an element"),
+        ("<a></b>", "start and end tag do not match"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.to_string().ends_with(detail), "{error}");
+        assert_eq!(error.detail().to_string(), detail);
+    }
 }
 
 #[test]

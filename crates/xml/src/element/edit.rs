@@ -193,6 +193,7 @@ impl Tree {
                 self.push_attr_checked(copy, name, ns, value);
             }
             self.set_size(copy, node.size());
+            debug_assert!(node.content() > place, "a record has a word");
             place = node.content();
         }
         self.keep_from(source, index, top.end(), base);

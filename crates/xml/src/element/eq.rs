@@ -31,6 +31,7 @@ impl PartialEq for ElementRef<'_> {
                 return false;
             }
             let next = if a.is_text() { a.end() } else { a.content() };
+            debug_assert!(next > places.0, "a record has a word");
             step = next.saturating_sub(self.index);
         }
         true

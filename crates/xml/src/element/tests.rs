@@ -97,6 +97,20 @@ fn the_heap_size_counts_all_tables() {
     assert!(declared.heap_size() >= plain.heap_size() + 2 * 20);
 }
 
+/// A server stamps a stanza again that has its stamp already, at no cost.
+#[test]
+fn the_same_stamp_twice_holds_no_more() {
+    let mut element = Element::builder("message", "u").attr("id", "1").build();
+    element.set_attr("from", Some("juliet@example.org/balcony"));
+    element.set_attr("id", Some("2"));
+    let held = element.heap_size();
+    for _ in 0..100 {
+        element.set_attr("from", Some("juliet@example.org/balcony"));
+        element.set_attr("id", Some("2"));
+    }
+    assert_eq!(element.heap_size(), held);
+}
+
 /// Only attributes that need a prefix count as declarations, of which the writer may repeat some.
 #[test]
 fn stamps_without_a_prefix_are_no_declarations() {
@@ -107,6 +121,15 @@ fn stamps_without_a_prefix_are_no_declarations() {
     assert_eq!(element.tree.declared(), declared);
     element.set_attr_ns("b", "urn:b", Some("c"));
     assert!(element.tree.declared() > declared);
+    // A child needs one if its namespace is not that of its parent.
+    let open = |ns| {
+        Element::builder("a", "u")
+            .open("b", ns)
+            .build()
+            .tree
+            .declared()
+    };
+    assert!(open("v") > open("u"));
 }
 
 /// A name that is none is refused wherever it came from.

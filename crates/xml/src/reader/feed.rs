@@ -177,6 +177,7 @@ impl Feed {
                     if let Some(error) = self.judge(error) {
                         return Err(error);
                     }
+                    debug_assert!(self.target, "the next byte decides");
                 }
                 // The end of the document, which the parser is never told.
                 Ok(None) => return Ok(Fed::Hungry),

@@ -127,5 +127,7 @@ mod tests {
         // The next stanza of this peer will need it again.
         reader.read(&mut &b"<p:a xmlns:p='u'/>"[..]).unwrap();
         assert!(reader.checked.is_some());
+        reader.read(&mut &b"<a/>"[..]).unwrap();
+        assert!(reader.checked.is_none());
     }
 }

@@ -133,7 +133,6 @@ impl Reader {
         let limits = XmlLimits {
             max_depth: usize::MAX,
             max_prefixes: usize::MAX,
-            max_children: usize::MAX,
             ..self.limits
         };
         let checked = self.checked();

@@ -109,6 +109,7 @@ impl<'a> Job<'a, '_> {
                 continue;
             }
             let tag = self.start_tag(&node, open.last(), index == top)?;
+            debug_assert!(node.content() > index, "a record has a word");
             index = node.content();
             if tag.end > index {
                 self.out.push(b'>');

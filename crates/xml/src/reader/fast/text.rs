@@ -83,7 +83,8 @@ const DIGITS: usize = 5;
 fn number(bytes: &[u8], radix: u32, before: usize) -> Option<(char, usize)> {
     let mut value = 0_u32;
     for (place, byte) in bytes.iter().enumerate().take(DIGITS.saturating_add(1)) {
-        if *byte == b';' && place > 0 {
+        // No digits make U+0000, which is no character.
+        if *byte == b';' {
             let c = char::from_u32(value)?;
             let is_char = matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..);
             let len = before.saturating_add(place).saturating_add(1);
