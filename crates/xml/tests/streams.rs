@@ -495,4 +495,8 @@ fn a_reader_does_not_show_its_input() {
         shown.starts_with("Reader") && !shown.contains("s3cr3t"),
         "{shown}"
     );
+    // Why it reads no more can be shown.
+    reader.read(&mut &b"<!-- -->"[..]).unwrap_err();
+    let shown = format!("{reader:?}");
+    assert!(shown.contains("RestrictedXml"), "{shown}");
 }
