@@ -97,6 +97,7 @@ fn inside_a_stanza() {
         ("<a>\0</a>", NotWellFormed),
         ("<a>\u{1}</a>", NotWellFormed),
         ("<a>\u{1f}</a>", NotWellFormed),
+        ("<a>\u{1}\u{1}</a>", NotWellFormed),
         ("<a>\u{FFFE}</a>", NotWellFormed),
         ("<a>\u{FFFF}</a>", NotWellFormed),
         ("<a b='\u{8}'/>", NotWellFormed),

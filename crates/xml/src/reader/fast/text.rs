@@ -291,5 +291,15 @@ mod tests {
                 bytes[place] = b'a';
             }
         }
+        // Nor many of one kind.
+        for len in [2, 31, 32, 64, 70] {
+            for byte in 0..=255 {
+                let found = survey(&[byte; 70][..len]);
+                let control = byte < 0x20 && !matches!(byte, b'\n' | b'\t');
+                assert_eq!(found.control, control, "{len} of {byte}");
+                assert_eq!(found.high, byte >= 0x80, "{len} of {byte}");
+                assert_eq!(found.bracket, byte == b']', "{len} of {byte}");
+            }
+        }
     }
 }
