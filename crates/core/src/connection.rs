@@ -131,6 +131,13 @@ impl<R: Role> Connection<R> {
         self.endpoint.next_event()
     }
 
+    /// Whether the next event is a stanza or a question of the peer that waits to be taken. A stanza
+    /// counts as handled (XEP-0198 §4) when its event is taken, so a driver that has to stop at an event
+    /// leaves it here.
+    pub const fn has_event(&self) -> bool {
+        self.endpoint.event.is_some()
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout), if there is a deadline.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.endpoint.deadline()

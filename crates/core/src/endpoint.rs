@@ -192,13 +192,18 @@ impl<R: Role> Endpoint<R> {
 
     /// The number of bytes of written stanzas that the queue of unacknowledged stanzas takes before
     /// [`send`](Self::send) ends the stream because of it: more than [`room`](Self::room), which is 0
-    /// once the queue holds what its
-    /// [policy](crate::StreamManagement::with_queue_bytes) allows. `usize::MAX` without management.
+    /// once the queue holds what its [policy](crate::StreamManagement::with_queue_bytes) allows.
+    /// `usize::MAX` without management.
     pub fn room_in_queue(&self) -> usize {
         self.stream.room_in_queue()
     }
 
     // --- Stream management ------------------------------------------------------------------------
+
+    /// Bytes of memory that the unacknowledged stanzas hold; 0 without management.
+    pub fn queued_bytes(&self) -> usize {
+        self.stream.queued_bytes()
+    }
 
     /// The number of the stanza that was sent last on a managed stream (XEP-0198): after
     /// [`send`](Self::send), that of this stanza. It is 0 before the first one, and `None` without

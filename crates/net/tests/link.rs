@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use xmppwire::{
     Client, ClientConfig, ClientEvent, CloseReason, Endpoint, Instant, Jid, Message, Role, Server,
-    ServerEvent, StreamErrorCondition, Timer,
+    ServerEvent, StreamErrorCondition, StreamManagement, Timer,
 };
 use xmppwire_net::find::Mode;
 use xmppwire_net::link::{Handshake, Link, LinkError, TlsSide, Wire};
@@ -100,10 +100,22 @@ fn session(
     mode: Mode,
     piece: usize,
     behind: &[u8],
+    typist: Option<Typist>,
+) -> (Side<Client>, Side<Server>) {
+    session_at(Porter::default(), mode, piece, behind, typist)
+}
+
+/// The same at a server that may offer more.
+fn session_at(
+    mut porter: Porter,
+    mode: Mode,
+    piece: usize,
+    behind: &[u8],
     mut typist: Option<Typist>,
 ) -> (Side<Client>, Side<Server>) {
     let authority = Authority::new();
     let account = ClientConfig::new(Jid::new(JULIET).unwrap(), PASSWORD).unwrap();
+    let account = account.with_stream_management(StreamManagement::new());
     let seed = || xmppwire::Entropy::from_seed([1; 32]);
     let near = TlsSide::client(authority.client(), DOMAIN.parse().unwrap());
     let tls = authority.server(DOMAIN);
@@ -126,7 +138,6 @@ fn session(
         }
     };
     let (mut client, mut server) = (Side::new(client), Side::new(server));
-    let mut porter = Porter::default();
     let mut bound = false;
     for _ in 0..200_000 {
         client.listen(|client, event| {
@@ -136,7 +147,7 @@ fn session(
                     client.send(&message.into()).unwrap();
                 }
             }
-            Some(event)
+            (!matches!(event, ClientEvent::Managed(_))).then_some(event)
         });
         server.listen(|server, event| match event {
             ServerEvent::Stanza(stanza) => {
@@ -144,6 +155,7 @@ fn session(
                 Some(ServerEvent::Stanza(stanza))
             }
             ServerEvent::Closed(_) => Some(event),
+            ServerEvent::Managed(_) | ServerEvent::Acknowledged(_) => None,
             event => {
                 assert!(porter.answer(server, event));
                 None
@@ -337,6 +349,28 @@ fn a_flush_ends_where_an_event_has_to_be_taken_first() {
         assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
         assert_eq!(server.link.poll_drained(NOW, deadline), Poll::Ready(true));
     }
+}
+
+/// A stanza that a flush has met was not given to the application, so it does not count as handled
+/// (XEP-0198 §4): the client sends it again when the session continues elsewhere.
+#[test]
+fn a_flush_leaves_a_stanza_unhandled() {
+    let porter = Porter::managing();
+    let (mut client, mut server) = session_at(porter, Mode::DirectTls, 16 * 1024, b"", None);
+    let message = Message::chat(Jid::new("juliet@example.org").unwrap(), "again").into();
+    server.link.connection_mut().send(&message).unwrap();
+    for _ in 0..2 {
+        client.link.connection_mut().send(&message).unwrap();
+    }
+    client.speak(usize::MAX, &mut server.under_way);
+    server.hear(usize::MAX);
+    assert_eq!(server.link.poll_flushed(NOW), Poll::Ready(false));
+    let session = server.link.connection_mut().detach().expect("a session");
+    assert_eq!(session.handled(), 3);
+    server.listen(|_, event| Some(event));
+    let stanzas = server.events.iter();
+    let stanzas = stanzas.filter(|event| matches!(event, ServerEvent::Stanza(_)));
+    assert_eq!(stanzas.count(), 3, "the session has left");
 }
 
 /// Both ends of a connection with STARTTLS from its start to its end, which the client begins as

@@ -189,6 +189,10 @@ impl Stream {
         })
     }
 
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queue().map_or(0, |(held, _)| held)
+    }
+
     /// Whether the queue of unacknowledged stanzas is so long that the peer must be taken for one that
     /// never acknowledges.
     fn queue_is_overfull(&self) -> bool {

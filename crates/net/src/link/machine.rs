@@ -50,8 +50,8 @@ pub struct Link<R: Role> {
     failure: Option<LinkError>,
     /// A deadline besides those of the connection.
     alarm: Option<Instant>,
-    /// The event that [`Link::poll_flushed`] met. It is rare, and in a box because an idle connection
-    /// has room for it all the time.
+    /// The event that [`Link::poll_flushed`] met, unless it waits in the connection. It is rare, and in
+    /// a box because an idle connection has room for it all the time.
     next: Option<Box<Result<R::Event, LinkError>>>,
     end: End<R::Event>,
 }
@@ -184,9 +184,19 @@ impl<R: Role> Link<R> {
     /// The next event; `Pending` if bytes have to be moved or time has to pass first; `None` after
     /// the last event. An error is the last event.
     pub fn poll_event(&mut self, now: Instant) -> Poll<Option<Result<R::Event, LinkError>>> {
-        if let Some(event) = self.next.take() {
-            return Poll::Ready(Some(*event));
+        match self.next.take() {
+            Some(event) => Poll::Ready(Some(*event)),
+            None => self.poll_next(now, false),
         }
+    }
+
+    /// The next event. With `leaves`, one that the connection has counts as none: a stanza would be
+    /// acknowledged once it is taken, although the application does not have it.
+    fn poll_next(
+        &mut self,
+        now: Instant,
+        leaves: bool,
+    ) -> Poll<Option<Result<R::Event, LinkError>>> {
         loop {
             match self.end {
                 End::NotYet => {}
@@ -197,6 +207,9 @@ impl<R: Role> Link<R> {
                 // The output cannot be written any more. A full output would keep the connection
                 // from reading what the peer sent before.
                 self.connection.consume_output(usize::MAX);
+            }
+            if leaves && self.connection.has_event() {
+                return Poll::Ready(None);
             }
             if let Some(event) = self.connection.poll_event() {
                 match event.into_start_tls() {
@@ -232,7 +245,7 @@ impl<R: Role> Link<R> {
             return Poll::Ready(true);
         }
         if self.next.is_none() {
-            self.next = ready!(self.poll_event(now)).map(Box::new);
+            self.next = ready!(self.poll_next(now, true)).map(Box::new);
         }
         Poll::Ready(false)
     }
