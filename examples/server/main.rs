@@ -47,6 +47,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ struct Shared {
     registry: Mutex<Registry>,
     strangers: Mutex<Strangers>,
     log: Mutex<Log>,
+    /// Bytes that peers have left unacknowledged, beyond what each may.
+    unacknowledged: Arc<AtomicUsize>,
     /// The domain that a client means which names none.
     domain: Domainpart,
     /// TLS for the clients of each domain.
@@ -216,6 +219,7 @@ impl Shared {
             registry: Mutex::new(registry),
             strangers: Mutex::default(),
             log: Mutex::new(Log::new()),
+            unacknowledged: Arc::default(),
             domain: options.domains.first().ok_or("no domain")?.clone(),
             tls: tls.collect::<Result<_, Box<dyn Error>>>()?,
             components: options.components.clone(),

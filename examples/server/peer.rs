@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -21,6 +22,11 @@ use crate::{Shared, lock};
 /// Bytes that wait to be written to a peer above which it is given nothing more, and nothing more is
 /// read from it.
 const BACKLOG: usize = 64 * 1024;
+/// Bytes that each peer may leave unacknowledged (XEP-0198), and bytes that all may share beyond that.
+/// Clients that write much to each other need more than the first: their acknowledgements come behind
+/// what they write, which waits while their queues are crowded.
+const UNACKNOWLEDGED: usize = 512 * 1024;
+const ALL_UNACKNOWLEDGED: usize = 16 * 1024 * 1024;
 /// How long a peer waits for the queue that it crowds. Longer, and one that does not read would
 /// hold up everything that others send.
 const CROWDED: Duration = Duration::from_secs(2);
@@ -44,6 +50,30 @@ pub(crate) struct Peer<R: Role> {
     crowded: Option<(Crowded, Instant)>,
     /// When to ask a peer that sends nothing whether it is still there.
     ping_at: Instant,
+    unacknowledged: Share,
+}
+
+/// What a peer has of the bytes that all may leave unacknowledged together.
+struct Share {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Share {
+    /// Takes note of what the peer has left unacknowledged. Returns whether it is given more.
+    fn set(&mut self, unacknowledged: usize) -> bool {
+        let bytes = unacknowledged.saturating_sub(UNACKNOWLEDGED);
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        self.all.fetch_add(bytes, Ordering::Relaxed);
+        let all = self.all.fetch_sub(before, Ordering::Relaxed) - before;
+        bytes == 0 || all < ALL_UNACKNOWLEDGED
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// What a session has to deal with.
@@ -88,6 +118,10 @@ impl<R: Role> Peer<R> {
             read_until: None,
             crowded: None,
             ping_at: Instant::now(),
+            unacknowledged: Share {
+                bytes: 0,
+                all: Arc::clone(&shared.unacknowledged),
+            },
         }
     }
 
@@ -108,8 +142,9 @@ impl<R: Role> Peer<R> {
             let behind = !self.closing && self.connection.backlog() >= BACKLOG;
             let latest = Instant::now() + self.shared.idle;
             self.read_until = behind.then(|| self.read_until.unwrap_or(latest));
+            let has_room = self.has_room();
             tokio::select! {
-                moved = step(&mut self.connection, &mut self.inbox, self.read_until, self.crowded.as_ref()) => match moved? {
+                moved = step(&mut self.connection, &mut self.inbox, has_room, self.read_until, self.crowded.as_ref()) => match moved? {
                     Moved::Event(event) => {
                         self.ping_later();
                         return Ok(Step::Event(event));
@@ -180,10 +215,18 @@ impl<R: Role> Peer<R> {
             for queued in self.waiting.pass(queued) {
                 self.write(&queued);
             }
-            let has_room = has_room(&mut self.connection);
+            let has_room = self.has_room();
             let inbox = self.inbox.as_mut().filter(|_| has_room);
             next = inbox.and_then(Inbox::next_left);
         }
+    }
+
+    /// Whether the peer is given more: it has read most of what it was given, and has not left too much
+    /// unacknowledged.
+    fn has_room(&mut self) -> bool {
+        let connection = self.connection.connection();
+        let has_room = self.unacknowledged.set(connection.queued_bytes());
+        has_room && connection.room() > 0 && self.connection.backlog() < BACKLOG
     }
 
     fn write(&mut self, queued: &Queued) {
@@ -221,6 +264,7 @@ impl<R: Role> Peer<R> {
 async fn step<R: Role>(
     connection: &mut Driver<R, TcpStream>,
     inbox: &mut Option<Inbox>,
+    has_room: bool,
     read_until: Option<Instant>,
     crowded: Option<&(Crowded, Instant)>,
 ) -> Result<Moved<R::Event>, Box<dyn Error>> {
@@ -240,7 +284,6 @@ async fn step<R: Role>(
         let event = connection.next_event().await?;
         return Ok(event.map_or(Moved::Over, Moved::Event));
     }
-    let has_room = has_room(connection);
     if let Some((crowded, until)) = crowded {
         let left = until.saturating_duration_since(Instant::now());
         return Ok(tokio::select! {
@@ -254,12 +297,6 @@ async fn step<R: Role>(
         event = connection.next_event() => Ok(event?.map_or(Moved::Over, Moved::Event)),
         queued = next(inbox, has_room) => Ok(queued.map_or(Moved::Displaced, Moved::Stanza)),
     }
-}
-
-/// Whether the peer is given more: it has read most of what it was given, and acknowledged most of it
-/// if it acknowledges stanzas (XEP-0198).
-fn has_room<R: Role>(connection: &mut Driver<R, TcpStream>) -> bool {
-    connection.backlog() < BACKLOG && connection.connection_mut().room() > 0
 }
 
 /// The next stanza for the peer, if it has room; `None` if it has lost its place. Cancel-safe.

@@ -26,9 +26,6 @@ const MECHANISMS: [Mechanism; 5] = [
     Mechanism::Plain,
 ];
 
-/// Bytes of stanzas that a client has not acknowledged above which it is given no more.
-const UNACKNOWLEDGED: usize = 512 * 1024;
-
 /// How long a connection may take to give its session away.
 const HANDING_OVER: Duration = Duration::from_secs(2);
 
@@ -184,9 +181,7 @@ impl Session {
                             .with_carbons()
                             .with_tokens(TokenPolicy::new(seconds())),
                     )
-                    .with_stream_management(
-                        StreamManagement::new().with_queue_bytes(UNACKNOWLEDGED),
-                    )
+                    .with_stream_management(StreamManagement::new())
                     .with_stream_limits()
                     .with_csi();
                 HostAnswer::Serve(host)

@@ -229,8 +229,8 @@ fn queues_are_bounded_in_memory() {
 }
 
 /// Each of the 20 clients reads all that it is sent, and acknowledges nothing (XEP-0198). The server
-/// keeps what is not acknowledged, up to 512 KiB and the stanza that exceeds it; what waits for that is
-/// in the queue of the resource, as for clients without management. Without a bound it would keep 160 MB.
+/// keeps 512 KiB for each of them, and 16 MiB beyond that for all; what waits for that is in the queue of
+/// the resource, as for clients without management. Without a bound it would keep 160 MB.
 #[test]
 fn unacknowledged_stanzas_are_bounded_in_memory() {
     run(async || {
