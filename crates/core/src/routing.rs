@@ -184,7 +184,6 @@ fn without_to(stanza: &Stanza, sender: &BareJid, directory: &impl Directory) -> 
 /// the names of the accounts.
 fn no_such_account(stanza: &Stanza) -> Route {
     match stanza {
-        Stanza::Presence(_) => Route::Ignore,
         Stanza::Message(message) if message.message_type() == MessageType::Headline => {
             Route::Ignore
         }
@@ -258,7 +257,6 @@ fn to_resource(stanza: &Stanza, to: &FullJid, account: BareJid, resources: &[Res
         // RFC 6120 §10.5.4. RFC 6121 §8.5.3.2.1 has it for chat messages, and leaves it open to
         // refuse others, which would tell that this resource is not connected (RFC 6120 §13.10.2).
         Stanza::Message(message) => message_to_account(message, account, resources),
-        Stanza::Presence(_) => Route::Ignore,
         _ => refuse(stanza),
     }
 }

@@ -156,6 +156,23 @@ fn fill(client: &mut Juliet) -> (u64, String) {
     (sent, output)
 }
 
+/// Up to one half it is none.
+#[test]
+fn a_queue_that_is_half_full_is_no_reason_to_ask() {
+    let policy = StreamManagement::new()
+        .with_queue_bytes(64 * 1024)
+        .with_ask_after(u32::MAX, usize::MAX);
+    let mut client = managed(&policy);
+    client.machine.send(&message("")).unwrap();
+    let empty = client.machine.queued_bytes();
+    let rest = 32 * 1024 - 2 * empty;
+    client.machine.send(&message(&"x".repeat(rest))).unwrap();
+    assert_eq!(client.machine.queued_bytes(), 32 * 1024);
+    assert!(!said(&mut client.machine).contains(QUESTION));
+    client.machine.send(&message("")).unwrap();
+    assert!(said(&mut client.machine).ends_with(QUESTION));
+}
+
 /// Otherwise an application that waits for room would wait for the silence, however long that is.
 #[test]
 fn a_queue_that_is_more_than_half_full_is_a_reason_to_ask() {
@@ -193,6 +210,8 @@ fn a_question_that_brought_nothing_is_repeated_after_a_second() {
             assert!(!said(&mut client.machine).contains(QUESTION), "{second}");
             client.machine.handle_timeout(at(second));
             assert_eq!(client.machine.poll_timeout(), Some(at(second + 1)));
+            client.machine.handle_timeout(at(second));
+            assert_eq!(said(&mut client.machine), "");
             client.machine.handle_timeout(at(second + 1));
             assert_eq!(said(&mut client.machine), QUESTION, "{second}");
         }
@@ -285,6 +304,19 @@ fn a_peer_that_never_agrees_to_manage_the_stream_is_given_up() {
     assert_eq!(client.machine.take_unacknowledged().len() as u64, sent);
 }
 
+/// Where the application does not wait for room, the peer has all the time that it wants.
+#[test]
+fn a_peer_that_does_not_agree_is_awaited_while_there_is_room() {
+    let mut client = bound(&StreamManagement::new().with_queue_bytes(64 * 1024));
+    client.machine.send(&message("1")).unwrap();
+    said(&mut client.machine);
+    for second in [10, 10, 50, 90] {
+        client.machine.handle_timeout(at(second));
+    }
+    while client.poll() {}
+    assert!(client.told.closed.is_none());
+}
+
 /// The peer agrees in time, and is asked.
 #[test]
 fn a_peer_that_agrees_late_is_asked_at_once() {
@@ -315,6 +347,26 @@ fn the_end_is_a_reason_to_repeat_a_question_that_brought_nothing() {
 }
 
 /// A peer that never acknowledges ends the stream in the end, and everything comes back.
+/// Each stanza takes the room of its bytes and 16 more, and its acknowledgement gives that back.
+#[test]
+fn the_room_in_the_queue_is_what_its_stanzas_leave() {
+    let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
+    let mut client = managed(&policy);
+    let (room, held) = (
+        client.machine.room_in_queue(),
+        client.machine.queued_bytes(),
+    );
+    let most = 64 * 1024 + Limits::default().output_backlog;
+    assert_eq!((room, held), (most - 16, 0));
+    client.machine.send(&message("1")).unwrap();
+    let written = said(&mut client.machine).len();
+    assert_eq!(client.machine.queued_bytes(), written + 16);
+    assert_eq!(client.machine.room_in_queue(), room - written - 16);
+    hear(&mut client, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    assert_eq!(client.machine.room_in_queue(), room);
+    assert_eq!(client.machine.queued_bytes(), 0);
+}
+
 #[test]
 fn a_queue_is_bounded_and_loses_nothing() {
     let policy = StreamManagement::new().with_queue_bytes(64 * 1024);
