@@ -19,6 +19,8 @@
 //! | [`servers`] | the streams to and from all other servers |
 //! | [`accounts`] | who may log in, in a file or in memory |
 //! | [`registry`] | who is connected; does what [`route`](xmppwire::routing::route) decides |
+//! | [`sessions`] | sessions whose connection is lost, and how they come to another one |
+//! | [`carbons`], [`csi`], [`answers`] | copies of messages, what waits for an inactive client, and the requests that the server answers |
 //! | [`queue`], [`strangers`], [`log`] | what bounds the cost of a peer: the memory of its stanzas, its connections, its lines |
 //!
 //! What cannot be delivered goes back to its sender with an error: `service-unavailable` where

@@ -94,6 +94,22 @@ fn a_session_moves_from_connection_to_connection() {
     });
 }
 
+const MESSAGES: usize = 3;
+
+/// Romeo sends more than a connection takes whose client does not read: some is given to the
+/// connection, and some waits behind that.
+async fn send_to_balcony(server: &Server) {
+    let mut romeo = login(server, "romeo", "orchard").await;
+    for number in 0..MESSAGES {
+        let message = Message::chat(jid("juliet@localhost/balcony"), "x".repeat(100_000));
+        let message = message.with_id(&format!("m{number}"));
+        romeo.send(message).await.expect("sent");
+    }
+    let ping = Iq::get("", &Element::builder("ping", ns::PING).build());
+    let answer = romeo.request(ping.with_to(jid("localhost"))).await;
+    answer.expect("the server has read what came before");
+}
+
 /// The server can write no more to the old connection, so that it learns nothing from it. Every message
 /// that it has taken for the session is in the session.
 #[test]
@@ -104,24 +120,34 @@ fn a_session_leaves_a_connection_that_takes_no_more() {
         let on_balcony = connector(&server, way, "juliet@localhost/balcony");
         let session = vanish(connect(&on_balcony).await).await;
 
-        // Some of it is given to the connection, and some waits behind that.
-        let mut romeo = login(&server, "romeo", "orchard").await;
-        for number in 0..5 {
-            let message = Message::chat(jid("juliet@localhost/balcony"), "x".repeat(100_000));
-            let message = message.with_id(&format!("m{number}"));
-            romeo.send(message).await.expect("sent");
-        }
-        let ping = Iq::get("", &Element::builder("ping", ns::PING).build());
-        let answer = romeo.request(ping.with_to(jid("localhost"))).await;
-        answer.expect("the server has read what came before");
-
+        send_to_balcony(&server).await;
         let here = connector(&server, server.address, "juliet@localhost/balcony");
         let mut juliet = connect(&here.with_resumption(session)).await;
         assert!(juliet.is_resumed(), "{}", server.log());
-        for number in 0..5 {
+        for number in 0..MESSAGES {
             let message = next_message(&mut juliet).await;
             assert_eq!(message.id(), Some(&*format!("m{number}")));
         }
+        talk(&mut juliet, "after").await;
+    });
+}
+
+/// Without a session, what was given to the old connection is lost with it. What waits behind that goes
+/// to the connection that binds the resource.
+#[test]
+fn what_waits_goes_to_the_connection_that_takes_the_place() {
+    run(async || {
+        let server = Server::start("taken_place");
+        let hanging = way_to(server.address).await;
+        let on_balcony = |way| {
+            let connector = connector(&server, way, "juliet@localhost/balcony");
+            connector.with_stream_management(None)
+        };
+        drop(connect(&on_balcony(hanging)).await);
+        send_to_balcony(&server).await;
+        let mut juliet = connect(&on_balcony(server.address)).await;
+        let last = format!("m{}", MESSAGES - 1);
+        while next_message(&mut juliet).await.id() != Some(&last) {}
         talk(&mut juliet, "after").await;
     });
 }
